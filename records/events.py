@@ -1,0 +1,206 @@
+"""Every fact that a call or a registration leaves behind, as one closed union of small frozen values.
+
+A call's state is a fold over these (`switch/calls/call.py`), a CDR is another (`records/cdr.py`), a live view a third. So
+an event says what happened, never what to do about it, and carries all that a fold needs after a crash. It never holds
+a secret or a media key.
+
+Encoding is MessagePack arrays with an integer tag. Fields are positional: a new one goes at the end, with a default, and
+a tag is never used again for something else.
+
+An event's identity is (`call`, `n`): `n` counts the events of one call from 0, so whoever is fed the same event twice can tell.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import msgspec
+
+
+class Dialog(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All that is needed to send a request in an established dialog (RFC 3261 section 12)."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_uri: str
+    remote_uri: str
+    remote_target: str
+    route_set: tuple[str, ...]
+    local_cseq: int
+    remote_cseq: int
+
+
+class FlowAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The path that a leg's messages take: `udp` or `tcp`, our listener and the far end's address."""
+
+    transport: str
+    local_host: str
+    local_port: int
+    remote_host: str
+    remote_port: int
+
+
+class MediaPort(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The media leg behind a call leg; the same fields as `media.engine.Lease`."""
+
+    leg: int
+    worker: int
+    address: str
+    port: int
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all events of a call have: the call's id, the event's number in it, and the instant (zone-aware, UTC)."""
+
+    call: str
+    n: int
+    at: datetime.datetime
+
+
+class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
+    """An INVITE was accepted for routing and a plan was made. The caller is leg 0.
+
+    `vias` are the raw Via values of the INVITE and `from_`/`to` its raw header values, so that a call that was not yet
+    answered when the exchange died can still be refused properly. `because` is the planner's (rule id, verdict) pairs.
+    """
+
+    sip_call_id: str
+    device: str | None
+    line: str | None
+    trunk: str | None
+    caller_number: str
+    caller_name: str
+    dialled: str
+    number: str
+    emergency: bool
+    max_duration_s: float
+    because: tuple[tuple[str, str], ...]
+    flow: FlowAddress
+    vias: tuple[str, ...]
+    from_: str
+    to: str
+    cseq: int
+    model: str = ""
+
+
+class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
+    """An INVITE was sent to one contact. `target` is `line:ID` or `trunk:ID`; `branch` the Via branch of the INVITE."""
+
+    leg: int
+    target: str
+    contact: str
+    flow: FlowAddress
+    dialog: Dialog
+    branch: str
+
+
+class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
+    """The leg has a media port (from its first SDP on), or another one. `sdp_version` counts our own descriptions."""
+
+    leg: int
+    media: MediaPort
+    sdp_version: int
+
+
+class LegRinging(Event, frozen=True, array_like=True, gc=False, tag=4):
+    """The first 18x came from (or went to) the leg; `early_media` tells whether it carried SDP."""
+
+    leg: int
+    status: int
+    early_media: bool
+
+
+class LegAnswered(Event, frozen=True, array_like=True, gc=False, tag=5):
+    """A 2xx made the dialog. For leg 0: we answered the caller, so the call is answered."""
+
+    leg: int
+    dialog: Dialog
+
+
+class LegMoved(Event, frozen=True, array_like=True, gc=False, tag=6):
+    """The dialog's numbers, remote target or path changed (re-INVITE, UPDATE, another request of ours)."""
+
+    leg: int
+    dialog: Dialog
+    flow: FlowAddress
+
+
+class LegHeld(Event, frozen=True, array_like=True, gc=False, tag=7):
+    """The leg put the call on hold (`held` True) or took it back."""
+
+    leg: int
+    held: bool
+
+
+class LegEnded(Event, frozen=True, array_like=True, gc=False, tag=8):
+    """The leg is over. Values are those of `dialplan.termination.Termination`, as plain text and number."""
+
+    leg: int
+    result: str
+    reason: str
+    sip_status: int
+
+
+class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):
+    """The caller and leg `leg` are joined. For an announcement or an echo `leg` is 0 and `service` names it."""
+
+    leg: int
+    service: str = ""
+
+
+class CallEnded(Event, frozen=True, array_like=True, gc=False, tag=10):
+    """The call is over: always the last event of a call, exactly once."""
+
+    result: str
+    reason: str
+    sip_status: int
+
+
+class Recovered(Event, frozen=True, array_like=True, gc=False, tag=11):
+    """The exchange was restarted while the call was up, and took it over again."""
+
+
+class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
+    """A contact was registered or refreshed. `expires_at` is in Unix seconds (UTC); `contact` the Contact value's
+    name-addr and parameters exactly as received; `uri` its URI alone; `received` the source address behind NAT."""
+
+    line: str
+    device: str
+    uri: str
+    contact: str
+    call_id: str
+    cseq: int
+    q: float
+    expires_at: float
+    flow: FlowAddress
+    instance: str
+    reg_id: int
+    path: tuple[str, ...]
+    user_agent: str
+    at: datetime.datetime
+
+
+class Unbound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
+    """A contact is gone: de-registered, expired or replaced."""
+
+    line: str
+    uri: str
+    cause: str
+    at: datetime.datetime
+
+
+CallEvent = (
+    CallStarted
+    | LegStarted
+    | LegMedia
+    | LegRinging
+    | LegAnswered
+    | LegMoved
+    | LegHeld
+    | LegEnded
+    | Connected
+    | CallEnded
+    | Recovered
+)
+AnyEvent = CallEvent | Bound | Unbound

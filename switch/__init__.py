@@ -1,0 +1,1 @@
+"""The telephone exchange: SIP endpoint, registrar, calls, and the commands that operate it."""

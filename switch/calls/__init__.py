@@ -1,0 +1,1 @@
+"""Calls: the `Call` value and its fold, its legs, and the Ringer that drives a plan with real telephones."""
