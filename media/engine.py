@@ -75,7 +75,7 @@ class Digit(msgspec.Struct, frozen=True, tag="digit"):
 
 
 class Stats(msgspec.Struct, frozen=True, tag="stats"):
-    """Counters of a leg, sent when it closes: RTP packets and octets that came in and went out, and what was dropped."""
+    """Counters of a leg, sent when it closes: RTP packets and octets that came in and went out, and what not."""
 
     leg: int
     packets_in: int
@@ -93,11 +93,14 @@ class MediaEngine(Protocol):
 
     on_event: Callable[[MediaEvent], None]
 
-    def lease(self) -> Lease | None:
-        """A port pair out of the block that the exchange holds; None when there is none left."""
+    def lease(self, near: int | None = None) -> Lease | None:
+        """A port pair out of the block that the exchange holds; None when there is none left.
+
+        `near`: a leg that this one is likely to be bridged with, so that both come to lie in one worker.
+        """
 
     def open(self, lease: Lease, silence_s: float) -> None:
-        """Start the leg. After `silence_s` without sound from a far end that ought to send, `Silent` is sent; 0: never."""
+        """Start the leg. `Silent` comes after `silence_s` without sound from a far end that ought to send; 0: never."""
 
     def update(self, leg: int, remote: Remote) -> None:
         """A new offer or answer of the far end: takes effect at once and re-opens address learning."""
@@ -115,4 +118,4 @@ class MediaEngine(Protocol):
         """Close the leg; its ports rest before they are leased again. Closing twice is harmless."""
 
     def adopt(self, legs: dict[int, Lease]) -> None:
-        """After a restart of the exchange: these legs are ours. Others are closed, missing ones are reported `LegLost`."""
+        """After a restart of the exchange: these legs are ours. Others are closed, missing ones reported `LegLost`."""

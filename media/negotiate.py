@@ -1,0 +1,262 @@
+"""What the exchange does with session descriptions: offers and answers passed between two legs (RFC 3264), all pure.
+
+The exchange stands between two phones and relays plain RTP, so a description is passed on by a list of what may pass:
+codecs, their parameters, packet times, bandwidth and direction of one audio stream. All that belongs to one hop (ICE,
+multiplexing, feedback, identification of sources, keys) stays behind.
+
+Our own descriptions on one leg form a series: the same `o=` id for the life of the leg, the version one higher
+whenever anything changed, and never fewer streams than before (RFC 3264 section 8). `previous`, the last description
+that we sent on the leg, carries all three from one call of these functions to the next.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+from media import sdp
+from media.engine import Remote
+from media.sdp import Description, Media, NotAcceptable, Origin
+
+_PLAIN = frozenset(("RTP/AVP", "RTP/AVPF"))
+_PASSED = ("rtpmap:", "fmtp:", "ptime:", "maxptime:", "silenceSupp:")
+_WAYS = {"sendrecv": (True, True), "sendonly": (True, False), "recvonly": (False, True), "inactive": (False, False)}
+_NAMES = {ways: name for name, ways in _WAYS.items()}
+_STATIC_NUMBERS = {"PCMU": 0, "PCMA": 8, "G722": 9}
+LOCAL_CODECS = ("PCMU", "PCMA")
+_EVENT_NUMBER = 101
+
+
+def _parsed(description: bytes | Description) -> Description:
+    return description if isinstance(description, Description) else sdp.parse(description)
+
+
+def _pick(description: Description) -> int:
+    for index, media in enumerate(description.media):
+        if media.kind == "audio" and media.port and media.proto in _PLAIN:
+            return index
+    return -1
+
+
+def audio(description: bytes | Description) -> Media | None:
+    """The one stream that we serve: the first audio stream of plain RTP that is not refused. None if there is none."""
+    description = _parsed(description)
+    index = _pick(description)
+    return description.media[index] if index >= 0 else None
+
+
+def has_t38(description: bytes | Description) -> bool:
+    """Whether fax over UDPTL (T.38) is wanted: such a re-INVITE gets 488 and the call lives."""
+    return any(m.kind == "image" and m.port and m.proto.lower() == "udptl" for m in _parsed(description).media)
+
+
+def is_hold(description: bytes | Description) -> bool:
+    """Whether the far end does not want to hear: sendonly, inactive, or the address 0.0.0.0 of RFC 2543."""
+    description = _parsed(description)
+    media = audio(description)
+    return media is not None and not _ways(description, media)[1]
+
+
+def _ways(description: Description, media: Media) -> tuple[bool, bool]:
+    """(it sends, it receives). An unspecified address means that nothing is to be sent there (RFC 3264 section 8.4)."""
+    sends, receives = _WAYS[description.direction(media)]
+    return sends, receives and description.address(media) not in ("0.0.0.0", "::", "::0")  # noqa: S104
+
+
+def _passed(media: Media, ways: tuple[bool, bool]) -> list[str]:
+    return [line for line in media.attributes if line.startswith(_PASSED)] + [_NAMES[ways]]
+
+
+def _refused(media: Media) -> Media:
+    """The stream with port 0: refused in an answer, not used in an offer (RFC 3264 sections 5.1 and 6)."""
+    return Media(media.kind, 0, media.proto, media.formats[:1], None, [], [])
+
+
+def _written(streams: list[Media], address: str, session_id: int, version: int, previous: bytes) -> bytes:
+    origin = Origin("ringplan", session_id, version, address)
+    if previous:
+        old = sdp.parse(previous).origin
+        same = sdp.write(Description(Origin("ringplan", old.id, old.version, address), "-", address, [], streams))
+        if same == previous:
+            return previous
+        # RFC 3264 section 8: the version MUST go up by one when the description changes.
+        origin = Origin("ringplan", old.id, old.version + 1, address)
+    return sdp.write(Description(origin, "-", address, [], streams))
+
+
+def relay_offer(
+    offer: bytes | Description, address: str, port: int, *, session_id: int, version: int = 1, previous: bytes = b""
+) -> bytes:
+    """The offer for the other leg: the audio stream with our `address` and `port`, as plain RTP/AVP.
+
+    Streams that we do not serve are left out of a first offer; those that the other leg has seen (in `previous`) are
+    kept in their places with port 0. Raises SdpError if `offer` is malformed, NotAcceptable if there is no audio stream
+    of plain RTP in it (only SRTP, only video).
+    """
+    description = _parsed(offer)
+    media = audio(description)
+    if media is None:
+        raise NotAcceptable("no audio stream of plain RTP is offered")
+    ways = _ways(description, media)
+    ours = Media("audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media, ways))
+    return _written(_placed(ours, previous), address, session_id, version, previous)
+
+
+def _placed(ours: Media, previous: bytes) -> list[Media]:
+    """Our stream among those that were described on this leg before, which are never fewer afterwards."""
+    if not previous:
+        return [ours]
+    before = sdp.parse(previous)
+    place = _pick(before)
+    if place < 0:
+        place = next((i for i, m in enumerate(before.media) if m.kind == "audio"), len(before.media))
+    streams = [_refused(media) for media in before.media]
+    streams[place : place + 1] = [ours]
+    return streams
+
+
+def relay_answer(
+    offer: bytes | Description,
+    answer: bytes | Description,
+    address: str,
+    port: int,
+    *,
+    session_id: int,
+    version: int = 1,
+    previous: bytes = b"",
+) -> bytes:
+    """The answer to the leg that made `offer`, from the `answer` of the leg to which it was relayed.
+
+    Every stream of the offer is answered, in order: the audio stream by what the other leg answered, the others with
+    port 0 (RFC 3264 section 6). The profile's name is the offer's, since an answer cannot change it, but nothing of
+    AVPF, ICE or multiplexing is taken up, so the stream is plain RTP. Payload numbers are those of `answer`: they say
+    what the answerer wants to receive, and packets are relayed unchanged. Raises SdpError, NotAcceptable.
+    """
+    asked, answered = _parsed(offer), _parsed(answer)
+    place = _pick(asked)
+    if place < 0:
+        raise NotAcceptable("no audio stream of plain RTP is offered")
+    streams = [_refused(media) for media in asked.media]
+    media = audio(answered)
+    if media is not None:
+        wanted = asked.media[place]
+        ways = _answering(_ways(asked, wanted), _ways(answered, media))
+        streams[place] = Media("audio", port, wanted.proto, media.formats, None, media.bandwidth, _passed(media, ways))
+    return _written(streams, address, session_id, version, previous)
+
+
+def _answering(offered: tuple[bool, bool], wanted: tuple[bool, bool]) -> tuple[bool, bool]:
+    """An answer sends only where the offerer receives, and receives only where it sends (RFC 3264 section 6.1)."""
+    return wanted[0] and offered[1], wanted[1] and offered[0]
+
+
+def answer_local(
+    offer: bytes | Description,
+    address: str,
+    port: int,
+    *,
+    session_id: int,
+    version: int = 1,
+    previous: bytes = b"",
+    codecs: Sequence[str] = LOCAL_CODECS,
+) -> bytes:
+    """The answer for sound that we make ourselves (tone, file, echo): the first offered codec out of `codecs`.
+
+    Telephone-events are taken up where they are offered. Raises SdpError, NotAcceptable if no codec fits.
+    """
+    asked = _parsed(offer)
+    place = _pick(asked)
+    if place < 0:
+        raise NotAcceptable("no audio stream of plain RTP is offered")
+    wanted = asked.media[place]
+    offered = wanted.codecs()
+    chosen = _first(offered, codecs)
+    if chosen is None:
+        raise NotAcceptable(f"none of {', '.join(codecs)} is offered")
+    formats, lines = [str(chosen)], [f"rtpmap:{chosen} {offered[chosen]}"]
+    event = _event(offered)
+    if event is not None:
+        formats.append(str(event))
+        lines += [f"rtpmap:{event} telephone-event/8000", f"fmtp:{event} 0-16"]
+    ways = _answering(_ways(asked, wanted), (True, True))
+    streams = [_refused(media) for media in asked.media]
+    streams[place] = Media("audio", port, wanted.proto, formats, None, [], [*lines, "ptime:20", _NAMES[ways]])
+    return _written(streams, address, session_id, version, previous)
+
+
+def offer_local(
+    address: str,
+    port: int,
+    *,
+    session_id: int,
+    version: int = 1,
+    previous: bytes = b"",
+    codecs: Sequence[str] = LOCAL_CODECS,
+) -> bytes:
+    """An offer of our own, for an INVITE that came without one and is served by ourselves."""
+    formats = [str(_STATIC_NUMBERS[name]) for name in codecs]
+    lines = [f"rtpmap:{_STATIC_NUMBERS[name]} {name}/8000" for name in codecs]
+    formats.append(str(_EVENT_NUMBER))
+    lines += [f"rtpmap:{_EVENT_NUMBER} telephone-event/8000", f"fmtp:{_EVENT_NUMBER} 0-16", "ptime:20", "sendrecv"]
+    ours = Media("audio", port, "RTP/AVP", formats, None, [], lines)
+    return _written(_placed(ours, previous), address, session_id, version, previous)
+
+
+def _first(offered: dict[int, str], codecs: Iterable[str]) -> int | None:
+    wanted = {f"{name}/8000" for name in codecs}
+    return next((number for number, codec in offered.items() if codec in wanted), None)
+
+
+def _event(offered: dict[int, str]) -> int | None:
+    return next((number for number, codec in offered.items() if codec == "TELEPHONE-EVENT/8000"), None)
+
+
+def remote(description: bytes | Description, signalling: str, ours: bytes | Description | None = None) -> Remote:
+    """The far end as the media engine needs it, from its own description and the source address of its messages.
+
+    `ours`, the description that we sent it, widens the payload numbers that it may send: a sender uses the receiver's
+    numbers (RFC 3264 section 5.1), which mostly are the same. A host name in place of an address is never looked up;
+    the signalling address is taken instead. A refused stream gives port 0. Raises SdpError.
+    """
+    description = _parsed(description)
+    media = audio(description)
+    if media is None:
+        return Remote(
+            address=signalling, port=0, rtcp_port=0, signalling=signalling, payloads=(), send=False, receive=False
+        )
+    address = description.address(media)
+    if not sdp.is_address(address):
+        address = signalling
+    sends, receives = _ways(description, media)
+    target = ipaddress.ip_address(address)
+    if target.is_multicast or target.is_unspecified or address == "255.255.255.255":
+        address, receives = signalling, False
+    codecs = media.codecs()
+    numbers = list(codecs)
+    if ours is not None:
+        own = audio(ours)
+        if own is not None:
+            numbers += [int(number) for number in own.formats if int(number) not in codecs]
+    playable = _first(codecs, LOCAL_CODECS)
+    payload = playable if playable is not None else next(iter(codecs), 0)
+    return Remote(
+        address=address,
+        port=media.port,
+        rtcp_port=_rtcp_port(media),
+        signalling=signalling,
+        payloads=tuple(numbers),
+        send=sends,
+        receive=receives,
+        telephone_event=_event(codecs),
+        codec=codecs.get(payload, "") or "PCMU/8000",
+        payload=payload,
+    )
+
+
+def _rtcp_port(media: Media) -> int:
+    """The port of `a=rtcp` (RFC 3605), else the next one."""
+    value = media.attribute("rtcp")
+    text = value.split(" ", 1)[0] if value else ""
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 65535:
+        return int(text)
+    return media.port + 1 if media.port < 65535 else 0
