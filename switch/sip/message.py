@@ -1,0 +1,336 @@
+"""A SIP message: raw header values in order, read when first asked for and then kept (RFC 3261 section 7).
+
+`parse` makes messages, with the steps of `switch.sip.parser`. A message is never changed nor copied. A header that
+cannot be read raises RemoteProtocolError(400) at the first question for it, naming the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.headers import CANONICAL, KEYS, LISTS, NameAddr, Via, delta_seconds, header_key, split_list
+from switch.sip.parser import (
+    FOLD,
+    MAX_HEADERS,
+    MAX_LINE,
+    MAX_MESSAGE,
+    Fault,
+    Index,
+    cut_body,
+    file_headers,
+    request_line,
+    status_line,
+)
+
+
+class Message:
+    """What requests and responses have in common.
+
+    The slots below `_index` stay empty until asked for: an empty slot sends Python to `__getattr__`, which reads the
+    header and fills the slot, so a second question costs no more than an attribute.
+    """
+
+    __slots__ = (
+        "_index",
+        "_lines",
+        "body",
+        "branch",
+        "call_id",
+        "contacts",
+        "content_type",
+        "cseq",
+        "cseq_method",
+        "expires",
+        "from_",
+        "from_tag",
+        "from_value",
+        "header_lines",
+        "max_forwards",
+        "raw",
+        "record_routes",
+        "routes",
+        "to",
+        "to_tag",
+        "to_value",
+        "via",
+        "vias",
+    )  # fmt: skip
+
+    raw: bytes
+    """The datagram or framed message as it came."""
+    body: bytes
+    """The body, cut by Content-Length."""
+    _lines: list[str]
+    _index: Index
+    header_lines: list[tuple[str, str]]
+    """(name, raw value) in order; known names in canonical spelling, others as they came."""
+    via: Via
+    """The top Via."""
+    vias: list[str]
+    """All Via values raw, one a hop, top first."""
+    branch: str | None
+    """The top Via's branch."""
+    from_value: str
+    """The raw From value."""
+    to_value: str
+    """The raw To value."""
+    from_: NameAddr
+    to: NameAddr
+    from_tag: str | None
+    to_tag: str | None
+    call_id: str
+    cseq: int
+    """CSeq's number, below 2**31."""
+    cseq_method: str
+    contacts: list[NameAddr]
+    """All Contacts; `*` is a NameAddr whose uri is "*"."""
+    routes: list[str]
+    """All Route values raw, in order."""
+    record_routes: list[str]
+    """All Record-Route values raw, in order."""
+    max_forwards: int | None
+    expires: int | None
+    """The Expires header in seconds; malformed counts as 3600 (RFC 3261 section 10.2.1.1)."""
+    content_type: str
+    """Content-Type in lower case without parameters; "" when there is none."""
+
+    def __init__(self, raw: bytes, body: bytes, lines: list[str], index: Index) -> None:
+        self.raw = raw
+        self.body = body
+        self._lines = lines
+        self._index = index
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            reader = _READERS.get(name)
+            if reader is None:
+                raise AttributeError(name)
+            value = reader(self)
+            setattr(self, name, value)
+            return value
+
+    def header(self, name: str) -> str | None:
+        """The first raw value of header `name` (any spelling, compact too), unfolded; None when there is none."""
+        value = self._index.get(KEYS.get(name) or name.lower())
+        return value[0] if value.__class__ is list else value  # type: ignore[return-value]
+
+    def all(self, name: str) -> list[str]:
+        """All raw values of header `name` in order, one a line, lists left whole."""
+        value = self._index.get(KEYS.get(name) or name.lower())
+        if value is None:
+            return []
+        return list(value) if isinstance(value, list) else [value]
+
+    def values(self, name: str) -> list[str]:
+        """All values of header `name` in order, with comma lists split where that header is a list."""
+        if (KEYS.get(name) or name.lower()) not in LISTS:
+            return self.all(name)
+        return [item for line in self.all(name) for item in split_list(line)]
+
+    def _required(self, key: str) -> str:
+        value = self._index.get(key)
+        if not value:
+            raise RemoteProtocolError(400, f"Missing {CANONICAL[key]}")
+        return value[0] if isinstance(value, list) else value
+
+
+class Request(Message):
+    """A request. `method` is case-sensitive; `uri` is the raw Request-URI."""
+
+    __slots__ = ("method", "uri")
+
+    def __init__(self, raw: bytes, body: bytes, lines: list[str], index: Index, method: str, uri: str) -> None:
+        self.raw = raw
+        self.body = body
+        self._lines = lines
+        self._index = index
+        self.method = method
+        self.uri = uri
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.uri}>"
+
+
+class Response(Message):
+    """A response with its status code (100 to 699) and reason phrase, which may be empty."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, raw: bytes, body: bytes, lines: list[str], index: Index, status: int, reason: str) -> None:
+        self.raw = raw
+        self.body = body
+        self._lines = lines
+        self._index = index
+        self.status = status
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+
+def parse(data: bytes, max_bytes: int = MAX_MESSAGE) -> Request | Response:
+    """One datagram or one framed message. Raises RemoteProtocolError, whose `request` is set if it can be answered.
+
+    Octets after the body are ignored, as are line breaks before the start line (RFC 3261 sections 7.5 and 18.3).
+    """
+    if len(data) > max_bytes:
+        raise RemoteProtocolError(513, "Message too large")
+    raw = data
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        # Nothing may be acted on, but what is there is enough for an answer.
+        cut = parse_head(data.rstrip(b"\r\n"), b"", raw)
+        raise RemoteProtocolError(400, "No end of headers", cut if isinstance(cut, Request) else None)
+    return parse_head(data[:end], data[end + 4 :], raw)
+
+
+def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response:
+    """A head without its closing empty line, and what follows it. `parse` in all but the search for the head's end."""
+    head = head_bytes.decode("utf-8", "surrogateescape")
+    if "\r\n " in head or "\r\n\t" in head:
+        head = FOLD.sub(" ", head)
+    lines = head.split("\r\n")
+    fault: Fault | None = None
+    breaks = len(lines) - 1
+    if head.count("\n") != breaks or head.count("\r") != breaks:
+        fault = (400, "Stray line break")
+    elif breaks > MAX_HEADERS:
+        del lines[MAX_HEADERS + 1 :]
+        fault = (513, "Too many headers")
+    elif len(head) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+        fault = (513, "Header line too long")
+    start = lines[0]
+    del lines[0]
+    index: Index = {}
+    bad = file_headers(lines, index)
+    fault = fault or bad
+    body, bad = cut_body(index, rest)
+    fault = fault or bad
+
+    if start[:4].upper() == "SIP/":
+        if fault is not None:
+            raise RemoteProtocolError(*fault)
+        status, reason = status_line(start)
+        return Response(raw, body, lines, index, status, reason)
+    method, uri, bad = request_line(start)
+    fault = bad or fault
+    if fault is None:
+        return Request(raw, body, lines, index, method, uri)
+    if not method:
+        raise RemoteProtocolError(*fault)
+    raise RemoteProtocolError(*fault, request=Request(raw, body, lines, index, method, uri))
+
+
+def _header_lines(message: Message) -> list[tuple[str, str]]:
+    pairs = []
+    for line in message._lines:
+        name, _, value = line.partition(":")
+        name = name.rstrip(" \t")
+        pairs.append((CANONICAL.get(header_key(name), name), value.strip(" \t")))
+    return pairs
+
+
+def _vias(message: Message) -> list[str]:
+    message._required("via")
+    found = message.values("via")
+    if not found:
+        raise RemoteProtocolError(400, "Missing Via")
+    return found
+
+
+def _via(message: Message) -> Via:
+    value = message._required("via")
+    if "," in value:
+        found = split_list(value)
+        if not found:
+            raise RemoteProtocolError(400, "Malformed Via")
+        value = found[0]
+    return Via.parse(value)
+
+
+def _address(message: Message, key: str) -> NameAddr:
+    try:
+        return NameAddr.parse(message._required(key))
+    except RemoteProtocolError as error:
+        text = error.text if error.text.startswith("Missing") else f"Malformed {CANONICAL[key]}"
+        raise RemoteProtocolError(error.status, text) from None
+
+
+def _call_id(message: Message) -> str:
+    value = message._required("call-id")
+    if " " in value or "\t" in value:
+        raise RemoteProtocolError(400, "Malformed Call-ID")
+    return value
+
+
+def _cseq_parts(message: Message) -> tuple[int, str]:
+    parts = message._required("cseq").split()
+    if len(parts) != 2:
+        raise RemoteProtocolError(400, "Malformed CSeq")
+    digits = parts[0]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 20 or int(digits) >= 2**31:
+        raise RemoteProtocolError(400, "Malformed CSeq")
+    return int(digits), parts[1]
+
+
+def _cseq(message: Message) -> int:
+    number, message.cseq_method = _cseq_parts(message)
+    return number
+
+
+def _cseq_method(message: Message) -> str:
+    message.cseq, method = _cseq_parts(message)
+    return method
+
+
+def _contacts(message: Message) -> list[NameAddr]:
+    try:
+        return [NameAddr("", "*") if item == "*" else NameAddr.parse(item) for item in message.values("contact")]
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(error.status, "Malformed Contact") from None
+
+
+def _max_forwards(message: Message) -> int | None:
+    value = message.header("max-forwards")
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit()) or len(value) > 20 or int(value) > 255:
+        raise RemoteProtocolError(400, "Malformed Max-Forwards")
+    return int(value)
+
+
+def _expires(message: Message) -> int | None:
+    value = message.header("expires")
+    return None if value is None else delta_seconds(value)
+
+
+def _content_type(message: Message) -> str:
+    return (message.header("content-type") or "").partition(";")[0].strip(" \t").lower()
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "header_lines": _header_lines,
+    "via": _via,
+    "vias": _vias,
+    "branch": lambda m: m.via.branch,
+    "from_value": lambda m: m._required("from"),
+    "to_value": lambda m: m._required("to"),
+    "from_": lambda m: _address(m, "from"),
+    "to": lambda m: _address(m, "to"),
+    "from_tag": lambda m: m.from_.tag,
+    "to_tag": lambda m: m.to.tag,
+    "call_id": _call_id,
+    "cseq": _cseq,
+    "cseq_method": _cseq_method,
+    "contacts": _contacts,
+    "routes": lambda m: m.values("route"),
+    "record_routes": lambda m: m.values("record-route"),
+    "max_forwards": _max_forwards,
+    "expires": _expires,
+    "content_type": _content_type,
+}
