@@ -1,0 +1,286 @@
+"""The server's side of digest authentication (RFC 3261 section 22, RFC 7616, RFC 8760). Pure: no clock, no randomness.
+
+A nonce proves itself: it is the instant of its making and a serial number, signed with a key that is handed in. Nothing
+is remembered for a challenge that nobody answers. What is remembered is the nonce counts of nonces that were answered
+with a right password, in two generations of one bounded table: when the younger one is full or a nonce's life has
+passed, the older one is forgotten, and so is every nonce that was made before the younger one began. So a forgotten
+count can never be replayed; at worst an honest phone is asked once more, with `stale=true`.
+
+From outside an unknown user and a wrong password are the same answer after the same work.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from switch.sip import digest
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.message import Request
+from switch.sip.uri import Uri
+
+MD5 = "MD5"
+SHA256 = "SHA-256"
+Kind = Literal["www", "proxy"]
+
+WINDOW = 16
+"""How far behind the highest nonce count a request may be: requests sent together may overtake each other on UDP."""
+
+_WINDOW_MASK = (1 << WINDOW) - 1
+_STAMP_BYTES = 8
+_SERIAL_BITS = 20
+_MAC_BYTES = 12
+_DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
+
+
+class DeviceAuth(msgspec.Struct, frozen=True, gc=False):
+    """A device as its credentials name it (IDN-1). `lines` are line ids, the default first; `ha1_...` are hex."""
+
+    device: str
+    user: str
+    lines: tuple[str, ...]
+    ha1_md5: str = ""
+    ha1_sha256: str = ""
+
+    def ha1(self, algorithm: str) -> str:
+        """The stored H(user:realm:secret) for `MD5` or `SHA-256`; empty when the device has none for it."""
+        return self.ha1_sha256 if algorithm == SHA256 else self.ha1_md5
+
+
+class Credentials(Protocol):
+    """Who may authenticate. The configuration implements it."""
+
+    def lookup(self, digest_user: str, realm: str) -> DeviceAuth | None:
+        """The device with that digest user name, or None."""
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """The request comes from this device."""
+
+    device: DeviceAuth
+
+
+class Challenge(msgspec.Struct, frozen=True, gc=False):
+    """Answer 401 or 407 with these header lines."""
+
+    status: int
+    lines: tuple[str, ...]
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """Answer this final status: asking again would not help."""
+
+    status: int
+    reason: str = ""
+
+
+class AuthSettings(msgspec.Struct, frozen=True):
+    """What an operator may turn. Algorithms are offered in this order, strongest first (RFC 8760 section 2.4)."""
+
+    realm: str
+    algorithms: tuple[str, ...] = (SHA256, MD5)
+    nonce_life_s: float = 300.0
+    max_nonces: int = 30_000
+
+
+class Authenticator:
+    """Decides for each request whether it is from a known device.
+
+    `key` is at least 16 random bytes, new at each start. It may be kept over a restart, so that phones need not be
+    challenged again; then each request that was seen before the restart may be replayed until its nonce's life ends.
+    """
+
+    def __init__(self, settings: AuthSettings, credentials: Credentials, key: bytes) -> None:
+        if len(key) < 16:
+            raise ValueError("the nonce key needs at least 16 bytes")
+        self.settings = settings
+        self.credentials = credentials
+        self._nonces = Nonces(key, settings.nonce_life_s, settings.max_nonces)
+        # Nobody's password: computed with for unknown users, so that they cost the same as known ones.
+        self._nobody = DeviceAuth(
+            "", "", (), hmac.digest(key, b"nobody", "md5").hex(), hmac.digest(key, b"nobody", "sha256").hex()
+        )
+
+    def check(self, request: Request, now: float, kind: Kind = "www") -> Accepted | Challenge | Refused:
+        """Authenticate a request. `kind` is `www` for a registrar or UAS (401), `proxy` for 407.
+
+        ACK and CANCEL must not be given here: they cannot be challenged (22.1). Raises nothing.
+        """
+        header = "Authorization" if kind == "www" else "Proxy-Authorization"
+        try:
+            credentials = self._ours(request.all(header))
+        except RemoteProtocolError as error:
+            return Refused(error.status, error.text)
+        if credentials is None:
+            return self._challenge(kind, now, stale=False)
+        return self._verify(credentials, request, now, kind)
+
+    def _ours(self, values: Sequence[str]) -> digest.Digest | None:
+        """The Digest credentials for our realm and an algorithm that we offer. Others are somebody else's (22.3)."""
+        for value in values:
+            credentials = digest.parse(value)
+            if (
+                credentials is not None
+                and credentials.get("realm") == self.settings.realm
+                and credentials.algorithm in self.settings.algorithms
+            ):
+                return credentials
+        return None
+
+    def _verify(
+        self, credentials: digest.Digest, request: Request, now: float, kind: Kind
+    ) -> Accepted | Challenge | Refused:
+        user, nonce, uri = credentials.get("username"), credentials.get("nonce"), credentials.get("uri")
+        if not user or not nonce or not uri or not credentials.get("response"):
+            return Refused(400, "Incomplete Credentials")
+        qop = credentials.get("qop")
+        count = 1  # without qop there is no count, so such a nonce is good for one request
+        if qop:
+            if qop.lower() != "auth" or not credentials.get("cnonce"):
+                return Refused(400, "Unsupported Quality of Protection")
+            count = _hex_count(credentials.get("nc"))
+            if count < 0:
+                return Refused(400, "Malformed Nonce Count")
+        if uri != request.uri and not same_target(uri, request.uri):
+            # RFC 7616 3.4.6: credentials made for another resource are a bad request, perhaps an attack.
+            return Refused(400, "Digest URI Mismatch")
+        device = self.credentials.lookup(user, self.settings.realm)
+        ha1 = device.ha1(credentials.algorithm) if device is not None else ""
+        right = digest.verify(credentials, ha1 or self._nobody.ha1(credentials.algorithm), request.method)
+        if not right or not ha1 or device is None:
+            return self._challenge(kind, now, stale=False)
+        if not self._nonces.use(nonce, count, now):
+            return self._challenge(kind, now, stale=True)
+        return Accepted(device)
+
+    def _challenge(self, kind: Kind, now: float, *, stale: bool) -> Challenge:
+        settings = self.settings
+        nonce = self._nonces.make(now)
+        if kind == "www":
+            status, name = 401, "WWW-Authenticate: "
+        else:
+            status, name = 407, "Proxy-Authenticate: "
+        return Challenge(
+            status,
+            tuple([name + digest.challenge(settings.realm, nonce, each, stale=stale) for each in settings.algorithms]),
+        )
+
+
+class Nonces:
+    """Makes nonces, recognises its own, and counts their use. Bounded: two generations of at most `limit` counts."""
+
+    __slots__ = ("_began_ms", "_current", "_floor_ms", "_key", "_life_ms", "_limit", "_previous", "_serial")
+
+    def __init__(self, key: bytes, life_s: float, limit: int) -> None:
+        self._key = key
+        self._life_ms = int(life_s * 1000)
+        self._limit = limit
+        self._serial = 0
+        # stamp -> highest count << WINDOW | bits of the counts seen, bit 0 being the highest itself
+        self._current: dict[int, int] = {}
+        self._previous: dict[int, int] = {}
+        self._began_ms = 0
+        self._floor_ms = 0
+
+    def __len__(self) -> int:
+        return len(self._current) + len(self._previous)
+
+    def make(self, now: float) -> str:
+        """A new nonce, unlike all others: 40 hex digits."""
+        self._serial = (self._serial + 1) & ((1 << _SERIAL_BITS) - 1)
+        stamp = (int(now * 1000) << _SERIAL_BITS | self._serial).to_bytes(_STAMP_BYTES, "big")
+        return (stamp + self._sign(stamp)).hex()
+
+    def use(self, nonce: str, count: int, now: float) -> bool:
+        """Whether the nonce is ours, alive, and `count` was not used with it before; it then counts as used.
+
+        To be asked only for a response that is right, so that no stranger can fill the table.
+        """
+        stamp = self._stamp(nonce)
+        now_ms = int(now * 1000)
+        self._turn(now_ms)
+        made_ms = stamp >> _SERIAL_BITS
+        # A stamp ahead of the clock was made before the machine was started again with a kept key.
+        if stamp < 0 or made_ms > now_ms or now_ms - made_ms > self._life_ms or made_ms < self._floor_ms:
+            return False
+        table = self._previous if stamp in self._previous else self._current
+        seen = table.get(stamp)
+        after = _counted(1 if seen is None else seen, count)
+        if after < 0:
+            return False
+        table[stamp] = after
+        return True
+
+    def _turn(self, now_ms: int) -> None:
+        if now_ms - self._began_ms < self._life_ms and len(self._current) < self._limit:
+            return
+        # Every nonce whose count is forgotten here was made before the generation that now grows old began.
+        self._previous = self._current
+        self._current = {}
+        self._floor_ms = self._began_ms
+        self._began_ms = now_ms
+
+    def _sign(self, stamp: bytes) -> bytes:
+        return hmac.digest(self._key, stamp, "sha256")[:_MAC_BYTES]
+
+    def _stamp(self, nonce: str) -> int:
+        """The signed number inside the nonce, -1 when it is not one of ours."""
+        if len(nonce) != 2 * (_STAMP_BYTES + _MAC_BYTES):
+            return -1
+        try:
+            raw = bytes.fromhex(nonce)
+        except ValueError:
+            return -1
+        stamp = raw[:_STAMP_BYTES]
+        if not hmac.compare_digest(raw[_STAMP_BYTES:], self._sign(stamp)):
+            return -1
+        return int.from_bytes(stamp, "big")
+
+
+def _counted(seen: int, count: int) -> int:
+    """The window after `count` was used, -1 when it was used before or lies too far back."""
+    highest, bits = seen >> WINDOW, seen & _WINDOW_MASK
+    ahead = count - highest
+    if ahead > 0:
+        bits = (bits << ahead | 1) & _WINDOW_MASK if ahead < WINDOW else 1
+        return count << WINDOW | bits
+    if -ahead >= WINDOW or bits >> -ahead & 1:
+        return -1
+    return seen | 1 << -ahead
+
+
+def _hex_count(text: str) -> int:
+    """A nonce count of at most 8 hex digits; -1 for anything else."""
+    if not text.isalnum() or len(text) > 8:
+        return -1
+    try:
+        return int(text, 16)
+    except ValueError:
+        return -1
+
+
+def same_target(one: str, other: str) -> bool:
+    """Whether the digest's uri means the Request-URI.
+
+    They need not be the same text (RFC 3261 section 22.4: equivalent by 19.1.4). Phones and edge proxies also add or
+    drop transport and user parameters on the way, which do not move the target; so those are not compared. `maddr` is.
+    """
+    try:
+        a, b = Uri.parse(one), Uri.parse(other)
+    except RemoteProtocolError:
+        return False
+    return (
+        a.scheme == b.scheme
+        and a.opaque == b.opaque
+        and a.user_text == b.user_text
+        and a.host.lower() == b.host.lower()
+        and _port(a) == _port(b)
+        and a.param("maddr") == b.param("maddr")
+    )
+
+
+def _port(uri: Uri) -> int | None:
+    return uri.port or _DEFAULT_PORTS.get(uri.scheme)

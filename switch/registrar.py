@@ -1,0 +1,432 @@
+"""The registrar (RFC 3261 section 10.3): which contacts reach a line, and until when.
+
+One shape, as everywhere: a REGISTER comes in, `_decide` works out `Bound` and `Unbound` events or refuses, `apply`
+folds each into the table, and the outcome goes out. `apply` is the only thing that changes the table, live and when
+the events are read back after a crash, so a REGISTER whose events were appended before it was answered is never
+forgotten. All is decided before anything is applied: a REGISTER takes effect as a whole or not at all.
+
+Expiry instants are kept in wall time, for they must outlive the process; here they are followed on the monotonic clock
+(`deadline`), so that a step of the wall clock drops nobody. Every binding has one entry in the timer heap at the most:
+a refresh moves the deadline, and the timer, when it runs too early, goes round again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from email.utils import formatdate
+from operator import attrgetter
+from sys import intern
+
+import msgspec
+
+from records.events import Bound, FlowAddress, Unbound
+from switch.auth import DeviceAuth, Refused
+from switch.identity import Lines, identify
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Flow
+from switch.sip.headers import NameAddr, delta_seconds
+from switch.sip.message import Request
+from switch.sip.timer import Timer, Timers
+from switch.sip.uri import Uri
+
+MAX_CONTACT_CHARS = 1024
+MAX_CALL_ID_CHARS = 256
+MAX_PATH_CHARS = 2048
+MAX_INSTANCE_CHARS = 128
+MAX_USER_AGENT_CHARS = 96
+
+_EMPTY_WILDCARD = "Contact * Stands Alone With Expires: 0"
+_PARAM = re.compile(r'\s*;\s*([^\s;=]+)\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^;"]*))?', re.DOTALL)
+
+
+class RegistrarSettings(msgspec.Struct, frozen=True):
+    """Lifetimes in seconds, and how many contacts a line may have. A shorter wish is 423, a longer one is cut."""
+
+    default_expires_s: int = 3600
+    min_expires_s: int = 60
+    max_expires_s: int = 7200
+    max_contacts: int = 16
+
+
+class RegisterOutcome(msgspec.Struct, frozen=True, gc=False):
+    """What to answer a REGISTER, and the events that must be in the journal before it is answered 200.
+
+    The events are already applied to the table. `lines` are the reply's own header lines.
+    """
+
+    status: int
+    lines: list[str]
+    events: list[Bound | Unbound]
+    line: str = ""
+    reason: str | None = None
+
+
+class Binding(msgspec.Struct, frozen=True, gc=False):
+    """One live contact of a line, as the Ringer needs it.
+
+    `received` is the source (host, port) to send to instead of the contact's own address, when the phone is behind NAT;
+    None when its Contact can be believed or a Path leads to it.
+    """
+
+    uri: str
+    q: float
+    flow: FlowAddress
+    path: tuple[str, ...]
+    received: tuple[str, int] | None
+    instance: str
+    reg_id: int
+    device: str
+    user_agent: str
+
+
+class _Entry:
+    """One row of the table: the last Bound of a contact, and when it ends on the monotonic clock."""
+
+    __slots__ = ("bound", "deadline", "timer")
+
+    def __init__(self, bound: Bound) -> None:
+        self.bound = bound
+        self.deadline = 0.0
+        self.timer: Timer | None = None
+
+
+class Registrar:
+    """The table of bindings. `out` collects the Unbound events of contacts that expired, for the driver to journal."""
+
+    def __init__(self, timers: Timers, lines: Lines, settings: RegistrarSettings) -> None:
+        self.timers = timers
+        self.lines = lines
+        self.settings = settings
+        self.out: list[Unbound] = []
+        self._table: dict[str, list[_Entry]] = {}
+        self._wall_minus_now: float | None = None
+        self._date = (0, "")
+
+    # -- the table ----------------------------------------------------------------------------------------------
+
+    def apply(self, event: Bound | Unbound) -> None:
+        """Fold one event into the table. The same event twice, or the end of a contact that is gone, does no harm."""
+        entries = self._table.get(event.line)
+        entry = None
+        if entries is not None:
+            for each in entries:
+                if each.bound.uri == event.uri:
+                    entry = each
+                    break
+        if isinstance(event, Bound):
+            if entry is None:
+                entry = _Entry(event)
+                if entries is None:
+                    self._table[event.line] = [entry]
+                else:
+                    entries.append(entry)
+            else:
+                entry.bound = event
+            self._follow(entry)
+        elif entries is not None and entry is not None:
+            if entry.timer is not None:
+                entry.timer.cancel()
+                entry.timer = None
+            entries.remove(entry)
+            if not entries:
+                del self._table[event.line]
+
+    def resume(self, now: float, at: datetime.datetime) -> None:
+        """After recovery: start following the expiry of everything that was applied. What ran out meanwhile expires at
+        the next run of the timers."""
+        self._wall_minus_now = at.timestamp() - now
+        for entries in self._table.values():
+            for entry in entries:
+                self._follow(entry)
+
+    def bindings(self) -> Iterator[Bound]:
+        """The whole table, as the last Bound of each contact."""
+        for entries in self._table.values():
+            for entry in entries:
+                yield entry.bound
+
+    def __len__(self) -> int:
+        return sum(map(len, self._table.values()))
+
+    def contacts(self, line: str, now: float) -> list[Binding]:
+        """Where the line can be reached now, the highest q first, among equals the one registered first."""
+        live = [entry.bound for entry in self._table.get(line, ()) if entry.deadline > now]
+        if len(live) > 1:
+            live.sort(key=attrgetter("q"), reverse=True)
+        return [_binding(bound) for bound in live]
+
+    def on_timer(self, what: object, now: float) -> None:
+        """A binding's timer ran."""
+        if not isinstance(what, _Entry) or what.timer is None:
+            return
+        what.timer = None
+        if what.deadline > now:
+            what.timer = self.timers.start(what.deadline, self, what)
+            return
+        at = datetime.datetime.fromtimestamp(now + (self._wall_minus_now or 0.0), datetime.UTC)
+        event = Unbound(what.bound.line, what.bound.uri, "expired", at)
+        self.apply(event)
+        self.out.append(event)
+
+    def _follow(self, entry: _Entry) -> None:
+        if self._wall_minus_now is None:
+            return
+        entry.deadline = deadline = entry.bound.expires_at - self._wall_minus_now
+        timer = entry.timer
+        if timer is not None:
+            if timer.when <= deadline:
+                return
+            timer.cancel()
+        entry.timer = self.timers.start(deadline, self, entry)
+
+    # -- REGISTER -----------------------------------------------------------------------------------------------
+
+    def register(
+        self, request: Request, device: DeviceAuth, flow: Flow, now: float, at: datetime.datetime
+    ) -> RegisterOutcome:
+        """Decide a REGISTER of an authenticated device that came over `flow`. Raises nothing."""
+        self._wall_minus_now = at.timestamp() - now
+        try:
+            line = identify(device, request, self.lines)
+            if isinstance(line, Refused):
+                return RegisterOutcome(line.status, [], [], reason=line.reason or None)
+            events = self._decide(line, device, request, flow, at)
+        except RemoteProtocolError as error:
+            lines = [f"Min-Expires: {self.settings.min_expires_s}"] if error.status == 423 else []
+            return RegisterOutcome(error.status, lines, [], reason=error.text)
+        for event in events:
+            self.apply(event)
+        return RegisterOutcome(200, self._reply_lines(line, request, now, at), events, line)
+
+    def _decide(
+        self, line: str, device: DeviceAuth, request: Request, flow: Flow, at: datetime.datetime
+    ) -> list[Bound | Unbound]:
+        """The events that this REGISTER means. Raises RemoteProtocolError with the status to refuse it with."""
+        contacts = request.contacts
+        if not contacts:
+            return []
+        existing = [entry.bound for entry in self._table.get(line, ())]
+        if any(contact.uri == "*" for contact in contacts):
+            return self._remove_all(existing, request, at)
+        if len(contacts) > self.settings.max_contacts:
+            raise RemoteProtocolError(403, "Too Many Contacts")
+        raws = request.values("Contact")
+        wanted = {contact.uri: (contact, raw) for contact, raw in zip(contacts, raws, strict=True)}
+        removed: dict[str, Unbound] = {}
+        bound: list[Bound] = []
+        for uri, (contact, raw) in wanted.items():
+            lifetime = self._lifetime(contact, request)
+            new = _bound(line, device, contact, raw, request, flow, lifetime, at)
+            for old in existing:
+                if _same_uri(old.uri, uri):
+                    _check_order(old, request)
+                    if not lifetime:
+                        removed[old.uri] = Unbound(line, old.uri, "deregistered", at)
+                    elif old.uri != uri:
+                        removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+                elif lifetime and _same_instance(old, new) and old.uri not in wanted:
+                    _check_order(old, request)
+                    removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+            if lifetime:
+                bound.append(new)
+        kept = [old for old in existing if old.uri not in removed and old.uri not in wanted]
+        for old in self._crowded_out(kept, len(bound), device.device):
+            removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+        return [*removed.values(), *bound]
+
+    def _remove_all(self, existing: Sequence[Bound], request: Request, at: datetime.datetime) -> list[Bound | Unbound]:
+        # 10.3 step 6: `*` must be the only Contact, and Expires must be there and 0.
+        if len(request.contacts) != 1 or delta_seconds(request.header("Expires") or "") != 0:
+            raise RemoteProtocolError(400, _EMPTY_WILDCARD)
+        for old in existing:
+            _check_order(old, request)
+        return [Unbound(old.line, old.uri, "deregistered", at) for old in existing]
+
+    def _lifetime(self, contact: NameAddr, request: Request) -> int:
+        """Seconds granted; 0 takes the contact away. Raises 423 for a wish that is too short (10.3 step 7)."""
+        settings = self.settings
+        text = contact.param("expires")
+        if text is None:
+            text = request.header("Expires")
+        if text is None:
+            return settings.default_expires_s
+        wish = delta_seconds(text, settings.default_expires_s)
+        if 0 < wish < settings.min_expires_s:
+            raise RemoteProtocolError(423, "Interval Too Brief")
+        return min(wish, settings.max_expires_s)
+
+    def _crowded_out(self, kept: Sequence[Bound], new: int, device: str) -> Sequence[Bound]:
+        """Contacts that give way when the line has too many: the device's own oldest, as a telephone that took a new
+        port at each start leaves them behind. Another device's never do; then this one is refused."""
+        excess = len(kept) + new - self.settings.max_contacts
+        if excess <= 0 or not new:
+            return ()
+        own = sorted((old for old in kept if old.device == device), key=attrgetter("at"))
+        if len(own) < excess:
+            raise RemoteProtocolError(403, "Too Many Contacts")
+        return own[:excess]
+
+    def _reply_lines(self, line: str, request: Request, now: float, at: datetime.datetime) -> list[str]:
+        """10.3 step 8: all current contacts with the time they have left, and Date, by which phones set their clock."""
+        lines = [
+            f"Contact: {with_expires(entry.bound.contact, max(0, round(entry.deadline - now)))}"
+            for entry in self._table.get(line, ())
+            if entry.deadline > now
+        ]
+        if request.header("Path") is not None and _supports(request, "path"):
+            lines += [f"Path: {value}" for value in request.values("Path")]  # RFC 3327 section 5.3
+        second = int(at.timestamp())
+        if self._date[0] != second:
+            self._date = (second, f"Date: {formatdate(second, usegmt=True)}")
+        lines.append(self._date[1])
+        return lines
+
+
+def _bound(
+    line: str,
+    device: DeviceAuth,
+    contact: NameAddr,
+    raw: str,
+    request: Request,
+    flow: Flow,
+    lifetime: int,
+    at: datetime.datetime,
+) -> Bound:
+    """The binding that one Contact asks for. Raises 400 for what cannot be called or is unreasonably long.
+
+    Path is kept also when the phone does not say that it knows it (RFC 3327 5.3 leaves that to us): without it the
+    phone behind that proxy could not be reached.
+    """
+    if Uri.parse(contact.uri).scheme not in ("sip", "sips"):
+        raise RemoteProtocolError(400, "Contact Is No SIP Address")
+    path = tuple(request.values("Path"))
+    instance = contact.param("+sip.instance") or ""
+    if (
+        len(raw) > MAX_CONTACT_CHARS
+        or len(request.call_id) > MAX_CALL_ID_CHARS
+        or len(instance) > MAX_INSTANCE_CHARS
+        or sum(map(len, path)) > MAX_PATH_CHARS
+    ):
+        raise RemoteProtocolError(400, "Registration Too Long")
+    return Bound(
+        intern(line),
+        intern(device.device),
+        contact.uri,
+        raw,
+        request.call_id,
+        request.cseq,
+        _q(contact.param("q")),
+        at.timestamp() + lifetime,
+        _address_of(flow),
+        instance,
+        _reg_id(contact.param("reg-id")),
+        path,
+        intern((request.header("User-Agent") or "")[:MAX_USER_AGENT_CHARS]),
+        at,
+    )
+
+
+def _address_of(flow: Flow) -> FlowAddress:
+    local, remote = flow.local, flow.remote
+    return FlowAddress(intern(flow.transport), intern(local[0]), local[1], remote[0], remote[1])
+
+
+def _check_order(old: Bound, request: Request) -> None:
+    """10.3 steps 6 and 7: with the same Call-ID only a higher CSeq may change a binding."""
+    if old.call_id == request.call_id and request.cseq <= old.cseq:
+        raise RemoteProtocolError(500, "CSeq Out of Order")
+
+
+def _same_uri(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    try:
+        return Uri.parse(one) == Uri.parse(other)
+    except RemoteProtocolError:
+        return False
+
+
+def _same_instance(old: Bound, new: Bound) -> bool:
+    """Whether the new contact is the same telephone's (RFC 5626 section 6): its reboot or new address replaces the old
+    one. Only among contacts of one device, so that no device can name another's instance."""
+    return bool(new.instance) and new.instance == old.instance and new.reg_id == old.reg_id and new.device == old.device
+
+
+def _q(text: str | None) -> float:
+    """A contact's preference, 1 when it names none or nonsense."""
+    try:
+        return min(1.0, max(0.0, float(text))) if text and text[:1] in "01." else 1.0
+    except ValueError:
+        return 1.0
+
+
+def _reg_id(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 9 else 0
+
+
+def _supports(request: Request, option: str) -> bool:
+    return any(value.lower() == option for value in request.values("Supported"))
+
+
+def with_expires(contact: str, seconds: int) -> str:
+    """A Contact value exactly as it came, but for its `expires`, which is set in its place or added at the end."""
+    start = _params_start(contact)
+    for match in _PARAM.finditer(contact, start):
+        if match[1].lower() == "expires":
+            return f"{contact[: match.start(1)]}expires={seconds}{contact[match.end() :]}"
+    return f"{contact};expires={seconds}"
+
+
+def _params_start(contact: str) -> int:
+    """Where the header parameters begin: behind the `>`, or without one at the first semicolon."""
+    at = 0
+    if contact.startswith('"'):
+        quoted = _QUOTED.match(contact)
+        at = quoted.end() if quoted else 0
+    end = contact.find(">", at)
+    if end >= 0 and "<" in contact[at:end]:
+        return end + 1
+    end = contact.find(";")
+    return end if end >= 0 else len(contact)
+
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _binding(bound: Bound) -> Binding:
+    flow = bound.flow
+    received = None
+    if not bound.path and not _is_at(bound.uri, flow.remote_host):
+        received = (flow.remote_host, flow.remote_port)
+    return Binding(
+        bound.uri,
+        bound.q,
+        flow,
+        bound.path,
+        received,
+        bound.instance,
+        bound.reg_id,
+        bound.device,
+        bound.user_agent,
+    )
+
+
+def _is_at(uri: str, host: str) -> bool:
+    """Whether the contact's host is the source address itself. A name is not: the phone, not we, could resolve it."""
+    try:
+        return _plain(Uri.parse(uri).host) == _plain(host)
+    except RemoteProtocolError:
+        return False
+
+
+def _plain(host: str) -> str:
+    host = host.strip("[]").lower()
+    if ":" not in host:
+        return host
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).compressed
+    except ValueError:
+        return host

@@ -1,0 +1,74 @@
+"""The state file: one SQLite database for what is set at run time, and how it grows from version to version.
+
+`MIGRATIONS` is the whole history. The file's `user_version` counts how many of them it has had; opening it runs the
+rest, each in a transaction of its own together with the new count, so a crash between two leaves a file that is simply
+at the older one. A migration that was ever released is never changed; a new one goes at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+MIGRATIONS: tuple[Sequence[str], ...] = (
+    (
+        """CREATE TABLE bindings (
+            line TEXT NOT NULL,
+            uri BLOB NOT NULL,
+            device TEXT NOT NULL,
+            expires_at REAL NOT NULL,
+            event BLOB NOT NULL,
+            PRIMARY KEY (line, uri)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE cursors (
+            name TEXT NOT NULL PRIMARY KEY,
+            segment INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+)
+
+
+class NewerStateError(Exception):
+    """The file was written by a newer version; this one must not touch it."""
+
+
+def open_state(path: Path | str, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> sqlite3.Connection:
+    """Open the state file, making or migrating it as needed. The connection may change threads but not be shared.
+
+    Raises NewerStateError, and sqlite3.Error for a file that is damaged or no database.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # The journal's segments are deleted on the strength of what stands here, so it must be on the disk.
+        connection.execute("PRAGMA synchronous = FULL")
+        _migrate(connection, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
+    done = _version(connection)
+    if done > len(migrations):
+        raise NewerStateError(f"the state file is of version {done}, this Ringplan knows {len(migrations)}")
+    for number in range(done, len(migrations)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Two processes may have opened the file at once; the second finds the work done.
+            if _version(connection) == number:
+                for statement in migrations[number]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number + 1}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    row = connection.execute("PRAGMA user_version").fetchone()
+    return int(row[0])
