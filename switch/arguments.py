@@ -1,0 +1,161 @@
+"""What the supervisor tells its children on their command lines: both ways, so that writer and reader cannot differ.
+
+Everything here is plain text on the command line, where `ps` shows it; secrets never pass this way. The supervisor
+imports this module, so it needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+EXIT_CONFIG = 78
+"""A child that cannot start for a reason that a restart will not cure (configuration, permissions) exits with this."""
+
+HOME_FOLDERS = ("config", "data", "run")
+
+
+class Places(NamedTuple):
+    """Where things are: the operator's YAML (a file or a folder), what must be kept, and sockets while we run."""
+
+    config: Path
+    data: Path
+    runtime: Path
+
+    @property
+    def control(self) -> Path:
+        """The exchange's control socket."""
+        return self.runtime / "control.sock"
+
+    def worker(self, index: int) -> Path:
+        """The socket of media worker `index`."""
+        return self.runtime / f"media-{index}.sock"
+
+    @classmethod
+    def find(
+        cls,
+        config: Path | None = None,
+        data: Path | None = None,
+        runtime: Path | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Places:
+        """An option wins; then RINGPLAN_CONFIG, _DATA, _RUNTIME; then the folders of RINGPLAN_HOME; then the system's
+        (/etc/ringplan and so on) where they exist; then `./var`, which script/server makes."""
+        home = environ.get("RINGPLAN_HOME")
+        if home:
+            usual = [Path(home).absolute() / name for name in HOME_FOLDERS]
+        elif not Path("/etc/ringplan").exists() and Path("var/config").exists():
+            usual = [Path("var").absolute() / name for name in HOME_FOLDERS]
+        else:
+            usual = [Path("/etc/ringplan"), Path("/var/lib/ringplan"), Path("/run/ringplan")]
+        found = []
+        for given, name, fallback in zip((config, data, runtime), ("CONFIG", "DATA", "RUNTIME"), usual, strict=True):
+            named = environ.get(f"RINGPLAN_{name}")
+            found.append((given or (Path(named) if named else fallback)).absolute())
+        return cls(*found)
+
+
+class ListenSocket(NamedTuple):
+    """A socket that is bound already (and listens, for TCP). `transport` is `udp` or `tcp`; `port` the real one."""
+
+    transport: str
+    address: str
+    port: int
+    fd: int
+
+    def text(self) -> str:
+        """`udp:192.0.2.1:5060:3`; an IPv6 address stands in brackets."""
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.transport}:{address}:{self.port}:{self.fd}"
+
+    @classmethod
+    def parse(cls, text: str) -> ListenSocket:
+        """The reverse of `text`. Raises ValueError."""
+        transport, _, rest = text.partition(":")
+        address, port, fd = rest.rsplit(":", 2)
+        return cls(transport, address.strip("[]"), int(port), int(fd))
+
+
+class ExchangeArguments(NamedTuple):
+    """How the exchange is started: `python -P -m switch.app` and these.
+
+    `status_fd` is a pipe to the supervisor (None when there is none): the exchange writes one byte when it is ready to
+    serve and one a second from then on; when they stay away it is killed as hung and started again. `workers` is how
+    many media workers run; their sockets are `places.worker(0)` and so on, each listened on by the worker.
+    """
+
+    places: Places
+    sockets: tuple[ListenSocket, ...]
+    workers: int
+    status_fd: int | None = None
+
+    def argv(self) -> list[str]:
+        """The command line, without the interpreter and the module."""
+        found = ["--config", str(self.places.config), "--data", str(self.places.data)]
+        found += ["--runtime", str(self.places.runtime), "--workers", str(self.workers)]
+        for socket in self.sockets:
+            found += ["--socket", socket.text()]
+        if self.status_fd is not None:
+            found += ["--status-fd", str(self.status_fd)]
+        return found
+
+    @classmethod
+    def parse(cls, argv: Sequence[str]) -> ExchangeArguments:
+        """The reverse of `argv`. Exits with a usage message, as argparse does, when something is wrong."""
+        parser = argparse.ArgumentParser("switch.app", description="The exchange; started by `ringplan serve`.")
+        for name in ("--config", "--data", "--runtime"):
+            parser.add_argument(name, type=Path, required=True)
+        parser.add_argument("--workers", type=int, required=True)
+        parser.add_argument("--socket", type=ListenSocket.parse, action="append", default=[])
+        parser.add_argument("--status-fd", type=int)
+        found = parser.parse_args(argv)
+        places = Places(found.config, found.data, found.runtime)
+        return cls(places, tuple(found.socket), found.workers, found.status_fd)
+
+
+class WorkerArguments(NamedTuple):
+    """How a media worker is started: `python -P -m media.worker` and these. It may use ports `first_port` to
+    `last_port`, binds them on `address` and names `advertise` in SDP, where that differs (behind a static NAT)."""
+
+    socket: Path
+    number: int
+    address: str
+    advertise: str
+    first_port: int
+    last_port: int
+
+    def argv(self) -> list[str]:
+        """The command line, without the interpreter and the module."""
+        found = ["--socket", str(self.socket), "--index", str(self.number), "--address", self.address]
+        return [*found, "--advertise", self.advertise, "--ports", f"{self.first_port}-{self.last_port}"]
+
+
+class Blueprint(NamedTuple):
+    """What the supervisor must know of the configuration: `listen` as (transport, address, port), and the media
+    workers' share. Made by `switch.blueprint` in a process of its own, since the supervisor reads no YAML."""
+
+    listen: tuple[tuple[str, str, int], ...]
+    media_address: str
+    media_advertise: str
+    first_port: int
+    last_port: int
+    workers: int
+
+    def worker_arguments(self, places: Places) -> list[WorkerArguments]:
+        """The port range divided evenly; every share begins at an even port, as RTP wants (RFC 3550 section 11)."""
+        first = self.first_port + self.first_port % 2
+        share = (self.last_port + 1 - first) // self.workers // 2 * 2
+        return [
+            WorkerArguments(
+                places.worker(index),
+                index,
+                self.media_address,
+                self.media_advertise,
+                first + index * share,
+                first + (index + 1) * share - 1,
+            )
+            for index in range(self.workers)
+        ]

@@ -1,0 +1,193 @@
+"""Figures for Prometheus, and the small local web server that shows them.
+
+Counting is adding to a plain integer; everything else happens when somebody scrapes. `GET /metrics` and `GET /healthz`
+are all that is served, on a local address, without any secret in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+MAX_REQUEST = 8192
+MAX_CONNECTIONS = 32
+TIMEOUT_S = 5.0
+
+Gauges = Mapping[str, tuple[str, Callable[[], float]]]
+"""Name (without the `ringplan_` in front) to what it says and how to read it now."""
+
+
+class Counters:
+    """What the exchange counts as it goes. One object, made at the composition root, handed to who counts."""
+
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "calls_answered",
+        "calls_ended",
+        "calls_started",
+        "emergency_calls",
+        "guard_dropped",
+        "journal_lost",
+        "messages_in",
+        "messages_out",
+        "messages_refused",
+        "registrations",
+        "registrations_refused",
+        "reloads",
+        "reloads_refused",
+        "requests_in",
+        "responses_in",
+        "retransmissions_in",
+        "retransmissions_out",
+        "slow_callbacks",
+        "talk_seconds",
+        "transactions",
+        "transactions_timed_out",
+        "worker_restarts",
+    )
+
+    def __init__(self) -> None:
+        self.messages_in = 0
+        self.messages_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.messages_refused = 0
+        self.requests_in = 0
+        self.responses_in = 0
+        self.retransmissions_in = 0
+        self.retransmissions_out = 0
+        self.transactions = 0
+        self.transactions_timed_out = 0
+        self.calls_started = 0
+        self.calls_answered = 0
+        self.calls_ended: Counter[tuple[str, str]] = Counter()
+        """By (result, reason) of dialplan.termination."""
+        self.talk_seconds = 0.0
+        self.emergency_calls = 0
+        self.registrations = 0
+        self.registrations_refused = 0
+        self.guard_dropped = 0
+        self.journal_lost = 0
+        self.reloads = 0
+        self.reloads_refused = 0
+        self.slow_callbacks = 0
+        self.worker_restarts = 0
+
+
+HELP = {
+    "messages_in": "SIP messages received",
+    "messages_out": "SIP messages sent",
+    "bytes_in": "Octets of SIP received",
+    "bytes_out": "Octets of SIP sent",
+    "messages_refused": "Messages that were no valid SIP",
+    "requests_in": "SIP requests received, without retransmissions",
+    "responses_in": "SIP responses received, without retransmissions",
+    "retransmissions_in": "Retransmissions recognised on arrival",
+    "retransmissions_out": "Retransmissions that we sent",
+    "transactions": "SIP transactions begun",
+    "transactions_timed_out": "Transactions that got no answer (timers B and F)",
+    "calls_started": "Calls accepted for routing",
+    "calls_answered": "Calls answered",
+    "calls_ended": "Calls ended, by result and reason",
+    "talk_seconds": "Seconds of talk in calls that have ended",
+    "emergency_calls": "Emergency calls",
+    "registrations": "REGISTER requests answered 200",
+    "registrations_refused": "REGISTER requests answered with an error, challenges aside",
+    "guard_dropped": "Messages dropped by the guard (sizes, rates, overload)",
+    "journal_lost": "Events that could not be written to the journal and are lost",
+    "reloads": "Configurations taken",
+    "reloads_refused": "Configurations refused",
+    "slow_callbacks": "Turns of the event loop that took more than 50 ms",
+    "worker_restarts": "Media workers that came back empty",
+}
+
+
+class Collector:
+    """Reads the counters and gauges at scrape time, in the shape of prometheus_client."""
+
+    def __init__(self, counters: Counters, gauges: Gauges) -> None:
+        self._counters = counters
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        """Every figure as it is now."""
+        for name, says in HELP.items():
+            value = getattr(self._counters, name)
+            if isinstance(value, Counter):
+                labelled = CounterMetricFamily(f"ringplan_{name}", says, labels=["result", "reason"])
+                for labels, count in value.items():
+                    labelled.add_metric(list(labels), count)
+                yield labelled
+            else:
+                yield CounterMetricFamily(f"ringplan_{name}", says, value=value)
+        for name, (says, read) in self._gauges.items():
+            yield GaugeMetricFamily(f"ringplan_{name}", says, value=read())
+
+
+class WatchServer:
+    """`/metrics` and `/healthz` over plain HTTP/1.1, one request a connection.
+
+    `troubles` returns one sentence for each thing that is wrong; while there is any, `/healthz` answers 503 with them.
+    """
+
+    def __init__(self, counters: Counters, gauges: Gauges, troubles: Callable[[], Iterable[str]]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(Collector(counters, gauges))
+        ProcessCollector(registry=self._registry)
+        self._troubles = troubles
+        self._server: asyncio.Server | None = None
+        self._open = 0
+
+    async def start(self, address: str, port: int) -> int:
+        """Listen; returns the port, which the kernel chose where 0 was asked for. Raises OSError."""
+        self._server = await asyncio.start_server(self._connected, address, port, limit=MAX_REQUEST)
+        chosen: int = self._server.sockets[0].getsockname()[1]
+        return chosen
+
+    async def stop(self) -> None:
+        """Stop listening. Requests under way end by themselves within seconds."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    def answer(self, method: str, path: str) -> tuple[str, str, bytes]:
+        """Status line, content type and body for one request."""
+        if method not in ("GET", "HEAD"):
+            return "405 Method Not Allowed", "text/plain", b"only GET\n"
+        if path == "/metrics":
+            return "200 OK", "text/plain; version=0.0.4; charset=utf-8", generate_latest(self._registry)
+        if path == "/healthz":
+            troubles = list(self._troubles())
+            text = "\n".join(troubles) if troubles else "ok"
+            return (
+                ("503 Service Unavailable" if troubles else "200 OK"),
+                "text/plain; charset=utf-8",
+                f"{text}\n".encode(),
+            )
+        return "404 Not Found", "text/plain", b"/metrics and /healthz are here\n"
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            if self._open <= MAX_CONNECTIONS:
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
+                writer.write(self._response(head))
+                await asyncio.wait_for(writer.drain(), TIMEOUT_S)
+        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass
+        finally:
+            self._open -= 1
+            writer.close()
+
+    def _response(self, head: bytes) -> bytes:
+        words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
+        method, target = words[:2] if len(words) == 3 else ("", "")
+        status, kind, body = self.answer(method, target.split("?", 1)[0])
+        lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        return lines.encode() + (b"" if method == "HEAD" else body)

@@ -1,0 +1,196 @@
+"""The flight recorder: the last SIP messages, kept in memory within bounds, and the ladder drawn from them.
+
+`Tracer.add` stands on the hot path of every message, so it only appends a tuple: nothing is parsed, copied or redacted
+before somebody asks for a call.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from switch import redact
+from switch.views import MessageView
+
+
+class Path(Protocol):
+    """What the tracer needs of a flow: switch.sip.flow.Flow has it."""
+
+    @property
+    def transport(self) -> str: ...
+    @property
+    def local(self) -> tuple[str, int]: ...
+    @property
+    def remote(self) -> tuple[str, int]: ...
+
+
+class Traced(NamedTuple):
+    """One message as it went over the wire. `at` is in Unix seconds; `call_id` the SIP Call-ID if it was known."""
+
+    call_id: str | None
+    incoming: bool
+    flow: Path
+    data: bytes
+    at: float
+
+
+class Tracer:
+    """A ring of at most `max_messages` and `max_bytes`, whichever is reached first; 0 messages switches it off."""
+
+    __slots__ = ("_bytes", "_max_bytes", "_max_messages", "_ring", "forgotten")
+
+    def __init__(self, max_messages: int = 50_000, max_bytes: int = 32 * 1024 * 1024) -> None:
+        self._ring: deque[tuple[str | None, bool, Path, bytes, float]] = deque()
+        self._bytes = 0
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self.forgotten = 0
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def add(self, call_id: str | None, incoming: bool, flow: Path, data: bytes, at: float) -> None:
+        """Remember one message. `call_id` may be None: it is then read from the message when somebody asks."""
+        ring = self._ring
+        ring.append((call_id, incoming, flow, data, at))
+        self._bytes += len(data)
+        while len(ring) > self._max_messages or self._bytes > self._max_bytes:
+            self._bytes -= len(ring.popleft()[3])
+            self.forgotten += 1
+
+    def find(self, call_ids: Collection[str]) -> list[Traced]:
+        """Every message of these SIP Call-IDs (all legs of a call), oldest first. Walks the whole ring."""
+        wanted = frozenset(call_ids)
+        return [Traced(*entry) for entry in self._ring if (entry[0] or sip_call_id(entry[3])) in wanted]
+
+    def views(self, call_ids: Collection[str]) -> tuple[MessageView, ...]:
+        """The same, redacted and ready for the control socket."""
+        return tuple(view(traced) for traced in self.find(call_ids))
+
+
+_CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+def sip_call_id(data: bytes) -> str | None:
+    """The Call-ID of raw bytes, good enough to find a message by; None when there is none."""
+    found = _CALL_ID.search(data)
+    return found[1].rstrip().decode("utf-8", "surrogateescape") if found else None
+
+
+def view(traced: Traced) -> MessageView:
+    """One message for a person: text instead of bytes, secrets out."""
+    flow = traced.flow
+    return MessageView(
+        at=datetime.datetime.fromtimestamp(traced.at, datetime.UTC),
+        incoming=traced.incoming,
+        transport=flow.transport,
+        local=_address(flow.local),
+        remote=_address(flow.remote),
+        text=redact.sip(traced.data.decode("utf-8", "replace")),
+    )
+
+
+def _address(pair: tuple[str, int]) -> str:
+    host, port = pair
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+# -- the ladder ------------------------------------------------------------------------------------------------------
+
+US = "Ringplan"
+TIME_WIDTH = 9
+MIN_LANE = 18
+
+
+class Rung(NamedTuple):
+    """One line of a ladder: when, from which lane to which, and what."""
+
+    offset_s: float
+    source: int
+    target: int
+    label: str
+    resent: bool
+
+
+class Ladder(NamedTuple):
+    """Lanes from left to right (peers' addresses and ourselves), and the messages between them."""
+
+    lanes: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+
+
+def ladder(messages: Sequence[MessageView]) -> Ladder:
+    """Who sent what to whom: the first peer to the left, then ourselves, then everybody else as they appear."""
+    peers = list(dict.fromkeys(message.remote for message in messages))
+    lanes = (*peers[:1], US, *peers[1:])
+    lane_of = {name: index for index, name in enumerate(lanes)}
+    us = lane_of[US]
+    seen: set[tuple[str, bool, str]] = set()
+    rungs = []
+    for message in messages:
+        peer = lane_of[message.remote]
+        key = (message.remote, message.incoming, message.text)
+        source, target = (peer, us) if message.incoming else (us, peer)
+        offset = (message.at - messages[0].at).total_seconds()
+        rungs.append(Rung(offset, source, target, label(message.text), key in seen))
+        seen.add(key)
+    return Ladder(lanes, tuple(rungs))
+
+
+def label(text: str) -> str:
+    """`INVITE +SDP`, `180 Ringing`, `200 OK · BYE`: a first line short enough for an arrow. Answers without a method
+    answer INVITE."""
+    head, _, body = text.partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    if first.startswith("SIP/2.0 "):
+        cseq = next((line for line in lines if line[:5].lower() == "cseq:"), "")
+        method = cseq.split()[-1] if cseq else "?"
+        status = first[8:].strip()
+        short = status if method == "INVITE" else f"{status} · {method}"
+    else:
+        short = first.split(" ", 1)[0]
+    return short + (" +SDP" if body.startswith("v=") else "")
+
+
+def draw(drawn: Ladder, width: int) -> list[str]:
+    """The ladder as lines of at most `width` columns, where the lanes fit; a plain list of arrows where they do not."""
+    count = len(drawn.lanes)
+    lane = min(34, (width - TIME_WIDTH) // count) if count else 0
+    if lane < MIN_LANE:
+        return _draw_list(drawn, width)
+    centres = [TIME_WIDTH + lane * index + lane // 2 for index in range(count)]
+    title = " " * TIME_WIDTH + "".join(_shorten(name, lane - 1).center(lane) for name in drawn.lanes)
+    lines = [title.rstrip()]
+    for rung in drawn.rungs:
+        cells = list(" " * (TIME_WIDTH + lane * count))
+        for centre in centres:
+            cells[centre] = "│"
+        left, right = sorted((centres[rung.source], centres[rung.target]))
+        room = right - left - 1
+        text = rung.label + (" ↻" if rung.resent else "")
+        text = f" {_shorten(text, room - 4)} ".center(room, "─")
+        text = text[:-1] + "▶" if rung.source < rung.target else "◀" + text[1:]
+        cells[left + 1 : right] = text
+        stamp = f"{rung.offset_s:8.3f}"
+        lines.append((stamp + "".join(cells)[len(stamp) :]).rstrip())
+    return lines
+
+
+def _draw_list(drawn: Ladder, width: int) -> list[str]:
+    us = drawn.lanes.index(US)
+    lines = []
+    for rung in drawn.rungs:
+        incoming = rung.target == us
+        peer = drawn.lanes[rung.source if incoming else rung.target]
+        text = (
+            f"{rung.offset_s:8.3f} {peer:>21} {'──▶' if incoming else '◀──'} {rung.label}{' ↻' if rung.resent else ''}"
+        )
+        lines.append(_shorten(text, width))
+    return lines
+
+
+def _shorten(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…"

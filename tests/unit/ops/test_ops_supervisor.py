@@ -1,0 +1,204 @@
+"""The supervisor with small stand-ins for its children: real processes, signals and sockets, no SIP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
+from switch.supervisor import open_socket
+
+ROOT = Path(__file__).parents[3]
+
+# Says who it is and on which socket it got what; ends by what the datagram tells it to do.
+EXCHANGE = """
+    import os, signal, socket, sys
+    door = socket.socket(fileno=int(sys.argv[1]))
+    door.setblocking(True)
+    signal.signal(signal.SIGTERM, lambda *_: (say("exchange told to stop"), os._exit(0)))
+    signal.signal(signal.SIGHUP, lambda *_: say("reload"))
+    def say(text):
+        os.write(1, f"{text} {os.getpid()}\\n".encode())
+    say("exchange up")
+    os.write(int(sys.argv[2]), b"+")
+    while True:
+        data = door.recv(100)
+        if data == b"crash":
+            os._exit(9)
+        say("got " + data.decode())
+"""
+WORKER = """
+    import os, signal, time
+    signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"worker told to stop 0\\n"), os._exit(0)))
+    os.write(1, f"worker up {os.getpid()}\\n".encode())
+    while True:
+        time.sleep(60)
+"""
+SUPERVISOR = """
+    import os, sys
+    from switch.supervisor import Child, Patience, Supervisor, open_socket
+    door = open_socket("udp", "127.0.0.1", 0)
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    argv = [sys.executable, "-c", sys.argv[1], str(door.fileno()), str(write)]
+    exchange = Child("exchange", argv, [door.fileno(), write])
+    worker = Child("worker", [sys.executable, "-c", sys.argv[2]])
+    patience = Patience(delays_s=(0.0, 0.3, 0.3), hung_s=float(sys.argv[3]))
+    log = lambda text: os.write(1, f"log: {text}\\n".encode())
+    os.write(1, f"port {door.getsockname()[1]}\\n".encode())
+    notify = lambda text: os.write(1, f"notify: {text.splitlines()[0]}\\n".encode())
+    sys.exit(Supervisor(exchange, [worker], patience=patience, status_fd=read, log=log, notify=notify).run())
+"""
+
+
+class Running:
+    """A supervisor in a process of its own, and what it and its children said."""
+
+    def __init__(self, exchange: str = EXCHANGE, hung_s: float = 60) -> None:
+        scripts = [textwrap.dedent(text) for text in (SUPERVISOR, exchange, WORKER)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", *scripts, str(hung_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.lines: list[str] = []
+        self.port = int(self.wait_for("port ").split()[1])
+        self.phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.phone.connect(("127.0.0.1", self.port))
+
+    def wait_for(self, beginning: str) -> str:
+        """The next line that begins so; every line read stays in `lines`."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith(beginning):
+                return line.rstrip()
+        raise AssertionError(f"never said {beginning!r}: {self.lines}")
+
+    def close(self) -> None:
+        self.phone.close()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def running():
+    opened: list[Running] = []
+
+    def start(*args, **options) -> Running:
+        opened.append(Running(*args, **options))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_an_exchange_that_crashes_is_started_again_and_datagrams_wait_for_it(running):
+    system = running()
+    first = system.wait_for("exchange up").split()[-1]
+    system.phone.send(b"crash")
+    system.phone.send(b"hello")  # lands in the kernel while nobody reads
+    assert system.wait_for("exchange up").split()[-1] != first
+    assert system.wait_for("got").startswith("got hello")
+    assert sum(line.startswith("worker up") for line in system.lines) == 1, "the worker must live through it"
+
+
+def test_one_that_keeps_dying_waits_longer(running):
+    system = running()
+    for expected in ("now", "in 0.3 s", "in 0.3 s"):
+        system.wait_for("exchange up")
+        system.phone.send(b"crash")
+        assert system.wait_for("log: exchange died").endswith(f"starting it again {expected}")
+
+
+def test_a_worker_that_is_killed_is_started_again_and_the_exchange_stays(running):
+    system = running()
+    pid = int(system.wait_for("worker up").split()[-1])
+    os.kill(pid, signal.SIGKILL)
+    assert int(system.wait_for("worker up").split()[-1]) != pid
+    system.phone.send(b"still here")
+    system.wait_for("got still here")
+
+
+def test_it_stops_the_exchange_first_and_then_the_workers(running):
+    system = running()
+    system.wait_for("notify: READY=1")
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("exchange told to stop")
+    system.wait_for("worker told to stop")
+    assert system.process.wait(10) == 0
+    assert "notify: STOPPING=1" in system.lines
+
+
+def test_a_hangup_signal_reaches_the_exchange(running):
+    system = running()
+    system.wait_for("notify: READY=1")
+    system.process.send_signal(signal.SIGHUP)
+    system.wait_for("reload")
+
+
+def test_an_exchange_that_was_ready_and_no_longer_beats_is_killed(running):
+    system = running(hung_s=0.2)
+    system.wait_for("exchange up")
+    system.wait_for("log: exchange has not moved")
+    system.wait_for("exchange up")
+
+
+def test_one_that_cannot_start_at_all_ends_the_supervisor(running):
+    system = running(exchange="import os; os._exit(78)")
+    assert system.process.wait(10) == 78
+
+
+def test_children_die_with_their_supervisor(running):
+    system = running()
+    pid = int(system.wait_for("exchange up").split()[-1])
+    system.process.kill()
+    system.process.wait()
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().split()[2]
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the exchange lives on and holds its ports")
+
+
+def test_the_arguments_of_the_exchange_come_out_as_they_went_in():
+    sockets = (ListenSocket("udp", "192.0.2.1", 5060, 7), ListenSocket("tcp", "2001:db8::1", 5060, 8))
+    places = Places(Path("/etc/x"), Path("/var/x"), Path("/run/x"))
+    given = ExchangeArguments(places, sockets, 2, 9)
+    assert ExchangeArguments.parse(given.argv()) == given
+
+
+def test_workers_share_the_ports_evenly_and_begin_at_even_ones():
+    print_ = Blueprint((), "0.0.0.0", "192.0.2.1", 10001, 10021, 2)
+    first, second = print_.worker_arguments(Places(Path("/c"), Path("/d"), Path("/r")))
+    assert (first.first_port, first.last_port) == (10002, 10011)
+    assert (second.first_port, second.last_port) == (10012, 10021)
+    assert second.socket == Path("/r/media-1.sock")
+
+
+def test_a_port_in_use_is_an_error_and_leaves_no_socket_behind():
+    with open_socket("udp", "127.0.0.1", 0) as taken, pytest.raises(OSError):
+        open_socket("udp", "127.0.0.1", taken.getsockname()[1])
+
+
+def test_places_come_from_options_then_variables_then_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    environ = {"RINGPLAN_HOME": str(tmp_path / "home"), "RINGPLAN_DATA": str(tmp_path / "elsewhere")}
+    found = Places.find(config=Path("x.yaml"), environ=environ)
+    assert found == Places(tmp_path / "x.yaml", tmp_path / "elsewhere", tmp_path / "home" / "run")
+    assert Places.find(environ={}).runtime == Path("/run/ringplan")
+    (tmp_path / "var/config").mkdir(parents=True)
+    assert Places.find(environ={}).runtime == tmp_path / "var/run"

@@ -1,0 +1,179 @@
+"""Tracer, ladder, redaction, metrics and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import NamedTuple
+
+import pytest
+import structlog
+
+from switch import logs, redact
+from switch.metrics import HELP, Counters, WatchServer
+from switch.trace import Tracer, draw, ladder, sip_call_id
+
+
+class Flow(NamedTuple):
+    transport: str
+    local: tuple[str, int]
+    remote: tuple[str, int]
+
+
+HERE = ("192.0.2.1", 5060)
+ALICE = Flow("udp", HERE, ("192.0.2.10", 5060))
+BOB = Flow("udp", HERE, ("192.0.2.11", 5062))
+CAROL = Flow("tcp", HERE, ("2001:db8::7", 40000))
+
+
+def message(first: str, call_id: str, cseq: str, body: str = "") -> bytes:
+    return f"{first}\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\n\r\n{body}".encode()
+
+
+def recorded() -> Tracer:
+    tracer = Tracer()
+    tracer.add(None, True, ALICE, message("INVITE sip:207@example.com SIP/2.0", "a", "1 INVITE", "v=0"), 100.0)
+    tracer.add("a", False, ALICE, message("SIP/2.0 100 Trying", "a", "1 INVITE"), 100.001)
+    tracer.add(None, False, BOB, message("INVITE sip:207@192.0.2.11 SIP/2.0", "b", "1 INVITE", "v=0"), 100.002)
+    tracer.add(None, True, CAROL, message("OPTIONS sip:example.com SIP/2.0", "other", "1 OPTIONS"), 100.5)
+    tracer.add(None, True, BOB, message("SIP/2.0 200 OK", "b", "1 INVITE", "v=0"), 103.0)
+    tracer.add(None, True, BOB, message("SIP/2.0 200 OK", "b", "1 INVITE", "v=0"), 103.5)
+    tracer.add(None, True, BOB, message("BYE sip:1@192.0.2.1 SIP/2.0", "b", "9 BYE"), 104.0)
+    tracer.add(None, False, BOB, message("SIP/2.0 200 OK", "b", "9 BYE"), 104.0)
+    return tracer
+
+
+def test_a_call_is_found_over_all_its_legs_and_nothing_else():
+    found = recorded().find({"a", "b"})
+    assert [traced.flow for traced in found] == [ALICE, ALICE, BOB, BOB, BOB, BOB, BOB]
+
+
+def test_the_ladder_tells_who_sent_what_to_whom():
+    lines = draw(ladder(recorded().views({"a", "b"})), 80)
+    assert lines[0].split() == ["192.0.2.10:5060", "Ringplan", "192.0.2.11:5062"]
+    assert all(len(line) <= 80 for line in lines)
+    assert "INVITE +SDP" in lines[1]
+    assert lines[1].index("▶") < lines[3].index("▶")
+    assert "◀" in lines[2]
+    assert "↻" not in lines[4]
+    assert "↻" in lines[5]
+    assert "200 OK · BYE" in lines[7]
+    assert "3.500" in lines[5]
+
+
+def test_a_narrow_terminal_gets_a_list():
+    lines = draw(ladder(recorded().views({"a", "b"})), 50)
+    assert len(lines) == 7
+    assert all(len(line) <= 50 for line in lines)
+
+
+def test_the_ring_forgets_the_oldest_by_count_and_by_bytes():
+    by_count, by_bytes = Tracer(3), Tracer(1000, 250)
+    for number in range(10):
+        for tracer in (by_count, by_bytes):
+            tracer.add(str(number), True, ALICE, b"x" * 100, 0.0)
+    assert len(by_count) == 3
+    assert by_count.forgotten == 7
+    assert len(by_bytes) == 2
+    assert not by_count.find({"6"})
+    assert by_count.find({"9"})
+
+
+@pytest.mark.parametrize("header", [b"Call-ID: x@y", b"i:x@y", b"call-id :  x@y  "])
+def test_the_call_id_is_read_in_every_spelling(header):
+    assert sip_call_id(b"BYE sip:a SIP/2.0\r\nVia: z\r\n" + header + b"\r\n\r\n") == "x@y"
+
+
+def test_secrets_never_leave():
+    text = (
+        "REGISTER sip:example.com SIP/2.0\r\n"
+        'Authorization: Digest username="desk", realm="r", nonce="NN1", cnonce="CC1",\r\n'
+        ' response="RR1", uri="sip:example.com"\r\n'
+        'Proxy-Authenticate: Digest realm="r", nonce="NN2"\r\n'
+        "Authorization: Basic BB1\r\n"
+        "Contact: <sip:desk:PW1@192.0.2.1>\r\n\r\n"
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KEY1\r\n"
+    )
+    shown = redact.sip(text)
+    for secret in ("NN1", "CC1", "RR1", "NN2", "BB1", "PW1", "KEY1"):
+        assert secret not in shown
+    for kept in ('username="desk"', 'realm="r"', 'uri="sip:example.com"', "<sip:desk:***@192.0.2.1>"):
+        assert kept in shown
+
+
+def test_keyed_digits_never_leave():
+    shown = redact.sip("INFO sip:a SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=7\r\nDuration=160\r\n")
+    assert "7" not in shown.partition("\r\n\r\n")[2]
+
+
+async def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), body
+
+
+async def test_metrics_and_health_over_http():
+    counters = Counters()
+    troubles: list[str] = []
+    server = WatchServer(counters, {"calls": ("Calls now", lambda: 7)}, lambda: troubles)
+    port = await server.start("127.0.0.1", 0)
+    try:
+        counters.calls_started += 3
+        counters.calls_ended["answered", "caller_hung_up"] += 2
+        status, body = await get(port, "/metrics")
+        assert status == 200
+        assert "ringplan_calls_started_total 3.0" in body
+        assert 'ringplan_calls_ended_total{reason="caller_hung_up",result="answered"} 2.0' in body
+        assert "ringplan_calls 7.0" in body
+        assert await get(port, "/healthz") == (200, "ok\n")
+        troubles.append("media worker 1 is down")
+        assert await get(port, "/healthz") == (503, "media worker 1 is down\n")
+        assert (await get(port, "/secret"))[0] == 404
+        assert (await get(port, "/metrics", "POST"))[0] == 405
+    finally:
+        await server.stop()
+
+
+def test_every_counter_has_words():
+    assert set(HELP) == set(Counters.__slots__)
+
+
+@pytest.fixture
+def lines():
+    """Log as JSON into a pipe; call it to get what was written."""
+    read, write = os.pipe()
+    writer = logs.configure("info", json=True, writer=logs.Writer(write, max_lines=50))
+
+    def written():
+        writer.close()
+        os.close(write)
+        with open(read, encoding="utf-8") as pipe:
+            return [json.loads(line) for line in pipe]
+
+    yield written
+    structlog.reset_defaults()
+
+
+def test_log_lines_are_json_without_secrets(lines):
+    log = structlog.get_logger()
+    log.info("call ended", call="c1", secret="hunter2", header='Digest nonce="abc", response="def"')
+    log.debug("not at this level")
+    written = lines()
+    assert len(written) == 1
+    assert written[0]["event"] == "call ended"
+    assert "hunter2" not in str(written)
+    assert "abc" not in str(written)
+
+
+def test_a_reader_that_is_too_slow_costs_lines_not_time():
+    read, write = os.pipe()
+    writer = logs.Writer(write, max_lines=50)
+    for _ in range(5000):
+        writer.write("x" * 1000)  # far more than a pipe holds
+    assert writer.dropped > 0
+    os.close(read)
+    writer.close()
+    os.close(write)
