@@ -1,0 +1,162 @@
+"""The feeder: follows the journal, folds it, and puts what is finished into the store.
+
+It is the only one that holds open calls between two transactions, in memory. After a start it therefore reads the
+journal from its first segment, as retention keeps every segment in which an open call has events, and gives out only
+what ends behind the store's position. So it is at least once on paper, and exactly once in the store.
+
+    python -P -m records.feed JOURNAL_DIRECTORY STORE_URL
+
+runs it as a process of its own, at low priority, until SIGTERM. In a thread it runs by `Feeder.run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from records.cdr import CallRecord, CdrFolder
+from records.events import Bound, Event, Unbound
+from records.retention import Retention
+from records.segments import BEGIN, Position, Reader
+from records.store import Batch, Store
+
+
+_MANY = 1000  # so many frames in one step mean that there is a backlog
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What the feeder has done; `error` is why it stands still, or empty."""
+
+    position: Position
+    calls: int
+    open_calls: int
+    torn: int
+    corrupt: int
+    unknown_events: int
+    segments_deleted: int
+    error: str
+
+
+class Feeder:
+    """Feeds one store from one journal directory. `step` and `run` belong to one thread.
+
+    `keep` is how many consumed segments are left for people to look at.
+    """
+
+    def __init__(self, directory: Path, store: Store, *, keep: int = 1) -> None:
+        self._store = store
+        self._reader = Reader(directory)
+        self._folder = CdrFolder()
+        self._retention = Retention(directory, keep)
+        self._applied: Position | None = None
+        self._batch = Batch([], [])
+        self._calls = 0
+        self._swept = -1
+        self._error = ""
+
+    def step(self) -> int:
+        """Take what is new, at most about a mebibyte of it, into the store. Returns the number of frames.
+
+        Raises SQLAlchemyError or OSError; nothing is lost then, and the next step goes on where this one stopped.
+        """
+        if self._applied is None:
+            self._applied = self._store.position()
+        if self._reader.position > self._applied and (self._batch.records or self._batch.bindings):
+            self._apply()  # what the last step could not
+        frames = self._reader.read()
+        if not frames:
+            return 0
+        batch, feed, retention, applied = self._batch, self._folder.feed, self._retention, self._applied
+        for position, events in frames:
+            new = position > applied
+            segment = position.segment
+            for event in events:
+                if isinstance(event, Event):
+                    retention.saw(segment, event.call)
+                    record = feed(event)
+                    if record is not None:
+                        retention.ended(event.call)
+                        if new:
+                            batch.records.append(record)
+                elif new and isinstance(event, Bound | Unbound):
+                    batch.bindings.append(event)
+        if frames[-1][0] > applied:
+            self._apply()
+        return len(frames)
+
+    def _apply(self) -> None:
+        position = self._reader.position
+        self._store.apply(self._batch, position)
+        self._applied = position
+        self._calls += len(self._batch.records)
+        self._batch = Batch([], [])
+        if position.segment != self._swept:
+            self._retention.sweep(position.segment, self._folder.open)
+            self._swept = position.segment
+
+    def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
+        """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds."""
+        while not stop.is_set():
+            try:
+                pause = poll_s if self.step() < _MANY else 0.0
+                self._error = ""
+            except (SQLAlchemyError, OSError) as error:
+                self._error = f"{type(error).__name__}: {error}"
+                pause = 5.0
+            stop.wait(pause)
+        self._reader.close()
+
+    def open_calls(self) -> Sequence[CallRecord]:
+        """The calls that are up as of the position."""
+        return list(self._folder.open.values())
+
+    def progress(self) -> Progress:
+        """What has been done."""
+        reader = self._reader
+        return Progress(
+            position=self._applied or BEGIN,
+            calls=self._calls,
+            open_calls=len(self._folder.open),
+            torn=reader.torn,
+            corrupt=reader.corrupt,
+            unknown_events=reader.codec.unknown,
+            segments_deleted=self._retention.deleted,
+            error=self._error,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The process. Ends with 0 after SIGTERM or SIGINT; tables are brought up to date first."""
+    parser = argparse.ArgumentParser(prog="records.feed", description="Feed the record store from the journal.")
+    parser.add_argument("journal", type=Path)
+    parser.add_argument("store", help="SQLAlchemy URL")
+    parser.add_argument("--keep", type=int, default=1, help="consumed segments to leave")
+    parser.add_argument("--poll", type=float, default=0.5, help="seconds between two looks")
+    parser.add_argument("--once", action="store_true", help="stop at the end of the journal")
+    options = parser.parse_args(arguments)
+    os.nice(10)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store = Store(options.store)
+    store.migrate()
+    feeder = Feeder(options.journal, store, keep=options.keep)
+    if options.once:
+        while feeder.step():
+            pass
+    else:
+        feeder.run(stop, options.poll)
+    store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

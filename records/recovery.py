@@ -1,0 +1,85 @@
+"""After a restart: which calls were up, and who was registered, out of the journal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from records.events import AnyEvent, Bound, CallEnded, CallEvent, CallStarted, Event
+
+
+class Finished:
+    """Remembers the last calls that ended, so that an event told twice does not open a call again. Bounded."""
+
+    __slots__ = ("_calls", "_order", "_size")
+
+    def __init__(self, size: int = 10_000) -> None:
+        self._size = size
+        self._calls: set[str] = set()
+        self._order: deque[str] = deque()
+
+    def add(self, call: str) -> None:
+        """The call ended."""
+        if call in self._calls:
+            return
+        self._calls.add(call)
+        self._order.append(call)
+        if len(self._order) > self._size:
+            self._calls.discard(self._order.popleft())
+
+    def __contains__(self, call: str) -> bool:
+        return call in self._calls
+
+
+class Recovery(msgspec.Struct):
+    """What a journal says about the moment after its last event.
+
+    `calls` are the calls without an end, with all their events in order. `bindings` the contacts registered within the
+    events read, by (line, uri); expired ones are still in, `unbound` names those known to be gone, so both can be laid
+    over an older state. `orphans` are calls without an end whose beginning was lost with a damaged part, and the number
+    of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`.
+    """
+
+    calls: dict[str, list[CallEvent]]
+    bindings: dict[tuple[str, str], Bound]
+    unbound: set[tuple[str, str]]
+    orphans: dict[str, int]
+
+
+def recover(events: Iterable[AnyEvent]) -> Recovery:
+    """Fold a journal, keeping only what is open. Events told twice count once."""
+    calls: dict[str, list[CallEvent]] = {}
+    bindings: dict[tuple[str, str], Bound] = {}
+    unbound: set[tuple[str, str]] = set()
+    orphans: dict[str, int] = {}
+    finished = Finished()
+    for event in events:
+        if isinstance(event, Event):
+            call = event.call
+            known = calls.get(call)
+            if isinstance(event, CallEnded):
+                calls.pop(call, None)
+                orphans.pop(call, None)
+                finished.add(call)
+            elif known is not None:
+                if event.n > known[-1].n:
+                    known.append(event)
+            elif call not in finished:
+                if isinstance(event, CallStarted):
+                    calls[call] = [event]
+                else:
+                    orphans[call] = max(orphans.get(call, 0), event.n + 1)
+        elif isinstance(event, Bound):
+            bindings[event.line, event.uri] = event
+            unbound.discard((event.line, event.uri))
+        else:
+            bindings.pop((event.line, event.uri), None)
+            unbound.add((event.line, event.uri))
+    return Recovery(calls, bindings, unbound, orphans)
+
+
+def open_calls(events: Iterable[AnyEvent]) -> dict[str, list[CallEvent]]:
+    """The calls that have not ended, with their events in order."""
+    return recover(events).calls

@@ -1,0 +1,222 @@
+"""The journal's files: how they are named, how a frame looks, and how it is found again in a damaged file.
+
+A segment is `NUMBER-SALT.journal`: a decimal number that only grows, and 16 hexadecimal digits drawn at random when the
+file was made. It holds frames and nothing else. A frame is
+
+    marker (4 bytes, from the salt) · length of the payload (u32, little endian) · payload · CRC-32 (u32) of all before
+
+where the CRC starts from the other half of the salt. The payload holds text that strangers chose. As they cannot know
+the salt, they cannot put a frame into a payload, so a reader may search for the next good frame after damage.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from records.codec import Codec
+from records.events import AnyEvent
+
+HEAD = struct.Struct("<4sI")
+TAIL = struct.Struct("<I")
+OVERHEAD = HEAD.size + TAIL.size
+MAX_PAYLOAD = 4 << 20
+_CHUNK = 1 << 20
+_NAME = re.compile(r"(\d{10,})-([0-9a-f]{8})([0-9a-f]{8})\.journal")
+
+
+class Position(NamedTuple):
+    """A place between two frames: segment number and offset in bytes. Positions compare in journal order."""
+
+    segment: int
+    offset: int
+
+
+BEGIN = Position(0, 0)
+Frame = tuple[Position, list[AnyEvent]]
+"""The position after a frame, and the events of one input that stand in it."""
+
+
+class Segment(NamedTuple):
+    """One file of the journal."""
+
+    number: int
+    marker: bytes
+    seed: int
+    path: Path
+
+
+def new_segment(directory: Path, number: int, salt: bytes) -> Segment:
+    """The segment with this number and these 8 random bytes; nothing is created yet."""
+    return Segment(number, salt[:4], int.from_bytes(salt[4:], "big"), directory / f"{number:010d}-{salt.hex()}.journal")
+
+
+def segments(directory: Path) -> list[Segment]:
+    """All segments in the directory, oldest first; other files are none of ours. An absent directory has none."""
+    try:
+        paths = list(directory.iterdir())
+    except FileNotFoundError:
+        return []
+    found = [
+        Segment(int(match[1]), bytes.fromhex(match[2]), int(match[3], 16), path)
+        for path in paths
+        if (match := _NAME.fullmatch(path.name))
+    ]
+    return sorted(found)
+
+
+class Reader:
+    """Follows the journal from a position on, over all segments, also while it is being written.
+
+    A frame that is not complete at the end of the newest segment is waited for; in an older segment it was torn by a
+    crash and is passed over. Damage in the middle is passed over up to the next good frame. Both are counted, neither
+    raises. A read error of the device (OSError) is the caller's.
+    """
+
+    def __init__(self, directory: Path, position: Position = BEGIN) -> None:
+        self.position = position
+        self.torn = 0
+        self.corrupt = 0
+        self.skipped_bytes = 0
+        self.codec = Codec()
+        self._directory = directory
+        self._segment: Segment | None = None
+        self._fd = -1
+        self._seen = 0
+        self._in_damage = False
+
+    def close(self) -> None:
+        """Close the open segment, if any."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._segment = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames up to the end as it is now."""
+        while frames := self.read():
+            yield from frames
+
+    def read(self, limit: int = _CHUNK) -> list[Frame]:
+        """The next frames, at most about `limit` bytes of them; empty when there is nothing new yet."""
+        frames: list[Frame] = []
+        size = limit
+        while not frames:
+            if self._segment is None and not self._open_next():
+                return frames
+            data = os.pread(self._fd, size, self.position.offset)
+            self._seen = self.position.offset + len(data)
+            if data:
+                wanted = self._parse(data, len(data) < size, frames)
+                if len(data) == size:
+                    size = max(size, wanted)
+                    continue
+            if not frames and not self._leave():
+                return frames
+        return frames
+
+    def _open_next(self) -> bool:
+        """Open the segment of the position, or the first one after it."""
+        for segment in segments(self._directory):
+            if segment.number < self.position.segment:
+                continue
+            try:
+                self._fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # retention took it away since the listing
+            self._segment = segment
+            if segment.number > self.position.segment:
+                self.position = Position(segment.number, 0)
+            return True
+        return False
+
+    def _leave(self) -> bool:
+        """At the end of this segment: go on to the next one if there is one. False: wait here."""
+        segment = self._segment
+        assert segment is not None
+        if not any(other.number > segment.number for other in segments(self._directory)):
+            return False
+        # A successor exists, so this segment is written no more; but it may have grown since our last look.
+        rest = os.fstat(self._fd).st_size - self.position.offset
+        if rest > 0:
+            if self.position.offset + rest > self._seen:
+                return True
+            self.torn += not self._in_damage
+            self.skipped_bytes += rest
+        self.close()
+        self._in_damage = False
+        self.position = Position(segment.number + 1, 0)
+        return True
+
+    def _parse(self, data: bytes, at_end: bool, frames: list[Frame]) -> int:
+        """Take the whole frames out of `data`, and move the position. Returns how many bytes the next frame needs."""
+        segment = self._segment
+        assert segment is not None
+        number, marker, seed = segment.number, segment.marker, segment.seed
+        start, end, base = 0, len(data), self.position.offset
+        view = memoryview(data)
+        head, tail, crc32, decode = HEAD.unpack_from, TAIL.unpack_from, zlib.crc32, self.codec.decode
+        wanted = 0
+        while end - start >= OVERHEAD:
+            mark, length = head(data, start)
+            if mark == marker and length <= MAX_PAYLOAD:
+                stop = start + HEAD.size + length
+                if stop + TAIL.size > end:
+                    wanted = length + OVERHEAD
+                    if not at_end or self._search(data, start + 1, segment) < 0:
+                        break
+                elif crc32(view[start:stop], seed) == tail(data, stop)[0]:
+                    self._in_damage = False
+                    events = decode(view[start + HEAD.size : stop])
+                    start = stop + TAIL.size
+                    frames.append((Position(number, base + start), events))
+                    continue
+            found = self._search(data, start + 1, segment)
+            if not self._in_damage:
+                self.corrupt += 1
+                self._in_damage = True
+            # Without a good frame in sight all is damage, but for a frame that may begin in the last bytes.
+            after = found if found >= 0 else max(start + 1, self._candidate(data, start + 1, marker))
+            self.skipped_bytes += after - start
+            start = after
+        self.position = Position(number, base + start)
+        return wanted
+
+    @staticmethod
+    def _search(data: bytes, start: int, segment: Segment) -> int:
+        """Where the next whole, good frame begins, or -1."""
+        at = data.find(segment.marker, start)
+        while at >= 0 and not _whole(data, at, segment):
+            at = data.find(segment.marker, at + 1)
+        return at
+
+    @staticmethod
+    def _candidate(data: bytes, start: int, marker: bytes) -> int:
+        """Where a frame that goes on beyond `data` may begin: at a marker without its whole frame behind it, or in the
+        last bytes, which are too short to tell."""
+        at = data.find(marker, start)
+        while at >= 0:
+            if len(data) - at < OVERHEAD:
+                return at
+            length = HEAD.unpack_from(data, at)[1]
+            if length <= MAX_PAYLOAD and at + OVERHEAD + length > len(data):
+                return at
+            at = data.find(marker, at + 1)
+        return len(data) - OVERHEAD + 1
+
+
+def _whole(data: bytes, at: int, segment: Segment) -> int:
+    """The length of the good frame that begins at `at`, or 0."""
+    if len(data) - at < OVERHEAD:
+        return 0
+    mark, length = HEAD.unpack_from(data, at)
+    stop = at + HEAD.size + length
+    if mark != segment.marker or length > MAX_PAYLOAD or stop + TAIL.size > len(data):
+        return 0
+    good = zlib.crc32(memoryview(data)[at:stop], segment.seed) == TAIL.unpack_from(data, stop)[0]
+    return length + OVERHEAD if good else 0

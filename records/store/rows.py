@@ -1,0 +1,149 @@
+"""Call records to rows and back."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from records.cdr import CallRecord, Instant, LegRecord
+
+_UTC = datetime.UTC
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def to_us(instant: Instant | None) -> int | None:
+    """Unix microseconds."""
+    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
+
+
+def from_us(value: int | None) -> Instant | None:
+    """The instant, in UTC."""
+    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
+
+
+def _instant(value: int) -> Instant:
+    return _EPOCH + datetime.timedelta(microseconds=value)
+
+
+def clean(text: str) -> str:
+    """Text that every database takes: what strangers sent may hold NUL, or bytes that are no UTF-8."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def call_row(record: CallRecord) -> tuple[Any, ...]:
+    """The row of a finished call, in the order of the table's columns (a tuple is what costs least to insert)."""
+    return (
+        record.call,
+        record.n,
+        record.complete,
+        to_us(record.started_at),
+        to_us(record.rang_at),
+        to_us(record.answered_at),
+        to_us(record.ended_at),
+        round(record.duration_s * 1000),
+        round(record.ring_s * 1000),
+        round(record.talk_s * 1000),
+        _clean(record.device),
+        _clean(record.line),
+        _clean(record.trunk),
+        clean(record.caller_number),
+        clean(record.caller_name),
+        clean(record.dialled),
+        clean(record.number),
+        record.emergency,
+        clean(record.answered_target),
+        clean(record.answered_contact),
+        clean(record.service),
+        record.result,
+        record.reason,
+        record.sip_status,
+        record.recovered,
+        clean(record.sip_call_id),
+        record.model,
+        msgspec.json.encode(record.because).decode() if record.because else "",
+    )
+
+
+def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
+    """The rows of a finished call's legs, in the order of the table's columns."""
+    return [
+        (
+            record.call,
+            leg.leg,
+            clean(leg.target),
+            clean(leg.contact),
+            to_us(leg.started_at),
+            to_us(leg.rang_at),
+            to_us(leg.answered_at),
+            to_us(leg.ended_at),
+            round(leg.held_s * 1000),
+            leg.result,
+            leg.reason,
+            leg.sip_status,
+        )
+        for leg in record.legs
+    ]
+
+
+def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
+    """The record out of its row and those of its legs (both as mappings)."""
+    return CallRecord(
+        call=row["call"],
+        n=row["n"],
+        last_at=_instant(row["ended_at"]),
+        started_at=_instant(row["started_at"]),
+        complete=bool(row["complete"]),
+        rang_at=from_us(row["rang_at"]),
+        answered_at=from_us(row["answered_at"]),
+        ended_at=from_us(row["ended_at"]),
+        because=tuple(msgspec.json.decode(row["because"], type=list[tuple[str, str]])) if row["because"] else (),
+        emergency=bool(row["emergency"]),
+        recovered=bool(row["recovered"]),
+        legs=tuple(_leg_of(leg) for leg in legs),
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+_PLAIN = (
+    "device",
+    "line",
+    "trunk",
+    "caller_number",
+    "caller_name",
+    "dialled",
+    "number",
+    "answered_target",
+    "answered_contact",
+    "service",
+    "result",
+    "reason",
+    "sip_status",
+    "sip_call_id",
+    "model",
+)
+
+
+def _leg_of(row: Any) -> LegRecord:
+    return LegRecord(
+        leg=row["leg"],
+        target=row["target"],
+        contact=row["contact"],
+        started_at=_instant(row["started_at"]),
+        rang_at=from_us(row["rang_at"]),
+        answered_at=from_us(row["answered_at"]),
+        ended_at=from_us(row["ended_at"]),
+        result=row["result"],
+        reason=row["reason"],
+        sip_status=row["sip_status"],
+        held_s=row["held_ms"] / 1000,
+    )

@@ -1,0 +1,257 @@
+"""The record store: SQLite in a file by default, PostgreSQL when an URL names it.
+
+`apply` writes finished calls, bindings and the consumer's position in one transaction, so that the position is always
+that of the data. A call's record is final, so a call that is there already is left as it is: the same batch may be
+applied twice.
+
+The methods block; they belong into a thread or a process of their own, never onto the event loop. One store may be used
+by several threads, one at a time. An asynchronous driver (asyncpg) runs on a private event loop inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Select,
+    Table,
+    create_engine,
+    delete,
+    event,
+    exists,
+    make_url,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from records.cdr import CallRecord, Instant
+from records.codec import Codec
+from records.events import Bound, Unbound
+from records.segments import BEGIN, Position
+from records.store.rows import call_row, clean, leg_rows, record_of, to_us
+from records.store.tables import bindings, call_legs, calls, consumers
+
+T = TypeVar("T")
+
+
+class Batch(msgspec.Struct):
+    """What one transaction brings: finished calls, and bindings in the order in which they changed."""
+
+    records: list[CallRecord]
+    bindings: list[Bound | Unbound]
+
+
+class Store:
+    """See the module. `url` is an SQLAlchemy URL, such as `sqlite:////var/lib/ringplan/records.db` or
+    `postgresql+asyncpg://ringplan@db.example.com/ringplan`. Errors of the database are SQLAlchemy's."""
+
+    def __init__(self, url: str) -> None:
+        parsed = _sound(make_url(url))
+        self.dialect = parsed.get_backend_name()
+        self._lock = threading.RLock()
+        self._codec = Codec()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | AsyncEngine
+        if parsed.get_driver_name() == "asyncpg":
+            self._loop = asyncio.new_event_loop()
+            self._engine = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        elif self.dialect == "sqlite":
+            _prepare_file(parsed)
+            self._engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 30.0})
+            event.listen(self._engine, "connect", _tune_sqlite)
+        else:
+            self._engine = create_engine(parsed, pool_pre_ping=True)
+        dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
+        self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
+        self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
+        binding = dialect.insert(bindings)
+        self._put_binding = binding.on_conflict_do_update(
+            index_elements=["line", "uri"],
+            set_={name: binding.excluded[name] for name in ("device", "expires_at", "event")},
+        )
+        position = dialect.insert(consumers)
+        self._put_position = position.on_conflict_do_update(
+            index_elements=["name"], set_={"segment": position.excluded.segment, "offset": position.excluded.offset}
+        )
+
+    def _compiled(self, statement: Insert, table: Table) -> str:
+        """The driver's own text for inserting whole rows as tuples: a third of the cost of naming every value."""
+        compiled: Any = statement.compile(dialect=self._engine.dialect)
+        if compiled.positiontup != table.columns.keys():
+            raise RuntimeError(f"driver without positional parameters: {self._engine.dialect.driver}")
+        return str(compiled)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        with self._lock:
+            if isinstance(self._engine, AsyncEngine):
+                assert self._loop is not None
+                self._loop.run_until_complete(self._engine.dispose())
+                self._loop.close()
+            else:
+                self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Bring the tables up to this version, from nothing or from any older one."""
+        from records.store.migrate import upgrade  # Alembic costs a tenth of a second, and few need it
+
+        self._run(upgrade)
+
+    # Writing
+
+    def apply(self, batch: Batch, position: Position, consumer: str = "records") -> None:
+        """Write the batch and the position behind it, both or neither."""
+        self._run(lambda connection: self._apply(connection, batch, position, consumer))
+
+    def _apply(self, connection: Connection, batch: Batch, position: Position, consumer: str) -> None:
+        if batch.records:
+            connection.exec_driver_sql(self._add_call, [call_row(record) for record in batch.records])
+            legs = [row for record in batch.records for row in leg_rows(record)]
+            if legs:
+                connection.exec_driver_sql(self._add_leg, legs)
+        if batch.bindings:
+            self._apply_bindings(connection, batch.bindings)
+        row = {"name": consumer, "segment": position.segment, "offset": position.offset}
+        connection.execute(self._put_position, row)
+
+    def _apply_bindings(self, connection: Connection, changes: Sequence[Bound | Unbound]) -> None:
+        last = {(clean(change.line), clean(change.uri)): change for change in changes}
+        gone = [key for key, change in last.items() if isinstance(change, Unbound)]
+        for line, uri in gone:
+            connection.execute(delete(bindings).where(bindings.c.line == line, bindings.c.uri == uri))
+        bound = [
+            {
+                "line": line,
+                "uri": uri,
+                "device": clean(change.device),
+                "expires_at": change.expires_at,
+                "event": self._codec.encode([change]),
+            }
+            for (line, uri), change in last.items()
+            if isinstance(change, Bound)
+        ]
+        if bound:
+            connection.execute(self._put_binding, bound)
+
+    # Reading
+
+    def position(self, consumer: str = "records") -> Position:
+        """Up to where the consumer has applied the journal."""
+
+        def read(connection: Connection) -> Position:
+            query = select(consumers.c.segment, consumers.c.offset).where(consumers.c.name == consumer)
+            row = connection.execute(query).first()
+            return Position(row[0], row[1]) if row else BEGIN
+
+        return self._run(read)
+
+    def bindings(self) -> list[Bound]:
+        """All contacts bound as of the position, expired ones too."""
+
+        def read(connection: Connection) -> list[Bound]:
+            rows = connection.execute(select(bindings.c.event)).all()
+            events = [event for row in rows for event in self._codec.decode(row[0])]
+            return [event for event in events if isinstance(event, Bound)]
+
+        return self._run(read)
+
+    def history(
+        self,
+        limit: int = 100,
+        *,
+        number: str | None = None,
+        line: str | None = None,
+        device: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        result: str | None = None,
+    ) -> list[CallRecord]:
+        """Finished calls with their legs, the newest first, at most `limit`.
+
+        `number` is the caller's or the one called, `line` called or was rung, `device` called. `since` is within,
+        `until` without.
+        """
+        query = select(calls).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
+        if number is not None:
+            query = query.where(or_(calls.c.caller_number == number, calls.c.number == number))
+        if line is not None:
+            rung = exists().where(call_legs.c.call == calls.c.call, call_legs.c.target == f"line:{line}")
+            query = query.where(or_(calls.c.line == line, rung))
+        if device is not None:
+            query = query.where(calls.c.device == device)
+        if since is not None:
+            query = query.where(calls.c.started_at >= to_us(since))
+        if until is not None:
+            query = query.where(calls.c.started_at < to_us(until))
+        if result is not None:
+            query = query.where(calls.c.result == result)
+        return self._run(lambda connection: _records(connection, query))
+
+    def call(self, call: str) -> CallRecord | None:
+        """One finished call, or None."""
+        found = self._run(lambda connection: _records(connection, select(calls).where(calls.c.call == call)))
+        return found[0] if found else None
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        """Do the work in one transaction."""
+        with self._lock:
+            engine = self._engine
+            if isinstance(engine, AsyncEngine):
+                assert self._loop is not None
+                return self._loop.run_until_complete(_run_async(engine, work))
+            with engine.begin() as connection:
+                return work(connection)
+
+
+async def _run_async(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+    async with engine.begin() as connection:
+        return await connection.run_sync(work)
+
+
+def _records(connection: Connection, query: Select[Any]) -> list[CallRecord]:
+    rows = connection.execute(query).mappings().all()
+    legs: dict[str, list[Any]] = {row["call"]: [] for row in rows}
+    names = list(legs)
+    for start in range(0, len(names), 500):  # within every database's bound for parameters
+        chosen = select(call_legs).where(call_legs.c.call.in_(names[start : start + 500])).order_by(call_legs.c.leg)
+        for leg in connection.execute(chosen).mappings():
+            legs[leg["call"]].append(leg)
+    return [record_of(row, legs[row["call"]]) for row in rows]
+
+
+def _sound(url: URL) -> URL:
+    """Here work blocks in a thread of its own, so SQLite needs no asynchronous wrapper; PostgreSQL comes by asyncpg."""
+    if url.drivername == "sqlite+aiosqlite":
+        return url.set(drivername="sqlite")
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+asyncpg")
+    return url
+
+
+def _prepare_file(url: URL) -> None:
+    """Make the file for its owner alone; SQLite gives its companions (-wal, -shm) the same mode."""
+    if not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # A write-ahead log lets readers read on while the feeder writes, and syncs at its checkpoints only.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

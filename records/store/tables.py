@@ -1,0 +1,99 @@
+"""The tables of the record store, in words that SQLite and PostgreSQL share.
+
+Instants are Unix microseconds (UTC) in big integers: exact, ordered, the same in both, and cheap to write. Times in the
+columns ending in `_ms` are milliseconds. A change here needs a migration beside it (`migrations/versions`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call", Text, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("complete", Boolean(create_constraint=False), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("rang_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("ring_ms", BigInteger, nullable=False),
+    Column("talk_ms", BigInteger, nullable=False),
+    Column("device", Text),
+    Column("line", Text),
+    Column("trunk", Text),
+    Column("caller_number", Text, nullable=False),
+    Column("caller_name", Text, nullable=False),
+    Column("dialled", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("emergency", Boolean(create_constraint=False), nullable=False),
+    Column("answered_target", Text, nullable=False),
+    Column("answered_contact", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sip_status", Integer, nullable=False),
+    Column("recovered", Boolean(create_constraint=False), nullable=False),
+    Column("sip_call_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Index("calls_started_at", "started_at"),
+    Index("calls_line", "line", "started_at"),
+    Index("calls_device", "device", "started_at"),
+    Index("calls_caller_number", "caller_number", "started_at"),
+    Index("calls_number", "number", "started_at"),
+)
+
+call_legs = Table(
+    "call_legs",
+    metadata,
+    Column("call", Text, ForeignKey("calls.call", ondelete="CASCADE"), primary_key=True),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("target", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("rang_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("held_ms", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sip_status", Integer, nullable=False),
+    Index("call_legs_target", "target", "started_at"),
+    sqlite_with_rowid=False,
+)
+
+bindings = Table(
+    "bindings",
+    metadata,
+    Column("line", Text, primary_key=True),
+    Column("uri", Text, primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("event", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
