@@ -1,0 +1,121 @@
+"""The compiled model: all that the planner may know about the exchange, as plain values.
+
+`config.compile` makes it from the operator's YAML, once per version. It holds no secrets and no addresses, so it can be
+printed, stored beside the records that name its version, and handed to `explain` offline. Everything that a decision
+can name has an `Origin`, so that "because" can be shown as the operator's own file and line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the operator wrote a rule. `line` counts from 1; 0 when the rule is built in."""
+
+    file: str
+    line: int
+    text: str
+
+
+class Profile(msgspec.Struct, frozen=True, gc=False):
+    """Where a line dials from (NUM-1): an ISO 3166 country and an area code without its trunk prefix ("" for none)."""
+
+    country: str
+    area_code: str = ""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds."""
+
+    id: str
+    extension: str = ""
+    name: str = ""
+    owner: str = ""
+    ring_s: float = 30.0
+    profile: Profile
+    number: str = ""
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A telephone (IDN-1). `country` is where it stands: it decides its emergency numbers together with its line's."""
+
+    id: str
+    lines: tuple[str, ...]
+    country: str
+
+
+class RingList(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that ring together. `ring_s` of 0 leaves every line its own ring time."""
+
+    lines: tuple[str, ...]
+    ring_s: float = 0.0
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that the exchange answers itself. `source` is `echo` or what `Announce` plays (`tone:HZ`,
+    `file:NAME`).
+    """
+
+    number: str
+    source: str
+
+
+class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the planner must know of a carrier.
+
+    `plus` False sends E.164 numbers without their `+`. `extensions` allows calls from the carrier to internal numbers,
+    not to DIDs alone (IDN-3). `profile` reads numbers that the carrier sends in national form.
+    """
+
+    id: str
+    plus: bool = True
+    extensions: bool = False
+    profile: Profile
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+    """The emergency table. `numbers` holds the whole set of each country, the operator's extra ones included.
+
+    `trunks` are tried in this order: the operator's choice first, then every other one (EMG-6).
+    """
+
+    numbers: dict[str, frozenset[str]]
+    trunks: tuple[str, ...] = ()
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the dialplan. Keys of `extensions` and `services` are bare digits, of `dids` E.164 with `+`."""
+
+    profile: Profile
+    lines: dict[str, Line] = {}
+    devices: dict[str, Device] = {}
+    extensions: dict[str, RingList] = {}
+    services: dict[str, Service] = {}
+    dids: dict[str, RingList] = {}
+    trunks: dict[str, TrunkRule] = {}
+    default_trunk: str | None = None
+    outside_prefix: str = ""
+    emergency: Emergency
+    origins: dict[str, Origin] = {}
+    version: str = ""
+
+
+def versioned(model: Model) -> Model:
+    """The same model with `version` set to a hash of its content: equal content, equal version, in any process."""
+    blank = msgspec.structs.replace(model, version="")
+    content = msgspec.msgpack.encode(blank, order="deterministic")
+    return msgspec.structs.replace(blank, version=hashlib.blake2b(content, digest_size=8).hexdigest())
+
+
+def render(model: Model, because: tuple[tuple[str, str], ...]) -> list[str]:
+    """The (rule id, verdict) pairs of a plan as lines for people, each with file and line where there is one."""
+    shown = []
+    for rule, verdict in because:
+        origin = model.origins.get(rule)
+        place = f" ({origin.file}:{origin.line})" if origin and origin.line else ""
+        text = f": {origin.text}" if origin and origin.text else ""
+        shown.append(f"{rule}{place}{text} -> {verdict}")
+    return shown

@@ -1,0 +1,154 @@
+"""The words in which the walk and whoever drives it (the Ringer, or a simulation) talk to each other.
+
+Events go in, commands come out. Contacts of a branch are numbered from 0 by the driver; the walk never sees a SIP
+message, an address or a registration.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dialplan.plan import Announce, Branch, Echo, Outcome
+from dialplan.termination import Termination
+
+
+class Begin(msgspec.Struct, frozen=True, gc=False, tag="begin"):
+    """The first event of every walk."""
+
+
+class Contacts(msgspec.Struct, frozen=True, gc=False, tag="contacts"):
+    """How many telephones the branch really rings. 0 means that there is nobody to ring: outage at once (FWD-4)."""
+
+    branch: str
+    count: int
+
+
+class Ringing(msgspec.Struct, frozen=True, gc=False, tag="ringing"):
+    """A telephone sent its first 18x; `early_media` tells whether it carried SDP."""
+
+    branch: str
+    contact: int
+    early_media: bool = False
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False, tag="answered"):
+    """A telephone answered with 2xx. Only the first one gets a `Connect`; the driver ends the others with ACK and
+    BYE.
+    """
+
+    branch: str
+    contact: int
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False, tag="failed"):
+    """A telephone ended without answering. `final_for_user`: it spoke for the user (600, 603), see FWD-6.
+
+    `status` is the final SIP status that it sent; 0 for a transport error or a timeout.
+    """
+
+    branch: str
+    contact: int
+    outcome: Outcome
+    status: int = 0
+    final_for_user: bool = False
+
+
+class TimerDue(msgspec.Struct, frozen=True, gc=False, tag="timer"):
+    """A timer that was armed is due. One that was disarmed meanwhile does no harm."""
+
+    timer: str
+
+
+class StepDone(msgspec.Struct, frozen=True, gc=False, tag="step_done"):
+    """The step of an `Execute` is over: `exit` is `done` (it came to its end) or `failed` (it could not be done)."""
+
+    step: str
+    exit: str = "done"
+
+
+class CallerGone(msgspec.Struct, frozen=True, gc=False, tag="caller_gone"):
+    """The caller cancelled, or hung up while a step was executed."""
+
+
+WalkEvent = Begin | Contacts | Ringing | Answered | Failed | TimerDue | StepDone | CallerGone
+
+
+class StartBranch(msgspec.Struct, frozen=True, gc=False, tag="start_branch"):
+    """Ring that target. The driver answers with `Contacts`. Every started branch is ended exactly once: by a
+    `StopBranch` or by the `Connect` that names it."""
+
+    branch: Branch
+    step: str
+
+
+class StopBranch(msgspec.Struct, frozen=True, gc=False, tag="stop_branch"):
+    """The branch is over: CANCEL what is still open in it. `elsewhere` asks for the "completed elsewhere" Reason.
+
+    `outcome` is what the branch came to; None when it was stopped from outside (answered elsewhere, caller gone).
+    """
+
+    branch: str
+    elsewhere: bool
+    outcome: Outcome | None
+
+
+class Arm(msgspec.Struct, frozen=True, gc=False, tag="arm"):
+    """Send `TimerDue(timer)` after `delay_s` seconds."""
+
+    timer: str
+    delay_s: float
+
+
+class Disarm(msgspec.Struct, frozen=True, gc=False, tag="disarm"):
+    """Forget the timer."""
+
+    timer: str
+
+
+class Connect(msgspec.Struct, frozen=True, gc=False, tag="connect"):
+    """Join the caller and that telephone. The branch's other telephones are cancelled as completed elsewhere.
+
+    It is the walk's last word: every later event leaves it unmoved.
+    """
+
+    branch: str
+    contact: int
+
+
+class Execute(msgspec.Struct, frozen=True, gc=False, tag="execute"):
+    """Answer the caller and do that step; report `StepDone`."""
+
+    step: Announce | Echo
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False, tag="finish"):
+    """The call ends so. No command follows."""
+
+    termination: Termination
+
+
+Command = StartBranch | StopBranch | Arm | Disarm | Connect | Execute | Finish
+
+
+def outcome_of(status: int, *, trunk: bool) -> tuple[Outcome, bool]:
+    """What a final SIP status of a called telephone or carrier means: the outcome, and whether it is the user's word.
+
+    `status` 0 is a transport error or a timeout. FWD-4 to FWD-8: 486 and 480 speak for one telephone, 600 and 603 for
+    the user. A telephone that cannot be asked (408, 404, 5xx …) is an outage. A carrier's 404 or 403 is about the
+    number, not about the carrier, so it is final; only a timeout, 5xx, 401 and 407 let the next route be tried.
+    """
+    if status == 486:
+        return Outcome.BUSY, False
+    if status == 600:
+        return Outcome.BUSY, True
+    if status in (603, 607, 608):
+        return Outcome.REJECTED, True
+    if status == 487:
+        return Outcome.NO_ANSWER, False
+    if status in (0, 401, 407, 408) or 500 <= status < 600:
+        return Outcome.OUTAGE, False
+    if trunk:
+        return Outcome.REJECTED, False
+    if status in (404, 410, 604):
+        return Outcome.OUTAGE, False
+    return Outcome.REJECTED, False
