@@ -39,7 +39,8 @@ MAX_INSTANCE_CHARS = 128
 MAX_USER_AGENT_CHARS = 96
 
 _EMPTY_WILDCARD = "Contact * Stands Alone With Expires: 0"
-_PARAM = re.compile(r'\s*;\s*([^\s;=]+)\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^;"]*))?', re.DOTALL)
+_PARAM = re.compile(r'\s*;\s*([^\s;=]+)\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^;"\s]*))?', re.DOTALL)
+_NAME_ADDR = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<[^>]*>', re.DOTALL)
 
 
 class RegistrarSettings(msgspec.Struct, frozen=True):
@@ -382,18 +383,11 @@ def with_expires(contact: str, seconds: int) -> str:
 
 def _params_start(contact: str) -> int:
     """Where the header parameters begin: behind the `>`, or without one at the first semicolon."""
-    at = 0
-    if contact.startswith('"'):
-        quoted = _QUOTED.match(contact)
-        at = quoted.end() if quoted else 0
-    end = contact.find(">", at)
-    if end >= 0 and "<" in contact[at:end]:
-        return end + 1
+    bracketed = _NAME_ADDR.match(contact)
+    if bracketed is not None:
+        return bracketed.end()
     end = contact.find(";")
     return end if end >= 0 else len(contact)
-
-
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _binding(bound: Bound) -> Binding:
