@@ -12,6 +12,7 @@ runs it as a process of its own, at low priority, until SIGTERM. In a thread it 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -27,7 +28,6 @@ from records.events import Bound, Event, Unbound
 from records.retention import Retention
 from records.segments import BEGIN, Position, Reader
 from records.store import Batch, Store
-
 
 _MANY = 1000  # so many frames in one step mean that there is a backlog
 
@@ -51,7 +51,7 @@ class Feeder:
     `keep` is how many consumed segments are left for people to look at.
     """
 
-    def __init__(self, directory: Path, store: Store, *, keep: int = 1) -> None:
+    def __init__(self, directory: Path, store: Store, *, keep: int = 0) -> None:
         self._store = store
         self._reader = Reader(directory)
         self._folder = CdrFolder()
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="records.feed", description="Feed the record store from the journal.")
     parser.add_argument("journal", type=Path)
     parser.add_argument("store", help="SQLAlchemy URL")
-    parser.add_argument("--keep", type=int, default=1, help="consumed segments to leave")
+    parser.add_argument("--keep", type=int, default=0, help="consumed segments to leave")
     parser.add_argument("--poll", type=float, default=0.5, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="stop at the end of the journal")
     options = parser.parse_args(arguments)
@@ -149,6 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(options.store)
     store.migrate()
     feeder = Feeder(options.journal, store, keep=options.keep)
+    # What is loaded now stays; and a fold makes garbage by reference count alone, so looking for cycles is rarely worth
+    it.gc.freeze()
+    gc.set_threshold(50_000)
     if options.once:
         while feeder.step():
             pass

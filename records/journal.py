@@ -11,6 +11,7 @@ them again. Those of emergency calls are written first and dropped last. What ha
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 import time
@@ -24,7 +25,8 @@ import msgspec
 
 from records.codec import Codec
 from records.events import AnyEvent, CallEnded, CallStarted, Event
-from records.segments import BEGIN, HEAD, MAX_PAYLOAD, OVERHEAD, TAIL, Frame, Position, Reader, new_segment, segments
+from records.segments import BEGIN, HEAD, MAX_PAYLOAD, OVERHEAD, TAIL, Frame, Position, Reader, locked, new_segment,
+segments
 
 __all__ = ["BEGIN", "FileJournal", "Frame", "Health", "Journal", "MemoryJournal", "Position"]
 
@@ -355,10 +357,8 @@ class FileJournal:
     def read(self, position: Position = BEGIN) -> Iterator[Frame]:
         """See `Journal.read`. For following the journal, and for the counts of damage, use a `Reader`."""
         reader = Reader(self._directory, position)
-        try:
+        with locked(self._directory, fcntl.LOCK_SH), contextlib.closing(reader):
             yield from reader
-        finally:
-            reader.close()
 
     def health(self) -> Health:
         """See `Journal.health`."""

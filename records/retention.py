@@ -1,54 +1,97 @@
-"""Which segments of the journal are no longer needed.
+"""Which parts of the journal are no longer needed.
 
 A segment may go when the store has all of it and no call that is still up has an event in it. Bindings do not hold it:
-the store has those too. Memory is one set of call ids a segment that is held, and those are of open calls only.
+the store has those too. One call of eight hours must not hold everything that came after its beginning, so a consumed
+segment that is held is written anew with the events of those calls only.
+
+Nobody may see a call's beginning without its end. So segments are gone through from the oldest on, and the first that
+cannot be dealt with ends the round: what is kept of a call is always its last part or all of it, but for calls that are
+up.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 from collections.abc import Container
 from pathlib import Path
 
-from records.segments import segments
+from records.codec import Codec
+from records.events import Event
+from records.segments import Position, Reader, Segment, frame, locked, segments
 
 
 class Retention:
-    """Follows one reader through the journal, in which `keep` consumed segments are left for people to look at."""
+    """Follows one reader through the journal. The latest `keep` consumed segments are left for people to look at.
 
-    def __init__(self, directory: Path, keep: int = 1) -> None:
+    Memory is one set of call ids a segment that is held, and those are of open calls only.
+    """
+
+    def __init__(self, directory: Path, keep: int = 0) -> None:
         self.deleted = 0
         self._directory = directory
         self._keep = keep
+        self._codec = Codec()
         self._current = 0
         self._touched: dict[str, None] = {}
         self._held: dict[int, set[str]] = {}
+        self._compact: dict[int, int] = {}
 
     def saw(self, segment: int, call: str) -> None:
         """An event of this call stands in this segment. Segments come in ascending order."""
         if segment != self._current:
-            self._held[self._current] = set(self._touched)
-            self._touched.clear()
-            self._current = segment
+            self._turn_to(segment)
         self._touched[call] = None
+
+    def _turn_to(self, segment: int) -> None:
+        self._held[self._current] = set(self._touched)
+        self._touched.clear()
+        self._current = segment
 
     def ended(self, call: str) -> None:
         """The call holds nothing any more."""
         self._touched.pop(call, None)
 
     def sweep(self, consumed: int, open_calls: Container[str]) -> int:
-        """Delete what is not needed of the segments before `consumed`, the one of the store's position. Returns how
-        many went. A segment that cannot be deleted is tried again next time."""
+        """Delete or shrink what is not needed of the segments before `consumed`, the one of the store's position.
+        Returns how many went. What the disk refuses is tried again in the next round."""
+        if self._current < consumed:
+            self._turn_to(consumed)
         present = [segment for segment in segments(self._directory) if segment.number < consumed]
-        gone = 0
-        for segment in present[: len(present) - self._keep] if self._keep else present:
-            holding = self._held.get(segment.number, set())
-            holding.difference_update([call for call in holding if call not in open_calls])
-            if holding or segment.number >= self._current > 0:
-                continue
-            with contextlib.suppress(OSError):
+        before = self.deleted
+        with contextlib.suppress(OSError), locked(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for segment in present[: max(0, len(present) - self._keep)]:
+                holding = self._held.setdefault(segment.number, set())
+                holding.difference_update([call for call in holding if call not in open_calls])
+                if holding:
+                    self._shrink(segment, holding)
+                    continue
                 segment.path.unlink()
-                self._held.pop(segment.number, None)
-                gone += 1
-        self.deleted += gone
-        return gone
+                self._held.pop(segment.number)
+                self._compact.pop(segment.number, None)
+                self.deleted += 1
+        self._held = {number: calls for number, calls in self._held.items() if calls or number >= consumed}
+        return self.deleted - before
+
+    def _shrink(self, segment: Segment, calls: set[str]) -> None:
+        """Write the segment anew with the events of these calls only. It is replaced whole or not at all."""
+        if self._compact.get(segment.number) == len(calls):
+            return
+        aside = segment.path.with_suffix(".compact")
+        reader = Reader(self._directory, Position(segment.number, 0))
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                for position, events in reader:
+                    if position.segment != segment.number:
+                        break
+                    kept = [event for event in events if isinstance(event, Event) and event.call in calls]
+                    if kept:
+                        out.write(frame(segment, self._codec.encode(kept)))
+                out.flush()
+                os.fsync(out.fileno())
+            aside.replace(segment.path)
+        finally:
+            reader.close()
+        self._compact[segment.number] = len(calls)

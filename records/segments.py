@@ -11,6 +11,8 @@ the salt, they cannot put a frame into a payload, so a reader may search for the
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import struct
@@ -56,6 +58,12 @@ def new_segment(directory: Path, number: int, salt: bytes) -> Segment:
     return Segment(number, salt[:4], int.from_bytes(salt[4:], "big"), directory / f"{number:010d}-{salt.hex()}.journal")
 
 
+def frame(segment: Segment, payload: bytes) -> bytes:
+    """The payload as it stands in this segment."""
+    framed = HEAD.pack(segment.marker, len(payload)) + payload
+    return framed + TAIL.pack(zlib.crc32(framed, segment.seed))
+
+
 def segments(directory: Path) -> list[Segment]:
     """All segments in the directory, oldest first; other files are none of ours. An absent directory has none."""
     try:
@@ -68,6 +76,22 @@ def segments(directory: Path) -> list[Segment]:
         if (match := _NAME.fullmatch(path.name))
     ]
     return sorted(found)
+
+
+@contextlib.contextmanager
+def locked(directory: Path, mode: int) -> Iterator[None]:
+    """Hold a lock on the directory: shared for who reads the journal as a whole, exclusive for who deletes from it (between
+    two looks of such a reader a call could lose its end). An absent directory needs none. Raises OSError."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, mode)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Reader:
