@@ -96,11 +96,14 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
 
 
 class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
-    """The leg has a media port (from its first SDP on), or another one. `sdp_version` counts our own descriptions."""
+    """The leg has a media port, and `described` is the session description (SDP) that we last sent it.
+
+    The next description on the leg has to go on from that one (RFC 3264 section 8).
+    """
 
     leg: int
     media: MediaPort
-    sdp_version: int
+    described: bytes
 
 
 class LegRinging(Event, frozen=True, array_like=True, gc=False, tag=4):

@@ -1,0 +1,488 @@
+"""A call: what its legs report is decided into events, each event is applied to its state, and effects follow.
+
+The call has one owner, the exchange's loop, which feeds it one input at a time. `state` is changed only by
+`state.apply` through `_record`; everything else here (usages, the Ringer, sound) is machinery that recovery can do
+without or build again from the state.
+
+    ringing   the Ringer walks the plan; the caller hears 18x
+    talking   caller and one called leg are joined, or the caller listens to a service of ours
+    over      the record is closed; what remains of the signalling (BYE, 487) runs out by itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialplan import vocabulary as v
+from dialplan.plan import Announce, Echo, Outcome, Plan
+from dialplan.termination import Reason, Result, Termination
+from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Silent
+from media.sdp import Description
+from records import events as e
+from switch.calls import sound
+from switch.calls.context import Context, Phone
+from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value
+from switch.calls.offers import Offers
+from switch.calls.ringer import Ringer
+from switch.calls.sound import SdpError, Sound
+from switch.calls.state import CallState, apply, begin
+from switch.sip import invite as sip
+from switch.sip.dialog import Dialog
+from switch.sip.headers import quote
+from switch.sip.uri import escape_user
+
+ELSEWHERE = Termination(Result.CANCELLED, Reason.COMPLETED_ELSEWHERE, 487)
+CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
+NOT_ACCEPTABLE = Termination(Result.FAILED, Reason.MEDIA_REFUSED, 488)
+UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
+
+
+class Call:
+    """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
+
+    __slots__ = ("_early", "_numbered", "context", "legs", "offers", "ringer", "state")
+
+    def __init__(self, context: Context, state: CallState) -> None:
+        self.context = context
+        self.state = state
+        self.legs: dict[int, Leg] = {}
+        self.ringer: Ringer | None = None
+        self.offers = Offers(self)
+        self._early: Leg | None = None
+        """The called leg whose early media the caller hears."""
+        self._numbered = max(state.legs)
+        """The highest leg number in use so far; numbers are not used twice."""
+
+    @classmethod
+    def started(cls, context: Context, event: e.CallStarted) -> Call:
+        """A new call; its first event is recorded."""
+        call = cls(context, begin(event))
+        context.record(event)
+        return call
+
+    @property
+    def id(self) -> str:
+        """Our own id of the call; never a SIP Call-ID."""
+        return self.state.id
+
+    @property
+    def caller(self) -> Leg:
+        """Leg 0."""
+        return self.legs[CALLER]
+
+    def begin(self, plan: Plan, now: float) -> None:
+        """Start to walk the plan."""
+        self.ringer = Ringer(self, plan)
+        self.ringer.feed(v.Begin(), now)
+
+    # -- what the Ringer asks -----------------------------------------------------------------------------------
+
+    def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float) -> Leg | None:
+        """Send an INVITE to one telephone. None when there is no media port left, so that nothing can ring."""
+        context = self.context
+        lease = context.engine.lease()
+        if lease is None:
+            return None
+        self._numbered += 1
+        leg = Leg(self, self._numbered, target, branch, contact)
+        leg.sound = Sound(lease)
+        proposed = self.caller.sound.remote
+        offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
+        host, port = context.advertised(phone.flow)
+        tag, via_branch = context.token(), "z9hG4bK" + context.token()
+        local = self._from_value(host)
+        dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
+        self.legs[leg.index] = leg
+        self._record_start(leg, phone, dialog, via_branch)
+        self._open(leg, lease)
+        context.remember_leg(tag, leg)
+        leg.usage = sip.InviteUsage.outgoing(
+            context.endpoint,
+            phone.flow,
+            dialog,
+            contact_value(host, port, phone.flow.transport),
+            self._passed_lines(),
+            offer,
+            now,
+            leg,
+            via_branch,
+            self._max_forwards(),
+        )
+        leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
+        return leg
+
+    def stop_ringing(self, leg: Leg, now: float, lines: Sequence[str]) -> None:
+        """CANCEL a leg that rings still."""
+        if leg.index not in self.legs:
+            return
+        leg.usage.cancel(now, lines)
+        self._leg_over(leg, ELSEWHERE if lines else CANCELLED)
+
+    def connect(self, leg: Leg, now: float) -> None:
+        """The walk's choice: join the caller and that leg, whose description waits in its sound."""
+        caller = self.caller
+        theirs, asked = leg.sound.remote, caller.sound.remote
+        if theirs is None or not self._ensure_lease(caller):
+            self._hang_up(NOT_ACCEPTABLE if theirs is None else UNAVAILABLE, now)
+            return
+        if asked is not None:
+            leg.usage.ack(now)
+        try:
+            # Without an offer in the caller's INVITE the called side made one in its 2xx. It goes on to the caller in
+            # ours, and the caller's ACK brings the answer back (RFC 3261 section 13.2.1).
+            body = sound.answer_to(caller.sound, asked, theirs) if asked else sound.offer_to(caller.sound, theirs)
+        except SdpError:
+            self._hang_up(NOT_ACCEPTABLE, now)
+            return
+        at = self.context.at()
+        self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value()))
+        self.record_media(caller)
+        self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
+        self.record(e.Connected(self.id, self.state.n, at, leg.index))
+        caller.usage.accept(body, now, offered=asked is None)
+        if asked is None:
+            self.offers.expect_answer(caller)
+        else:
+            self.join(asked, leg, theirs)
+            caller.sound.remote = leg.sound.remote = None
+        self.ringer = None
+
+    def execute(self, step: Announce | Echo, now: float) -> None:
+        """Answer the caller ourselves and play, or send the caller's own sound back."""
+        caller = self.caller
+        asked = caller.sound.remote
+        if not self._ensure_lease(caller):
+            self.finish(UNAVAILABLE, now)
+            return
+        try:
+            body = sound.answer_ourselves(caller.sound, asked) if asked else sound.offer_ourselves(caller.sound)
+        except SdpError:
+            self.finish(NOT_ACCEPTABLE, now)
+            return
+        at = self.context.at()
+        source = step.source if isinstance(step, Announce) else "echo"
+        self.record_media(caller)
+        self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
+        self.record(e.Connected(self.id, self.state.n, at, CALLER, source))
+        caller.usage.accept(body, now, offered=asked is None)
+        if asked is None:
+            self.offers.expect_answer(caller)
+        else:
+            sound.heed(self.context.engine, caller.sound, asked, caller.address)
+            caller.sound.remote = None
+        self.context.engine.play(_leased(caller), source)
+
+    def finish(self, termination: Termination, now: float) -> None:
+        """The plan came to its end without an answer."""
+        for leg in list(self.legs.values()):
+            if leg.index != CALLER:
+                self.stop_ringing(leg, now, ())
+        self.caller.usage.refuse(termination.sip_status, now)
+        self.context.forget_leg(self.caller.tag)
+        self._leg_over(self.caller, termination)
+        self._close(termination)
+
+    # -- what the legs report -----------------------------------------------------------------------------------
+
+    def on_leg(self, leg: Leg, event: sip.LegEvent, now: float) -> None:
+        """Decide on one event of a leg."""
+        if type(event) is sip.Closed:
+            self.context.forget_leg(leg.tag)
+            return
+        leg.stop_waiting()
+        if leg.index not in self.legs:
+            self._too_late(leg, event, now)
+            return
+        match event:
+            case sip.Progress():
+                self._progress(leg, event, now)
+            case sip.Answer():
+                self._answer(leg, event, now)
+            case sip.Refusal():
+                self._refusal(leg, event.status, event.silent, now)
+            case sip.Cancelled():
+                self._caller_gone(now)
+            case sip.Acked():
+                self.offers.acked(leg, event.body, now)
+            case sip.Offer():
+                self.offers.asked(leg, event.body, now)
+            case sip.OfferAnswer():
+                self.offers.answered(leg, event.body, now)
+            case sip.OfferRefusal():
+                self.offers.refused(event.status, now)
+            case sip.Ended():
+                reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
+                self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
+            case sip.Lost():
+                self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
+
+    def on_unreachable(self, leg: Leg, now: float) -> None:
+        """A telephone has not said a word since its INVITE was sent: an outage (FWD-4)."""
+        if leg.index in self.legs and leg.usage.state is sip.State.CALLING:
+            leg.usage.cancel(now)
+            self._refusal(leg, 0, True, now)
+
+    def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
+        """The media engine reports on a leg."""
+        if leg.index not in self.legs or self.state.answered_at is None:
+            return
+        match event:
+            case Silent():
+                self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
+            case LegLost():
+                self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
+            case PlayEnded():
+                self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+
+    def end_broken(self, now: float) -> None:
+        """Recovery found that one side had gone."""
+        self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
+
+    def media_refused(self, now: float) -> None:
+        """The two sides turned out to have no sound in common after they were joined."""
+        self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
+
+    def hang_up(self, now: float) -> None:
+        """The operator ends the call."""
+        termination = Termination(Result.ANSWERED, Reason.OPERATOR, 200)
+        if self.state.answered_at is None:
+            termination = Termination(Result.FAILED, Reason.OPERATOR, 503)
+        self._hang_up(termination, now)
+
+    # -- ringing ------------------------------------------------------------------------------------------------
+
+    def _progress(self, leg: Leg, event: sip.Progress, now: float) -> None:
+        if self.ringer is None or self.state.answered_at is not None:
+            return
+        if not self.state.legs[leg.index].ringing:
+            early = bool(event.body)
+            self.record(e.LegRinging(self.id, self.state.n, self.context.at(), leg.index, event.status, early))
+            self.ringer.feed(v.Ringing(leg.branch, leg.contact, early), now)
+        caller = self.caller
+        body = self._early_media(leg, event.body) if event.body else b""
+        # The caller is told what is new: another status, or early media after none; never a 18x for each of ten phones.
+        told = event.status + (EARLY if body else 0)
+        if told != caller.told and (body or caller.told < EARLY):
+            caller.told = told
+            caller.usage.progress(event.status, now, body)
+
+    def _early_media(self, leg: Leg, body: bytes) -> bytes:
+        """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
+
+        The description for the caller's 18x; empty when there is none to send.
+        """
+        caller = self.caller
+        asked = caller.sound.remote
+        try:
+            leg.sound.remote = theirs = sound.parsed(body)
+            if asked is None or (self._early is not None and self._early is not leg):
+                return b""
+            if not self._ensure_lease(caller):
+                return b""
+            answer = sound.answer_to(caller.sound, asked, theirs)
+        except SdpError:
+            return b""
+        self._early = leg
+        self.join(asked, leg, theirs)
+        return answer
+
+    def _answer(self, leg: Leg, event: sip.Answer, now: float) -> None:
+        if self.ringer is None or self.ringer.over:
+            self._too_late(leg, event, now)
+            return
+        if event.body:
+            try:
+                leg.sound.remote = sound.parsed(event.body)
+            except SdpError:
+                leg.sound.remote = None
+        self.ringer.feed(v.Answered(leg.branch, leg.contact), now)
+
+    def _refusal(self, leg: Leg, status: int, silent: bool, now: float) -> None:
+        outcome, final = v.outcome_of(0 if silent else status, trunk=leg.target.startswith("trunk:"))
+        self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))
+        if self.ringer is not None:
+            self.ringer.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
+
+    def _caller_gone(self, now: float) -> None:
+        if self.ringer is not None and not self.ringer.over:
+            self.ringer.feed(v.CallerGone(), now)
+        else:
+            self._hang_up(CANCELLED, now)
+
+    # -- ending -------------------------------------------------------------------------------------------------
+
+    def _hang_up(self, termination: Termination, now: float) -> None:
+        """End every leg in the way its state asks for, and the call with it."""
+        if self.state.answered_at is None and self.ringer is not None and not self.ringer.over:
+            self.finish(termination, now)
+            return
+        for leg in list(self.legs.values()):
+            usage = leg.usage
+            if usage.state is sip.State.CONFIRMED:
+                if usage.needs_ack:
+                    usage.ack(now)
+                usage.bye(now, _BYE_REASON.get(termination.reason, ()))
+            elif usage.state is sip.State.ENDED:
+                self.context.forget_leg(leg.tag)
+            elif leg.index == CALLER:
+                usage.refuse(termination.sip_status if termination.sip_status >= 300 else 480, now)
+                self.context.forget_leg(leg.tag)
+            else:
+                usage.cancel(now)
+            self._leg_over(leg, termination)
+        self._close(termination)
+
+    # -- what they share ----------------------------------------------------------------------------------------
+
+    def _too_late(self, leg: Leg, event: sip.LegEvent, now: float) -> None:
+        """Something came for a leg that the call has done with: a 2xx that crossed a decision is ended politely."""
+        if type(event) is sip.Answer:
+            leg.usage.ack(now)
+            leg.usage.bye(now)
+        elif type(event) is sip.Offer:
+            leg.usage.refuse(487, now)
+        elif type(event) is sip.Refusal or type(event) is sip.Ended:
+            self.context.forget_leg(leg.tag)
+
+    def other(self, leg: Leg) -> Leg | None:
+        """The leg that this one talks with; None while a service of ours talks with the caller."""
+        if leg.index != CALLER:
+            return self.legs.get(CALLER)
+        return self.legs.get(self.state.peer) if self.state.peer is not None else None
+
+    def join(self, callers: Description, called: Leg, calleds: Description) -> None:
+        """Tell the engine where both sides are, and bridge them."""
+        engine, caller = self.context.engine, self.caller
+        sound.heed(engine, caller.sound, callers, caller.address)
+        sound.heed(engine, called.sound, calleds, called.address)
+        engine.bridge(_leased(caller), _leased(called))
+
+    def record(self, event: e.CallEvent) -> None:
+        """Apply one event to the state and hand it to the journal."""
+        apply(self.state, event)
+        self.context.record(event)
+
+    def record_media(self, leg: Leg) -> None:
+        """Record the leg's media port and our last description on it."""
+        lease = leg.sound.lease
+        if lease is not None:
+            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port)
+            self.record(e.LegMedia(self.id, self.state.n, self.context.at(), leg.index, media, leg.sound.local))
+
+    def record_move(self, leg: Leg) -> None:
+        """Record what a re-INVITE changed."""
+        at = self.context.at()
+        self.record(e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow_value(leg.usage.flow)))
+        self.record_media(leg)
+        if leg.sound.held != self.state.legs[leg.index].held:
+            self.record(e.LegHeld(self.id, self.state.n, at, leg.index, leg.sound.held))
+
+    def _ensure_lease(self, leg: Leg) -> bool:
+        """Give the leg a media port if it has none. False when there is none left."""
+        if leg.sound.lease is None:
+            lease = self.context.engine.lease()
+            if lease is None:
+                return False
+            leg.sound.lease = lease
+            self._open(leg, lease)
+        return True
+
+    def _open(self, leg: Leg, lease: Lease) -> None:
+        self.context.register_media(lease.leg, leg)
+        self.context.engine.open(lease, self.context.settings.silence_s)
+
+    def _leg_over(self, leg: Leg, termination: Termination) -> None:
+        """The leg has no more part in the call: its sound closes, its ending is recorded."""
+        if self.legs.pop(leg.index, None) is None:
+            return
+        leg.stop_waiting()
+        lease = leg.sound.lease
+        if lease is not None:
+            self.context.forget_media(lease.leg)
+            self.context.engine.close(lease.leg)
+        self.record(
+            e.LegEnded(
+                self.id,
+                self.state.n,
+                self.context.at(),
+                leg.index,
+                termination.result,
+                termination.reason,
+                termination.sip_status,
+            )
+        )
+
+    def _close(self, termination: Termination) -> None:
+        self.record(
+            e.CallEnded(
+                self.id,
+                self.state.n,
+                self.context.at(),
+                termination.result,
+                termination.reason,
+                termination.sip_status,
+            )
+        )
+        self.context.forget_call(self.id)
+
+    def _record_start(self, leg: Leg, phone: Phone, dialog: Dialog, branch: str) -> None:
+        value = e.Dialog(
+            dialog.call_id, dialog.local_tag, "", dialog.local, dialog.remote, dialog.target, dialog.routes, 1, -1
+        )
+        flow = flow_value(phone.flow)
+        at = self.context.at()
+        self.record(e.LegStarted(self.id, self.state.n, at, leg.index, leg.target, phone.uri, flow, value, branch))
+        self.record_media(leg)
+
+    def _from_value(self, host: str) -> str:
+        """The From of called legs: who calls, at our own address. The caller's own URI is never passed on."""
+        started = self.state.started
+        number = escape_user(started.caller_number) or "anonymous"
+        name = f"{quote(started.caller_name)} " if started.caller_name else ""
+        return f"{name}<sip:{number}@{host}>"
+
+    def _max_forwards(self) -> int:
+        """One less than the caller's: it is what ends a loop through other exchanges (RFC 7332)."""
+        request = self.caller.usage.pending_request
+        given = request.max_forwards if request is not None else None
+        return min(given, 70) - 1 if given is not None else 70
+
+    def _passed_lines(self) -> list[str]:
+        """Header lines of the caller's INVITE that reach the called side: those of the list, nothing else."""
+        request = self.caller.usage.pending_request
+        if request is None:
+            return []
+        return [f"{name}: {value}" for name in PASSED for value in request.all(name)]
+
+
+def _leased(leg: Leg) -> int:
+    if leg.sound.lease is None:
+        raise LookupError("the leg has no media port")
+    return leg.sound.lease.leg
+
+
+EARLY = 1000
+"""Added to the status in `Leg.told` when it was told with early media."""
+
+PASSED = ("Subject", "Priority", "Organization", "User-to-User")
+
+_LEG_ENDINGS = {
+    Outcome.BUSY: lambda status: Termination(Result.BUSY, Reason.BUSY, status),
+    Outcome.NO_ANSWER: lambda status: Termination(Result.NO_ANSWER, Reason.NO_ANSWER, status),
+    Outcome.REJECTED: lambda status: Termination(Result.REJECTED, Reason.REJECTED, status),
+    Outcome.OUTAGE: lambda status: Termination(Result.UNREACHABLE, Reason.OUTAGE, status),
+}
+
+_BYE_REASON = {
+    Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),
+    Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
+    Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
+    Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
+}
+
+
+def contact_value(host: str, port: int, transport: str) -> str:
+    """Our Contact on a flow."""
+    literal = f"[{host}]" if ":" in host else host
+    suffix = "" if transport == "udp" else f";transport={transport}"
+    return f"<sip:{literal}:{port}{suffix}>"

@@ -1,0 +1,127 @@
+"""All calls that are up: found by our id, by the tag of a leg's dialog, or by a media leg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from dialplan.plan import CallRequest, Plan
+from media.engine import Lease, MediaEvent
+from records import events as e
+from switch.calls import sound
+from switch.calls.call import Call, contact_value
+from switch.calls.context import Context
+from switch.calls.leg import CALLER, Leg, flow_value
+from switch.calls.recovery import recover
+from switch.calls.sound import SdpError
+from switch.sip.invite import InviteUsage
+from switch.sip.transaction import ServerTransaction
+from switch.sip.uri import Uri
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls, as established by authentication or by the trunk's address: never by From alone (IDN-2, IDN-3)."""
+
+    device: str | None = None
+    line: str | None = None
+    trunk: str | None = None
+    number: str = ""
+    name: str = ""
+
+
+class Calls:
+    """The call layer. `plan` is the dialplan, with the model of the moment already in it."""
+
+    def __init__(self, context: Context, plan: Callable[[CallRequest], Plan]) -> None:
+        self.context = context
+        self.plan = plan
+        self.by_id: dict[str, Call] = {}
+        self.by_tag: dict[str, Leg] = {}
+        self.by_media: dict[int, Leg] = {}
+        self.started = 0
+        self.answered = 0
+        context.remember_leg = self.by_tag.__setitem__
+        context.forget_leg = lambda tag: self.by_tag.pop(tag, None)
+        context.forget_call = lambda call: self.by_id.pop(call, None)
+        context.register_media = self.by_media.__setitem__
+        context.forget_media = lambda leg: self.by_media.pop(leg, None)
+
+    def invite(self, txn: ServerTransaction, source: Source, now: float) -> None:
+        """A new call. Raises RemoteProtocolError for a request that cannot make a dialog, and SdpError (NotAcceptable
+        is one) for a description that we cannot serve; nothing has been recorded then."""
+        context, request = self.context, txn.request
+        asked = sound.parsed(request.body) if request.body else None
+        call_id = context.token()
+        host, port = context.advertised(txn.flow)
+        # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
+        usage_contact = contact_value(host, port, txn.flow.transport)
+        uri = Uri.parse(request.uri)
+        digits = request.uri if uri.scheme == "urn" else (uri.number() if uri.scheme == "tel" else uri.user_text) or ""
+        wanted = CallRequest(
+            digits=digits,
+            at=context.at(),
+            device=source.device,
+            line=source.line,
+            trunk=source.trunk,
+            caller_number=source.number or None,
+            caller_name=source.name or None,
+        )
+        leg_target = f"line:{source.line}" if source.line is not None else f"trunk:{source.trunk}"
+        plan = self.plan(wanted)
+        started = e.CallStarted(
+            call_id,
+            0,
+            wanted.at,
+            request.call_id,
+            source.device,
+            source.line,
+            source.trunk,
+            source.number,
+            source.name,
+            digits,
+            plan.number,
+            plan.emergency,
+            plan.max_duration_s,
+            plan.because,
+            flow_value(txn.flow),
+            tuple(request.vias),
+            request.from_value,
+            request.to_value,
+            request.cseq,
+            plan.version,
+        )
+        call = Call.started(context, started)
+        leg = Leg(call, CALLER, leg_target)
+        leg.usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, leg)
+        leg.sound.remote = asked
+        call.legs[CALLER] = leg
+        self.by_id[call_id] = call
+        self.by_tag[call_id] = leg
+        self.started += 1
+        leg.usage.trying(now)
+        call.begin(plan, now)
+
+    def on_media(self, event: MediaEvent, now: float) -> None:
+        """The media engine reports on one of its legs."""
+        leg = self.by_media.get(event.leg)
+        if leg is not None:
+            leg.call.on_media(leg, event, now)
+
+    def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
+        """Take over what the journal says was up when the exchange died."""
+        leases: dict[int, Lease] = {}
+        for events in calls:
+            call = recover(self.context, events, now)
+            if call is None:
+                continue
+            self.by_id[call.id] = call
+            for leg in call.legs.values():
+                self.by_tag[leg.tag] = leg
+                if leg.sound.lease is not None:
+                    leases[leg.sound.lease.leg] = leg.sound.lease
+                    self.by_media[leg.sound.lease.leg] = leg
+        self.context.engine.adopt(leases)
+
+
+__all__ = ["Calls", "SdpError", "Source"]

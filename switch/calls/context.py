@@ -1,0 +1,63 @@
+"""What a call may use of the exchange it lives in, as one object that `switch/core.py` fills in and hands down."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from media.engine import MediaEngine
+from records.events import CallEvent
+from switch.sip.endpoint import Endpoint
+from switch.sip.flow import Flow
+
+
+class Phone(msgspec.Struct, frozen=True):
+    """Where one INVITE of a branch goes: a registered contact, or a carrier. `to` is the To header's URI."""
+
+    uri: str
+    to: str
+    flow: Flow
+    routes: tuple[str, ...] = ()
+
+
+class Directory(Protocol):
+    """Resolves logical targets to telephones, at the moment they are rung."""
+
+    def line(self, line: str, now: float) -> list[Phone]:
+        """Every live contact of a line."""
+
+    def trunk(self, trunk: str, number: str, now: float) -> list[Phone]:
+        """The carrier's hosts, best first; only the first is rung."""
+
+
+class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of the call layer. `unreachable_s`: a phone that says nothing at all for so long counts as an outage (FWD-4)."""
+
+    unreachable_s: float = 4.0
+    silence_s: float = 60.0
+    agent: str = "Ringplan"
+
+
+def _unset(*_: object) -> None:
+    raise LookupError("the call layer has not been wired")
+
+
+class Context(msgspec.Struct):
+    """The exchange, as calls see it. `at` is the wall time of the input at hand; the five last are set by `Calls`."""
+
+    endpoint: Endpoint
+    engine: MediaEngine
+    directory: Directory
+    settings: CallSettings
+    token: Callable[[], str]
+    advertised: Callable[[Flow], tuple[str, int]]
+    at: Callable[[], datetime.datetime]
+    record: Callable[[CallEvent], None]
+    forget_leg: Callable[[str], object] = _unset
+    remember_leg: Callable[[str, Any], object] = _unset
+    forget_call: Callable[[str], object] = _unset
+    register_media: Callable[[int, Any], object] = _unset
+    forget_media: Callable[[int], object] = _unset

@@ -1,0 +1,78 @@
+"""A leg: one telephone's part in a call, its signalling (`InviteUsage`) and its sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from records import events as e
+from switch.calls.sound import Sound
+from switch.sip.flow import Flow
+from switch.sip.invite import InviteUsage, LegEvent
+from switch.sip.timer import Timer
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+CALLER = 0
+
+
+class Leg:
+    """One leg. `index` 0 is the caller; `branch` and `contact` say which target of the plan a called leg stands for."""
+
+    __slots__ = ("branch", "call", "contact", "index", "sound", "target", "told", "unreachable", "usage")
+
+    def __init__(self, call: Call, index: int, target: str, branch: str = "", contact: int = 0) -> None:
+        self.call = call
+        self.index = index
+        self.target = target
+        self.branch = branch
+        self.contact = contact
+        self.usage: InviteUsage = None  # type: ignore[assignment]  # set by whoever makes the leg, at once
+        self.sound = Sound()
+        self.unreachable: Timer | None = None
+        self.told = 0
+
+    @property
+    def tag(self) -> str:
+        """Our tag of the leg's dialog, which names it among all legs."""
+        return self.usage.dialog.local_tag
+
+    @property
+    def address(self) -> str:
+        """The host from which the leg's far end speaks SIP: behind NAT, its sound comes from there too."""
+        return self.usage.flow.remote[0]
+
+    def heard(self, event: LegEvent, now: float) -> None:
+        """The usage reports something: it is the call's to decide."""
+        self.call.on_leg(self, event, now)
+
+    def on_timer(self, what: object, now: float) -> None:
+        """A timer of the usage, or the one that ends the wait for a phone that says nothing."""
+        if what is UNREACHABLE:
+            self.unreachable = None
+            self.call.on_unreachable(self, now)
+            return
+        event = self.usage.on_timer(what, now)
+        if event is not None:
+            self.call.on_leg(self, event, now)
+
+    def stop_waiting(self) -> None:
+        """The phone has said something: it is reachable."""
+        if self.unreachable is not None:
+            self.unreachable.cancel()
+            self.unreachable = None
+
+    def dialog_value(self) -> e.Dialog:
+        """The dialog as the journal keeps it."""
+        d = self.usage.dialog
+        return e.Dialog(
+            d.call_id, d.local_tag, d.remote_tag, d.local, d.remote, d.target, d.routes, d.local_cseq, d.remote_cseq
+        )
+
+
+UNREACHABLE = "unreachable"
+
+
+def flow_value(flow: Flow) -> e.FlowAddress:
+    """A flow as the journal keeps it."""
+    return e.FlowAddress(flow.transport, flow.local[0], flow.local[1], flow.remote[0], flow.remote[1])

@@ -1,0 +1,116 @@
+"""The Ringer: drives the walk through a plan with real telephones, until one answers or the plan ends.
+
+It decides nothing. `dialplan.walk` says which branch rings when and what an outcome leads to; the Ringer resolves the
+branch's target to contacts, sends the INVITEs, tells the walk what came of them, and hands `Connect`, `Execute` and
+`Finish` to the call.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dialplan import vocabulary as v
+from dialplan import walk
+from dialplan.plan import LineTarget, Plan
+from switch.calls.leg import Leg
+from switch.sip.timer import Timer
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+ELSEWHERE = ('Reason: SIP;cause=200;text="Call completed elsewhere"',)
+
+
+class Ringer:
+    """One walk, while its call has no answer."""
+
+    __slots__ = ("_busy", "_call", "_inbox", "_state", "_timers", "branches")
+
+    def __init__(self, call: Call, plan: Plan) -> None:
+        self._call = call
+        self._state = walk.start(plan)
+        self._timers: dict[str, Timer] = {}
+        self._inbox: deque[v.WalkEvent] = deque()
+        self._busy = False
+        self.branches: dict[str, list[Leg]] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether the walk has said its last word."""
+        return self._state.over
+
+    def feed(self, event: v.WalkEvent, now: float) -> None:
+        """Give the walk an event and do what it says. What happens meanwhile waits its turn."""
+        self._inbox.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._inbox:
+                self._state, commands = walk.step(self._state, self._inbox.popleft())
+                for command in commands:
+                    self._do(command, now)
+        finally:
+            self._busy = False
+        if self._state.over:
+            self._disarm_all()
+
+    def on_timer(self, what: object, now: float) -> None:
+        """A timer of the walk is due."""
+        name = str(what)
+        self._timers.pop(name, None)
+        self.feed(v.TimerDue(name), now)
+
+    def _do(self, command: v.Command, now: float) -> None:
+        match command:
+            case v.StartBranch():
+                self._start(command, now)
+            case v.Arm():
+                timers = self._call.context.endpoint.timers
+                self._timers[command.timer] = timers.start(now + command.delay_s, self, command.timer)
+            case v.Disarm():
+                timer = self._timers.pop(command.timer, None)
+                if timer is not None:
+                    timer.cancel()
+            case v.StopBranch():
+                self._stop(command.branch, command.elsewhere, now)
+            case v.Connect():
+                self._connect(command, now)
+            case v.Execute():
+                self._call.execute(command.step, now)
+            case v.Finish():
+                self._call.finish(command.termination, now)
+
+    def _start(self, command: v.StartBranch, now: float) -> None:
+        branch = command.branch
+        directory = self._call.context.directory
+        target = branch.target
+        if isinstance(target, LineTarget):
+            name, phones = f"line:{target.line}", directory.line(target.line, now)
+        else:
+            name, phones = f"trunk:{target.trunk}", directory.trunk(target.trunk, target.number, now)
+        legs = self.branches[branch.id] = []
+        for phone in phones:
+            leg = self._call.ring(name, branch.id, len(legs), phone, now)
+            if leg is None:
+                break
+            legs.append(leg)
+        self._inbox.append(v.Contacts(branch.id, len(legs)))
+
+    def _connect(self, command: v.Connect, now: float) -> None:
+        chosen = self.branches[command.branch][command.contact]
+        for leg in self.branches[command.branch]:
+            if leg is not chosen:
+                self._call.stop_ringing(leg, now, ELSEWHERE)
+        self._call.connect(chosen, now)
+
+    def _stop(self, branch: str, elsewhere: bool, now: float) -> None:
+        for leg in self.branches.get(branch, ()):
+            # Without "elsewhere" a CANCEL carries no Reason, so that the telephone logs a missed call (SPEC K.10).
+            self._call.stop_ringing(leg, now, ELSEWHERE if elsewhere else ())
+
+    def _disarm_all(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()

@@ -1,0 +1,349 @@
+"""The exchange without its sockets: packets, time and media events in; packets, journal entries and commands out.
+
+Synchronous and free of I/O of its own, so that a test can put a virtual clock and an in-memory network around it, and
+`switch/app.py` a loop and real sockets. Every input is handled to its end before the next one:
+
+    input -> endpoint and calls decide -> all their events into the journal in one append -> packets are sent
+
+So nothing is ever promised to a peer that a crash could make us forget.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from dialplan.plan import CallRequest, Plan
+from media.engine import MediaEngine, MediaEvent
+from media.sdp import NotAcceptable, SdpError
+from records import events as e
+from switch.auth import Accepted, Authenticator, Challenge, Refused
+from switch.calls.calls import Calls, Source
+from switch.calls.context import CallSettings, Context
+from switch.directory import Directory
+from switch.identity import identify
+from switch.registrar import Registrar
+from switch.sip import effects as fx
+from switch.sip.endpoint import Endpoint
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Flow
+from switch.sip.headers import NameAddr
+from switch.sip.invite import InviteUsage
+from switch.sip.message import Request
+from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.transaction import ServerTransaction
+from switch.sip.uri import Uri
+
+SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
+ACCEPT = "Accept: application/sdp"
+
+
+class Counts(msgspec.Struct):
+    """What has happened since the start, as plain integers that the metrics read when they are scraped."""
+
+    messages_in: int = 0
+    messages_out: int = 0
+    registers: int = 0
+    challenges: int = 0
+    refused: int = 0
+    stray_responses: int = 0
+    internal_errors: int = 0
+
+
+class Core:
+    """The exchange. `journal` gets each input's events before `send` gets its packets."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        registrar: Registrar,
+        authenticator: Authenticator,
+        directory: Directory,
+        engine: MediaEngine,
+        plan: Callable[[CallRequest], Plan],
+        settings: CallSettings,
+        token: Callable[[], str],
+        advertised: Callable[[Flow], tuple[str, int]],
+        at: Callable[[], datetime.datetime],
+        journal: Callable[[list[e.AnyEvent]], None],
+        send: Callable[[Flow, bytes], None],
+        on_error: Callable[[BaseException, str], None],
+    ) -> None:
+        self.endpoint = endpoint
+        self.registrar = registrar
+        self.authenticator = authenticator
+        self.directory = directory
+        self.engine = engine
+        self.counts = Counts()
+        self._journal = journal
+        self._send = send
+        self._clock_at = at
+        self._at = at()
+        self._on_error = on_error
+        self._events: list[e.AnyEvent] = []
+        self._sends: list[fx.Send] = []
+        self.calls = Calls(
+            Context(
+                endpoint,
+                engine,
+                directory,
+                settings,
+                token,
+                advertised,
+                lambda: self._at,
+                self._events.append,
+            ),
+            plan,
+        )
+        self._effects: dict[type, Callable[..., None]] = {
+            fx.Incoming: self._on_incoming,
+            fx.Answered: self._on_answered,
+            fx.AckReceived: self._on_ack,
+            fx.Cancelled: self._on_cancelled,
+            fx.TimedOut: self._on_timed_out,
+            fx.Failed: self._on_failed,
+            fx.Stray: self._on_stray,
+        }
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One datagram, or one message out of a stream."""
+        self._at = self._clock_at()
+        self.counts.messages_in += 1
+        self.endpoint.receive(data, flow, now)
+        self._finish(now)
+
+    def flow_lost(self, flow: Flow, now: float) -> None:
+        """The transport could not send on a flow, or a connection broke."""
+        self._at = self._clock_at()
+        self.endpoint.send_failed(flow, now)
+        self._finish(now)
+
+    def run_timers(self, now: float) -> None:
+        """Time has passed."""
+        self._at = self._clock_at()
+        timers = self.endpoint.timers
+        try:
+            timers.run(now)
+        except Exception as error:  # noqa: BLE001  a failing timer ends its own work, never the exchange
+            self._failed(error, "timer")
+        if self.registrar.out:
+            self._events += self.registrar.out
+            self.registrar.out.clear()
+        self._finish(now)
+
+    def media(self, event: MediaEvent, now: float) -> None:
+        """The media engine has something to say."""
+        self._at = self._clock_at()
+        self.calls.on_media(event, now)
+        self._finish(now)
+
+    def hang_up(self, call_id: str, now: float) -> bool:
+        """The operator ends a call. False when there is no such call."""
+        self._at = self._clock_at()
+        call = self.calls.by_id.get(call_id)
+        if call is None:
+            return False
+        call.hang_up(now)
+        self._finish(now)
+        return True
+
+    def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
+        """After a crash: take over the calls whose events the journal holds without an end."""
+        self._at = self._clock_at()
+        self.calls.recover(calls, now)
+        self._finish(now)
+
+    # -- after each input ---------------------------------------------------------------------------------------
+
+    def _finish(self, now: float) -> None:
+        out = self.endpoint.out
+        while out:
+            effects = out[:]
+            out.clear()
+            for effect in effects:
+                if effect.__class__ is fx.Send:
+                    self._sends.append(effect)
+                    continue
+                try:
+                    self._effects[effect.__class__](effect, now)
+                except Exception as error:  # noqa: BLE001  one bad input must not take the others' calls along
+                    self._failed(error, type(effect).__name__)
+                    self._give_up(effect, now)
+        if self._events:
+            self._journal(self._events)
+            self._events.clear()
+        if self._sends:
+            sends, self._sends = self._sends, []
+            self.counts.messages_out += len(sends)
+            for send in sends:
+                self._send(send.flow, send.data)
+
+    def _failed(self, error: BaseException, where: str) -> None:
+        self.counts.internal_errors += 1
+        self._on_error(error, where)
+
+    def _give_up(self, effect: object, now: float) -> None:
+        """A bug of ours met this request: it is answered, so that the peer does not go on repeating it."""
+        if isinstance(effect, fx.Incoming):
+            try:
+                self.endpoint.respond(effect.txn, 500, now)
+            except Exception as error:  # noqa: BLE001
+                self._failed(error, "answering 500")
+
+    # -- effects of the endpoint --------------------------------------------------------------------------------
+
+    def _on_incoming(self, effect: fx.Incoming, now: float) -> None:
+        txn, request = effect.txn, effect.request
+        try:
+            if request.to_tag is not None:
+                self._in_dialog(txn, request, now)
+            else:
+                self._new_request(txn, request, now)
+        except RemoteProtocolError as error:
+            self.endpoint.respond(txn, error.status, now, reason=error.text or None)
+
+    def _in_dialog(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        leg = self.calls.by_tag.get(request.to_tag or "")
+        if leg is not None:
+            dialog = leg.usage.dialog
+            if dialog.call_id == request.call_id and (request.from_tag or "") == dialog.remote_tag:
+                event = leg.usage.on_request(txn, now)
+                if event is not None:
+                    leg.heard(event, now)
+                return
+        if request.method == "REGISTER":
+            self._register(txn, request, now)
+            return
+        self.endpoint.respond(txn, 481, now)
+
+    def _new_request(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        method = request.method
+        if method == "INVITE" or method == "OPTIONS" or method == "REGISTER":
+            if not self._understood(txn, request, now):
+                return
+            if method == "REGISTER":
+                self._register(txn, request, now)
+            elif method == "INVITE":
+                self._invite(txn, request, now)
+            else:
+                self.endpoint.respond(txn, 200, now, lines=[ALLOW, ACCEPT, "Accept-Encoding: identity"])
+            return
+        status, lines = (481, []) if method == "BYE" else refusal_of(method)
+        self.endpoint.respond(txn, status, now, lines=lines)
+
+    def _understood(self, txn: ServerTransaction, request: Request, now: float) -> bool:
+        """RFC 3261 8.2.2 and 8.2.3: scheme, extensions, and what the body is."""
+        scheme = request.uri.partition(":")[0].lower()
+        if scheme not in SCHEMES or (scheme != "sip" and scheme != "sips" and request.method == "REGISTER"):
+            self.endpoint.respond(txn, 416, now)
+            return False
+        required = request.values("Require") + request.values("Proxy-Require")
+        if required:
+            self.endpoint.respond(txn, 420, now, lines=[f"Unsupported: {', '.join(required)}"])
+            return False
+        if request.body and request.method != "REGISTER":
+            encoding = (request.header("Content-Encoding") or "identity").lower()
+            if request.content_type != "application/sdp" or encoding != "identity":
+                self.endpoint.respond(txn, 415, now, lines=[ACCEPT, "Accept-Encoding: identity"])
+                return False
+        return True
+
+    def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        self.counts.registers += 1
+        verdict = self.authenticator.check(request, now, "www")
+        if isinstance(verdict, Accepted):
+            outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
+            self._events += outcome.events
+            self.endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
+            return
+        self._not_accepted(txn, verdict, now)
+
+    def _invite(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        source = self._source(txn, request, now)
+        if source is None:
+            return
+        try:
+            self.calls.invite(txn, source, now)
+        except NotAcceptable:
+            self.endpoint.respond(txn, 488, now, lines=['Warning: 305 ringplan "Incompatible media format"'])
+        except SdpError as error:
+            raise RemoteProtocolError(400, "Bad Session Description") from error
+
+    def _source(self, txn: ServerTransaction, request: Request, now: float) -> Source | None:
+        """Who calls; None when the request has been answered instead."""
+        trunk = self.directory.trunk_at(txn.flow)
+        if trunk is not None:
+            from_ = request.from_
+            uri = Uri.parse(from_.uri)
+            number = uri.number() if uri.scheme == "tel" else uri.user_text
+            return Source(trunk=trunk, number=number or "", name=_display(from_))
+        verdict = self.authenticator.check(request, now, "proxy")
+        if not isinstance(verdict, Accepted):
+            self._not_accepted(txn, verdict, now)
+            return None
+        line = identify(verdict.device, request, self.directory)
+        if isinstance(line, Refused):
+            self._not_accepted(txn, line, now)
+            return None
+        return self.directory.caller(verdict.device.device, line)
+
+    def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
+        if isinstance(verdict, Challenge):
+            self.counts.challenges += 1
+            self.endpoint.respond(txn, verdict.status, now, lines=verdict.lines)
+        else:
+            self.counts.refused += 1
+            self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)
+
+    def _on_answered(self, effect: fx.Answered, now: float) -> None:
+        usage = effect.txn.owner
+        if isinstance(usage, InviteUsage):
+            try:
+                event = usage.on_response(effect.txn, effect.response, now)
+            except RemoteProtocolError:
+                # A 2xx that cannot be read cannot be acknowledged either; the far end's timers end it.
+                event = usage.on_timeout(effect.txn, now) if effect.response.status >= 200 else None
+            if event is not None:
+                usage.owner.heard(event, now)
+
+    def _on_ack(self, effect: fx.AckReceived, now: float) -> None:
+        request = effect.request
+        leg = self.calls.by_tag.get(request.to_tag or "")
+        if leg is not None and leg.usage.dialog.call_id == request.call_id:
+            event = leg.usage.on_ack(request)
+            if event is not None:
+                leg.heard(event, now)
+
+    def _on_cancelled(self, effect: fx.Cancelled, now: float) -> None:
+        usage = effect.txn.owner
+        if isinstance(usage, InviteUsage):
+            event = usage.on_cancel(effect.txn, now)
+            if event is not None:
+                usage.owner.heard(event, now)
+        else:
+            self.endpoint.respond(effect.txn, 487, now)
+
+    def _on_timed_out(self, effect: fx.TimedOut, now: float) -> None:
+        self._dead(effect.txn, now, transport=False)
+
+    def _on_failed(self, effect: fx.Failed, now: float) -> None:
+        self._dead(effect.txn, now, transport=True)
+
+    def _dead(self, txn: object, now: float, *, transport: bool) -> None:
+        usage = getattr(txn, "owner", None)
+        if isinstance(usage, InviteUsage) and not isinstance(txn, ServerTransaction):
+            event = usage.on_timeout(txn, now, transport=transport)  # type: ignore[arg-type]
+            if event is not None:
+                usage.owner.heard(event, now)
+
+    def _on_stray(self, effect: fx.Stray, now: float) -> None:
+        self.counts.stray_responses += 1
+
+
+def _display(address: NameAddr) -> str:
+    return address.display or ""

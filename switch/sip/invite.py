@@ -1,0 +1,535 @@
+"""The INVITE usage of a dialog: one leg's signalling from the first INVITE to the last BYE (RFC 3261 sections 13 to 15).
+
+Two kinds of beginning, one life:
+
+    outgoing:  calling -> early -> confirmed -> ended          incoming:  calling -> early -> confirmed -> ended
+                  \\-> cancelling ------------> ended                                        \\-> ended (CANCEL, refused)
+
+Once confirmed both are alike: either side may send a new offer (re-INVITE), and either may say BYE. At most one
+INVITE is under way in a dialog, so an INVITE that meets ours is answered 491, and one that meets an unanswered one of
+the same direction 500 (section 14.2).
+
+The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means for
+the call as one of the small events below, or None when it concerns the wire alone. What goes out goes to the
+`Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them back
+through `on_timer`, so that what they mean reaches the call as any other event does.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from switch.sip.dialog import Dialog
+from switch.sip.endpoint import Endpoint
+from switch.sip.flow import Flow
+from switch.sip.message import Request, Response
+from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.timer import Timer, TimerOwner
+from switch.sip.transaction import ClientTransaction, ServerTransaction
+from switch.sip.uri import Uri
+
+SDP = "Content-Type: application/sdp"
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False):
+    """A 18x came. `body` is its SDP, empty without early media."""
+
+    status: int
+    body: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A 2xx came for the first INVITE. `body` is an answer, or an offer when our INVITE had none."""
+
+    body: bytes
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """The first INVITE failed. `silent`: not even a provisional response ever came; `status` is then 408 or 503."""
+
+    status: int
+    silent: bool = False
+
+
+class Cancelled(msgspec.Struct, frozen=True, gc=False):
+    """The caller gave up before we answered."""
+
+
+class Acked(msgspec.Struct, frozen=True, gc=False):
+    """The far end confirmed our 2xx. `body` is its answer when our 2xx made the offer."""
+
+    body: bytes
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """A re-INVITE came; an empty `body` asks us for an offer. To be met by `accept` or `refuse`."""
+
+    body: bytes
+
+
+class OfferAnswer(msgspec.Struct, frozen=True, gc=False):
+    """Our re-INVITE got a 2xx."""
+
+    body: bytes
+
+
+class OfferRefusal(msgspec.Struct, frozen=True, gc=False):
+    """Our re-INVITE was refused; the session goes on as it was (14.1)."""
+
+    status: int
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The far end said BYE."""
+
+
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """The dialog is dead: our 2xx was never acknowledged, or a request of ours met silence, 408 or 481 (12.2.1.2)."""
+
+    status: int
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """The usage is over and no more is to come of it: it can be forgotten."""
+
+
+LegEvent = Progress | Answer | Refusal | Cancelled | Acked | Offer | OfferAnswer | OfferRefusal | Ended | Lost | Closed
+
+
+class UsageOwner(TimerOwner, Protocol):
+    """Whose leg it is."""
+
+    def heard(self, event: LegEvent, now: float) -> None:
+        """Take what a usage has to say."""
+
+
+class State(enum.Enum):
+    """Where a usage stands; see the picture above."""
+
+    CALLING = 1
+    EARLY = 2
+    CANCELLING = 3
+    CONFIRMED = 4
+    ENDED = 5
+
+
+class Retransmission(msgspec.Struct):
+    """A 2xx that is repeated until its ACK comes (13.3.1.4): also over TCP, as a proxy behind it may use UDP."""
+
+    txn: ServerTransaction
+    cseq: int
+    interval_s: float
+    deadline: float
+    offered: bool
+    timer: Timer | None = None
+
+
+class InviteUsage:
+    """One leg's dialog. Made by `incoming`, `outgoing` or `recovered`."""
+
+    __slots__ = (
+        "_accepted",
+        "_ack",
+        "_ack_cseq",
+        "_client",
+        "_reason",
+        "_server",
+        "contact",
+        "dialog",
+        "endpoint",
+        "flow",
+        "needs_ack",
+        "owner",
+        "state",
+    )
+
+    def __init__(
+        self, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, state: State, owner: UsageOwner
+    ) -> None:
+        self.endpoint = endpoint
+        self.flow = flow
+        self.dialog = dialog
+        self.contact = contact
+        self.state = state
+        self.owner = owner
+        self._server: ServerTransaction | None = None
+        self._client: ClientTransaction | None = None
+        self._accepted: Retransmission | None = None
+        self._ack: bytes = b""
+        self._ack_cseq = 0
+        self._reason: Sequence[str] = ()
+        self.needs_ack = False
+        """A 2xx came whose ACK is the call's to send, by `ack`."""
+
+    # -- beginnings ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def incoming(
+        cls, endpoint: Endpoint, txn: ServerTransaction, local_tag: str, contact: str, owner: UsageOwner
+    ) -> InviteUsage:
+        """The usage behind an INVITE that came outside a dialog. Raises RemoteProtocolError 400 without Contact."""
+        dialog = Dialog.from_request(txn.request, local_tag)
+        usage = cls(endpoint, toward(txn.flow, dialog.target), dialog, contact, State.CALLING, owner)
+        usage._server = txn
+        txn.owner = usage
+        return usage
+
+    @classmethod
+    def outgoing(
+        cls,
+        endpoint: Endpoint,
+        flow: Flow,
+        dialog: Dialog,
+        contact: str,
+        lines: Sequence[str],
+        body: bytes,
+        now: float,
+        owner: UsageOwner,
+        branch: str | None = None,
+        max_forwards: int = 70,
+    ) -> InviteUsage:
+        """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds."""
+        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner)
+        usage._client = usage._invite(lines, body, now, branch, max_forwards)
+        return usage
+
+    @classmethod
+    def recovered(
+        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner
+    ) -> InviteUsage:
+        """A confirmed usage out of the journal."""
+        return cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner)
+
+    # -- what the call may do -----------------------------------------------------------------------------------
+
+    @property
+    def offer_pending(self) -> bool:
+        """Whether an INVITE is under way in either direction, so that we may not send one."""
+        return self._client is not None or self._server is not None or self._accepted is not None
+
+    @property
+    def pending_request(self) -> Request | None:
+        """The INVITE of the far end that waits for our final response."""
+        return self._server.request if self._server is not None else None
+
+    @property
+    def branch(self) -> str:
+        """The Via branch of the INVITE under way; empty when there is none."""
+        return self._client.branch if self._client is not None else ""
+
+    def trying(self, now: float) -> None:
+        """Send 100 to the INVITE under way."""
+        if self._server is not None:
+            self.endpoint.respond(self._server, 100, now)
+
+    def progress(self, status: int, now: float, body: bytes = b"") -> None:
+        """Send a 18x to the caller, with SDP as early media when `body` is given."""
+        if self._server is None or self.state is State.CONFIRMED or self.state is State.ENDED:
+            return
+        self.state = State.EARLY
+        lines = [f"Contact: {self.contact}", ALLOW]
+        if body:
+            lines.append(SDP)
+        self.endpoint.respond(
+            self._server, status, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
+        )
+
+    def accept(self, body: bytes, now: float, *, offered: bool = False) -> None:
+        """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer, whose answer the ACK brings."""
+        txn = self._server
+        if txn is None:
+            return
+        self._server = None
+        self.state = State.CONFIRMED
+        lines = [f"Contact: {self.contact}", ALLOW]
+        if body:
+            lines.append(SDP)
+        timings = self.endpoint.timings
+        self._accepted = accepted = Retransmission(
+            txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered
+        )
+        self.endpoint.respond(
+            txn, 200, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
+        )
+        accepted.timer = self.endpoint.timers.start(now + accepted.interval_s, self.owner, accepted)
+
+    def refuse(self, status: int, now: float, lines: Sequence[str] = ()) -> None:
+        """Send a final refusal to the INVITE under way. A first INVITE ends the usage with it; a re-INVITE does not."""
+        txn = self._server
+        if txn is None:
+            return
+        self._server = None
+        if self.state is not State.CONFIRMED:
+            self.state = State.ENDED
+        self.endpoint.respond(txn, status, now, to_tag=self.dialog.local_tag, lines=lines)
+
+    def cancel(self, now: float, lines: Sequence[str] = ()) -> None:
+        """Give up an INVITE of ours that has no final response. A 2xx that crosses it gets ACK and BYE."""
+        if self._client is None or self.state not in (State.CALLING, State.EARLY):
+            return
+        self.state = State.CANCELLING
+        self._reason = lines
+        self.endpoint.cancel(self._client, now, lines)
+
+    def offer(self, body: bytes, now: float) -> None:
+        """Send a re-INVITE; an empty body asks the far end for an offer. Only when not `offer_pending`."""
+        self._client = self._invite([], body, now, None)
+
+    def ack(self, now: float, body: bytes = b"") -> None:
+        """Acknowledge the 2xx of our INVITE; `body` is the answer to an offer that the 2xx made."""
+        dialog = self.dialog
+        lines = dialog.lines("ACK", self._ack_cseq)
+        if body:
+            lines.append(SDP)
+        self.needs_ack = False
+        self._ack = self.endpoint.ack(self.flow, dialog.request_uri(), lines, body, now)
+
+    def bye(self, now: float, lines: Sequence[str] = ()) -> None:
+        """End a confirmed dialog. An INVITE of the far end that waits for us is refused first (15.1.2)."""
+        if self.state is not State.CONFIRMED:
+            return
+        if self._server is not None:
+            self.refuse(487, now)
+        self._forget_accepted()
+        self.state = State.ENDED
+        self._bye(self.dialog, now, lines)
+
+    # -- what comes in ------------------------------------------------------------------------------------------
+
+    def on_request(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+        """A request in this dialog, ACK and CANCEL apart."""
+        request = txn.request
+        method = request.method
+        if self.state is State.ENDED:
+            # A BYE that crossed ours has done what it was sent for.
+            self._reply(txn, 200 if method == "BYE" else 481, now)
+            return None
+        if request.cseq == self.dialog.remote_cseq and method == "INVITE" and self._server is not None:
+            self._reply(txn, 482, now)
+            return None
+        if not self.dialog.in_order(request):
+            self._reply(txn, 500, now, ["Retry-After: 1"])
+            return None
+        if method != "BYE":
+            self.flow = toward(txn.flow, self.dialog.target)
+        match method:
+            case "BYE":
+                return self._on_bye(txn, now)
+            case "INVITE":
+                return self._on_reinvite(txn, now)
+            case "OPTIONS":
+                self._reply(txn, 200, now, [ALLOW, "Accept: application/sdp"])
+            case _:
+                status, lines = refusal_of(method)
+                self._reply(txn, status, now, lines)
+        return None
+
+    def on_cancel(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+        """A CANCEL met this INVITE (the 200 for the CANCEL itself was sent by the endpoint)."""
+        if txn is not self._server:
+            return None
+        reinvite = self.state is State.CONFIRMED
+        self.refuse(487, now)
+        return None if reinvite else Cancelled()
+
+    def on_ack(self, request: Request) -> LegEvent | None:
+        """The ACK for a 2xx of ours. Repeated ones fall through silently."""
+        accepted = self._accepted
+        if accepted is None or request.cseq != accepted.cseq:
+            return None
+        self._forget_accepted()
+        return Acked(_sdp(request))
+
+    def on_response(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
+        """A response to any request of ours in this dialog."""
+        if txn.method == "INVITE":
+            if response.status >= 200 and response.status < 300:
+                return self._on_invite_2xx(txn, response, now)
+            if txn is not self._client:
+                return None
+            if response.status < 200:
+                return self._on_provisional(response)
+            return self._on_invite_failure(response.status)
+        return Closed() if response.status >= 200 and self.state is State.ENDED else None
+
+    def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
+        """No response came (timer B or F), or the transport failed; 17.1.4 makes the first a 408, the second a 503."""
+        if txn is not self._client:
+            return Closed() if self.state is State.ENDED else None
+        return self._on_invite_failure(503 if transport else 408, silent=self.state is State.CALLING)
+
+    def on_timer(self, what: object, now: float) -> LegEvent | None:
+        """Our 2xx is due again, or 64*T1 have passed without its ACK: then the session ends by BYE (13.3.1.4)."""
+        accepted = self._accepted
+        if accepted is None or what is not accepted:
+            return None
+        if now >= accepted.deadline:
+            self._accepted = None
+            return Lost(408)
+        timings = self.endpoint.timings
+        self.endpoint.repeat(accepted.txn, now)
+        accepted.interval_s = min(accepted.interval_s * 2, timings.t2)
+        accepted.timer = self.endpoint.timers.start(
+            min(now + accepted.interval_s, accepted.deadline), self.owner, accepted
+        )
+        return None
+
+    # -- the inside ---------------------------------------------------------------------------------------------
+
+    def _invite(
+        self, lines: Sequence[str], body: bytes, now: float, branch: str | None, max_forwards: int = 70
+    ) -> ClientTransaction:
+        dialog = self.dialog
+        head = dialog.lines("INVITE", dialog.next_cseq(), max_forwards)
+        head.append(f"Contact: {self.contact}")
+        head.append(ALLOW)
+        head += lines
+        if body:
+            head.append(SDP)
+        return self.endpoint.request(self.flow, "INVITE", dialog.request_uri(), head, body, now, self, branch)
+
+    def _reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
+        self.endpoint.respond(txn, status, now, lines=lines)
+
+    def _bye(self, dialog: Dialog, now: float, lines: Sequence[str] = ()) -> None:
+        head = dialog.lines("BYE", dialog.next_cseq())
+        head += lines
+        self.endpoint.request(self.flow, "BYE", dialog.request_uri(), head, b"", now, self)
+
+    def _forget_accepted(self) -> None:
+        accepted = self._accepted
+        if accepted is not None:
+            if accepted.timer is not None:
+                accepted.timer.cancel()
+            self._accepted = None
+
+    def _on_bye(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+        self._reply(txn, 200, now)
+        early = self.state is not State.CONFIRMED
+        if self._server is not None:
+            # 15.1.2: a UAS that gets BYE answers what is pending in the dialog, with 487 by preference.
+            server, self._server = self._server, None
+            self.endpoint.respond(server, 487, now, to_tag=self.dialog.local_tag)
+        self._forget_accepted()
+        self.state = State.ENDED
+        return Cancelled() if early else Ended()
+
+    def _on_reinvite(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+        if self._client is not None or (self._accepted is not None and self._accepted.offered):
+            self._reply(txn, 491, now)
+            return None
+        if self._server is not None or self.state is not State.CONFIRMED:
+            self._reply(txn, 500, now, ["Retry-After: 5"])
+            return None
+        self._forget_accepted()
+        self._server = txn
+        txn.owner = self
+        self.dialog.refresh_target(txn.request)
+        self.flow = toward(txn.flow, self.dialog.target)
+        return Offer(_sdp(txn.request))
+
+    def _on_provisional(self, response: Response) -> LegEvent | None:
+        if self.state is not State.CALLING and self.state is not State.EARLY:
+            return None
+        self.state = State.EARLY
+        if response.status == 100:
+            return None
+        return Progress(response.status, _sdp(response))
+
+    def _on_invite_2xx(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
+        if txn is not self._client:
+            self._on_repeated_2xx(response, now)
+            return None
+        self._client = None
+        if self.state is State.CONFIRMED:
+            self._ack_cseq = response.cseq
+            self.needs_ack = True
+            self.dialog.refresh_target(response)
+            return OfferAnswer(_sdp(response))
+        if self.dialog.remote_tag and self._ack:
+            # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
+            self._ack_cseq = response.cseq
+            self.ack(now)
+            return None
+        if self.state is State.CANCELLING or self.state is State.ENDED:
+            self._drop(response, now)
+            return None
+        if not response.contacts:
+            # No remote target, so no dialog to speak in; ending it is kinder than leaving the far end without ACK.
+            self._drop(response, now)
+            return Refusal(502)
+        self._ack_cseq = response.cseq
+        self.needs_ack = True
+        self.dialog.established_by(response)
+        self.state = State.CONFIRMED
+        return Answer(_sdp(response))
+
+    def _on_repeated_2xx(self, response: Response, now: float) -> None:
+        """The same 2xx again wants the same ACK (13.2.2.4); one with another tag is a second fork's, which is ended."""
+        if (response.to_tag or "") != self.dialog.remote_tag:
+            self._drop(response, now)
+        elif self._ack and response.cseq == self._ack_cseq:
+            self.endpoint.send(self.flow, self._ack)
+
+    def _drop(self, response: Response, now: float) -> None:
+        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL."""
+        ours = self.dialog
+        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), ours.local_cseq)
+        dialog.established_by(response)
+        ack = self.endpoint.ack(self.flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
+        if self.state is not State.CONFIRMED:
+            self.state = State.ENDED
+            self._ack = ack
+            self._ack_cseq = response.cseq
+            ours.remote_tag = dialog.remote_tag
+        self._bye(dialog, now, self._reason)
+
+    def _on_invite_failure(self, status: int, silent: bool = False) -> LegEvent | None:
+        self._client = None
+        if self.state is State.CONFIRMED:
+            return Lost(status) if status in (408, 481) else OfferRefusal(status)
+        unwanted = self.state is State.CANCELLING or self.state is State.ENDED
+        self.state = State.ENDED
+        return Closed() if unwanted else Refusal(status, silent)
+
+
+def toward(flow: Flow, target: str) -> Flow:
+    """Where requests to `target` go, when its messages come over `flow`.
+
+    A stream is used as it stands (RFC 5923). Over UDP the target's own port counts where the target is the very host
+    that we hear from; any other address is taken for one behind NAT that only the flow leads to.
+    """
+    if flow.reliable:
+        return flow
+    host, port = flow.remote
+    uri = Uri.parse(target)
+    if uri.host.strip("[]") != host or (uri.port or 5060) == port:
+        return flow
+    return Flow(flow.transport, flow.local, (host, uri.port or 5060))
+
+
+def _sdp(message: Request | Response) -> bytes:
+    """The body when it is a session description; other bodies are not for us."""
+    return message.body if message.body and message.content_type == "application/sdp" else b""
+
+
+__all__ = [
+    "Acked",
+    "Answer",
+    "Cancelled",
+    "Closed",
+    "Ended",
+    "InviteUsage",
+    "LegEvent",
+    "Lost",
+    "Offer",
+    "OfferAnswer",
+    "OfferRefusal",
+    "Progress",
+    "Refusal",
+    "State",
+]
