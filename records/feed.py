@@ -149,8 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(options.store)
     store.migrate()
     feeder = Feeder(options.journal, store, keep=options.keep)
-    # What is loaded now stays; and a fold makes garbage by reference count alone, so looking for cycles is rarely worth
-    it.gc.freeze()
+    # What is loaded now stays; and a fold makes garbage by reference count alone, so the search for cycles can be rare.
+    gc.freeze()
     gc.set_threshold(50_000)
     if options.once:
         while feeder.step():

@@ -25,8 +25,19 @@ import msgspec
 
 from records.codec import Codec
 from records.events import AnyEvent, CallEnded, CallStarted, Event
-from records.segments import BEGIN, HEAD, MAX_PAYLOAD, OVERHEAD, TAIL, Frame, Position, Reader, locked, new_segment,
-segments
+from records.segments import (
+    BEGIN,
+    HEAD,
+    MAX_PAYLOAD,
+    OVERHEAD,
+    TAIL,
+    Frame,
+    Position,
+    Reader,
+    locked,
+    new_segment,
+    segments,
+)
 
 __all__ = ["BEGIN", "FileJournal", "Frame", "Health", "Journal", "MemoryJournal", "Position"]
 

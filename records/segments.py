@@ -80,8 +80,8 @@ def segments(directory: Path) -> list[Segment]:
 
 @contextlib.contextmanager
 def locked(directory: Path, mode: int) -> Iterator[None]:
-    """Hold a lock on the directory: shared for who reads the journal as a whole, exclusive for who deletes from it (between
-    two looks of such a reader a call could lose its end). An absent directory needs none. Raises OSError."""
+    """Hold a lock on the directory: shared for who reads the journal as a whole, exclusive for who deletes from it
+    (between two looks of such a reader a call could lose its end). An absent directory needs none. Raises OSError."""
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
