@@ -1,0 +1,400 @@
+"""The exchange's end of the media workers: a `MediaEngine` over their control sockets, inside an asyncio loop.
+
+Commands are gathered and leave once per turn of the loop, one packet a worker. A worker that goes away is connected to
+again; the legs that it no longer lists then, or that it has not listed in time, are reported `LegLost`.
+
+A bridge of legs in two workers is joined by two more legs on the local host, which nobody above sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from media import wire
+from media.engine import Lease, LegLost, MediaEvent, Remote, Stats
+
+_log = logging.getLogger("ringplan.media.client")
+_RETRY_S = 0.2
+_PACKETS_A_TURN = 64
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_ALL_PAYLOADS = tuple(range(128))
+
+
+def _ignore(event: MediaEvent) -> None:
+    del event
+
+
+class _Worker:
+    """One worker as the exchange sees it: its connection, its leases, its legs, and what is yet to be sent."""
+
+    def __init__(self, engine: WorkerEngine, path: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = path
+        self.index: int | None = None
+        self.address = ""
+        self.synced = False
+        self.fresh: collections.deque[Lease] = collections.deque()
+        self.listed: dict[int, Lease] = {}
+        self.commands: list[wire.Command] = []
+        self._engine = engine
+        self._loop = loop
+        self._sock: socket.socket | None = None
+        self._scheduled = False
+        self._queue: collections.deque[bytes] = collections.deque()
+        self._writing = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._lost: asyncio.TimerHandle | None = None
+
+    def connect(self) -> None:
+        """Connect, now or as soon as the worker is there."""
+        self._retry = None
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock.setblocking(False)
+        try:
+            sock.connect(self.path)
+        except OSError:
+            sock.close()
+            self._again()
+            return
+        self._sock = sock
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def _again(self) -> None:
+        if self._retry is None:
+            self._retry = self._loop.call_later(_RETRY_S, self.connect)
+        if self._lost is None:
+            self._lost = self._loop.call_later(self._engine.lost_after_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self._lost = None
+        self._engine.missing(self)
+
+    def disconnect(self) -> None:
+        """Close the connection; what was leased but not opened over it is void."""
+        if self._sock is not None:
+            self._loop.remove_reader(self._sock.fileno())
+            if self._writing:
+                self._loop.remove_writer(self._sock.fileno())
+                self._writing = False
+            self._sock.close()
+            self._sock = None
+        self.synced = False
+        self.fresh.clear()
+        self.listed.clear()
+        self._queue.clear()
+
+    def shut(self) -> None:
+        """Disconnect for good."""
+        self.disconnect()
+        for handle in (self._retry, self._lost):
+            if handle is not None:
+                handle.cancel()
+
+    def send(self, command: wire.Command) -> None:
+        """Send a command at the end of this turn of the loop, or once the worker is there."""
+        self.commands.append(command)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send the commands gathered."""
+        self._scheduled = False
+        if not self.synced:
+            return
+        commands, self.commands = self.commands, []
+        for start in range(0, len(commands), wire.VALUES_A_PACKET):
+            self._queue.append(wire.encode(commands[start : start + wire.VALUES_A_PACKET]))
+        self._write()
+
+    def _write(self) -> None:
+        sock = self._sock
+        if sock is None:
+            return
+        try:
+            while self._queue:
+                sock.send(self._queue[0])
+                self._queue.popleft()
+        except BlockingIOError:
+            if not self._writing:
+                self._writing = True
+                self._loop.add_writer(sock.fileno(), self._write)
+            return
+        except OSError:
+            self._broken()
+            return
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(sock.fileno())
+
+    def _broken(self) -> None:
+        self.disconnect()
+        self._again()
+
+    def _readable(self) -> None:
+        for _ in range(_PACKETS_A_TURN):
+            if self._sock is None:
+                return
+            try:
+                packet = self._sock.recv(wire.MAX_PACKET_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self._broken()
+                return
+            try:
+                news = wire.decode_news(packet)
+            except msgspec.MsgspecError as error:
+                _log.error("worker %s is not understood: %s", self.path, error)
+                self._broken()
+                return
+            for value in news:
+                self._take(value)
+
+    def _take(self, value: wire.News) -> None:
+        match value:
+            case wire.Hello(version, index, _, address):
+                if version != wire.VERSION:
+                    _log.error("worker %s speaks version %d, we %d", self.path, version, wire.VERSION)
+                    self._broken()
+                    return
+                self.index, self.address = index, _ANYWHERE.get(address, address)
+            case wire.Legs(leases):
+                self.listed.update((lease.leg, lease) for lease in leases)
+            case wire.Synced():
+                self.synced = True
+                if self._lost is not None:
+                    self._lost.cancel()
+                    self._lost = None
+                self._engine.synced(self)
+                self.flush()
+            case wire.Leases(leases):
+                self.fresh.extend(leases)
+                self._engine.leased()
+            case _:
+                self._engine.happened(value)
+
+
+class WorkerEngine:
+    """A `MediaEngine` over the workers whose control sockets are at `paths`. To be made and used inside one loop.
+
+    `start` connects; `ready` waits until every worker has listed its legs and given leases. Legs of a worker that is
+    away for longer than `lost_after_s` are reported lost.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        on_event: Callable[[MediaEvent], None] = _ignore,
+        lost_after_s: float = 5.0,
+    ) -> None:
+        self.on_event = on_event
+        self.lost_after_s = lost_after_s
+        self._paths = tuple(paths)
+        self._workers: list[_Worker] = []
+        self._home: dict[int, _Worker] = {}
+        self._pending: dict[int, Lease] = {}
+        self._adopted = False
+        self._joints: dict[int, tuple[int, int]] = {}
+        self._inner: set[int] = set()
+        self._changed: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Connect to the workers. Must be called in the running loop."""
+        loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._workers = [_Worker(self, path, loop) for path in self._paths]
+        for worker in self._workers:
+            worker.connect()
+
+    async def ready(self, timeout_s: float = 10.0) -> None:
+        """Wait until all workers are connected and have leases. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while not all(worker.synced and worker.fresh for worker in self._workers):
+                assert self._changed is not None, "start() first"
+                self._changed.clear()
+                await self._changed.wait()
+
+    def shut(self) -> None:
+        """Disconnect. The workers keep their legs and wait for the next exchange."""
+        for worker in self._workers:
+            worker.flush()
+            worker.shut()
+
+    # --- MediaEngine ---
+
+    def lease(self, near: int | None = None) -> Lease | None:
+        """See `MediaEngine.lease`. Without `near` the worker with the most leases left is taken, the emptiest one."""
+        home = self._home.get(near) if near is not None else None
+        workers = [home] if home is not None and home.fresh else self._workers
+        worker = max(workers, key=lambda one: len(one.fresh), default=None)
+        return self._lease(worker) if worker is not None else None
+
+    def _lease(self, worker: _Worker) -> Lease | None:
+        if not worker.fresh:
+            return None
+        lease = worker.fresh.popleft()
+        self._home[lease.leg] = worker
+        return lease
+
+    def open(self, lease: Lease, silence_s: float) -> None:
+        """See `MediaEngine.open`."""
+        self._send(lease.leg, wire.Open(lease.leg, silence_s))
+
+    def update(self, leg: int, remote: Remote) -> None:
+        """See `MediaEngine.update`."""
+        self._send(leg, wire.Update(leg, remote))
+
+    def bridge(self, first: int, second: int) -> None:
+        """See `MediaEngine.bridge`."""
+        here, there = self._home.get(first), self._home.get(second)
+        if here is None or there is None or here is there:
+            self._unjoin(first)
+            self._unjoin(second)
+            self._send(first if here is None else second, wire.Bridge(first, second))
+        elif self._joints.get(first, (0, 0))[1] != second:
+            self._unjoin(first)
+            self._unjoin(second)
+            self._join(first, here, second, there)
+
+    def play(self, leg: int, source: str) -> None:
+        """See `MediaEngine.play`. Raises ValueError for a source of more than 1000 characters."""
+        if len(source) > wire.MAX_SOURCE_CHARS:
+            raise ValueError("the source's name is too long")
+        self._unjoin(leg)
+        self._send(leg, wire.Play(leg, source))
+
+    def stop(self, leg: int) -> None:
+        """See `MediaEngine.stop`."""
+        self._unjoin(leg)
+        self._send(leg, wire.Stop(leg))
+
+    def close(self, leg: int) -> None:
+        """See `MediaEngine.close`."""
+        self._pending.pop(leg, None)
+        worker = self._home.get(leg)
+        if worker is not None:
+            self._unjoin(leg)
+            del self._home[leg]
+            worker.send(wire.Close(leg))
+
+    def adopt(self, legs: dict[int, Lease]) -> None:
+        """See `MediaEngine.adopt`; with no legs at a first start. Workers that are not there yet are asked later."""
+        self._adopted = True
+        self._pending = {leg: lease for leg, lease in legs.items() if leg not in self._home}
+        for worker in self._workers:
+            if worker.synced:
+                self._reconcile(worker)
+
+    # --- what the workers tell ---
+
+    def leased(self) -> None:
+        """A worker has given leases."""
+        if self._changed is not None:
+            self._changed.set()
+
+    def synced(self, worker: _Worker) -> None:
+        """A worker has listed its legs: those that we thought it had and it has not are lost."""
+        self._losses([leg for leg, home in self._home.items() if home is worker and leg not in worker.listed])
+        if self._adopted:
+            self._reconcile(worker)
+
+    def _reconcile(self, worker: _Worker) -> None:
+        """Take the legs that the exchange remembers, close the others, report those that are nowhere."""
+        indexes = {one.index for one in self._workers}
+        gone = []
+        for leg, lease in list(self._pending.items()):
+            if leg in worker.listed:
+                self._home[leg] = worker
+                del self._pending[leg]
+            elif lease.worker == worker.index or (None not in indexes and lease.worker not in indexes):
+                gone.append(leg)
+        for leg in worker.listed:
+            if leg not in self._home:
+                worker.send(wire.Close(leg))
+        worker.listed.clear()
+        self._losses(gone)
+
+    def missing(self, worker: _Worker) -> None:
+        """A worker has stayed away: its legs are lost."""
+        gone = [leg for leg, home in self._home.items() if home is worker]
+        if worker.index is None:
+            known = {one.index for one in self._workers if one.index is not None}
+            gone += [leg for leg, lease in self._pending.items() if lease.worker not in known]
+        else:
+            gone += [leg for leg, lease in self._pending.items() if lease.worker == worker.index]
+        worker.commands.clear()
+        self._losses(gone)
+
+    def _losses(self, legs: Iterable[int]) -> None:
+        for leg in legs:
+            self._forget(leg)
+            if leg not in self._inner:
+                self.on_event(LegLost(leg))
+            self._inner.discard(leg)
+
+    def _forget(self, leg: int) -> None:
+        self._unjoin(leg)
+        self._home.pop(leg, None)
+        self._pending.pop(leg, None)
+
+    def happened(self, event: MediaEvent) -> None:
+        """An event of a worker; those of the legs that join two workers are our own business."""
+        if isinstance(event, LegLost):
+            self._losses([event.leg])
+        elif event.leg not in self._inner:
+            self.on_event(event)
+        elif isinstance(event, Stats):
+            self._inner.discard(event.leg)
+
+    # --- inside ---
+
+    def _send(self, leg: int, command: wire.Command) -> None:
+        worker = self._home.get(leg)
+        if worker is not None:
+            worker.send(command)
+        else:
+            # Not from inside the command: the caller is in the midst of its own decision.
+            asyncio.get_running_loop().call_soon(self.on_event, LegLost(leg))
+
+    def _join(self, first: int, here: _Worker, second: int, there: _Worker) -> None:
+        near, far = self._lease(here), self._lease(there)
+        if near is None or far is None:
+            for lease in (near, far):
+                if lease is not None:
+                    self.close(lease.leg)
+            _log.error("no ports left to join two workers")
+            return
+        self._inner |= {near.leg, far.leg}
+        for lease, other, host in ((near, far, there.address), (far, near, here.address)):
+            self.open(lease, 0.0)
+            self.update(
+                lease.leg,
+                Remote(
+                    address=host, port=other.port, rtcp_port=other.port + 1, signalling=host, payloads=_ALL_PAYLOADS
+                ),
+            )
+        here.send(wire.Bridge(first, near.leg))
+        there.send(wire.Bridge(second, far.leg))
+        self._joints[first] = (near.leg, second)
+        self._joints[second] = (far.leg, first)
+
+    def _unjoin(self, leg: int) -> None:
+        """Take a leg out of its bridge over two workers, and the other leg with it."""
+        joint = self._joints.pop(leg, None)
+        if joint is None:
+            return
+        other = self._joints.pop(joint[1], None)
+        for inner in (joint[0], other[0] if other is not None else None):
+            if inner is not None:
+                with contextlib.suppress(KeyError):
+                    self._home.pop(inner).send(wire.Close(inner))

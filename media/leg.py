@@ -1,0 +1,271 @@
+"""A media leg: its two sockets, where the far end is, and how that is learned.
+
+A far end behind NAT sends from elsewhere than its SDP says. So a socket starts open: it takes a packet from the SDP's
+address or from the source address of the far end's SIP messages (any port of either), then it is connected to that
+source, and the kernel drops what comes from anywhere else. A new description (`point`) opens it again.
+
+The SSRC of the first packet holds as well. Another SSRC from the same source is believed when two of its packets come
+in sequence (the probation of RFC 3550 section 6.2.1 and A.1): far ends behind a trunk change it without a word.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, Protocol
+
+from media import rtp
+from media.engine import Remote
+from media.ports import Pair
+
+Send = Callable[[Any], int]
+_words = lru_cache(maxsize=256)(rtp.first_words)
+_libc = ctypes.CDLL(None, use_errno=True)
+_UNSPECIFIED = struct.pack("H14x", socket.AF_UNSPEC)
+
+
+def disconnect(sock: socket.socket) -> None:
+    """Take packets from everywhere again. Python's own `connect` knows no AF_UNSPEC. Raises OSError."""
+    if _libc.connect(sock.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def plain(address: str) -> str:
+    """The address as the kernel writes it, so that two spellings of one IPv6 address compare equal."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.inet_ntop(family, socket.inet_pton(family, address))
+    except (OSError, ValueError):
+        return ""
+
+
+class Ready(Protocol):
+    """What the loop keeps for a file descriptor: `ready` is called when it can be read, unless `fast` is set."""
+
+    fast: bool
+
+    def ready(self, mask: int) -> None:
+        """The descriptor has become ready, `mask` as epoll gives it."""
+
+
+class Idle:
+    """Stands for a descriptor that was taken out while its event was already on the way."""
+
+    __slots__ = ()
+    fast = False
+
+    def ready(self, mask: int) -> None:
+        """Nothing to do."""
+
+
+class Port:
+    """One socket of a leg. While `fast` is set the loop relays by itself and looks at nothing else than these fields.
+
+    `octets` and `packets` count what the loop relayed since they were last taken into the leg's counters.
+    """
+
+    __slots__ = (
+        "candidate",
+        "candidate_sequence",
+        "fast",
+        "forward",
+        "leg",
+        "locked",
+        "octets",
+        "out",
+        "packets",
+        "receive",
+        "recv_into",
+        "sock",
+        "ssrc",
+        "target",
+        "words",
+    )
+
+    def __init__(self, leg: Leg, sock: socket.socket, receive: Callable[[Port], None]) -> None:
+        self.leg = leg
+        self.sock = sock
+        self.recv_into = sock.recv_into
+        self.receive = receive
+        self.fast = False
+        self.words: frozenset[int] = frozenset()
+        self.ssrc = -1
+        self.candidate = -1
+        self.candidate_sequence = -1
+        self.locked: tuple[str, int] | None = None
+        self.target: tuple[str, int] | None = None
+        self.out: Send | None = None
+        self.forward: Send | None = None
+        self.packets = 0
+        self.octets = 0
+
+    def ready(self, mask: int) -> None:
+        """Something has come while the loop may not relay by itself."""
+        self.receive(self)
+
+    def lock(self, source: tuple[str, int]) -> bool:
+        """Take packets from `source` alone and send there. False if the kernel refuses that address."""
+        try:
+            self.sock.connect(source)
+        except OSError:
+            return False
+        self.locked = self.target = source
+        self.out = self.sock.send
+        return True
+
+    def unlock(self) -> None:
+        """Open the socket to other sources; what we send still goes where it went."""
+        if self.locked is not None:
+            disconnect(self.sock)
+            self.locked = None
+        self.fast = False
+        self.ssrc = self.candidate = -1
+        self.aim(self.target)
+
+    def aim(self, target: tuple[str, int] | None) -> None:
+        """Send to `target` from now on, as long as no source has been learned."""
+        self.target = target
+        self.out = partial(_send_to, self.sock.sendto, target) if target is not None else None
+
+    def drain(self) -> None:
+        """Throw away what waits in the socket (packets for the leg that had it before)."""
+        scrap = bytearray(1)
+        for _ in range(1024):
+            try:
+                self.sock.recv_into(scrap)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+
+    def believe(self, ssrc: int, sequence: int) -> bool:
+        """Whether a packet with this SSRC may pass; keeps the probation of a new one."""
+        if ssrc == self.ssrc:
+            return True
+        if self.ssrc == -1 or (ssrc == self.candidate and sequence == (self.candidate_sequence + 1) & 0xFFFF):
+            self.ssrc, self.candidate = ssrc, -1
+            return True
+        self.candidate, self.candidate_sequence = ssrc, sequence
+        return False
+
+
+def _send_to(sendto: Callable[[Any, tuple[str, int]], int], target: tuple[str, int], data: object) -> int:
+    return sendto(data, target)
+
+
+class Player(Protocol):
+    """Makes the sound of a leg, 20 ms at a time. `octets` is the size of the packet sent last."""
+
+    octets: int
+
+    def tick(self, out: Send | None, remote: Remote | None) -> bool:
+        """Send the next 20 ms, if there is where to; False when it has come to its end."""
+
+
+class Leg:
+    """A leg and its counters. `peer` is the leg that it is bridged with, itself for an echo."""
+
+    __slots__ = (
+        "digits",
+        "dropped",
+        "heard",
+        "id",
+        "octets_in",
+        "octets_out",
+        "packets_in",
+        "packets_out",
+        "pair",
+        "peer",
+        "player",
+        "quiet_since",
+        "remote",
+        "rtcp",
+        "rtp",
+        "seen",
+        "silence_s",
+        "sources",
+        "told",
+        "told_silent",
+    )
+
+    def __init__(
+        self, id_: int, pair: Pair, rtp_ready: Callable[[Port], None], rtcp_ready: Callable[[Port], None]
+    ) -> None:
+        self.id = id_
+        self.pair = pair
+        self.rtp = Port(self, pair.rtp, rtp_ready)
+        self.rtcp = Port(self, pair.rtcp, rtcp_ready)
+        self.remote: Remote | None = None
+        self.sources: frozenset[str] = frozenset()
+        self.told: tuple[str, int] = ("", 0)
+        self.peer: Leg | None = None
+        self.player: Player | None = None
+        self.digits: rtp.DigitReader | None = None
+        self.silence_s = 0.0
+        self.quiet_since = 0.0
+        self.told_silent = False
+        self.seen = 0
+        self.heard = 0
+        self.packets_in = self.octets_in = 0
+        self.packets_out = self.octets_out = 0
+        self.dropped = 0
+
+    def point(self, remote: Remote) -> None:
+        """Take a new description of the far end: both sockets learn anew. Raises OSError."""
+        old = self.remote
+        moved = old is None or (old.address, old.port) != (remote.address, remote.port)
+        self.remote = remote
+        address = plain(remote.address)
+        self.told = (address, remote.port)
+        self.sources = frozenset(filter(None, (address, plain(remote.signalling))))
+        self.rtp.unlock()
+        self.rtcp.unlock()
+        if moved or (old is not None and old.rtcp_port != remote.rtcp_port):
+            # Unmoved, what was learned stays the target: a phone behind NAT hears on until it is learned again.
+            self.rtp.aim((address, remote.port) if address and remote.port else None)
+            self.rtcp.aim((address, remote.rtcp_port) if address and remote.rtcp_port else None)
+        event = remote.telephone_event
+        # Telephone-events are left to the slow way, where digits are read.
+        self.rtp.words = _words(tuple(number for number in remote.payloads if number != event))
+        self.digits = rtp.DigitReader() if event is not None else None
+
+    def learn(self, port: Port, source: tuple[str, int]) -> bool:
+        """Lock `port` to `source` if it may send at all (see the top of the file)."""
+        if source[0] not in self.sources or not port.lock(source):
+            return False
+        if port is self.rtp and self.rtcp.locked is None and source != self.told and source[1] < 65535:
+            self.rtcp.aim((source[0], source[1] + 1))
+        return True
+
+    def wire(self) -> None:
+        """Point this leg's sockets at its peer's, and decide whether the loop may relay by itself."""
+        peer = self.peer
+        self.rtp.forward = self.rtcp.forward = None
+        if peer is not None and peer.remote is not None:
+            if peer.remote.receive:
+                self.rtp.forward = peer.rtp.out
+            if peer is not self:
+                self.rtcp.forward = peer.rtcp.out
+        self.rtp.fast = self.rtp.locked is not None and self.rtp.ssrc != -1 and self.rtp.forward is not None
+
+    def settle(self) -> None:
+        """Take what the loop counted into the counters of this leg and its peer."""
+        port = self.rtp
+        if port.packets:
+            self.packets_in += port.packets
+            self.octets_in += port.octets
+            if self.peer is not None:
+                self.peer.packets_out += port.packets
+                self.peer.octets_out += port.octets
+            port.packets = port.octets = 0
+
+    def watched(self) -> bool:
+        """Whether silence of this leg would be a fault now."""
+        if self.silence_s <= 0 or self.remote is None or not self.remote.send:
+            return False
+        return self.peer is not None or self.player is not None

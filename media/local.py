@@ -1,0 +1,92 @@
+"""The media engine inside the exchange's own process: the same relay, without a worker. For tests and small set-ups.
+
+It is driven by hand: `run` handles what has come and what is due at the instant given.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from media.engine import Lease, LegLost, MediaEvent, Remote
+from media.ports import PortPool
+from media.relay import Relay
+
+
+def _ignore(event: MediaEvent) -> None:
+    del event
+
+
+class LocalEngine:
+    """A `MediaEngine` over a relay of its own. `on_event` is called from inside commands and `run`."""
+
+    def __init__(
+        self,
+        *,
+        address: str = "127.0.0.1",
+        first_port: int = 20000,
+        last_port: int = 29999,
+        rest_s: float = 5.0,
+        advertise: str = "",
+        ids: Iterator[int] | None = None,
+        on_event: Callable[[MediaEvent], None] = _ignore,
+    ) -> None:
+        self.on_event = on_event
+        pool = PortPool(address, first_port, last_port, rest_s)
+        self._relay = Relay(pool, ids or itertools.count(1), self._tell, advertise=advertise)
+
+    def _tell(self, event: MediaEvent) -> None:
+        self.on_event(event)
+
+    def run(self, now: float) -> float:
+        """Handle all packets that have come and what is due at `now`; returns in how many seconds to come back."""
+        while self._relay.poll(0):
+            pass
+        return self._relay.tick(now)
+
+    def fileno(self) -> int:
+        """Readable when there are packets: for an event loop's `add_reader`."""
+        return self._relay.fileno()
+
+    def shut(self) -> None:
+        """Close all legs and sockets."""
+        self._relay.end()
+
+    def lease(self, near: int | None = None) -> Lease | None:
+        """See `MediaEngine.lease`."""
+        leases = self._relay.grant(1)
+        return leases[0] if leases else None
+
+    def open(self, lease: Lease, silence_s: float) -> None:
+        """See `MediaEngine.open`."""
+        self._relay.open(lease.leg, silence_s)
+
+    def update(self, leg: int, remote: Remote) -> None:
+        """See `MediaEngine.update`."""
+        self._relay.update(leg, remote)
+
+    def bridge(self, first: int, second: int) -> None:
+        """See `MediaEngine.bridge`."""
+        self._relay.bridge(first, second)
+
+    def play(self, leg: int, source: str) -> None:
+        """See `MediaEngine.play`."""
+        self._relay.play(leg, source)
+
+    def stop(self, leg: int) -> None:
+        """See `MediaEngine.stop`."""
+        self._relay.stop(leg)
+
+    def close(self, leg: int) -> None:
+        """See `MediaEngine.close`."""
+        self._relay.close(leg)
+
+    def adopt(self, legs: dict[int, Lease]) -> None:
+        """See `MediaEngine.adopt`."""
+        for leg in list(self._relay.legs):
+            if leg not in legs:
+                self._relay.close(leg)
+        for leg in legs:
+            if leg not in self._relay.legs:
+                self._relay.close(leg)
+                self.on_event(LegLost(leg))

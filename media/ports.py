@@ -1,0 +1,91 @@
+"""Pairs of UDP sockets, bound beforehand: RTP on an even port, RTCP on the next one."""
+
+from __future__ import annotations
+
+import collections
+import errno
+import socket
+
+# Enough for half a second of 20 ms packets: what is older is of no use to a listener.
+_RECEIVE_BYTES = 64 * 1024
+_EXPEDITED_FORWARDING = 0xB8
+
+
+class Pair:
+    """The two sockets of one leg. They outlive the leg: after a rest the next leg gets them."""
+
+    __slots__ = ("port", "rtcp", "rtp")
+
+    def __init__(self, port: int, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self.port = port
+        self.rtp = rtp
+        self.rtcp = rtcp
+
+    def close(self) -> None:
+        """Close both sockets."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+class PortPool:
+    """The ports `first` to `last` of one address. A pair that was given back rests for `rest_s` before its next use.
+
+    The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too).
+    """
+
+    def __init__(self, address: str, first: int, last: int, rest_s: float = 5.0) -> None:
+        self.address = address
+        self.rest_s = rest_s
+        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._unbound = collections.deque(range(first + first % 2, last, 2))
+        self._resting: collections.deque[tuple[float, Pair]] = collections.deque()
+        self._all: list[Pair] = []
+
+    def take(self, now: float) -> Pair | None:
+        """A pair that has rested, else a newly bound one; None when the range (or the process's files) is used up."""
+        if self._resting and self._resting[0][0] <= now:
+            return self._resting.popleft()[1]
+        while self._unbound:
+            try:
+                pair = self._bind(self._unbound[0])
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    return None
+                raise
+            self._unbound.popleft()
+            if pair is not None:
+                self._all.append(pair)
+                return pair
+        return None
+
+    def give_back(self, pair: Pair, now: float) -> None:
+        """The leg of `pair` is closed; its ports rest from now on."""
+        self._resting.append((now + self.rest_s, pair))
+
+    def close(self) -> None:
+        """Close every socket, leased or not."""
+        for pair in self._all:
+            pair.close()
+        self._all.clear()
+        self._resting.clear()
+
+    def _bind(self, port: int) -> Pair | None:
+        """Both sockets, or None if another program has one of the ports. Raises OSError if the address is not ours."""
+        made: list[socket.socket] = []
+        try:
+            for number in (port, port + 1):
+                made.append(sock := socket.socket(self._family, socket.SOCK_DGRAM))
+                sock.setblocking(False)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+                if self._family == socket.AF_INET:
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED_FORWARDING)
+                else:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED_FORWARDING)
+                sock.bind((self.address, number))
+        except OSError as error:
+            for sock in made:
+                sock.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return None
+            raise
+        return Pair(port, made[0], made[1])

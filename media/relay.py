@@ -1,0 +1,384 @@
+"""The relay: RTP and RTCP between port pairs, over epoll with connected sockets and one buffer for everything.
+
+`poll` is the hot loop: one event, one `recv_into`, four comparisons, one `send`; no clock, no object, no call of ours.
+It serves a leg that is bridged, has learned its source and knows its SSRC. Anything else (first packets, RTCP,
+telephone-events, odd headers, legs with a player) goes the slow way below, where every check is spelled out.
+
+Events are level-triggered and one packet is taken per event: a read that would only find the socket empty costs more
+than being told again, and no far end can keep the loop to itself.
+
+Time comes in through `tick`, so that tests move it. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from media import files, player, rtp
+from media.engine import Digit, Lease, LegLost, MediaEvent, PlayEnded, Remote, Silent, Stats
+from media.leg import Idle, Leg, Port, Ready
+from media.ports import Pair, PortPool
+
+MAX_PACKET_BYTES = 4096
+FRAME_S = 0.02
+_CHECK_S = 1.0
+_LATE_S = 0.5
+
+
+class Relay:
+    """The media legs of one process. `ids` gives the ids of new legs, never the same twice, over restarts too.
+
+    `advertise` is the address that goes into SDP, if it is not the one that the pool binds. Events go to `on_event`.
+    """
+
+    def __init__(
+        self,
+        pool: PortPool,
+        ids: Iterator[int],
+        on_event: Callable[[MediaEvent], None],
+        *,
+        index: int = 0,
+        advertise: str = "",
+        max_events: int = 512,
+    ) -> None:
+        self.on_event = on_event
+        self.legs: dict[int, Leg] = {}
+        self.fresh: dict[int, Pair] = {}
+        self.leases: dict[int, Lease] = {}
+        self.now = 0.0
+        self._pool = pool
+        self._ids = ids
+        self._index = index
+        self._advertise = advertise or pool.address
+        self._max_events = max_events
+        self._epoll = select.epoll()
+        # Port and Ready: only a Port is ever fast, which the type system cannot be told without a call a packet.
+        self._table: dict[int, Any] = {}
+        self._idle = Idle()
+        self._buffer = bytearray(MAX_PACKET_BYTES)
+        view = memoryview(self._buffer)
+        self._halves = view.cast("H")
+        self._words = view.cast("I")
+        # A slice for each length, made once: a packet of n bytes is sent as views[n].
+        self._views = [view[:size] for size in range(MAX_PACKET_BYTES + 1)]
+        self._players: dict[int, Leg] = {}
+        self._library = files.Library()
+        self._next_frame = 0.0
+        self._next_check = 0.0
+
+    # --- the loop ---
+
+    def fileno(self) -> int:
+        """The epoll's own descriptor, readable when `poll(0)` has work: for another loop to wait on."""
+        return self._epoll.fileno()
+
+    def watch(self, fd: int, handler: Ready, mask: int = select.EPOLLIN) -> None:
+        """Have `handler.ready` called from `poll` for a descriptor that is not a leg's (the control socket)."""
+        self._table[fd] = handler
+        self._epoll.register(fd, mask)
+
+    def rewatch(self, fd: int, mask: int) -> None:
+        """Change what is waited for on a descriptor given to `watch`."""
+        self._epoll.modify(fd, mask)
+
+    def unwatch(self, fd: int) -> None:
+        """Forget a descriptor given to `watch`, before it is closed."""
+        self._epoll.unregister(fd)
+        self._table[fd] = self._idle
+
+    def poll(self, timeout: float) -> int:
+        """Wait up to `timeout` seconds, then handle what is ready, one packet a socket. Returns how many there were."""
+        table, buffer, halves, words, views = self._table, self._buffer, self._halves, self._words, self._views
+        ready = self._epoll.poll(timeout, self._max_events)
+        for fd, mask in ready:
+            port = table[fd]
+            if port.fast:
+                try:
+                    size = port.recv_into(buffer)
+                    if words[2] == port.ssrc and halves[0] in port.words and size > 11:
+                        port.packets += 1
+                        port.octets += size
+                        port.forward(views[size])
+                    else:
+                        self._packet(port, size, None)
+                except OSError:
+                    # The socket was read before we came, or an ICMP error of the far end is reported: nothing to relay.
+                    continue
+            else:
+                port.ready(mask)
+        return len(ready)
+
+    def tick(self, now: float) -> float:
+        """Do what is due at `now` (monotonic seconds). Returns in how many seconds to come back at the latest."""
+        self.now = now
+        if self._players and now >= self._next_frame:
+            if now - self._next_frame > _LATE_S:
+                self._next_frame = now  # the process was stopped; what was missed is not made up for
+            while now >= self._next_frame:
+                self._next_frame += FRAME_S
+                self._play_frame()
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_S
+            self._check_silence(now)
+        due = min(self._next_frame, self._next_check) if self._players else self._next_check
+        return max(due - now, 0.0)
+
+    # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
+
+    def grant(self, count: int) -> list[Lease]:
+        """Up to `count` new leases; fewer when ports are short. Raises OSError if the address cannot be bound."""
+        leases = []
+        for _ in range(count):
+            pair = self._pool.take(self.now)
+            if pair is None:
+                break
+            lease = Lease(next(self._ids), self._index, self._advertise, pair.port)
+            self.fresh[lease.leg] = pair
+            self.leases[lease.leg] = lease
+            leases.append(lease)
+        return leases
+
+    def open(self, leg_id: int, silence_s: float) -> None:
+        """Start the leg of a lease."""
+        leg = self.legs.get(leg_id)
+        if leg is None:
+            pair = self.fresh.pop(leg_id, None)
+            if pair is None:
+                self.on_event(LegLost(leg_id))
+                return
+            leg = Leg(leg_id, pair, self._rtp_ready, self._rtcp_ready)
+            self.legs[leg_id] = leg
+            for port in (leg.rtp, leg.rtcp):
+                port.unlock()
+                port.drain()
+                self.watch(port.sock.fileno(), port)
+        leg.silence_s = silence_s
+        leg.quiet_since = self.now
+
+    def update(self, leg_id: int, remote: Remote) -> None:
+        """A new description of the far end."""
+        leg = self._leg(leg_id)
+        if leg is not None:
+            leg.settle()
+            leg.point(remote)
+            self._listen(leg)
+            self._wire(leg)
+
+    def bridge(self, first_id: int, second_id: int) -> None:
+        """Relay between the two."""
+        first, second = self._leg(first_id), self._leg(second_id)
+        if first is None or second is None or first is second:
+            return
+        for leg in (first, second):
+            self._listen(leg)
+        if first.peer is second:
+            return
+        self._part(first)
+        self._part(second)
+        first.peer, second.peer = second, first
+        self._wire(first)
+
+    def play(self, leg_id: int, source: str) -> None:
+        """Play `source` (see `MediaEngine.play`) to the leg."""
+        leg = self._leg(leg_id)
+        if leg is None:
+            return
+        self._part(leg)
+        self._listen(leg)
+        if source == "echo":
+            leg.peer = leg
+            leg.wire()
+            return
+        made = player.make(source, self._library)
+        if made is None:
+            self.on_event(PlayEnded(leg_id))
+            return
+        leg.player = made
+        if not self._players:
+            self._next_frame = self.now
+        self._players[leg_id] = leg
+
+    def stop(self, leg_id: int) -> None:
+        """End the leg's bridge, echo or player."""
+        leg = self._leg(leg_id)
+        if leg is not None:
+            self._part(leg)
+
+    def close(self, leg_id: int) -> None:
+        """Close the leg, or give an unused lease back. Unknown ids are closed already."""
+        self.leases.pop(leg_id, None)
+        leg = self.legs.pop(leg_id, None)
+        if leg is None:
+            pair = self.fresh.pop(leg_id, None)
+            if pair is not None:
+                self._pool.give_back(pair, self.now)
+            return
+        self._part(leg)
+        for port in (leg.rtp, leg.rtcp):
+            self.unwatch(port.sock.fileno())
+            port.unlock()
+        self._pool.give_back(leg.pair, self.now)
+        self.on_event(
+            Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
+        )
+
+    def end(self) -> None:
+        """Close everything, sockets included."""
+        for leg_id in list(self.leases):
+            self.close(leg_id)
+        self._library.close()
+        self._pool.close()
+        self._epoll.close()
+
+    # --- inside ---
+
+    def _leg(self, leg_id: int) -> Leg | None:
+        leg = self.legs.get(leg_id)
+        if leg is None:
+            self.on_event(LegLost(leg_id))
+        return leg
+
+    def _listen(self, leg: Leg) -> None:
+        """Start the watch for silence anew."""
+        leg.quiet_since = self.now
+        leg.told_silent = False
+
+    def _part(self, leg: Leg) -> None:
+        """Take the leg out of its bridge, echo or player."""
+        leg.settle()
+        peer = leg.peer
+        self._players.pop(leg.id, None)
+        if peer is not None and peer is not leg:
+            peer.settle()
+            peer.peer = None
+            peer.wire()
+        leg.peer = leg.player = None
+        leg.wire()
+
+    def _wire(self, leg: Leg) -> None:
+        leg.wire()
+        if leg.peer is not None and leg.peer is not leg:
+            leg.peer.wire()
+
+    def _rtp_ready(self, port: Port) -> None:
+        try:
+            size, source = port.sock.recvfrom_into(self._buffer)
+        except OSError:
+            return
+        self._packet(port, size, source)
+
+    def _packet(self, port: Port, size: int, source: tuple[str, int] | None) -> None:
+        """A packet on an RTP port that the loop did not relay by itself; `source` None: from the learned one."""
+        leg, buffer = port.leg, self._buffer
+        what = rtp.kind(buffer, size)
+        if what == rtp.RTCP:
+            # A far end that multiplexes without having been asked to (RFC 5761): as if it had come to the RTCP port.
+            if port.locked is not None and (source is None or source[:2] == port.locked):
+                self._control(leg, size)
+            else:
+                leg.dropped += 1
+            return
+        remote = leg.remote
+        if what == rtp.BAD or remote is None or buffer[1] & 0x7F not in remote.payloads:
+            leg.dropped += 1
+            return
+        learned = False
+        if port.locked is None:
+            if source is None or not leg.learn(port, source[:2]):
+                leg.dropped += 1
+                return
+            learned = True
+        elif source is not None and source[:2] != port.locked:
+            leg.dropped += 1
+            return
+        known = port.ssrc
+        if not port.believe(self._words[2], rtp.sequence(buffer)):
+            leg.dropped += 1
+            return
+        if learned or known == -1:
+            self._wire(leg)
+        leg.heard += 1
+        leg.packets_in += 1
+        leg.octets_in += size
+        if buffer[1] & 0x7F == remote.telephone_event and leg.digits is not None:
+            for digit, duration_ms in leg.digits.read(buffer, size):
+                self.on_event(Digit(leg.id, digit, duration_ms))
+        if port.forward is not None and leg.peer is not None:
+            try:
+                port.forward(self._views[size])
+            except OSError:
+                leg.peer.dropped += 1
+            else:
+                leg.peer.packets_out += 1
+                leg.peer.octets_out += size
+        if learned:
+            self._drain_others(port)
+
+    def _drain_others(self, port: Port) -> None:
+        """Take what other sources sent before the socket was connected: the kernel leaves it in the queue."""
+        for _ in range(1024):
+            try:
+                size, source = port.sock.recvfrom_into(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            self._packet(port, size, source)
+
+    def _rtcp_ready(self, port: Port) -> None:
+        leg = port.leg
+        try:
+            size, source = port.sock.recvfrom_into(self._buffer)
+        except OSError:
+            return
+        if rtp.kind(self._buffer, size) != rtp.RTCP or leg.remote is None:
+            leg.dropped += 1
+            return
+        if port.locked is None:
+            if not leg.learn(port, source[:2]):
+                leg.dropped += 1
+                return
+            self._wire(leg)
+        elif source[:2] != port.locked:
+            leg.dropped += 1
+            return
+        self._control(leg, size)
+
+    def _control(self, leg: Leg, size: int) -> None:
+        leg.heard += 1
+        if leg.rtcp.forward is not None:
+            try:
+                leg.rtcp.forward(self._views[size])
+            except OSError:
+                return
+
+    def _play_frame(self) -> None:
+        for leg in list(self._players.values()):
+            current = leg.player
+            if current is None:
+                continue
+            remote = leg.remote
+            out = leg.rtp.out if remote is not None and remote.receive else None
+            try:
+                on = current.tick(out, remote)
+            except OSError:
+                continue
+            if not on:
+                self._part(leg)
+                self.on_event(PlayEnded(leg.id))
+            elif out is not None:
+                leg.packets_out += 1
+                leg.octets_out += current.octets
+
+    def _check_silence(self, now: float) -> None:
+        for leg in self.legs.values():
+            total = leg.heard + leg.rtp.packets + leg.packets_in
+            if total != leg.seen:
+                leg.seen = total
+                leg.quiet_since = now
+                leg.told_silent = False
+            elif not leg.told_silent and leg.watched() and now - leg.quiet_since >= leg.silence_s:
+                leg.told_silent = True
+                self.on_event(Silent(leg.id, now - leg.quiet_since))

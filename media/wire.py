@@ -1,0 +1,95 @@
+"""What the exchange and a media worker say to each other over their local SOCK_SEQPACKET socket.
+
+One packet holds a list of values, MessagePack. Downwards commands (arrays, integer tags), upwards the worker's own news
+and the media events. Nothing is answered; every command may be repeated.
+
+On a connection the worker says `Hello`, all its legs in one or more `Legs`, then `Synced`, then new leases as the old
+ones are used. Leases that an earlier connection left unopened are void by then.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from media.engine import Digit, Lease, LegLost, PlayEnded, Remote, Silent, Stats
+
+VERSION = 1
+# The kernel's limit for one packet is the send buffer, some 200 KB; the longest value is a play command.
+VALUES_A_PACKET = 128
+MAX_PACKET_BYTES = 512 * 1024
+MAX_SOURCE_CHARS = 1000
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
+    """See `MediaEngine.open`."""
+
+    leg: int
+    silence_s: float
+
+
+class Update(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
+    """See `MediaEngine.update`."""
+
+    leg: int
+    remote: Remote
+
+
+class Bridge(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
+    """See `MediaEngine.bridge`; both legs are the worker's."""
+
+    first: int
+    second: int
+
+
+class Play(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
+    """See `MediaEngine.play`."""
+
+    leg: int
+    source: str
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
+    """See `MediaEngine.stop`."""
+
+    leg: int
+
+
+class Close(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
+    """See `MediaEngine.close`."""
+
+    leg: int
+
+
+Command = Open | Update | Bridge | Play | Stop | Close
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The first value on a connection. `address` is where the worker's ports are bound."""
+
+    version: int
+    index: int
+    pid: int
+    address: str
+
+
+class Legs(msgspec.Struct, frozen=True, tag="legs"):
+    """Legs that the worker has."""
+
+    leases: tuple[Lease, ...]
+
+
+class Synced(msgspec.Struct, frozen=True, tag="synced"):
+    """All legs have been listed."""
+
+
+class Leases(msgspec.Struct, frozen=True, tag="leases"):
+    """Fresh port pairs for the exchange to use."""
+
+    leases: tuple[Lease, ...]
+
+
+News = Hello | Legs | Synced | Leases | LegLost | Silent | PlayEnded | Digit | Stats
+
+encode = msgspec.msgpack.Encoder().encode
+decode_commands = msgspec.msgpack.Decoder(list[Command]).decode
+decode_news = msgspec.msgpack.Decoder(list[News]).decode
