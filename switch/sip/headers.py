@@ -68,17 +68,20 @@ Session-Expires Subscription-State To
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _LIST_ITEM = re.compile(r'(?:[^,"<]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"|<[^>]*+>)*+', re.DOTALL)
+# The last but one group takes the shape that nearly all addresses have, one tag and no more.
 _NAME_ADDR = re.compile(
-    r'(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t]*+|([^"<>]*+))<([A-Za-z][A-Za-z0-9+.\-]*+:[^<>\s"]*+)>[ \t]*+(;.*+)?',
+    r'(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t]*+|([^"<>]*+))<([A-Za-z][A-Za-z0-9+.\-]*+:[^<>\s"]*+)>'
+    r'(?:;tag=([^;,<>"\s]++)|[ \t]*+(;.*+)?)',
     re.DOTALL,
 )
 _ADDR_SPEC = re.compile(r'([A-Za-z][A-Za-z0-9+.\-]*+:[^<>\s",;?]++)[ \t]*+(;.*+)?', re.DOTALL)
 _VIA = re.compile(
-    r"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++"
-    r"(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._\-]++)[ \t]*+(?::[ \t]*+([0-9]{1,5})[ \t]*+)?(;.*+)?",
+    r"(?:SIP/2\.0/|[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+)([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++"
+    r"([A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])[ \t]*+(?::[ \t]*+([0-9]{1,5})[ \t]*+)?+(;.*+)?+",
     re.DOTALL,
 )
-_PLAIN_PARAMS = re.compile(r'(?:;[^;=,<>"\s]++(?:=[^;,<>"\s]++)?+)++')
+# Whatever is no plain parameter lands in the third group, and the slower expression below has a look.
+_PLAIN_PARAM = re.compile(r';([^;=,<>"\s]++)(?:=([^;,<>"\s]++))?+|(.)', re.DOTALL)
 _PARAM = re.compile(
     r'[ \t]*+;[ \t]*+([^;=,<>"\s]++)[ \t]*+(?:=[ \t]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^;,<>"\s]++)[ \t]*+)?', re.DOTALL
 )
@@ -139,9 +142,13 @@ def quote(text: str) -> str:
 
 def parse_params(text: str) -> Params:
     """`;name=value;name` as pairs, values as written (quotes stay). Raises on empty names or values and on junk."""
-    if _PLAIN_PARAMS.fullmatch(text):
-        pairs = [part.partition("=") for part in text[1:].split(";")]
-        return tuple([(name, value or None) for name, _, value in pairs])
+    params: list[tuple[str, str | None]] = []
+    for name, value, junk in _PLAIN_PARAM.findall(text):
+        if junk:
+            break
+        params.append((name, value or None))
+    else:
+        return tuple(params)
     found, at, end = [], 0, len(text)
     while at < end:
         match = _PARAM.match(text, at)
@@ -181,11 +188,13 @@ class NameAddr(msgspec.Struct, frozen=True, gc=False):
         """Read `"Display" <uri>;params` or the bare form, whose `;` belongs to the header (RFC 3261 section 20.10)."""
         match = _NAME_ADDR.fullmatch(text)
         if match is not None:
-            quoted, plain, uri, tail = match.groups()
+            quoted, plain, uri, tag, tail = match.groups()
             if quoted is None:
                 display = plain.strip(" \t")
             else:
                 display = _QUOTED_PAIR.sub(r"\1", quoted) if "\\" in quoted else quoted
+            if tag is not None:
+                return NameAddr(display, uri, (("tag", tag),))
             return NameAddr(display, uri, parse_params(tail) if tail else ())
         match = _ADDR_SPEC.fullmatch(text)
         if match is None:

@@ -13,6 +13,7 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import CANONICAL, KEYS, LISTS, NameAddr, Via, delta_seconds, header_key, split_list
 from switch.sip.parser import (
     FOLD,
+    FOLDED,
     MAX_HEADERS,
     MAX_LINE,
     MAX_MESSAGE,
@@ -28,8 +29,8 @@ from switch.sip.parser import (
 class Message:
     """What requests and responses have in common.
 
-    The slots below `_index` stay empty until asked for: an empty slot sends Python to `__getattr__`, which reads the
-    header and fills the slot, so a second question costs no more than an attribute.
+    Slots of headers stay empty until asked for: an empty slot sends Python to `__getattr__`, which reads the header
+    and fills the slot, so a second question costs no more than an attribute.
     """
 
     __slots__ = (
@@ -191,13 +192,11 @@ def parse(data: bytes, max_bytes: int = MAX_MESSAGE) -> Request | Response:
 
 def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response:
     """A head without its closing empty line, and what follows it. `parse` in all but the search for the head's end."""
+    breaks = head_bytes.count(b"\n")
     head = head_bytes.decode("utf-8", "surrogateescape")
-    if "\r\n " in head or "\r\n\t" in head:
-        head = FOLD.sub(" ", head)
     lines = head.split("\r\n")
     fault: Fault | None = None
-    breaks = len(lines) - 1
-    if head.count("\n") != breaks or head.count("\r") != breaks:
+    if len(lines) - 1 != breaks or head_bytes.count(b"\r") != breaks:
         fault = (400, "Stray line break")
     elif breaks > MAX_HEADERS:
         del lines[MAX_HEADERS + 1 :]
@@ -208,6 +207,10 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
     del lines[0]
     index: Index = {}
     bad = file_headers(lines, index)
+    if bad is FOLDED:
+        start, *lines = FOLD.sub(" ", "\r\n".join((start, *lines))).split("\r\n")
+        index = {}
+        bad = file_headers(lines, index)
     fault = fault or bad
     body, bad = cut_body(index, rest)
     fault = fault or bad
@@ -235,6 +238,16 @@ def _header_lines(message: Message) -> list[tuple[str, str]]:
     return pairs
 
 
+def _top_via(message: Message) -> Via:
+    message.branch = (via := _via(message)).branch
+    return via
+
+
+def _branch(message: Message) -> str | None:
+    message.via = via = _via(message)
+    return via.branch
+
+
 def _vias(message: Message) -> list[str]:
     message._required("via")
     found = message.values("via")
@@ -259,6 +272,16 @@ def _address(message: Message, key: str) -> NameAddr:
     except RemoteProtocolError as error:
         text = error.text if error.text.startswith("Missing") else f"Malformed {CANONICAL[key]}"
         raise RemoteProtocolError(error.status, text) from None
+
+
+def _from_tag(message: Message) -> str | None:
+    message.from_ = address = _address(message, "from")
+    return address.tag
+
+
+def _to_tag(message: Message) -> str | None:
+    message.to = address = _address(message, "to")
+    return address.tag
 
 
 def _call_id(message: Message) -> str:
@@ -315,15 +338,15 @@ def _content_type(message: Message) -> str:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "header_lines": _header_lines,
-    "via": _via,
+    "via": _top_via,
     "vias": _vias,
-    "branch": lambda m: m.via.branch,
+    "branch": _branch,
     "from_value": lambda m: m._required("from"),
     "to_value": lambda m: m._required("to"),
     "from_": lambda m: _address(m, "from"),
     "to": lambda m: _address(m, "to"),
-    "from_tag": lambda m: m.from_.tag,
-    "to_tag": lambda m: m.to.tag,
+    "from_tag": _from_tag,
+    "to_tag": _to_tag,
     "call_id": _call_id,
     "cseq": _cseq,
     "cseq_method": _cseq_method,

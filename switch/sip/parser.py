@@ -27,17 +27,21 @@ METHODS = frozenset(
      "REFER", "MESSAGE", "PUBLISH")
 )  # fmt: skip
 
-FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+FOLD = re.compile(r"\r\n[ \t]+")
 _VERSION = re.compile(r"[Ss][Ii][Pp]/[0-9]+\.[0-9]+")
 
 #: Raw values by header key; a list only where a header came more than once.
 Index = dict[str, str | list[str]]
 #: What is wrong: the status and text to answer.
 Fault = tuple[int, str]
+FOLDED: Fault = (0, "folded")
 
 
 def file_headers(lines: list[str], index: Index) -> Fault | None:
-    """File each line's value under its key. The first fault is returned and the rest still read, to allow an answer."""
+    """File each line's value under its key. The first fault is returned and the rest still read, to allow an answer.
+
+    Stops with FOLDED at a line that goes on from the one before: few messages have any, so nobody looks for them first.
+    """
     fault: Fault | None = None
     keys = KEYS
     for line in lines:
@@ -45,6 +49,8 @@ def file_headers(lines: list[str], index: Index) -> Fault | None:
             name, value = line.split(":", 1)
             key = keys.get(name) or header_key(name)
         except (ValueError, RemoteProtocolError):
+            if line[:1] in (" ", "\t"):
+                return FOLDED
             fault = fault or (400, "Malformed header line")
             continue
         if key in index:
