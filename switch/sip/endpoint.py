@@ -1,0 +1,414 @@
+"""The wire's end: packets and time in, effects out.
+
+    net ──receive──> Endpoint ──out: Incoming, Answered, …──> core
+    net <──out: Send──  Endpoint <──request, respond, cancel, ack── core
+
+The endpoint finds the transaction that a message belongs to, or makes one; answers by itself what every core would
+answer alike (bytes that are no sane SIP, copies, merged requests, CANCEL); and stamps the way back on requests. It
+knows neither dialogs nor users. It never calls anybody: whoever drives it drains `out` in order after each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from switch.sip import writer
+from switch.sip.client import INVITE_CLIENT, NON_INVITE_CLIENT, cancel_alone, start_client, start_invite_client
+from switch.sip.effects import (
+    AckReceived,
+    Answered,
+    Cancelled,
+    Effect,
+    Failed,
+    Incoming,
+    Send,
+    Stray,
+    TimedOut,
+)
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Flow
+from switch.sip.headers import MAGIC_COOKIE, Via, stamp_via
+from switch.sip.message import Request, Response, parse
+from switch.sip.parser import check_request
+from switch.sip.server import INVITE_SERVER, NON_INVITE_SERVER
+from switch.sip.timer import Timers
+from switch.sip.transaction import (
+    ACCEPTED,
+    CALLING,
+    CLASSES,
+    PROCEEDING,
+    TRYING,
+    ClientTransaction,
+    Counters,
+    ServerTransaction,
+    Timings,
+    Transactions,
+)
+
+#: Methods whose 18x and 2xx make a dialog, and so carry the Record-Route back (12.1.1; RFC 6665; RFC 3515).
+_DIALOG_METHODS = frozenset(("INVITE", "SUBSCRIBE", "REFER"))
+#: What a CANCEL may meet besides an INVITE; it then has no effect (9.2).
+_OTHER_METHODS = ("REGISTER", "OPTIONS", "BYE", "SUBSCRIBE", "NOTIFY", "MESSAGE", "INFO", "UPDATE", "REFER", "PUBLISH")
+_SIP_PORT = 5060
+
+
+class Endpoint(Transactions):
+    """All transactions of one exchange over all its flows.
+
+    `ids` makes tokens nobody can guess or meet twice: branches and tags. `sent_by` is the host[:port] that a Via says
+    for a flow. Both are called once a request. Everything raised out of here is a bug of ours (LocalProtocolError).
+    """
+
+    __slots__ = ("ids", "sent_by")
+
+    def __init__(
+        self, timers: Timers, timings: Timings, ids: Callable[[], str], sent_by: Callable[[Flow], str]
+    ) -> None:
+        super().__init__(timers, timings)
+        self.ids = ids
+        self.sent_by = sent_by
+
+    # -- from the network -------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One datagram or one framed message."""
+        digest = 0
+        if not flow.reliable and data[:7] != b"SIP/2.0":
+            # A copy is known before it is read. The hash is keyed afresh in each process, so nobody can aim at a match.
+            digest = hash((data, flow))
+            known = self.digests.get(digest)
+            if known is not None:
+                self.counters.requests += 1
+                self.step(known, "request", now, None)
+                return
+        try:
+            message = parse(data)
+        except RemoteProtocolError as error:
+            self.refuse_unread(error, flow)
+            return
+        if isinstance(message, Request):
+            self.counters.requests += 1
+            try:
+                key = _server_key(message)
+            except RemoteProtocolError as error:
+                self.refuse_unread(RemoteProtocolError(error.status, error.text, message), flow)
+                return
+            self._on_request(message, key, flow, now, digest)
+        else:
+            self.counters.responses += 1
+            self._on_response(message, flow, now)
+
+    def send_failed(self, flow: Flow, now: float) -> None:
+        """The flow broke: a connection was lost, or the system refused a datagram. Unfinished transactions fail."""
+        for txn in list(self.unfinished.get(flow, ())):
+            self.step(txn, "broken", now, None)
+
+    def refuse_unread(self, error: RemoteProtocolError, flow: Flow) -> None:
+        """Answer, without a transaction, what could be read of `error.request`; never an ACK or a response (8.2.7)."""
+        self.counters.malformed += 1
+        request = error.request
+        if request is None or request.method == "ACK" or request.method == "":
+            return
+        if request.header("Via") is None or request.header("CSeq") is None or request.header("Call-ID") is None:
+            return
+        try:
+            via_top, back = _way_back(request, flow)
+        except RemoteProtocolError:
+            via_top, back = None, flow
+        try:
+            data = writer.response(request, error.status, error.text, self.ids(), via_top=via_top)
+        except RemoteProtocolError:
+            return
+        self.counters.refused += 1
+        self.out.append(Send(back, data))
+
+    # -- from the core ----------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        flow: Flow,
+        method: str,
+        uri: str,
+        lines: Sequence[str],
+        body: bytes,
+        now: float,
+        owner: Any,
+        branch: str | None = None,
+    ) -> ClientTransaction:
+        """Send a request other than ACK. `lines` lack only Via and Content-Length.
+
+        `lines` is kept until the answer comes; do not change it afterwards.
+        """
+        if branch is None:
+            branch = MAGIC_COOKIE + self.ids()
+        data = writer.request(method, uri, [self._via(flow, branch), *lines], body)
+        invite = method == "INVITE"
+        if method == "CANCEL":
+            # Only after a crash, when the INVITE's transaction is gone; else `cancel`.
+            return cancel_alone(self, flow, branch, data, now)
+        txn = ClientTransaction(
+            self,
+            INVITE_CLIENT if invite else NON_INVITE_CLIENT,
+            branch,
+            branch,
+            method,
+            flow,
+            owner,
+            data,
+            uri,
+            lines if invite else (),
+            self.timings.t1,
+            CALLING if invite else TRYING,
+        )
+        self.clients[branch] = txn
+        self.add(txn)
+        self.out.append(Send(flow, data))
+        if invite:
+            start_invite_client(self, txn, now)
+        else:
+            start_client(self, txn, now)
+        return txn
+
+    def cancel(self, txn: ClientTransaction, now: float, lines: Sequence[str] = ()) -> None:
+        """Give an INVITE up, at once or as soon as 9.1 allows; nothing happens once it is answered.
+
+        `lines` are added to the CANCEL, for instance a Reason. The INVITE still ends with Answered or TimedOut; the
+        CANCEL's own answer is nobody's concern.
+        """
+        self.step(txn, "cancel", now, lines)
+
+    def respond(
+        self,
+        txn: ServerTransaction,
+        status: int,
+        now: float,
+        *,
+        reason: str | None = None,
+        to_tag: str | None = None,
+        lines: Iterable[str] = (),
+        body: bytes = b"",
+        data: bytes | None = None,
+        copy_record_route: bool | None = None,
+    ) -> bytes:
+        """Answer a request; returns what was sent.
+
+        `to_tag` overrides the transaction's own. `data` is a whole response, made before. Record-Route is copied when
+        the response makes a dialog, unless `copy_record_route` says otherwise. Nothing is sent, and b"" returned, when
+        a final response was sent already: who answers last in a race need not know.
+        """
+        request = txn._request
+        event = CLASSES[status // 100]
+        if data is None:
+            if request is None:
+                return b""
+            if copy_record_route is None:
+                copy_record_route = 100 < status < 300 and txn.method in _DIALOG_METHODS
+            tag = None if status == 100 else to_tag or txn.to_tag
+            if to_tag:
+                txn.to_tag = to_tag
+            data = writer.response(request, status, reason, tag, lines, body, txn.via_top, copy_record_route)
+        return data if self.step(txn, event, now, data) else b""
+
+    def repeat(self, txn: ServerTransaction, now: float) -> None:
+        """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4)."""
+        if txn.state is ACCEPTED:
+            self.step(txn, "2xx", now, txn.response_bytes)
+        elif txn.response_bytes:
+            self.out.append(Send(txn.flow, txn.response_bytes))
+
+    def ack(self, flow: Flow, uri: str, lines: Sequence[str], body: bytes, now: float) -> bytes:
+        """Send the ACK for a 2xx, in no transaction (13.2.2.4); returns it, as each further 2xx wants it again."""
+        data = writer.request("ACK", uri, [self._via(flow, MAGIC_COOKIE + self.ids()), *lines], body)
+        self.out.append(Send(flow, data))
+        return data
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.out.append(Send(flow, data))
+
+    def take(self) -> list[Effect]:
+        """The effects so far, in order; they are the caller's now."""
+        out = self.out
+        self.out = []
+        return out
+
+    # -- the inside -------------------------------------------------------------------------------------------------
+
+    def _via(self, flow: Flow, branch: str) -> str:
+        # RFC 3581 section 3: a client that wants the answer where it sent from adds rport.
+        transport = "UDP" if flow.transport == "udp" else "TCP"
+        return f"Via: SIP/2.0/{transport} {self.sent_by(flow)};branch={branch};rport"
+
+    def _on_request(self, request: Request, key: str, flow: Flow, now: float, digest: int) -> None:
+        method = request.method
+        known = self.servers.get(key)
+        if method == "ACK":
+            self._on_ack(request, known, flow, now)
+            return
+        if known is not None:
+            self.step(known, "request", now, None)
+            return
+        try:
+            check_request(request)
+        except RemoteProtocolError as error:
+            # The headers that a response copies may be among those that cannot be read, so no transaction is made.
+            if error.status != 483:
+                self.refuse_unread(RemoteProtocolError(error.status, error.text, request), flow)
+                return
+            self._refuse(self._serve(request, key, flow, now, digest), error, now)
+            return
+        merge = 0
+        if request.to_tag is None and method != "CANCEL":
+            # 8.2.2.2: same From tag, Call-ID and CSeq, but not the same transaction: it came here by two ways.
+            merge = hash((request.from_tag, request.call_id, request.header("CSeq")))
+            if merge in self.merges:
+                txn = self._serve(request, key, flow, now, digest)
+                self._refuse(txn, RemoteProtocolError(482, "Loop Detected"), now)
+                return
+        txn = self._serve(request, key, flow, now, digest)
+        if merge:
+            txn.merge = merge
+            self.merges[merge] = txn
+        if method == "CANCEL":
+            self._on_cancel(txn, request, now)
+            return
+        self.out.append(Incoming(txn, request))
+
+    def _serve(self, request: Request, key: str, flow: Flow, now: float, digest: int) -> ServerTransaction:
+        """A server transaction for a new request, and its way back."""
+        invite = request.method == "INVITE"
+        via_top, back = _way_back(request, flow)
+        txn = ServerTransaction(
+            self,
+            INVITE_SERVER if invite else NON_INVITE_SERVER,
+            key,
+            request.method,
+            back,
+            request.to_tag or self.ids(),
+            via_top,
+            request,
+            PROCEEDING if invite else TRYING,
+            digest,
+        )
+        self.servers[key] = txn
+        if digest:
+            self.digests[digest] = txn
+        self.add(txn)
+        if invite:
+            txn.timer = self.timers.after(self.timings.trying, now, txn, "100")
+        return txn
+
+    def _on_ack(self, request: Request, known: ServerTransaction | None, flow: Flow, now: float) -> None:
+        try:
+            check_request(request)
+        except RemoteProtocolError:
+            self.counters.malformed += 1  # 17: there is no response to an ACK
+            return
+        received = AckReceived(request, flow)
+        if known is not None:
+            self.step(known, "ACK", now, received)
+        else:
+            self.out.append(received)
+
+    def _on_cancel(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        """Section 9.2. The CANCEL is answered before the core hears of it; after a final response it does nothing."""
+        met = self.servers.get(_server_key(request, "INVITE"))
+        if met is None:
+            met = next((t for m in _OTHER_METHODS if (t := self.servers.get(_server_key(request, m)))), None)
+        if met is None:
+            self.counters.unmatched += 1
+            self.respond(txn, 481, now)
+            return
+        # "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be
+        # the same."
+        self.respond(txn, 200, now, to_tag=met.to_tag)
+        self.step(met, "cancel", now, None)
+
+    def _refuse(self, txn: ServerTransaction, error: RemoteProtocolError, now: float) -> None:
+        self.counters.refused += 1
+        self.respond(txn, error.status, now, reason=error.text)
+
+    def _on_response(self, response: Response, flow: Flow, now: float) -> None:
+        try:
+            key = response.branch or ""
+            method = response.cseq_method
+            _ = response.to_value
+        except RemoteProtocolError:
+            self.counters.malformed += 1
+            return
+        if method == "CANCEL":
+            key += "/CANCEL"
+        txn = self.clients.get(key)
+        event = CLASSES[response.status // 100]
+        if txn is None or txn.method != method:
+            self.counters.unmatched += 1
+            if event == "2xx" and method == "INVITE":
+                self.out.append(Stray(response, flow))
+            return
+        self.step(txn, event, now, response)
+
+
+def _server_key(request: Request, method: str = "") -> str:
+    """What a request has in common with its copies, its ACK (for a refusal) and its CANCEL (17.2.3).
+
+    Branch, sent-by and method; an ACK goes by INVITE. Without the magic cookie, by RFC 2543: Request-URI, From tag,
+    Call-ID, CSeq number and top Via.
+    """
+    via = request.via
+    method = method or request.method
+    if method == "ACK":
+        method = "INVITE"
+    branch = request.branch
+    if branch is not None and branch[:7] == MAGIC_COOKIE:
+        return f"{branch}|{via.sent_by}|{method}"
+    tag = request.to_tag if method != "INVITE" else ""
+    return f"{request.uri}|{request.from_tag}|{tag}|{request.call_id}|{request.cseq}|{request.vias[0]}|{method}"
+
+
+def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
+    """The top Via as stamped (None when it stays as it is), and the flow for responses (18.2.1, 18.2.2, RFC 3581).
+
+    TCP: the connection that the request came on. UDP: the source address; the source port when the client wants that by
+    rport, else the port it put into sent-by. A maddr is not followed: it would let anybody aim us at others.
+    """
+    raw = request.vias[0]
+    host, port = flow.remote
+    via = request.via
+    stamped: str | None = _stamp(raw, via, host, port)
+    if stamped == raw:
+        stamped = None
+    if flow.reliable or via.rport is not None:
+        return stamped, flow
+    reply = via.port or _SIP_PORT
+    if reply == port:
+        return stamped, flow
+    return stamped, Flow(flow.transport, flow.local, (host, reply))
+
+
+def _stamp(raw: str, via: Via, host: str, port: int) -> str:
+    """`stamp_via`, with the two forms that nearly all clients send done without reading the Via again."""
+    if "received" not in raw:
+        if raw.endswith(";rport"):
+            return f"{raw}={port};received={host}"
+        if via.host == host and ";rport" not in raw:
+            return raw
+    return stamp_via(raw, host, port)
+
+
+__all__ = [
+    "AckReceived",
+    "Answered",
+    "Cancelled",
+    "ClientTransaction",
+    "Counters",
+    "Effect",
+    "Endpoint",
+    "Failed",
+    "Incoming",
+    "Send",
+    "ServerTransaction",
+    "Stray",
+    "TimedOut",
+    "Timings",
+]

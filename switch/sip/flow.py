@@ -1,0 +1,25 @@
+"""A flow: the path on which a message came and on which its answer goes back (RFC 5626 calls it the same)."""
+
+from __future__ import annotations
+
+import msgspec
+
+Address = tuple[str, int]
+
+
+class Flow(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """`transport` is "udp" or "tcp"; `local` our end, `remote` the far end as we see it, both (numeric host, port).
+
+    `connection` numbers the connections of one run of the exchange; 0 for UDP. Flows compare by value, so one that was
+    written down can be made again.
+    """
+
+    transport: str
+    local: Address
+    remote: Address
+    connection: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport repeats what is lost, so that the transaction need not (RFC 3261 section 17)."""
+        return self.transport != "udp"
