@@ -109,7 +109,7 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     def param(self, name: str) -> str | None:
         """The value of parameter `name` (any case), unescaped: "" when it stands without a value, None when absent."""
         for key, value in self.params:
-            if key.lower() == name:
+            if key == name or (unescape(key) if "%" in key else key).lower() == name:
                 return "" if value is None else unescape(value)
         return None
 
