@@ -1,6 +1,7 @@
 """Time: one clock moves every timer of the exchange, and a test moves the clock.
 
-`now` is monotonic seconds, `at` is wall time and always zone-aware (UTC).
+`now` is monotonic seconds, `at` is wall time and always zone-aware (UTC). Both clocks fire what is due through their
+`run`, which the exchange replaces by its own, so that what the timers decide is carried out at once.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from switch.sip.timer import Timers
@@ -36,6 +38,7 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.timers = Timers()
         self.timers.on_earlier = self._arm
+        self.run: Callable[[float], None] = self.timers.run
         self._loop = loop
         self._handle: asyncio.TimerHandle | None = None
         self._armed = float("inf")
@@ -66,7 +69,7 @@ class LoopClock:
     def _wake(self) -> None:
         self._handle = None
         try:
-            self.timers.run(time.monotonic())
+            self.run(time.monotonic())
         finally:
             # Loops round to their own ticks, so a wake-up may come a little early: then nothing ran, and we sleep on.
             self._armed = float("inf")
@@ -80,6 +83,7 @@ class VirtualClock:
 
     def __init__(self, at: datetime.datetime = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)) -> None:
         self.timers = Timers()
+        self.run: Callable[[float], None] = self.timers.run
         self._now = 0.0
         self._start = at
 
@@ -100,7 +104,7 @@ class VirtualClock:
         timers = self.timers
         while (due := timers.next()) is not None and due <= now:
             self._now = max(self._now, due)
-            timers.run(self._now)
+            self.run(self._now)
         self._now = max(self._now, now)
 
     def run_out(self, limit_s: float = 86400.0) -> None:
