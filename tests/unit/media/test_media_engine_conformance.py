@@ -1,0 +1,492 @@
+"""What every MediaEngine does, run over the one in the process and the one in a worker process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import struct
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from media.client import WorkerEngine
+from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats
+from media.local import LocalEngine
+from tests.unit.media.media_phone import Phone, measure, sine
+
+ROOT = Path(__file__).parents[3]
+PORTS = itertools.count(21000, 400)
+
+
+class Stage:
+    """An engine, its events, and how to let it work."""
+
+    engine: MediaEngine
+
+    def __init__(self) -> None:
+        self.events: list[MediaEvent] = []
+        self.phones: list[Phone] = []
+
+    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+        """Let the engine work until `done`; fails after `limit_s`."""
+        raise NotImplementedError
+
+    async def quiet(self) -> None:
+        """Let the engine work off all that it has been given."""
+        raise NotImplementedError
+
+    async def pass_time(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    async def phone(
+        self, silence_s: float = 0.0, host: str = "127.0.0.1", ssrc: int = 0x1234, **remote: object
+    ) -> Phone:
+        """A far end with an open leg that points at it."""
+        phone = Phone(host, ssrc)
+        self.phones.append(phone)
+        phone.lease = self.engine.lease()
+        assert phone.lease is not None
+        self.engine.open(phone.lease, silence_s)
+        self.engine.update(phone.lease.leg, phone.remote(**remote))
+        await self.quiet()
+        return phone
+
+    async def call(self, **remote: object) -> tuple[Phone, Phone]:
+        first, second = await self.phone(ssrc=1, **remote), await self.phone(ssrc=2)
+        await self.bridge(first, second)
+        return first, second
+
+    async def bridge(self, first: Phone, second: Phone) -> None:
+        self.engine.bridge(leg(first), leg(second))
+        await self.quiet()
+
+    async def hears(self, phone: Phone, count: int = 1, rtcp: bool = False) -> list[bytes]:
+        """The next `count` packets that arrive at a phone."""
+        found: list[bytes] = []
+
+        def arrived() -> bool:
+            found.extend(phone.heard(rtcp))
+            return len(found) >= count
+
+        await self.until(arrived)
+        return found
+
+
+def leg(phone: Phone) -> int:
+    assert phone.lease is not None
+    return phone.lease.leg
+
+
+class LocalStage(Stage):
+    def __init__(self) -> None:
+        super().__init__()
+        start = next(PORTS)
+        self.now = 100.0
+        self.local = LocalEngine(first_port=start, last_port=start + 399, on_event=self.events.append)
+        self.local.run(self.now)
+        self.engine = self.local
+
+    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+        end = self.now + limit_s
+        while not done():
+            assert self.now < end, "it did not happen"
+            self.now += 0.02
+            self.local.run(self.now)
+
+    async def quiet(self) -> None:
+        for _ in range(3):
+            self.local.run(self.now)
+
+    async def pass_time(self, seconds: float) -> None:
+        for _ in range(int(seconds / 0.5)):
+            self.now += 0.5
+            self.local.run(self.now)
+
+
+class WorkerStage(Stage):
+    worker: asyncio.subprocess.Process
+    arguments: list[str]
+
+    async def start(self, folder: Path) -> None:
+        start = next(PORTS)
+        self.path = str(folder / "media.sock")
+        self.arguments = ["--socket", self.path, "--ports", f"{start}-{start + 399}", "--address", "127.0.0.1"]
+        self.arguments += ["--block", "16"]
+        await self.spawn()
+        self.client = self.connect()
+        await self.client.ready()
+        self.client.adopt({})
+        self.engine = self.client
+
+    async def spawn(self) -> None:
+        self.worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "media.worker", *self.arguments, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+        )
+
+    def connect(self) -> WorkerEngine:
+        client = WorkerEngine([self.path], on_event=self.events.append, lost_after_s=1.0)
+        client.start()
+        return client
+
+    async def stop(self) -> None:
+        self.client.shut()
+        with contextlib.suppress(ProcessLookupError):
+            self.worker.terminate()
+        await asyncio.wait_for(self.worker.wait(), 5)
+
+    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+        end = time.monotonic() + limit_s
+        while not done():
+            assert time.monotonic() < end, "it did not happen"
+            await asyncio.sleep(0.002)
+
+    async def quiet(self) -> None:
+        # A leg that is opened and closed behind all else: when its counters come, everything before it has been done.
+        lease = self.client.lease()
+        assert lease is not None
+        await asyncio.sleep(0.005)
+        self.client.open(lease, 0)
+        self.client.close(lease.leg)
+        await self.until(lambda: any(isinstance(e, Stats) and e.leg == lease.leg for e in self.events))
+        await asyncio.sleep(0.005)
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@pytest.fixture(params=["local", "worker"])
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    made: LocalStage | WorkerStage
+    if request.param == "local":
+        made = LocalStage()
+    else:
+        made = WorkerStage()
+        await made.start(tmp_path)
+    yield made
+    for phone in made.phones:
+        phone.hang_up()
+    if isinstance(made, WorkerStage):
+        await made.stop()
+    else:
+        made.local.shut()
+
+
+async def converse(stage: Stage, first: Phone, second: Phone, frames: int = 10) -> None:
+    """Both say their tone, frame by frame; what each hears must be the other's packets, untouched and in order."""
+    high, low = sine(1000, frames), sine(400, frames)
+    for up, down in zip(high, low, strict=True):
+        sent = first.say(up)
+        assert await stage.hears(second) == [sent]
+        sent = second.say(down)
+        assert await stage.hears(first) == [sent]
+
+
+async def test_each_hears_the_others_tone(stage: Stage) -> None:
+    first, second = await stage.call()
+    high, low = sine(1000, 10), sine(400, 10)
+    at_first, at_second = [], []
+    for up, down in zip(high, low, strict=True):
+        first.say(up)
+        at_second += await stage.hears(second)
+        second.say(down)
+        at_first += await stage.hears(first)
+    frequency, level = measure([packet[12:] for packet in at_second])
+    assert abs(frequency - 1000) < 10  # and not 400: the tones are not swapped, nor heard by who says them
+    assert abs(level - -12.2) < 1
+    frequency, _ = measure([packet[12:] for packet in at_first])
+    assert abs(frequency - 400) < 10
+
+
+async def test_packets_are_relayed_byte_for_byte(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second)
+    assert not [event for event in stage.events if not isinstance(event, Stats)]
+
+
+async def test_rtcp_is_relayed_on_its_own_ports(stage: Stage) -> None:
+    first, second = await stage.call()
+    sent = first.report()
+    assert await stage.hears(second, rtcp=True) == [sent]
+    sent = second.report()
+    assert await stage.hears(first, rtcp=True) == [sent]
+    assert not first.heard()
+    assert not second.heard()
+
+
+async def test_rtcp_on_the_rtp_port_goes_to_the_rtcp_port(stage: Stage) -> None:
+    first, second = await stage.call()
+    first.say(b"x" * 160)
+    await stage.hears(second)
+    report = struct.pack("!BBHI", 0x80, 201, 1, 7)
+    first.raw(report)
+    assert await stage.hears(second, rtcp=True) == [report]
+    assert not second.heard()
+
+
+async def test_a_stranger_is_not_heard_and_does_not_draw_the_sound(stage: Stage) -> None:
+    first, second = await stage.call()
+    stranger = Phone("127.0.0.9", ssrc=1)
+    stage.phones.append(stranger)
+    stranger.lease = first.lease
+    stranger.say(b"s" * 160)  # before anything was learned
+    await stage.quiet()
+    sent = first.say(b"a" * 160)
+    assert await stage.hears(second) == [sent]
+    stranger.say(b"s" * 160)  # and after
+    await stage.quiet()
+    sent = second.say(b"b" * 160)
+    assert await stage.hears(first) == [sent]
+    assert not second.heard()
+    assert not stranger.heard()
+
+
+async def test_the_same_host_from_another_port_is_locked_out_once_learned(stage: Stage) -> None:
+    first, second = await stage.call()
+    first.say(b"a" * 160)
+    await stage.hears(second)
+    other = Phone(ssrc=1)
+    stage.phones.append(other)
+    other.lease = first.lease
+    other.say(b"s" * 160)
+    await stage.quiet()
+    assert not second.heard()
+
+
+async def test_behind_nat_the_signalling_source_is_learned_and_answered(stage: Stage) -> None:
+    second = await stage.phone(ssrc=2)
+    first = await stage.phone(ssrc=1, address="192.0.2.77", port=4000, rtcp_port=4001)  # its own idea of where it is
+    await stage.bridge(first, second)
+    sent = first.say(b"a" * 160)
+    assert await stage.hears(second) == [sent]
+    sent = second.say(b"b" * 160)
+    assert await stage.hears(first) == [sent]
+
+
+async def test_a_new_description_opens_the_leg_to_a_new_place(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 2)
+    moved = Phone(ssrc=3)
+    stage.phones.append(moved)
+    moved.lease = first.lease
+    moved.say(b"m" * 160)
+    await stage.quiet()
+    assert not second.heard()
+    stage.engine.update(leg(first), moved.remote())
+    await stage.quiet()
+    sent = second.say(b"b" * 160)
+    assert await stage.hears(moved) == [sent]  # sent there before anything came from there
+    await converse(stage, moved, second, 2)
+    assert not first.heard()
+
+
+async def test_a_refresh_of_a_phone_behind_nat_makes_no_gap(stage: Stage) -> None:
+    first = await stage.phone(ssrc=1, address="192.0.2.77", port=4000, rtcp_port=4001)
+    second = await stage.phone(ssrc=2)
+    await stage.bridge(first, second)
+    await converse(stage, first, second, 2)
+    stage.engine.update(leg(first), first.remote(address="192.0.2.77", port=4000, rtcp_port=4001))
+    await stage.quiet()
+    sent = second.say(b"b" * 160)
+    assert await stage.hears(first) == [sent]
+
+
+async def test_payloads_that_were_not_agreed_are_dropped(stage: Stage) -> None:
+    first, second = await stage.call(payloads=(0,), telephone_event=None)
+    first.say(b"a" * 160, number=18)
+    first.say(b"a" * 160, number=8)
+    sent = first.say(b"a" * 160)
+    assert await stage.hears(second) == [sent]
+    first.say(b"a" * 160, number=8)
+    sent = first.say(b"c" * 160)
+    assert await stage.hears(second) == [sent]
+
+
+async def test_another_ssrc_is_believed_at_its_second_packet_in_sequence(stage: Stage) -> None:
+    first, second = await stage.call()
+    first.say(b"a" * 160)
+    await stage.hears(second)
+    first.say(b"n" * 160, ssrc=77)
+    sent = first.say(b"o" * 160, ssrc=77)
+    assert await stage.hears(second) == [sent]
+    sent = first.say(b"p" * 160, ssrc=77)
+    assert await stage.hears(second) == [sent]
+
+
+async def test_a_lone_packet_of_another_ssrc_is_dropped(stage: Stage) -> None:
+    first, second = await stage.call()
+    first.say(b"a" * 160)
+    await stage.hears(second)
+    first.say(b"n" * 160, ssrc=77)
+    sent = first.say(b"b" * 160)
+    assert await stage.hears(second) == [sent]
+
+
+async def test_nothing_is_sent_to_a_far_end_that_does_not_receive(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 2)
+    stage.engine.update(leg(first), first.remote(receive=False))
+    await stage.quiet()
+    second.say(b"b" * 160)
+    sent = first.say(b"a" * 160)
+    assert await stage.hears(second) == [sent]  # music on hold
+    assert not first.heard()
+    stage.engine.update(leg(first), first.remote())
+    await stage.quiet()
+    await converse(stage, first, second, 2)
+
+
+async def test_rubbish_is_dropped_and_the_call_goes_on(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 1)
+    rubbish = [b"", b"\x80", b"\x80\x00" + b"x" * 9, b"\x00" * 200, bytes(range(256)) * 14, b"\xbf\x00" + b"\xff" * 30]
+    rubbish += [
+        b"\x90\x00" + b"\0" * 10,
+        b"\xa0\x00" + b"\0" * 9 + b"\x20",
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"\x80\xc9\xff\xff1234",
+    ]
+    for data in rubbish:
+        first.raw(data)
+        first.raw(data, rtcp=True)
+    await stage.quiet()
+    assert not second.heard()
+    assert not second.heard(rtcp=True)
+    await converse(stage, first, second, 2)
+
+
+async def test_a_tone_is_heard_at_its_pitch_and_level(stage: Stage) -> None:
+    phone = await stage.phone(codec="PCMA/8000", payload=8)
+    stage.engine.play(leg(phone), "tone:440")
+    packets = await stage.hears(phone, 25)
+    headers = [struct.unpack("!BBHII", packet[:12]) for packet in packets]
+    assert {header[1] & 0x7F for header in headers} == {8}
+    assert headers[0][1] & 0x80
+    assert not any(header[1] & 0x80 for header in headers[1:])
+    assert {len(packet) for packet in packets} == {172}
+    assert {header[4] for header in headers} == {headers[0][4]}
+    for before, after in itertools.pairwise(headers):
+        assert (after[2] - before[2]) & 0xFFFF == 1
+        assert (after[3] - before[3]) & 0xFFFFFFFF == 160
+    frequency, level = measure([packet[12:] for packet in packets], alaw=True)
+    assert abs(frequency - 440) < 3
+    assert abs(level - -12) < 0.5
+
+
+async def test_a_bridge_ends_the_tone(stage: Stage) -> None:
+    first, second = await stage.phone(ssrc=1), await stage.phone(ssrc=2)
+    stage.engine.play(leg(first), "tone:440")
+    await stage.hears(first, 2)
+    await stage.bridge(first, second)
+    first.heard()
+    await stage.pass_time(0.1)
+    assert not first.heard()
+    await converse(stage, first, second, 2)
+
+
+async def test_the_echo_sends_the_callers_own_packets_back(stage: Stage) -> None:
+    phone = await stage.phone()
+    stage.engine.play(leg(phone), "echo")
+    await stage.quiet()
+    for frame in sine(700, 5):
+        sent = phone.say(frame)
+        assert await stage.hears(phone) == [sent]
+    stage.engine.stop(leg(phone))
+    await stage.quiet()
+    phone.say(b"x" * 160)
+    await stage.quiet()
+    assert not phone.heard()
+
+
+async def test_a_sound_that_cannot_be_played_ends_at_once(stage: Stage) -> None:
+    phone = await stage.phone()
+    stage.engine.play(leg(phone), "file:/no/such/file.wav")
+    await stage.until(lambda: PlayEnded(leg(phone)) in stage.events)
+
+
+async def test_digits_are_told_once_each(stage: Stage) -> None:
+    phone = await stage.phone()
+    stage.engine.play(leg(phone), "echo")
+    await stage.quiet()
+    for digit, start in ((5, 0), (11, 8000)):
+        for duration, end in ((160, 0), (320, 0), (800, 0x80), (800, 0x80), (800, 0x80)):
+            phone.sequence += 1
+            header = struct.pack("!BBHII", 0x80, 101, phone.sequence & 0xFFFF, start, phone.ssrc)
+            phone.raw(header + struct.pack("!BBH", digit, end | 10, duration))
+    await stage.until(lambda: sum(isinstance(event, Digit) for event in stage.events) == 2)
+    await stage.quiet()
+    digits = [event for event in stage.events if isinstance(event, Digit)]
+    assert digits == [Digit(leg(phone), "5", 100), Digit(leg(phone), "#", 100)]
+
+
+async def test_silence_is_told_once_and_rtcp_is_no_silence(stage: Stage) -> None:
+    silent, talking = await stage.phone(0.9, ssrc=1), await stage.phone(0.9, ssrc=2)
+    await stage.bridge(silent, talking)
+    for _ in range(4):
+        talking.report()
+        await stage.pass_time(0.5)
+    await stage.until(lambda: any(isinstance(event, Silent) for event in stage.events))
+    told = [event.leg for event in stage.events if isinstance(event, Silent)]
+    assert told == [leg(silent)]
+
+
+async def test_a_held_leg_may_be_silent(stage: Stage) -> None:
+    first = await stage.phone(0.5, ssrc=1, send=False)
+    second = await stage.phone(0.0, ssrc=2)
+    await stage.bridge(first, second)
+    await stage.pass_time(2.5)
+    assert not [event for event in stage.events if isinstance(event, Silent)]
+
+
+async def test_closing_tells_the_counters_and_is_harmless_twice(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 5)
+    stage.engine.close(leg(first))
+    stage.engine.close(leg(first))
+    stage.engine.close(leg(second))
+    wanted = {leg(first), leg(second)}
+    await stage.until(lambda: wanted == {e.leg for e in stage.events if isinstance(e, Stats)} & wanted)
+    stats = [event for event in stage.events if isinstance(event, Stats) and event.leg in wanted]
+    assert len(stats) == 2
+    for event in stats:
+        assert (event.packets_in, event.packets_out, event.octets_in, event.octets_out) == (5, 5, 860, 860)
+
+
+async def test_a_command_for_an_unknown_leg_reports_it_lost(stage: Stage) -> None:
+    stage.engine.play(987654321, "echo")
+    await stage.until(lambda: LegLost(987654321) in stage.events)
+
+
+async def test_commands_may_be_repeated(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 2)
+    for phone in (first, second):
+        assert phone.lease is not None
+        stage.engine.open(phone.lease, 0)
+        stage.engine.update(leg(phone), phone.remote())
+    await stage.bridge(first, second)
+    await converse(stage, first, second, 2)
+
+
+async def test_adoption_keeps_ours_closes_others_and_reports_the_missing(stage: Stage) -> None:
+    first, second = await stage.call()
+    other = await stage.phone(ssrc=3)
+    await converse(stage, first, second, 2)
+    if isinstance(stage, WorkerStage):
+        stage.client.shut()
+        await converse(stage, first, second, 2)  # nobody is connected, the sound goes on
+        stage.client = stage.engine = stage.connect()
+        await stage.client.ready()
+    assert first.lease is not None
+    assert second.lease is not None
+    missing = Lease(4711, 0, "127.0.0.1", 4711)
+    stage.engine.adopt({leg(first): first.lease, leg(second): second.lease, 4711: missing})
+    await stage.until(lambda: LegLost(4711) in stage.events)
+    await stage.until(lambda: any(isinstance(e, Stats) and e.leg == leg(other) for e in stage.events))
+    assert [event for event in stage.events if isinstance(event, LegLost)] == [LegLost(4711)]
+    await converse(stage, first, second, 2)
+    stage.engine.close(leg(first))
+    await stage.until(lambda: any(isinstance(e, Stats) and e.leg == leg(first) for e in stage.events))
