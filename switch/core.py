@@ -13,8 +13,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from dialplan.plan import CallRequest, Plan
 from media.engine import MediaEngine, MediaEvent
 from media.sdp import NotAcceptable, SdpError
@@ -24,6 +22,7 @@ from switch.calls.calls import Calls, Source
 from switch.calls.context import CallSettings, Context
 from switch.directory import Directory
 from switch.identity import identify
+from switch.metrics import Counters
 from switch.registrar import Registrar
 from switch.sip import effects as fx
 from switch.sip.endpoint import Endpoint
@@ -38,18 +37,6 @@ from switch.sip.uri import Uri
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 ACCEPT = "Accept: application/sdp"
-
-
-class Counts(msgspec.Struct):
-    """What has happened since the start, as plain integers that the metrics read when they are scraped."""
-
-    messages_in: int = 0
-    messages_out: int = 0
-    registers: int = 0
-    challenges: int = 0
-    refused: int = 0
-    stray_responses: int = 0
-    internal_errors: int = 0
 
 
 class Core:
@@ -71,13 +58,14 @@ class Core:
         journal: Callable[[list[e.AnyEvent]], None],
         send: Callable[[Flow, bytes], None],
         on_error: Callable[[BaseException, str], None],
+        counters: Counters,
     ) -> None:
         self.endpoint = endpoint
         self.registrar = registrar
         self.authenticator = authenticator
         self.directory = directory
         self.engine = engine
-        self.counts = Counts()
+        self.counters = counters
         self._journal = journal
         self._send = send
         self._clock_at = at
@@ -113,7 +101,7 @@ class Core:
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram, or one message out of a stream."""
         self._at = self._clock_at()
-        self.counts.messages_in += 1
+        self.counters.messages_in += 1
         self.endpoint.receive(data, flow, now)
         self._finish(now)
 
@@ -179,12 +167,11 @@ class Core:
             self._events.clear()
         if self._sends:
             sends, self._sends = self._sends, []
-            self.counts.messages_out += len(sends)
+            self.counters.messages_out += len(sends)
             for send in sends:
                 self._send(send.flow, send.data)
 
     def _failed(self, error: BaseException, where: str) -> None:
-        self.counts.internal_errors += 1
         self._on_error(error, where)
 
     def _give_up(self, effect: object, now: float) -> None:
@@ -254,7 +241,6 @@ class Core:
         return True
 
     def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        self.counts.registers += 1
         verdict = self.authenticator.check(request, now, "www")
         if isinstance(verdict, Accepted):
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
@@ -294,10 +280,9 @@ class Core:
 
     def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
         if isinstance(verdict, Challenge):
-            self.counts.challenges += 1
             self.endpoint.respond(txn, verdict.status, now, lines=verdict.lines)
         else:
-            self.counts.refused += 1
+            self.counters.registrations_refused += txn.method == "REGISTER"
             self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)
 
     def _on_answered(self, effect: fx.Answered, now: float) -> None:
@@ -342,7 +327,8 @@ class Core:
                 usage.owner.heard(event, now)
 
     def _on_stray(self, effect: fx.Stray, now: float) -> None:
-        self.counts.stray_responses += 1
+        """A 2xx of an INVITE that nobody remembers, after a restart perhaps: without a dialog of ours there is nothing to
+        acknowledge it with, and the far end ends it by its own timer (RFC 3261 13.3.1.4)."""
 
 
 def _display(address: NameAddr) -> str:

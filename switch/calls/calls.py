@@ -39,8 +39,6 @@ class Calls:
         self.by_id: dict[str, Call] = {}
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
-        self.started = 0
-        self.answered = 0
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = lambda tag: self.by_tag.pop(tag, None)
         context.forget_call = lambda call: self.by_id.pop(call, None)
@@ -98,7 +96,6 @@ class Calls:
         call.legs[CALLER] = leg
         self.by_id[call_id] = call
         self.by_tag[call_id] = leg
-        self.started += 1
         leg.usage.trying(now)
         call.begin(plan, now)
 

@@ -1,0 +1,167 @@
+"""What the commands may ask of a running exchange: the handlers behind the control socket, and what `/healthz` says."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from switch.calls.call import Call
+from switch.calls.leg import CALLER, Leg
+from switch.control import Handler, Refused
+from switch.core import Core
+from switch.sip.invite import State
+from switch.trace import Tracer
+from switch.views import CallView, LegView, ReloadView, StatusView, TraceView, WorkerView
+
+RECENT_CALLS = 2000
+"""Of so many calls that ended the SIP Call-IDs are remembered, so that they can be traced."""
+
+
+class Standing(Protocol):
+    """What the composition root knows that the core does not."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Fields of StatusView: version, model, config, listeners, workers, devices, lines."""
+
+    def troubles(self) -> Iterable[str]:
+        """One sentence for each thing that is wrong."""
+
+
+class Recent:
+    """The SIP Call-IDs of the last calls, by our own id: bounded, and filled from the events as they are journalled."""
+
+    def __init__(self, limit: int = RECENT_CALLS) -> None:
+        self._limit = limit
+        self._calls: dict[str, list[str]] = {}
+
+    def add(self, call: str, sip_call_id: str) -> None:
+        """A leg of the call has that Call-ID."""
+        known = self._calls.get(call)
+        if known is not None:
+            known.append(sip_call_id)
+            return
+        if len(self._calls) >= self._limit:
+            self._calls.pop(next(iter(self._calls)))
+        self._calls[call] = [sip_call_id]
+
+    def find(self, text: str) -> tuple[str, list[str]] | None:
+        """The call whose id, or whose SIP Call-ID, is or begins with `text`; the latest when there are several."""
+        if text in self._calls:
+            return text, self._calls[text]
+        for call in reversed(self._calls):
+            ids = self._calls[call]
+            if text and (call.startswith(text) or text in ids):
+                return call, ids
+        return None
+
+
+class Operations:
+    """The handlers. `reload` is the composition root's, since it swaps what is wired there."""
+
+    def __init__(
+        self,
+        core: Core,
+        tracer: Tracer,
+        recent: Recent,
+        standing: Standing,
+        reload: Callable[[], Awaitable[ReloadView]],
+        now: Callable[[], float],
+    ) -> None:
+        self._core = core
+        self._tracer = tracer
+        self._recent = recent
+        self._standing = standing
+        self._reload = reload
+        self._now = now
+        self._started_at = datetime.datetime.now(datetime.UTC)
+
+    def handlers(self) -> dict[str, Handler]:
+        """By the name that a command asks for."""
+        return {
+            "status": self.status,
+            "calls": self.calls,
+            "trace": self.trace,
+            "hangup": self.hang_up,
+            "reload": self.reload,
+        }
+
+    def status(self, _: dict[str, Any]) -> StatusView:
+        """How the exchange is."""
+        core = self._core
+        given = dict(self._standing.status())
+        workers: tuple[WorkerView, ...] = given.pop("workers", ())
+        registered = {bound.line for bound in core.registrar.bindings()}
+        return StatusView(
+            process=os.getpid(),
+            started_at=self._started_at,
+            troubles=tuple(self._standing.troubles()),
+            workers=workers,
+            lines_registered=len(registered),
+            contacts=len(core.registrar),
+            calls=len(core.calls.by_id),
+            calls_started=core.counters.calls_started,
+            calls_answered=core.counters.calls_answered,
+            transactions=len(core.endpoint.clients) + len(core.endpoint.servers),
+            messages_in=core.counters.messages_in,
+            messages_out=core.counters.messages_out,
+            **given,
+        )
+
+    def calls(self, _: dict[str, Any]) -> tuple[CallView, ...]:
+        """The calls that are up, the oldest first."""
+        return tuple(_view(call) for call in self._core.calls.by_id.values())
+
+    def trace(self, args: dict[str, Any]) -> TraceView:
+        """The messages of one call, live or recent."""
+        found = self._recent.find(str(args.get("call", "")))
+        if found is None:
+            raise Refused("no such call is up, or recent enough to be remembered")
+        call, ids = found
+        messages = self._tracer.views(ids)
+        return TraceView(call=call, messages=messages, incomplete=not messages or not _is_beginning(messages[0].text))
+
+    def hang_up(self, args: dict[str, Any]) -> None:
+        """End a call."""
+        if not self._core.hang_up(str(args.get("call", "")), self._now()):
+            raise Refused("no such call is up")
+
+    async def reload(self, _: dict[str, Any]) -> ReloadView:
+        """Take the configuration anew. Raises Refused with one line an error; then nothing has changed."""
+        return await self._reload()
+
+
+def _is_beginning(text: str) -> bool:
+    return text.startswith("INVITE ")
+
+
+def _view(call: Call) -> CallView:
+    started = call.state.started
+    held = any(leg.sound.held for leg in call.legs.values())
+    state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
+    return CallView(
+        call=call.id,
+        started_at=started.at,
+        answered_at=call.state.answered_at,
+        caller=started.caller_number or "anonymous",
+        called=started.number or started.dialled,
+        state=state,
+        emergency=started.emergency,
+        legs=tuple(_leg_view(leg) for leg in call.legs.values()),
+    )
+
+
+def _leg_view(leg: Leg) -> LegView:
+    usage = leg.usage
+    host, port = usage.flow.remote
+    state = {State.CALLING: "trying", State.EARLY: "ringing", State.CONFIRMED: "talking"}.get(usage.state, "ended")
+    if leg.index == CALLER and leg.call.state.answered_at is None:
+        state = "ringing"
+    return LegView(
+        leg=leg.index,
+        who=leg.target,
+        state="held" if leg.sound.held else state,
+        flow=f"{usage.flow.transport} {host}:{port}",
+        sip_call_id=usage.dialog.call_id,
+    )

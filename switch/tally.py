@@ -1,0 +1,58 @@
+"""The exchange's own fold over its events: figures for Prometheus, and which SIP Call-IDs belong to a call."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+
+from records import events as e
+from switch.metrics import Counters
+from switch.operations import Recent
+
+
+class Tally:
+    """Fed each input's events when they have been journalled; costs a dictionary look-up an event."""
+
+    def __init__(self, counters: Counters, recent: Recent, log: Callable[[e.CallEnded, float], None]) -> None:
+        self._counters = counters
+        self._recent = recent
+        self._log = log
+        self._answered: dict[str, datetime.datetime] = {}
+        self._by_type: dict[type, Callable[..., None]] = {
+            e.CallStarted: self._started,
+            e.LegStarted: self._leg,
+            e.LegAnswered: self._leg_answered,
+            e.CallEnded: self._ended,
+            e.Bound: self._bound,
+        }
+
+    def add(self, events: Sequence[e.AnyEvent]) -> None:
+        """Count one input's events."""
+        by_type = self._by_type
+        for event in events:
+            handler = by_type.get(event.__class__)
+            if handler is not None:
+                handler(event)
+
+    def _started(self, event: e.CallStarted) -> None:
+        self._counters.calls_started += 1
+        self._counters.emergency_calls += event.emergency
+        self._recent.add(event.call, event.sip_call_id)
+
+    def _leg(self, event: e.LegStarted) -> None:
+        self._recent.add(event.call, event.dialog.call_id)
+
+    def _leg_answered(self, event: e.LegAnswered) -> None:
+        if event.leg == 0:
+            self._counters.calls_answered += 1
+            self._answered[event.call] = event.at
+
+    def _ended(self, event: e.CallEnded) -> None:
+        self._counters.calls_ended[event.result, event.reason] += 1
+        answered = self._answered.pop(event.call, None)
+        talk_s = (event.at - answered).total_seconds() if answered is not None else 0.0
+        self._counters.talk_seconds += talk_s
+        self._log(event, talk_s)
+
+    def _bound(self, event: e.Bound) -> None:
+        self._counters.registrations += 1
