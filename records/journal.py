@@ -169,12 +169,11 @@ class FileJournal:
         self._codec = Codec()
         self._buffer = bytearray()
         self._head = bytes(HEAD.size)
-        with contextlib.suppress(OSError):  # reported by the first append, which tries again
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        existing = segments(directory)
         # Numbers follow the clock where they can, so they grow even when somebody has emptied the directory: positions
         # that consumers have kept never point behind the new events.
-        self._number = max(int(unix_time()) - 1, existing[-1].number if existing else 0)
+        self._number = int(unix_time()) - 1
+        with contextlib.suppress(OSError):  # reported by the first append, which tries again
+            self._prepare()
         self._marker, self._seed = b"", 0
         self._fd = -1
         self._offset = 0
@@ -263,12 +262,18 @@ class FileJournal:
             with contextlib.suppress(OSError):
                 self._offset = os.fstat(self._fd).st_size
 
+    def _prepare(self) -> None:
+        """Make the directory, and go on behind the segments of the last run. Raises OSError."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if existing := segments(self._directory):
+            self._number = max(self._number, existing[-1].number)
+
     def _rotate(self) -> None:
         """Begin a new segment. When that fails the old one is written on, if there is one."""
-        segment = new_segment(self._directory, self._number + 1, os.urandom(8))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._prepare()
+            segment = new_segment(self._directory, self._number + 1, os.urandom(8))
             fd = os.open(segment.path, flags, 0o600)
         except OSError as error:
             if self._fd < 0:

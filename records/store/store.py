@@ -44,6 +44,8 @@ from records.store.rows import call_row, clean, leg_rows, record_of, to_us
 from records.store.tables import bindings, call_legs, calls, consumers
 
 T = TypeVar("T")
+# Transactions are begun by us: the driver would leave changes of tables out of them.
+_SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
 
 class Batch(msgspec.Struct):
@@ -69,8 +71,9 @@ class Store:
             self._engine = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True)
         elif self.dialect == "sqlite":
             _prepare_file(parsed)
-            self._engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 30.0})
+            self._engine = create_engine(parsed, connect_args=_SQLITE_ARGUMENTS)
             event.listen(self._engine, "connect", _tune_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
         else:
             self._engine = create_engine(parsed, pool_pre_ping=True)
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
@@ -107,7 +110,7 @@ class Store:
         """Bring the tables up to this version, from nothing or from any older one."""
         from records.store.migrate import upgrade  # Alembic costs a tenth of a second, and few need it
 
-        self._run(upgrade)
+        self._run(upgrade, alone=True)
 
     # Writing
 
@@ -204,14 +207,14 @@ class Store:
         found = self._run(lambda connection: _records(connection, select(calls).where(calls.c.call == call)))
         return found[0] if found else None
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
-        """Do the work in one transaction."""
+    def _run(self, work: Callable[[Connection], T], alone: bool = False) -> T:
+        """Do the work in one transaction; `alone` keeps other writers of an SQLite file out from its beginning on."""
         with self._lock:
             engine = self._engine
             if isinstance(engine, AsyncEngine):
                 assert self._loop is not None
                 return self._loop.run_until_complete(_run_async(engine, work))
-            with engine.begin() as connection:
+            with engine.connect().execution_options(alone=alone) as connection, connection.begin():
                 return work(connection)
 
 
@@ -255,3 +258,7 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("alone") else "BEGIN")

@@ -1,0 +1,258 @@
+"""The store and its feeder: from nothing, once each, position and data together."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
+
+from records.cdr import CdrFolder
+from records.events import AnyEvent, CallEnded
+from records.feed import Feeder
+from records.journal import BEGIN, FileJournal, Position
+from records.segments import segments
+from records.store import Batch, Store
+from records.store.tables import metadata
+from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
+
+HERE = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    # A PostgreSQL database to be emptied, such as postgresql+asyncpg://user@host/name; an SQLite file without.
+    url = os.environ.get("RINGPLAN_TEST_POSTGRES")
+    made = Store(url or f"sqlite:///{tmp_path}/db/records.db")
+    if url:
+        made._run(lambda connection: metadata.drop_all(connection))
+        made._run(lambda connection: connection.execute(text("DROP TABLE IF EXISTS records_version")))
+    made.migrate()
+    yield made
+    made.close()
+
+
+def records(*events: AnyEvent):
+    folder = CdrFolder()
+    return [record for event in events if (record := folder.feed(event))]  # type: ignore[arg-type]
+
+
+def feed_all(feeder: Feeder) -> None:
+    while feeder.step():
+        pass
+
+
+def test_migrations_make_the_tables_from_nothing_and_may_run_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = Store(url)
+    store.migrate()
+    store.migrate()
+    store.close()
+    engine = create_engine(url)
+    found = inspect(engine)
+    assert set(found.get_table_names()) == {*metadata.tables, "records_version"}
+    for table in metadata.tables.values():
+        assert [column["name"] for column in found.get_columns(table.name)] == table.columns.keys()
+        assert {index["name"] for index in found.get_indexes(table.name)} == {index.name for index in table.indexes}
+    engine.dispose()
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/records.db")
+    store.migrate()
+    for file in tmp_path.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    store.close()
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    [record] = records(*answered_call("c1"))
+    store.apply(Batch([record], []), Position(7, 9))
+    assert store.call("c1") == record
+    assert store.call("c2") is None
+    assert store.position() == Position(7, 9)
+    assert store.position("another") == BEGIN
+
+
+def test_a_batch_may_be_applied_twice(store: Store) -> None:
+    batch = Batch(records(*answered_call("c1"), *answered_call("c2")), [bound(), bound("202"), unbound("202")])
+    store.apply(batch, Position(1, 1))
+    store.apply(batch, Position(1, 1))
+    assert [record.call for record in store.history()] == ["c1", "c2"]
+    assert [len(record.legs) for record in store.history()] == [2, 2]
+    assert store.bindings() == [bound()]
+
+
+def test_the_first_record_of_a_call_stands(store: Store) -> None:
+    store.apply(Batch(records(*answered_call("c1")), []), Position(1, 1))
+    store.apply(Batch(records(*answered_call("c1")[5:]), []), Position(1, 2))
+    assert store.history() == records(*answered_call("c1"))
+
+
+def test_what_strangers_sent_does_not_stop_the_store(store: Store) -> None:
+    name = b"\xff\x00 \xc3\xa9".decode("utf-8", "surrogateescape")
+    end = CallEnded("c1", 1, at(1), "failed", "overload", 503)
+    odd = bound("201", b"sip:\xfe@192.0.2.1".decode("utf-8", "surrogateescape"))
+    store.apply(Batch(records(started("c1", name=name), end), [odd]), Position(1, 1))
+    found = store.call("c1")
+    assert found is not None
+    assert found.caller_name == "?\N{REPLACEMENT CHARACTER} é"
+    assert store.bindings() == [odd]
+
+
+def test_history_by_what_people_ask(store: Store) -> None:
+    calls = [answered_call(f"c{n}", seconds=n * 100.0) for n in range(5)]
+    missed = [*answered_call("missed", 900)[:5], CallEnded("missed", 5, at(920), "no_answer", "no_answer", 480)]
+    store.apply(Batch(records(*(event for call in [*calls, missed] for event in call)), []), Position(1, 1))
+
+    def ids(**wanted: object) -> list[str]:
+        return [record.call for record in store.history(**wanted)]  # type: ignore[arg-type]
+
+    assert ids(limit=2) == ["missed", "c4"]
+    assert ids(since=at(100), until=at(300)) == ["c2", "c1"]
+    assert ids(result="no_answer") == ["missed"]
+    assert ids(number="202", limit=1) == ids(number="201", limit=1) == ["missed"]
+    assert ids(number="203") == ids(line="203") == ids(device="desk-203") == []
+    assert ids(line="201", limit=1) == ids(line="202", limit=1) == ids(device="desk-201", limit=1) == ["missed"]
+
+
+def test_the_feeder_brings_each_finished_call_once_over_restarts(tmp_path: Path, store: Store) -> None:
+    journal = FileJournal(tmp_path / "journal", segment_bytes=4000)
+    first = Feeder(tmp_path / "journal", store)
+    waiting = answered_call("long")
+    journal.append(waiting[:6])
+    for number in range(10):
+        for events in inputs(answered_call(f"c{number}", number)):
+            journal.append(events)
+            if number % 3 == 0:
+                first.step()
+    feed_all(first)
+    assert first.progress().open_calls == 1
+    again = Feeder(tmp_path / "journal", store)
+    feed_all(again)
+    assert again.progress().calls == 0
+    assert [record.call for record in again.open_calls()] == ["long"]
+    journal.append(waiting[6:])
+    journal.append([bound()])
+    feed_all(again)
+    feed_all(Feeder(tmp_path / "journal", store))
+    found = {record.call: record for record in store.history()}
+    assert len(found) == 11
+    assert found["long"] == records(*waiting)[0]
+    assert store.bindings() == [bound()]
+    assert store.position() == journal.end
+    journal.close()
+
+
+def test_a_store_that_fails_is_caught_up_with(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = FileJournal(tmp_path / "journal")
+    feeder = Feeder(tmp_path / "journal", store)
+    apply = store.apply
+
+    def fail(*_arguments: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    for number in range(3):
+        journal.append(answered_call(f"c{number}"))
+        monkeypatch.setattr(store, "apply", fail)
+        with pytest.raises(OperationalError):
+            feeder.step()
+        monkeypatch.setattr(store, "apply", apply)
+    feed_all(feeder)
+    assert {record.call for record in store.history()} == {"c0", "c1", "c2"}
+    assert store.position() == journal.end
+    journal.close()
+
+
+def test_position_and_data_come_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_put_position", text("nonsense"))
+    with pytest.raises(Exception, match="nonsense"):
+        store.apply(Batch(records(*answered_call("c1")), [bound()]), Position(1, 1))
+    assert store.history() == []
+    assert store.bindings() == []
+    assert store.position() == BEGIN
+
+
+def test_the_feeder_process_killed_anywhere_leaves_each_call_once(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "journal", segment_bytes=30_000)
+    url = f"sqlite:///{tmp_path}/records.db"
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-m", "records.feed", str(tmp_path / "journal"), url, "--poll", "0.001"]
+    total, before = 0, BEGIN
+    for _round in range(2):
+        with subprocess.Popen(command, env=environment) as process:
+            reader = Store(url)
+            for number in range(20_000):
+                journal.append(answered_call(f"c{total}"))
+                total += 1
+                if number % 50 == 49 and (tmp_path / "records.db-wal").exists():
+                    try:
+                        if reader.position() > before:
+                            break
+                    except OperationalError:
+                        continue  # not migrated yet
+            reader.close()
+            process.kill()
+        after = Store(url)
+        assert after.position() > before
+        before = after.position()
+        after.close()
+    journal.close()
+    subprocess.run([*command, "--once"], env=environment, check=True)
+    store = Store(url)
+    found = store.history(limit=1_000_000)
+    assert sorted(record.call for record in found) == sorted(f"c{number}" for number in range(total))
+    assert all(len(record.legs) == 2 for record in found)
+    store.close()
+
+
+def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: Path, store: Store) -> None:
+    directory = tmp_path / "journal"
+    journal = FileJournal(directory, segment_bytes=20_000)
+    feeder = Feeder(directory, store)
+    long, short = answered_call("long"), answered_call("short")
+    journal.append(long[:6])
+    journal.append(short[:3])
+    first = journal.end.segment
+    for number in range(100):
+        journal.append(answered_call(f"c{number}"))
+        feeder.step()
+        if number == 50:
+            journal.append(short[3:])
+    present = [segment.number for segment in segments(directory)]
+    assert present == [first, journal.end.segment]
+    assert [events for position, events in journal.read() if position.segment == first] == [long[:6]]
+    assert feeder.progress().segments_deleted >= 4
+    feed_all(resumed := Feeder(directory, store))
+    assert [record.call for record in resumed.open_calls()] == ["long"]
+    journal.append(long[6:])
+    for number in range(100, 130):
+        journal.append(answered_call(f"c{number}"))
+        resumed.step()
+    assert [segment.number for segment in segments(directory)] == [journal.end.segment]
+    assert store.call("long") == records(*long)[0]
+    assert len(store.history(limit=1000)) == 132
+    journal.close()
+
+
+def test_nothing_is_deleted_while_somebody_reads_the_whole_journal(tmp_path: Path, store: Store) -> None:
+    directory = tmp_path / "journal"
+    journal = FileJournal(directory, segment_bytes=5_000)
+    for number in range(20):
+        journal.append(answered_call(f"c{number}"))
+    reading = journal.read()
+    next(reading)
+    feeder = Feeder(directory, store)
+    feed_all(feeder)
+    assert feeder.progress().segments_deleted == 0
+    assert len(list(reading)) == 19
+    for number in range(20, 30):
+        journal.append(answered_call(f"c{number}"))
+    feed_all(feeder)
+    assert len(segments(directory)) == 1
+    journal.close()
