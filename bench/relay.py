@@ -1,0 +1,200 @@
+"""How much CPU a relayed RTP packet costs, and what is lost and delayed at N two-way calls.
+
+    python -P bench/relay.py --calls 600 --seconds 10
+
+Starts one media worker as it is shipped, and generator processes that play the phones on the loopback: each phone sends
+50 packets of 172 bytes a second and reads what comes. Only the worker's own CPU time counts (from
+/proc/PID/task/*/schedstat, over the measured part); what the generators use does not. Delay is from the sender's `send` to the
+receiver's `recv`, both on this machine's monotonic clock, so a generator that is starved of CPU makes it look worse than it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import multiprocessing.synchronize
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from media.client import WorkerEngine  # noqa: E402
+from media.engine import Remote  # noqa: E402
+
+FRAME_S = 0.02
+HEADER = struct.Struct("!BBHII")
+STAMP = struct.Struct("!d")
+PACKET_BYTES = 172
+
+
+def cpu_seconds(pid: int) -> float:
+    """Time that the process's threads have been on a CPU, to the nanosecond (user, system and its interrupts)."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of the process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
+    """A generator process: `count` phones, spread evenly over the 20 ms, in two halves that are each other's far ends."""
+    socks = []
+    for _ in range(count):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        socks.append(sock)
+    pipe.send([sock.getsockname()[1] for sock in socks])
+    ports = pipe.recv()
+    poll = select.epoll()
+    by_fd = {}
+    for sock, port in zip(socks, ports, strict=True):
+        sock.connect(("127.0.0.1", port))
+        poll.register(sock.fileno(), select.EPOLLIN)
+        by_fd[sock.fileno()] = sock.recv_into
+    buffer, packet = bytearray(2048), bytearray(PACKET_BYTES)
+    sends = [sock.send for sock in socks]
+    delays: list[float] = []
+    sent = received = 0
+    begin.wait()
+    start = time.monotonic()
+    monotonic, pack, stamp, unpack = time.monotonic, HEADER.pack_into, STAMP.pack_into, STAMP.unpack_from
+    step = FRAME_S / count
+    total = int(seconds / FRAME_S) * count
+    end = start + seconds + 1.0
+    while True:
+        now = monotonic()
+        due = min(int((now - start) / step), total)
+        while sent < due:
+            frame, phone = divmod(sent, count)
+            pack(packet, 0, 0x80, 0, frame & 0xFFFF, frame * 160, phone + 1)
+            stamp(packet, 12, monotonic())
+            try:
+                sends[phone](packet)
+            except OSError:
+                pass
+            sent += 1
+        for fd, _ in poll.poll(0.0005, 256):
+            try:
+                by_fd[fd](buffer)
+            except OSError:
+                continue
+            received += 1
+            delays.append(monotonic() - unpack(buffer, 12)[0])
+        if now > end:
+            break
+    delays.sort()
+    pipe.send((sent, received, delays[:: max(1, len(delays) // 20000)]))
+
+
+async def set_up(path: str, ports: list[int]) -> list[int]:
+    """Lease, open and bridge a leg for each phone: phone n of the first half with phone n of the second."""
+    engine = WorkerEngine([path])
+    engine.start()
+    await engine.ready()
+    engine.adopt({})
+    leases = []
+    for port in ports:
+        while (lease := engine.lease()) is None:
+            await asyncio.sleep(0.01)
+        engine.open(lease, 20.0)
+        remote = Remote(address="127.0.0.1", port=port, rtcp_port=port + 1, signalling="127.0.0.1", payloads=(0, 101))
+        engine.update(lease.leg, remote)
+        leases.append(lease)
+    half = len(leases) // 2
+    for first, second in zip(leases[:half], leases[half:], strict=True):
+        engine.bridge(first.leg, second.leg)
+    await asyncio.sleep(0.5)
+    engine.shut()  # the worker goes on by itself
+    return [lease.port for lease in leases]
+
+
+def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: float) -> dict[str, float]:
+    """One run. `calls` is rounded so that every generator plays whole calls."""
+    count = calls * 2 // generators // 2 * 2
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/media.sock"
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", "36000-59999"]
+            + ["--address", "127.0.0.1", "--coalesce", str(coalesce_s)],
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        if pin:
+            os.sched_setaffinity(worker.pid, {0})
+        context = multiprocessing.get_context("fork")
+        begin = context.Event()
+        running = []
+        try:
+            pipes = []
+            for _ in range(generators):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=phones, args=(theirs, count, seconds, begin))
+                process.start()
+                if pin and process.pid is not None:
+                    os.sched_setaffinity(process.pid, set(range(1, os.cpu_count() or 1)) or {0})
+                pipes.append(ours)
+                running.append(process)
+            ports = [pipe.recv() for pipe in pipes]
+            while not Path(path).exists():
+                time.sleep(0.01)
+            time.sleep(0.2)
+            empty = resident_bytes(worker.pid)
+            for pipe, mine in zip(pipes, ports, strict=True):
+                pipe.send(asyncio.run(set_up(path, mine)))
+            begin.set()
+            time.sleep(0.5)
+            cpu, at = cpu_seconds(worker.pid), time.monotonic()
+            time.sleep(seconds - 1.0)
+            cpu, at = cpu_seconds(worker.pid) - cpu, time.monotonic() - at
+            full = resident_bytes(worker.pid)
+            results = [pipe.recv() for pipe in pipes]
+        finally:
+            for process in running:
+                process.join(5)
+            worker.terminate()
+            worker.wait(5)
+    sent, received = sum(r[0] for r in results), sum(r[1] for r in results)
+    delays = sorted(delay for result in results for delay in result[2])
+    packets = count * generators / FRAME_S * at
+    return {
+        "calls": count * generators // 2,
+        "packets_per_s": packets / at,
+        "cpu_us_per_packet": cpu / packets * 1e6,
+        "core_percent": cpu / at * 100,
+        "loss_percent": (sent - received) / sent * 100,
+        "delay_p50_ms": delays[len(delays) // 2] * 1000,
+        "delay_p99_ms": delays[len(delays) * 99 // 100] * 1000,
+        "kib_per_call": (full - empty) / 1024 / (count * generators // 2),
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, nargs="+", default=[100])
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--generators", type=int, default=1)
+    parser.add_argument("--coalesce", type=float, default=0.002)
+    parser.add_argument("--pin", action="store_true", help="worker on core 0, generators on the others")
+    options = parser.parse_args()
+    for calls in options.calls:
+        result = measure(calls, options.seconds, options.generators, options.pin, options.coalesce)
+        print(json.dumps({name: round(value, 3) for name, value in result.items()}))
+
+
+if __name__ == "__main__":
+    main()
