@@ -64,10 +64,14 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Challenge(msgspec.Struct, frozen=True, gc=False):
-    """Answer 401 or 407 with these header lines."""
+    """Answer 401 or 407 with these header lines.
+
+    `failed` is the user name that was tried with a wrong password, or that nobody has; for the guard and the log only.
+    """
 
     status: int
     lines: tuple[str, ...]
+    failed: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -151,12 +155,12 @@ class Authenticator:
         ha1 = device.ha1(credentials.algorithm) if device is not None else ""
         right = digest.verify(credentials, ha1 or self._nobody.ha1(credentials.algorithm), request.method)
         if not right or not ha1 or device is None:
-            return self._challenge(kind, now, stale=False)
+            return self._challenge(kind, now, stale=False, failed=user)
         if not self._nonces.use(nonce, count, now):
             return self._challenge(kind, now, stale=True)
         return Accepted(device)
 
-    def _challenge(self, kind: Kind, now: float, *, stale: bool) -> Challenge:
+    def _challenge(self, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
         settings = self.settings
         nonce = self._nonces.make(now)
         if kind == "www":
@@ -166,6 +170,7 @@ class Authenticator:
         return Challenge(
             status,
             tuple([name + digest.challenge(settings.realm, nonce, each, stale=stale) for each in settings.algorithms]),
+            failed,
         )
 
 
@@ -183,7 +188,7 @@ class Nonces:
         self._current: dict[int, int] = {}
         self._previous: dict[int, int] = {}
         self._began_ms = 0
-        self._floor_ms = 0
+        self._floor_ms = -1
 
     def __len__(self) -> int:
         return len(self._current) + len(self._previous)
@@ -204,7 +209,7 @@ class Nonces:
         self._turn(now_ms)
         made_ms = stamp >> _SERIAL_BITS
         # A stamp ahead of the clock was made before the machine was started again with a kept key.
-        if stamp < 0 or made_ms > now_ms or now_ms - made_ms > self._life_ms or made_ms < self._floor_ms:
+        if stamp < 0 or made_ms > now_ms or now_ms - made_ms > self._life_ms or made_ms <= self._floor_ms:
             return False
         table = self._previous if stamp in self._previous else self._current
         seen = table.get(stamp)
@@ -217,7 +222,7 @@ class Nonces:
     def _turn(self, now_ms: int) -> None:
         if now_ms - self._began_ms < self._life_ms and len(self._current) < self._limit:
             return
-        # Every nonce whose count is forgotten here was made before the generation that now grows old began.
+        # Every nonce whose count is forgotten here was used, so made, before the generation that now grows old began.
         self._previous = self._current
         self._current = {}
         self._floor_ms = self._began_ms

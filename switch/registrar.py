@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
 from operator import attrgetter
 from sys import intern
@@ -69,10 +69,12 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     """One live contact of a line, as the Ringer needs it.
 
     `received` is the source (host, port) to send to instead of the contact's own address, when the phone is behind NAT;
-    None when its Contact can be believed or a Path leads to it.
+    None when its Contact can be believed or a Path leads to it. `next_hop` is (transport, host, port) to send requests
+    to, with all that considered: a phone that came over a connection is reached over the same, if it still stands.
     """
 
     uri: str
+    next_hop: tuple[str, str, int]
     q: float
     flow: FlowAddress
     path: tuple[str, ...]
@@ -136,12 +138,19 @@ class Registrar:
                 del self._table[event.line]
 
     def resume(self, now: float, at: datetime.datetime) -> None:
-        """After recovery: start following the expiry of everything that was applied. What ran out meanwhile expires at
-        the next run of the timers."""
+        """After recovery, always: start following the expiry of all that was applied; before it no contact is live.
+        What ran out meanwhile expires at the next run of the timers."""
         self._wall_minus_now = at.timestamp() - now
         for entries in self._table.values():
             for entry in entries:
                 self._follow(entry)
+
+    def prune(self, keep: Callable[[Bound], bool], at: datetime.datetime) -> list[Unbound]:
+        """After a reload: end the bindings that the configuration no longer allows. The events are applied already."""
+        events = [Unbound(b.line, b.uri, "removed", at) for b in self.bindings() if not keep(b)]
+        for event in events:
+            self.apply(event)
+        return events
 
     def bindings(self) -> Iterator[Bound]:
         """The whole table, as the last Bound of each contact."""
@@ -392,11 +401,20 @@ def _params_start(contact: str) -> int:
 
 def _binding(bound: Bound) -> Binding:
     flow = bound.flow
+    source = (flow.remote_host, flow.remote_port)
     received = None
-    if not bound.path and not _is_at(bound.uri, flow.remote_host):
-        received = (flow.remote_host, flow.remote_port)
+    next_hop = (flow.transport, *source)
+    uri = Uri.parse(bound.uri)
+    # A name counts as NAT too: the source is where the phone is, and to resolve a name would take time.
+    if not bound.path and _plain(uri.host) != _plain(flow.remote_host):
+        received = source
+    elif not bound.path:
+        transport = (uri.param("transport") or flow.transport).lower()
+        if transport != flow.transport or transport == "udp":
+            next_hop = (transport, _plain(uri.host), uri.port or (5061 if uri.scheme == "sips" else 5060))
     return Binding(
         bound.uri,
+        next_hop,
         bound.q,
         flow,
         bound.path,
@@ -406,14 +424,6 @@ def _binding(bound: Bound) -> Binding:
         bound.device,
         bound.user_agent,
     )
-
-
-def _is_at(uri: str, host: str) -> bool:
-    """Whether the contact's host is the source address itself. A name is not: the phone, not we, could resolve it."""
-    try:
-        return _plain(Uri.parse(uri).host) == _plain(host)
-    except RemoteProtocolError:
-        return False
 
 
 def _plain(host: str) -> str:

@@ -61,6 +61,8 @@ def test_wrong_password_is_challenged_without_stale(desk, user, secret):
     outcome = desk.check(answer(desk.challenge(), user, secret))
     assert isinstance(outcome, Challenge)
     assert not any("stale" in line for line in outcome.lines)
+    assert outcome.failed == user, "the guard is told"
+    assert desk.check().failed == ""
 
 
 def test_unknown_user_and_wrong_password_get_the_same_bytes(desk, pick):
@@ -254,7 +256,15 @@ def test_nonce_table_is_bounded_and_never_forgets_into_a_replay():
         made.append(nonce)
         assert len(nonces) <= 200
     assert not any(nonces.use(nonce, 1, 11.0) for nonce in made)
-    assert sum(nonces.use(nonce, 2, 11.0) for nonce in made) >= 100, "the young ones are still good"
+    assert sum(nonces.use(nonce, 2, 11.0) for nonce in made) > 90, "the young ones are still good"
+
+
+def test_a_table_that_turns_within_one_millisecond_forgets_into_no_replay_either():
+    nonces = Nonces(b"k" * 16, 300.0, 2)
+    made = [nonces.make(5.0) for _ in range(20)]
+    for nonce in made:
+        nonces.use(nonce, 1, 5.0)
+    assert not any(nonces.use(nonce, 1, 5.0) for nonce in made[:10])
 
 
 def test_nonce_table_empties_with_time():

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from records.codec import Codec
 from records.events import Bound, Unbound
+from records.journal import FileJournal
+from records.segments import Reader
+from switch.auth import Accepted
 from switch.registrar import RegistrarSettings, with_expires
+from switch.sip import writer
+from switch.sip.errors import RemoteProtocolError
 
 A = "sip:1001@192.0.2.7:5060"
 B = "sip:1001@192.0.2.8:5060"
@@ -323,6 +328,33 @@ def test_behind_nat_the_source_is_remembered(desk, contact, source, received):
     assert (binding.flow.remote_host, binding.flow.remote_port) == source
 
 
+@pytest.mark.parametrize(
+    ("contact", "transport", "next_hop"),
+    [
+        ("sip:a@192.0.2.7:5062", "udp", ("udp", "192.0.2.7", 5062)),
+        ("sip:a@192.0.2.7", "udp", ("udp", "192.0.2.7", 5060)),
+        ("sip:a@10.0.0.5:5062", "udp", ("udp", "192.0.2.7", 40000)),
+        ("sip:a@192.0.2.7:5062;transport=tcp", "tcp", ("tcp", "192.0.2.7", 40000)),
+        ("sip:a@192.0.2.7:5062", "tcp", ("tcp", "192.0.2.7", 40000)),
+        ("sip:a@192.0.2.7:5062;transport=TCP", "udp", ("tcp", "192.0.2.7", 5062)),
+        ("sip:a@10.0.0.5:5062;transport=tcp", "tcp", ("tcp", "192.0.2.7", 40000)),
+    ],
+)
+def test_where_requests_to_the_phone_go(desk, contact, transport, next_hop):
+    desk.register(f"Contact: <{contact}>", flow=desk.flow("192.0.2.7", 40000, transport))
+    assert desk.registrar.contacts("1001", desk.now)[0].next_hop == next_hop
+
+
+def test_next_hop_has_ipv6_without_brackets(desk):
+    desk.register("Contact: <sip:a@[2001:db8::7]:5062>", flow=desk.flow("2001:db8::7", 40000))
+    assert desk.registrar.contacts("1001", desk.now)[0].next_hop == ("udp", "2001:db8::7", 5062)
+
+
+def test_behind_a_proxy_with_path_the_proxy_is_next(desk):
+    desk.register("Path: <sip:edge.example.com;lr>", f"Contact: <{A}>", flow=desk.flow("192.0.2.7", 5099))
+    assert desk.registrar.contacts("1001", desk.now)[0].next_hop == ("udp", "192.0.2.7", 5099)
+
+
 def test_a_moved_nat_port_is_learned_by_the_refresh(desk):
     desk.register("Contact: <sip:1001@10.0.0.5>", flow=desk.flow(port=40000))
     desk.register("Contact: <sip:1001@10.0.0.5>", flow=desk.flow(port=40001))
@@ -422,6 +454,74 @@ def test_an_event_twice_does_no_harm(desk):
     for _ in range(2):
         desk.registrar.apply(Unbound("1001", A, "deregistered", desk.at))
     assert len(desk.registrar) == 0
+
+
+def test_what_a_reload_no_longer_allows_is_ended(desk):
+    desk.register(f"Contact: <{A}>")
+    desk.register(f"Contact: <{B}>", who="desk-2")
+    events = desk.registrar.prune(lambda bound: bound.device == "desk-1", desk.at)
+    assert [(event.uri, event.cause) for event in events] == [(B, "removed")]
+    assert desk.uris() == [A]
+    assert len(desk.timers) == 1
+
+
+def test_what_was_answered_200_is_in_the_journals_file(desk, tmp_path):
+    """As the exchange does it: append, then answer. Another process then reads what the dead one wrote."""
+    journal = FileJournal(tmp_path)
+    outcome = desk.register(f"Contact: <{A}>", f"Contact: <{B}>;q=0.5")
+    journal.append(outcome.events)
+    desk.journal = [event for _, events in Reader(tmp_path) for event in events]
+    before = list(desk.registrar.bindings())
+    desk.crash()
+    assert list(desk.registrar.bindings()) == before
+    journal.close()
+
+
+WORDS = [
+    *(
+        "Digest ",
+        'username="desk-1"',
+        'realm="pbx.example.com"',
+        'nonce="0"',
+        'uri="sip:pbx.example.com"',
+        "response=1",
+    ),
+    *(
+        "nc=",
+        "qop=auth",
+        ",",
+        "=",
+        '"',
+        "<",
+        ">",
+        ";",
+        "*",
+        "sip:",
+        "a@b",
+        "expires=",
+        "q=",
+        "0",
+        "%",
+        " ",
+        "\\",
+        "\udcff",
+    ),
+]
+JUNK = st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["Authorization", "Contact", "Path", "Expires", "To", "Supported", "User-Agent"]), JUNK)
+def test_no_header_makes_registrar_or_authenticator_raise(make_desk, request_of, name, junk):
+    desk = make_desk()
+    try:
+        request = request_of("REGISTER", *([f"Contact: <{A}>"] if name != "Contact" else []), f"{name}: {junk}")
+    except RemoteProtocolError:
+        return
+    assert not isinstance(desk.auth.check(request, desk.now), Accepted)
+    outcome = desk.registrar.register(request, desk.book.devices["desk-1"], desk.flow(), desk.now, desk.at)
+    assert outcome.status in (200, 400, 403, 404, 414)
+    writer.response(request, outcome.status, outcome.reason, "tag", outcome.lines)
 
 
 SOME_URIS = [f"sip:a@192.0.2.{i}" for i in range(1, 6)] + ["sip:%61@192.0.2.1", "sip:a@192.0.2.2;x=y"]
