@@ -1,0 +1,130 @@
+"""What is allowed in a configuration but is surely not meant. Warnings never stop an exchange."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from config.problems import Mark, Problem
+from config.schema import Configuration
+from config.types import Secret
+from config.validate import Loaded
+from dialplan.countries import emergency_numbers
+from dialplan.model import Profile
+from dialplan.numbers import Kind, normalise
+
+SHORTEST_SECRET = 12
+
+
+def warnings(loaded: Loaded) -> list[Problem]:
+    """All of them, in the order of the rules below."""
+    found: list[Problem] = []
+    for rule in (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, _secrets):
+        found.extend(rule(loaded))
+    return found
+
+
+def _internal(settings: Configuration) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every internal number and where it stands."""
+    for name, line in settings.lines.items():
+        if line.extension:
+            yield line.extension, ("lines", name, "extension")
+    for section in ("extensions", "services"):
+        for number in getattr(settings, section):
+            yield number, (section, number)
+
+
+def _profiles(settings: Configuration) -> set[Profile]:
+    own = {Profile(settings.country, settings.area_code or "")}
+    for line in settings.lines.values():
+        country = line.country or settings.country
+        area = line.area_code or (settings.area_code if country == settings.country else "")
+        own.add(Profile(country, area or ""))
+    return own
+
+
+def _emergency_numbers(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    countries = {p.country for p in _profiles(settings)} | {d.country for d in settings.devices.values() if d.country}
+    for number, path in _internal(settings):
+        for country in sorted(countries):
+            if number in emergency_numbers(country) | set(settings.emergency.extra):
+                message = f"{number} is an emergency number in {country}, so it can never be dialled as an extension"
+                yield Problem(_at(loaded, path), message)
+                break
+
+
+def _subscriber_numbers(loaded: Loaded) -> Iterator[Problem]:
+    """NUM-7: the extension wins, and the operator shall know."""
+    profiles = sorted(_profiles(loaded.settings), key=lambda p: (p.country, p.area_code))
+    for number, path in _internal(loaded.settings):
+        for profile in profiles:
+            other = normalise(number, profile)
+            if other.kind is Kind.E164 or (
+                other.kind is Kind.SERVICE and number not in emergency_numbers(profile.country)
+            ):
+                message = f"{number} is also an outside number ({other.value}), which cannot be dialled so"
+                yield Problem(_at(loaded, path), message, f"in {profile.country} {profile.area_code}".strip())
+                break
+
+
+def _lines(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    carried = {line for device in settings.devices.values() for line in device.lines}
+    reached = {line for each in settings.extensions.values() for line in each.lines}
+    reached |= {line for lines in settings.dids.values() for line in lines}
+    for name, line in settings.lines.items():
+        if name not in carried:
+            yield Problem(_at(loaded, ("lines", name)), f"no device carries line `{name}`, so it can never ring")
+        elif not line.extension and name not in reached:
+            message = f"nobody can call line `{name}`"
+            yield Problem(_at(loaded, ("lines", name)), message, "it has no extension, DID or ring list")
+
+
+def _emergency_trunk(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    if settings.devices and not settings.trunks:
+        message = "emergency calls cannot be made: there is no trunk"
+        yield Problem(_at(loaded, ("devices",)), message, "they are refused with 503")
+
+
+def _prefix(loaded: Loaded) -> Iterator[Problem]:
+    prefix = loaded.settings.outside_prefix
+    if not prefix:
+        return
+    for number, path in _internal(loaded.settings):
+        if number.startswith(prefix):
+            yield Problem(_at(loaded, path), f"{number} begins with the outside prefix {prefix}; the extension wins")
+
+
+def _secrets(loaded: Loaded) -> Iterator[Problem]:
+    settings = loaded.settings
+    literal = False
+    secrets: list[tuple[Secret | None, str, tuple[str, ...]]] = [
+        (device.secret, device.username or name, ("devices", name, "secret"))
+        for name, device in settings.devices.items()
+    ]
+    secrets += [(trunk.secret, trunk.username, ("trunks", name, "secret")) for name, trunk in settings.trunks.items()]
+    for secret, user, path in secrets:
+        if secret is None or not secret.literal:
+            continue
+        literal = True
+        if len(secret.written) < SHORTEST_SECRET or secret.written == user:
+            hint = f"{SHORTEST_SECRET} characters at the least, chosen at random"
+            yield Problem(_at(loaded, path), "this secret is easily guessed", hint)
+    if literal:
+        for file in sorted({loaded.mark(*path).file for _, _, path in secrets}):
+            if _world_readable(Path(file)):
+                yield Problem(loaded.tree.mark, f"everybody can read {file}, which holds secrets", f"chmod 0640 {file}")
+
+
+def _world_readable(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _at(loaded: Loaded, path: tuple[str, ...]) -> Mark:
+    return loaded.mark(*path) if path[-1] in ("extension", "secret") else loaded.key_mark(*path)

@@ -1,0 +1,278 @@
+"""YAML text to a tree, strictly: a scalar stays the text that was typed.
+
+`0206`, `9:00`, `NO` and `+49…` are all strings here; only the schema turns a text into a number, a duration or a truth
+value, where it wants one. PyYAML's C parser does the reading, one event at a time: no tag is resolved and no Python
+object is made by it, and depth and size are bounded before anything is built (its composer recurses without a bound).
+
+Left out of YAML on purpose, each with an error that says so: anchors, aliases and merge keys (a few lines of them can
+stand for gigabytes), tags, several documents in a file, keys that are not plain text, and the same key twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from config.problems import ConfigError, Mark, Problem
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_NODES = 500_000
+MAX_DEPTH = 24
+MAX_FILES = 500
+SUFFIXES = (".yaml", ".yml")
+
+QUOTE = "put it in quotes if the text itself is meant"
+
+
+class Scalar(msgspec.Struct, frozen=True):
+    """A text. `plain`: it was written without quotes."""
+
+    text: str
+    plain: bool
+    mark: Mark
+
+
+class Sequence(msgspec.Struct, frozen=True):
+    """A list."""
+
+    items: list[Node]
+    mark: Mark
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One key of a mapping: where the key stands, and its value."""
+
+    mark: Mark
+    node: Node
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """Keys and values, in the order of the file."""
+
+    entries: dict[str, Entry]
+    mark: Mark
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def load(path: Path) -> Mapping:
+    """The tree of one file, or of all `*.yaml` and `*.yml` of a folder together. Raises ConfigError."""
+    files = _files(path)
+    problems: list[Problem] = []
+    merged = Mapping({}, Mark(str(path), 1, 1))
+    budget = _Budget()
+    for file in files:
+        try:
+            tree = read(_text(file, budget), str(file), budget)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            continue
+        _merge(merged, tree, problems)
+    if problems:
+        raise ConfigError(problems)
+    return merged
+
+
+def read(text: str, name: str, budget: _Budget | None = None) -> Mapping:
+    """The tree of a text; `name` stands for the file in errors. Raises ConfigError with every problem found."""
+    problems: list[Problem] = []
+    root: Node | None = None
+    try:
+        root = _Builder(name, problems, budget or _Budget()).build(text)
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        place = Mark(name, at.line + 1, at.column + 1) if at is not None else Mark(name, 1, 1)
+        problems.append(Problem(place, f"this is not YAML: {_plainly(error)}"))
+    except yaml.reader.ReaderError as error:
+        problems.append(Problem(_place_of(text, name, error.position), "a character that YAML does not allow"))
+    if root is not None and not isinstance(root, Mapping):
+        problems.append(Problem(root.mark, "a configuration is a mapping", "begin with a section, such as `devices:`"))
+    if problems:
+        raise ConfigError(problems)
+    return root if isinstance(root, Mapping) else Mapping({}, Mark(name, 1, 1))
+
+
+def plain(node: Node) -> object:
+    """The tree as dicts, lists and strings, without places."""
+    match node:
+        case Scalar():
+            return node.text
+        case Sequence():
+            return [plain(item) for item in node.items]
+        case Mapping():
+            return {key: plain(entry.node) for key, entry in node.entries.items()}
+
+
+class _Budget:
+    """What is left of the size that all files together may have."""
+
+    __slots__ = ("bytes", "nodes")
+
+    def __init__(self) -> None:
+        self.bytes = MAX_BYTES
+        self.nodes = MAX_NODES
+
+
+def _files(path: Path) -> list[Path]:
+    nowhere = Mark(str(path), 1, 1)
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
+    if not files:
+        raise ConfigError([Problem(nowhere, "no configuration in this folder", "it holds no file ending in .yaml")])
+    if len(files) > MAX_FILES:
+        raise ConfigError([Problem(nowhere, f"more than {MAX_FILES} files")])
+    return files
+
+
+def _text(file: Path, budget: _Budget) -> str:
+    start = Mark(str(file), 1, 1)
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(budget.bytes + 1)
+    except OSError as error:
+        raise ConfigError([Problem(start, f"cannot be read: {error.strerror}")]) from None
+    budget.bytes -= len(data)
+    if budget.bytes < 0:
+        raise ConfigError([Problem(start, f"the configuration is larger than {MAX_BYTES // 1024 // 1024} MiB")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        problem = Problem(Mark(str(file), line, column), "not UTF-8", "save the file in UTF-8")
+        raise ConfigError([problem]) from None
+
+
+def _merge(merged: Mapping, tree: Mapping, problems: list[Problem]) -> None:
+    """Sections of several files are joined: mappings by key, lists end to end. Anything else is said twice."""
+    for key, entry in tree.entries.items():
+        before = merged.entries.get(key)
+        if before is None:
+            merged.entries[key] = entry
+        elif isinstance(before.node, Mapping) and isinstance(entry.node, Mapping):
+            for name, inner in entry.node.entries.items():
+                first = before.node.entries.setdefault(name, inner)
+                if first is not inner:
+                    problems.append(_twice(name, inner.mark, first.mark))
+        elif isinstance(before.node, Sequence) and isinstance(entry.node, Sequence):
+            before.node.items.extend(entry.node.items)
+        else:
+            problems.append(_twice(key, entry.mark, before.mark))
+
+
+def _twice(key: str, mark: Mark, first: Mark) -> Problem:
+    place = f"line {first.line}" if first.file == mark.file else f"{first.file}:{first.line}"
+    return Problem(mark, f"`{key}` stands here a second time", f"the first is at {place}")
+
+
+def _plainly(error: yaml.MarkedYAMLError) -> str:
+    """The parser's own words. They are fixed sentences, so they cannot show a secret."""
+    return error.problem or error.context or "unreadable"
+
+
+def _place_of(text: str, name: str, position: int) -> Mark:
+    before = text[:position]
+    return Mark(name, before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+
+
+class _Builder:
+    """Builds the tree from the parser's events, with a stack of its own instead of recursion."""
+
+    def __init__(self, name: str, problems: list[Problem], budget: _Budget) -> None:
+        self._name = name
+        self._problems = problems
+        self._budget = budget
+        self._open: list[Mapping | Sequence] = []
+        self._key: Scalar | None = None
+        self._root: Node | None = None
+
+    def build(self, text: str) -> Node | None:
+        documents = 0
+        for event in _events(text):
+            match event:
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents == 2:
+                        self._problem(event, "a second document in one file", "remove the `---`, or make it a file")
+                        return self._root
+                case yaml.AliasEvent():
+                    self._problem(event, "aliases (`*name`) are not used here", QUOTE)
+                    self._add(Scalar("", False, self._mark(event)))
+                case yaml.ScalarEvent():
+                    self._common(event)
+                    self._add(Scalar(event.value, event.style is None, self._mark(event)))
+                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    self._common(event)
+                    if not self._enter(event):
+                        return self._root
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    self._open.pop()
+        return self._root
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        at = event.start_mark
+        assert at is not None
+        return Mark(self._name, at.line + 1, at.column + 1)
+
+    def _problem(self, event: yaml.Event, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(self._mark(event), message, hint))
+
+    def _common(self, event: yaml.NodeEvent) -> None:
+        if event.anchor is not None:
+            self._problem(event, "anchors (`&name`) are not used here", QUOTE)
+        if getattr(event, "tag", None) is not None:
+            self._problem(event, "tags (`!name`) are not used here", QUOTE)
+
+    def _enter(self, event: yaml.NodeEvent) -> bool:
+        if len(self._open) >= MAX_DEPTH:
+            self._problem(event, f"nested more than {MAX_DEPTH} deep")
+            return False
+        mark = self._mark(event)
+        if self._open and isinstance(self._open[-1], Mapping) and self._key is None:
+            self._problem(event, "a key must be a plain text", QUOTE)
+            return False
+        made: Mapping | Sequence
+        made = Mapping({}, mark) if isinstance(event, yaml.MappingStartEvent) else Sequence([], mark)
+        self._add(made)
+        self._open.append(made)
+        return True
+
+    def _add(self, node: Node) -> None:
+        self._budget.nodes -= 1
+        if self._budget.nodes < 0:
+            raise ConfigError([Problem(node.mark, f"more than {MAX_NODES} values")])
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+            return
+        if self._key is None:
+            assert isinstance(node, Scalar)
+            self._key = node
+            return
+        key, self._key = self._key, None
+        if isinstance(node, Scalar) and node.plain and not node.text and len(self._open) > 1:
+            self._problems.append(Problem(key.mark, "this key has no value", 'write "" for an empty text'))
+        first = parent.entries.get(key.text)
+        if first is not None:
+            self._problems.append(_twice(key.text, key.mark, first.mark))
+        else:
+            parent.entries[key.text] = Entry(key.mark, node)
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    loader = yaml.CSafeLoader(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            yield event
+            if isinstance(event, yaml.StreamEndEvent):
+                return
+    finally:
+        loader.dispose()

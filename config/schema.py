@@ -1,0 +1,241 @@
+"""What may stand in the operator's YAML, section by section, and what holds when nothing does.
+
+The defaults are safe as they are: there is no default password, metrics listen on the loopback only, and nobody can
+call out who was not given a trunk. The descriptions go into the JSON Schema that editors show.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from config.types import (
+    E164,
+    Address,
+    AreaCode,
+    Boolean,
+    Country,
+    Dialled,
+    Extension,
+    Host,
+    Identifier,
+    OneOrMore,
+    PortRange,
+    SecretText,
+    Sound,
+    SourceAddress,
+    Text,
+    choice,
+    duration,
+    integer,
+)
+
+Lines = Annotated[list[Identifier], OneOrMore]
+Port = Annotated[int, integer(1, 65535)]
+Transport = Annotated[str, choice("udp", "tcp")]
+RingTime = Annotated[float, duration(5, 300)]
+
+
+class Section(BaseModel):
+    """Unknown keys are errors everywhere; nothing is guessed."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, frozen=True)
+
+
+class Listener(Section):
+    """Where SIP is spoken."""
+
+    transport: Transport = Field(default="udp", description="udp or tcp")
+    address: Address = Field(default="0.0.0.0", description="the address to listen on; 0.0.0.0 is every one")  # noqa: S104
+    port: Port = Field(default=5060, description="the port")
+    advertise: Host | None = Field(
+        default=None, description="the address that telephones know us by, behind a static NAT"
+    )
+
+
+def _usual_listeners() -> list[Listener]:
+    return [Listener(transport="udp"), Listener(transport="tcp")]
+
+
+class Device(Section):
+    """A telephone: who it is (a digest user name and a secret) and which lines it carries, the default one first."""
+
+    name: Text = Field(default="", description="for people")
+    username: Identifier | None = Field(
+        default=None, description="digest user name; the device's own name when left out"
+    )
+    secret: SecretText = Field(description="its password: the text itself, env:NAME or file:PATH")
+    lines: Lines = Field(description="the lines that it rings for and may call on")
+    country: Country | None = Field(default=None, description="where it stands, for emergency numbers; else `country`")
+
+
+class Line(Section):
+    """What is called: an address of record. It may be on several telephones."""
+
+    extension: Extension | None = Field(default=None, description="its internal number")
+    name: Text = Field(default="", description="shown to those who are called")
+    owner: Text = Field(default="", description="whose line it is")
+    ring: RingTime = Field(default=30.0, description="how long it rings before no answer")
+    country: Country | None = Field(default=None, description="the country that it dials from; else `country`")
+    area_code: AreaCode | None = Field(default=None, description="the area code that it dials from; else `area_code`")
+    number: E164 | None = Field(default=None, description="its outside number")
+
+
+class RingList(Section):
+    """An internal number that rings several lines at once."""
+
+    name: Text = Field(default="", description="for people")
+    lines: Lines = Field(min_length=1, description="the lines that ring")
+    ring: RingTime | None = Field(default=None, description="how long; else every line's own time")
+
+
+class Trunk(Section):
+    """A carrier."""
+
+    host: Host = Field(description="where calls are sent to")
+    port: Port = Field(default=5060, description="its port")
+    transport: Transport = Field(default="udp", description="udp or tcp")
+    source: Annotated[list[SourceAddress], OneOrMore] = Field(
+        default_factory=list,
+        alias="from",
+        description="the addresses that its calls come from; its host when that is an address",
+    )
+    username: Text = Field(default="", description="for digest, when the carrier asks for it")
+    secret: SecretText | None = Field(default=None, description="its password: the text itself, env:NAME or file:PATH")
+    numbers: Annotated[str, choice("e164", "digits")] = Field(
+        default="e164", description="e164 sends +12125550100, digits 12125550100"
+    )
+    extensions: Boolean = Field(
+        default=False, description="whether its calls may reach internal numbers, not only DIDs"
+    )
+    country: Country | None = Field(
+        default=None, description="how to read its numbers in national form; else `country`"
+    )
+
+
+class Emergency(Section):
+    """Emergency calls. The national numbers of every device's country are built in."""
+
+    extra: list[Dialled] = Field(default_factory=list, description="further emergency numbers, for every device")
+    trunks: Annotated[list[Identifier], OneOrMore] = Field(
+        default_factory=list, description="the trunks that are tried first; all others follow"
+    )
+
+
+class Media(Section):
+    """The sound."""
+
+    address: Address = Field(default="0.0.0.0", description="the address that sound is received on")  # noqa: S104
+    advertise: Address | None = Field(default=None, description="the address in SDP, behind a static NAT")
+    ports: PortRange = Field(default=(20000, 29999), description="the UDP ports for sound")
+    workers: Annotated[int, integer(1, 64)] = Field(
+        default=1, description="processes that relay sound; about one for each core"
+    )
+    silence: Annotated[float, duration(0, 86400)] = Field(
+        default=60.0, description="a call ends after so long without sound; 0s: never"
+    )
+    rest: Annotated[float, duration(0, 3600)] = Field(
+        default=5.0, description="how long a port rests before it is used again"
+    )
+
+
+class Registrar(Section):
+    """How telephones sign in."""
+
+    realm: Text = Field(default="ringplan", min_length=1, description="the realm of digest authentication")
+    default_expires: Annotated[float, duration(10, 86400)] = Field(
+        default=3600.0, description="when the telephone names no time"
+    )
+    min_expires: Annotated[float, duration(10, 86400)] = Field(
+        default=60.0, description="a shorter wish is refused with 423"
+    )
+    max_expires: Annotated[float, duration(10, 604800)] = Field(
+        default=7200.0, description="a longer wish is cut to this"
+    )
+    contacts: Annotated[int, integer(1, 100)] = Field(
+        default=16, description="how many telephones a line may be registered on"
+    )
+    nonce_lifetime: Annotated[float, duration(10, 86400)] = Field(
+        default=300.0, description="how long a challenge may be answered"
+    )
+
+
+class Calls(Section):
+    """Times of a call."""
+
+    unreachable: Annotated[float, duration(0.5, 32)] = Field(
+        default=4.0, description="a telephone that says nothing for so long is an outage"
+    )
+
+
+class Guard(Section):
+    """What strangers may do to us."""
+
+    max_message: Annotated[int, integer(1500, 65535)] = Field(
+        default=65535, description="octets of the largest SIP message"
+    )
+    connections: Annotated[int, integer(1, 100000)] = Field(default=2000, description="TCP connections in all")
+    rate: Annotated[int, integer(1, 1000000)] = Field(
+        default=200, description="messages a second from an address that is not known"
+    )
+    ban_after: Annotated[int, integer(1, 1000000)] = Field(default=20, description="failed passwords within a minute")
+    ban: Annotated[float, duration(0, 86400)] = Field(
+        default=300.0, description="for how long such an address is ignored; 0s: never banned"
+    )
+
+
+class Metrics(Section):
+    """Prometheus metrics and /healthz."""
+
+    enabled: Boolean = Field(default=True, description="whether they are served at all")
+    address: Address = Field(default="127.0.0.1", description="the address to serve them on")
+    port: Port = Field(default=9464, description="the port")
+
+
+class Log(Section):
+    """The log."""
+
+    level: Annotated[str, choice("debug", "info", "warning", "error")] = Field(default="info", description="how much")
+    format: Annotated[str, choice("auto", "text", "json")] = Field(
+        default="auto", description="auto: text on a terminal, else json"
+    )
+
+
+class Records(Section):
+    """Call records."""
+
+    url: SecretText | None = Field(
+        default=None, description="a database (postgresql://…), also as env:NAME or file:PATH; else SQLite in the data
+        folder"
+    )
+
+
+class Configuration(Section):
+    """All of it."""
+
+    country: Country = Field(description="the country of the exchange, by ISO 3166")
+    area_code: AreaCode | None = Field(default=None, description="the area code of numbers dialled without one")
+    outside_prefix: Extension | None = Field(
+        default=None, description="a digit dialled before outside numbers, such as 9"
+    )
+    listen: list[Listener] = Field(
+        default_factory=_usual_listeners,
+        min_length=1,
+        description="where SIP is spoken; UDP and TCP on port 5060 when left out",
+    )
+    lines: dict[Identifier, Line] = Field(default_factory=dict, description="who can be called")
+    devices: dict[Identifier, Device] = Field(default_factory=dict, description="the telephones")
+    extensions: dict[Extension, RingList] = Field(default_factory=dict, description="numbers that ring several lines")
+    services: dict[Extension, Sound] = Field(default_factory=dict, description="numbers that the exchange answers")
+    trunks: dict[Identifier, Trunk] = Field(default_factory=dict, description="carriers")
+    default_trunk: Identifier | None = Field(default=None, description="where outside calls go; none: they are refused")
+    dids: dict[E164, Lines] = Field(default_factory=dict, description="outside numbers of ours, and whom they ring")
+    emergency: Emergency = Field(default_factory=Emergency, description="emergency calls")
+    media: Media = Field(default_factory=Media, description="the sound")
+    registrar: Registrar = Field(default_factory=Registrar, description="how telephones sign in")
+    calls: Calls = Field(default_factory=Calls, description="times of a call")
+    guard: Guard = Field(default_factory=Guard, description="protection against strangers")
+    metrics: Metrics = Field(default_factory=Metrics, description="Prometheus metrics and /healthz")
+    log: Log = Field(default_factory=Log, description="the log")
+    records: Records = Field(default_factory=Records, description="call records")

@@ -1,0 +1,268 @@
+"""The kinds of value that an operator writes, each from the text that was typed and from nothing else.
+
+A plain `bool` or `int` field would let pydantic guess; these do not. Every refusal says what to write instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from config.problems import Wrong
+from dialplan.countries import is_country
+from dialplan.numbers import clean
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_.!~*'&=+$-]+", re.ASCII)
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*\.?", re.ASCII)
+
+
+class Secret:
+    """A secret as written: the text itself, or a reference (`env:NAME`, `file:PATH`). It never shows what it holds."""
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    @property
+    def literal(self) -> bool:
+        """Whether the secret itself stands in the configuration."""
+        return not self.written.startswith(("env:", "file:"))
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        kind = "a mapping" if isinstance(value, dict) else "a list"
+        raise Wrong(f"a single value is wanted here, this is {kind}")
+    return value
+
+
+def parse_duration(text: str) -> float:
+    """Seconds. Raises Wrong for anything without a unit."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        bare = re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text, re.ASCII)
+        raise Wrong("a duration needs a unit", f"write `{text}s` for seconds" if bare else "such as 500ms, 20s, 2m, 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _duration(low_s: float, high_s: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        seconds = parse_duration(_text(value))
+        if not low_s <= seconds <= high_s:
+            raise Wrong(f"must be from {_shown(low_s)} to {_shown(high_s)}")
+        return seconds
+
+    return check
+
+
+def _shown(seconds: float) -> str:
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms" if seconds else "0s"
+
+
+def _integer(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        text = _text(value)
+        if not _INTEGER.fullmatch(text) or len(text) > 18:
+            raise Wrong("a whole number is wanted here", f"from {low} to {high}")
+        if not low <= int(text) <= high:
+            raise Wrong(f"must be from {low} to {high}")
+        return int(text)
+
+    return check
+
+
+def _boolean(value: Any) -> bool:
+    text = _text(value)
+    if text not in ("true", "false"):
+        near = {"yes": "true", "on": "true", "1": "true", "no": "false", "off": "false", "0": "false"}
+        meant = near.get(text.lower(), text.lower() if text.lower() in ("true", "false") else "")
+        raise Wrong("must be `true` or `false`", f"write `{meant}`" if meant else "")
+    return text == "true"
+
+
+def _secret(value: Any) -> Secret:
+    text = _text(value)
+    if not text or text in ("env:", "file:"):
+        raise Wrong("a secret must not be empty", "write the text itself, `env:NAME` or `file:PATH`")
+    if "\n" in text or "\r" in text:
+        raise Wrong("a secret is one line")
+    return Secret(text)
+
+
+def _string(value: Any) -> str:
+    text = _text(value)
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise Wrong("control characters and line ends cannot stand here")
+    return text
+
+
+def _identifier(value: Any) -> str:
+    text = _text(value)
+    if not _NAME.fullmatch(text) or len(text) > 64:
+        raise Wrong("a name is made of letters, digits and - _ . only", "1 to 64 characters without spaces")
+    return text
+
+
+def _extension(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII):
+        raise Wrong("an internal number is made of 1 to 15 digits")
+    return text
+
+
+def _dialled(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[0-9*#]{1,15}", text, re.ASCII):
+        raise Wrong("a number to dial is made of 1 to 15 digits, * and #")
+    return text
+
+
+def _e164(value: Any) -> str:
+    text = _text(value)
+    number = clean(text)
+    if not re.fullmatch(r"\+[1-9][0-9]{4,14}", number):
+        raise Wrong("an outside number is written with its country code", "such as +12125550100")
+    return number
+
+
+def _country(value: Any) -> str:
+    text = _text(value)
+    if not is_country(text):
+        hint = f"write `{text.upper()}`" if is_country(text.upper()) else "two letters by ISO 3166, such as US, GB, DE"
+        if text.upper() == "UK":
+            hint = "write `GB`"
+        raise Wrong("not a country code", hint)
+    return text
+
+
+def _area_code(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII):
+        raise Wrong("an area code is made of 1 to 5 digits")
+    return text
+
+
+def _address(value: Any) -> str:
+    text = _text(value)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Wrong("an IP address is wanted here", "such as 192.0.2.1 or 2001:db8::1") from None
+
+
+def _source(value: Any) -> str:
+    """An address by which a carrier is recognised, with a port if need be."""
+    text = _text(value)
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and "." in host:
+        return f"{_address(host)}:{_integer(1, 65535)(port)}"
+    return _address(text)
+
+
+def _host(value: Any) -> str:
+    text = _text(value)
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        if _HOST.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text):
+            return text.lower()
+        raise Wrong("a host name or IP address is wanted here", "the port has a key of its own") from None
+
+
+def _ports(value: Any) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,5})\s*-\s*([0-9]{1,5})", _text(value), re.ASCII)
+    if match is None:
+        raise Wrong("a range of ports is wanted here", "such as 20000-29999")
+    first, last = int(match[1]), int(match[2])
+    if not 1024 <= first < last <= 65535 or last - first < 3:
+        raise Wrong("ports must be from 1024 to 65535, the smaller one first, four at the least")
+    return first, last
+
+
+def _sound(value: Any) -> str:
+    text = _text(value)
+    if text == "echo":
+        return text
+    match = re.fullmatch(r"tone:([0-9]{2,4})", text, re.ASCII)
+    if match is None:
+        raise Wrong("not something that can be played", "`echo`, or a tone and its frequency in Hz: `tone:425`")
+    if not 50 <= int(match[1]) <= 3400:
+        raise Wrong("a tone must be from 50 to 3400 Hz")
+    return text
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Typed:
+    """Marks an annotated type: `check` makes its value from the text, `schema` is what editors are told."""
+
+    __slots__ = ("_check", "_schema")
+
+    def __init__(self, check: Callable[[Any], Any], **schema: Any) -> None:
+        self._check = check
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self._schema)
+
+
+def choice(*words: str) -> Typed:
+    """One of these words."""
+
+    def check(value: Any) -> str:
+        text = _text(value)
+        if text not in words:
+            raise Wrong("must be " + " or ".join(f"`{w}`" for w in words))
+        return text
+
+    return Typed(check, enum=list(words))
+
+
+def integer(low: int, high: int) -> Typed:
+    """A whole number, bounds included. No leading zeros: a text with one is not a number."""
+    return Typed(_integer(low, high), type="integer", minimum=low, maximum=high)
+
+
+def duration(low_s: float, high_s: float) -> Typed:
+    """A duration with its unit, as seconds; bounds included."""
+    return Typed(_duration(low_s, high_s), type="string", pattern=r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)$")
+
+
+# Editors' YAML makes an integer of 101; the loader does not. So editors are told that both are right.
+_EITHER = ["string", "integer"]
+
+Boolean = Annotated[bool, Typed(_boolean, type="boolean")]
+Text = Annotated[str, Typed(_string, type=_EITHER)]
+Identifier = Annotated[str, Typed(_identifier, type=_EITHER)]
+Extension = Annotated[str, Typed(_extension, type=_EITHER)]
+Dialled = Annotated[str, Typed(_dialled, type=_EITHER)]
+E164 = Annotated[str, Typed(_e164, type="string")]
+Country = Annotated[str, Typed(_country, type="string", pattern="^[A-Z]{2}$")]
+AreaCode = Annotated[str, Typed(_area_code, type=_EITHER)]
+Address = Annotated[str, Typed(_address, type="string")]
+SourceAddress = Annotated[str, Typed(_source, type="string")]
+Host = Annotated[str, Typed(_host, type="string")]
+PortRange = Annotated[tuple[int, int], Typed(_ports, type="string", pattern=r"^[0-9]+\s*-\s*[0-9]+$")]
+Sound = Annotated[str, Typed(_sound, type="string", pattern="^(echo|tone:[0-9]+)$")]
+SecretText = Annotated[Secret, Typed(_secret, type=_EITHER)]
+OneOrMore = BeforeValidator(_one_or_more)
