@@ -206,8 +206,7 @@ class Records(Section):
     """Call records."""
 
     url: SecretText | None = Field(
-        default=None, description="a database (postgresql://…), also as env:NAME or file:PATH; else SQLite in the data
-        folder"
+        default=None, description="a database's URL, also as env:NAME or file:PATH; else SQLite in the data folder"
     )
 
 
