@@ -72,10 +72,11 @@ class Timer(msgspec.Struct, eq=False, gc=False):
 class Timers:
     """All timers. Times are monotonic seconds; equal times fire in an order that depends on nothing but the calls made.
 
-    `on_earlier`, when set, is called with the new time whenever the earliest timer became earlier.
+    `on_earlier`, when set, is called with the new time whenever the earliest timer became earlier. `on_ran` are called
+    with `now` after each run that fired something: there a driver drains what its owners want done.
     """
 
-    __slots__ = ("_heap", "_lanes", "_queue", "_sequence", "on_earlier")
+    __slots__ = ("_heap", "_lanes", "_queue", "_sequence", "on_earlier", "on_ran")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer | _Lane]] = []
@@ -83,6 +84,7 @@ class Timers:
         self._queue = _Queue()
         self._sequence = 0
         self.on_earlier: Callable[[float], None] | None = None
+        self.on_ran: list[Callable[[float], object]] = []
 
     def start(self, when: float, owner: TimerOwner, what: object) -> Timer:
         """Call `owner.on_timer(what, now)` at `when`."""
@@ -133,6 +135,16 @@ class Timers:
 
     def run(self, now: float) -> None:
         """Fire everything that is due at `now`, earliest first. What `on_timer` raises comes out, the rest waits."""
+        heap = self._heap
+        if not heap or heap[0][0] > now:
+            return
+        try:
+            self._fire(now)
+        finally:
+            for drain in self.on_ran:
+                drain(now)
+
+    def _fire(self, now: float) -> None:
         heap = self._heap
         while heap and heap[0][0] <= now:
             entry = heappop(heap)[2]

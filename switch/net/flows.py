@@ -1,0 +1,157 @@
+"""The table of connections, and addresses: which of ours a peer sees."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any, Protocol
+
+import msgspec
+
+from switch.net.guard import Recent
+from switch.sip.flow import Address, Flow
+
+
+class Counters(msgspec.Struct):
+    """Plain integers, read at scrape."""
+
+    datagrams_in: int = 0
+    datagrams_out: int = 0
+    oversize: int = 0
+    unread: int = 0
+    """Datagrams too short to be SIP that are no keep-alive either."""
+    keepalives: int = 0
+    recv_errors: int = 0
+    send_errors: int = 0
+    send_blocked: int = 0
+    """Datagrams dropped as the system's buffer was full; the transaction repeats them."""
+    messages_in: int = 0
+    messages_out: int = 0
+    accepted: int = 0
+    connected: int = 0
+    connect_errors: int = 0
+    connections_refused: int = 0
+    accept_errors: int = 0
+    unframed: int = 0
+    lost: int = 0
+    """Connections that ended in any way."""
+    timed_out: int = 0
+    overflowed: int = 0
+    no_flow: int = 0
+    """Messages for a connection that was gone."""
+
+
+class Connection(Protocol):
+    """What the table needs to know of a stream."""
+
+    flow: Flow
+    outbound: bool
+
+    def close(self) -> None:
+        """End it at once."""
+
+
+class ConnectionTable:
+    """All streams by number and by the far end's address. Counts them by source."""
+
+    __slots__ = ("_by_number", "_by_remote", "_last", "_sources")
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Any] = {}
+        self._by_remote: dict[Address, int] = {}
+        self._sources: dict[str, int] = {}
+        self._last = 0
+
+    def number(self) -> int:
+        """A fresh number."""
+        self._last += 1
+        return self._last
+
+    def add(self, connection: Connection) -> None:
+        """File a stream; a later one to the same address is the one that is found by it."""
+        flow = connection.flow
+        self._by_number[flow.connection] = connection
+        self._by_remote[flow.remote] = flow.connection
+        self._sources[flow.remote[0]] = self._sources.get(flow.remote[0], 0) + 1
+
+    def remove(self, connection: Connection) -> bool:
+        """Strike it out; False when that was done before."""
+        flow = connection.flow
+        if self._by_number.pop(flow.connection, None) is None:
+            return False
+        if self._by_remote.get(flow.remote) == flow.connection:
+            del self._by_remote[flow.remote]
+        host = flow.remote[0]
+        left = self._sources[host] - 1
+        if left:
+            self._sources[host] = left
+        else:
+            del self._sources[host]
+        return True
+
+    def get(self, flow: Flow) -> Any:
+        """The stream of a flow, or None. A flow without a number (one that was written down) goes by its address."""
+        number = flow.connection or self._by_remote.get(flow.remote, 0)
+        return self._by_number.get(number)
+
+    def to(self, remote: Address) -> Any:
+        """A stream to this address, or None."""
+        return self._by_number.get(self._by_remote.get(remote, 0))
+
+    def from_source(self, host: str) -> int:
+        """How many streams a host has."""
+        return self._sources.get(host, 0)
+
+    def all(self) -> list[Any]:
+        """Every stream, oldest first."""
+        return list(self._by_number.values())
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+
+def numeric(host: str) -> str:
+    """`host` as sockets write it, without brackets. Raises ValueError when it is a name."""
+    return str(ipaddress.ip_address(host.strip("[]")))
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """The address family of a numeric host."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether a socket bound to `host` takes packets for every address."""
+    return host in ("0.0.0.0", "::")  # noqa: S104
+
+
+class LocalAddresses:
+    """Which of our addresses a peer sees, for sockets that are bound to all of them.
+
+    The system knows: a UDP socket that is connected (which sends nothing) has the address that packets would leave by.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self, size: int = 8192) -> None:
+        self._known: Recent[str, str] = Recent(size)
+
+    def towards(self, host: str) -> str:
+        """Our address for `host`; the loopback address when the system has no route."""
+        known = self._known.get(host)
+        if known is not None:
+            return known
+        family = family_of(host)
+        found = "::1" if family is socket.AF_INET6 else "127.0.0.1"
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((host, 5060))
+                found = probe.getsockname()[0]
+        except OSError:
+            pass
+        self._known.put(host, found)
+        return found
+
+    def forget(self) -> None:
+        """Ask the system again; interfaces come and go."""
+        self._known.clear()
