@@ -17,6 +17,7 @@ from switch.sip.parser import (
     MAX_HEADERS,
     MAX_LINE,
     MAX_MESSAGE,
+    STRAY,
     Fault,
     Index,
     cut_body,
@@ -198,6 +199,7 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
     fault: Fault | None = None
     if len(lines) - 1 != breaks or head_bytes.count(b"\r") != breaks:
         fault = (400, "Stray line break")
+        lines = STRAY.sub(" ", head).split("\r\n")
     elif breaks > MAX_HEADERS:
         del lines[MAX_HEADERS + 1 :]
         fault = (513, "Too many headers")

@@ -28,6 +28,7 @@ METHODS = frozenset(
 )  # fmt: skip
 
 FOLD = re.compile(r"\r\n[ \t]+")
+STRAY = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _VERSION = re.compile(r"[Ss][Ii][Pp]/[0-9]+\.[0-9]+")
 
 #: Raw values by header key; a list only where a header came more than once.

@@ -150,6 +150,10 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
                 return False
         return self._header_list() == other._header_list()
 
+    def __ne__(self, other: object) -> bool:
+        # The Struct underneath has a comparison of its own, which would win over the usual "not ==".
+        return not self == other
+
     def _param_map(self) -> dict[str, str]:
         return {unescape(name).lower(): unescape(value or "").lower() for name, value in self.params}
 
