@@ -4,8 +4,9 @@
 
 Starts one media worker as it is shipped, and generator processes that play the phones on the loopback: each phone sends
 50 packets of 172 bytes a second and reads what comes. Only the worker's own CPU time counts (from
-/proc/PID/task/*/schedstat, over the measured part); what the generators use does not. Delay is from the sender's `send` to the
-receiver's `recv`, both on this machine's monotonic clock, so a generator that is starved of CPU makes it look worse than it is.
+/proc/PID/task/*/schedstat, over the measured part); what the generators use does not. Delay is from the sender's
+`send` to the receiver's `recv`, both on this machine's monotonic clock, so a generator that is starved of CPU makes it
+look worse than it is.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
-    """A generator process: `count` phones, spread evenly over the 20 ms, in two halves that are each other's far ends."""
+    """A generator process: `count` phones, spread evenly over the 20 ms; the halves are each other's far ends."""
     socks = []
     for _ in range(count):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -128,8 +129,10 @@ def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/media.sock"
         worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", "36000-59999"]
-            + ["--address", "127.0.0.1", "--coalesce", str(coalesce_s)],
+            [
+                *(sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", "36000-59999"),
+                *("--address", "127.0.0.1", "--coalesce", str(coalesce_s)),
+            ],
             cwd=ROOT,
             env={"PYTHONPATH": str(ROOT)},
         )

@@ -230,6 +230,13 @@ class WorkerEngine:
             worker.flush()
             worker.shut()
 
+    def workers(self) -> list[tuple[int, bool, int]]:
+        """For people who watch: each worker's place, whether it is connected and has spoken, and how many legs it has."""
+        return [
+            (place, worker.synced, sum(1 for home in self._home.values() if home is worker))
+            for place, worker in enumerate(self._workers)
+        ]
+
     # --- MediaEngine ---
 
     def lease(self, near: int | None = None) -> Lease | None:

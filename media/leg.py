@@ -227,8 +227,8 @@ class Leg:
         self.rtcp.unlock()
         if moved or (old is not None and old.rtcp_port != remote.rtcp_port):
             # Unmoved, what was learned stays the target: a phone behind NAT hears on until it is learned again.
-            self.rtp.aim((address, remote.port) if address and remote.port else None)
-            self.rtcp.aim((address, remote.rtcp_port) if address and remote.rtcp_port else None)
+            self.rtp.aim((address, remote.port) if address and 0 < remote.port < 65536 else None)
+            self.rtcp.aim((address, remote.rtcp_port) if address and 0 < remote.rtcp_port < 65536 else None)
         event = remote.telephone_event
         # Telephone-events are left to the slow way, where digits are read.
         self.rtp.words = _words(tuple(number for number in remote.payloads if number != event))

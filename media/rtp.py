@@ -50,7 +50,10 @@ def first_words(payloads: tuple[int, ...]) -> frozenset[int]:
     telephone is one, so a look into this set replaces all checks of the header but the SSRC's.
     """
     return frozenset(
-        int.from_bytes(bytes((0x80, marker | payload)), sys.byteorder) for payload in payloads for marker in (0, 0x80)
+        int.from_bytes(bytes((0x80, marker | payload)), sys.byteorder)
+        for payload in payloads
+        if 0 <= payload < 128
+        for marker in (0, 0x80)
     )
 
 

@@ -181,7 +181,7 @@ class Control:
                         relay.stop(leg)
                     case wire.Close(leg):
                         relay.close(leg)
-            except OSError as error:
+            except (OSError, ValueError, OverflowError) as error:
                 _log.error("%s failed: %s", type(command).__name__, error)
         self.refill()
 

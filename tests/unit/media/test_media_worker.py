@@ -1,0 +1,288 @@
+"""The worker as a process: it outlives the exchange, survives rubbish, and its death is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import socket
+import stat
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from media import wire
+from media.client import WorkerEngine
+from media.engine import LegLost, MediaEvent, Stats
+from media.worker import leg_ids
+from tests.unit.media.media_phone import Phone
+
+ROOT = Path(__file__).parents[3]
+
+
+async def until(done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    end = time.monotonic() + limit_s
+    while not done():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.005)
+
+
+class House:
+    """Workers, an exchange's engine over them, and phones."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers: list[asyncio.subprocess.Process] = []
+        self.paths: list[str] = []
+        self.events: list[MediaEvent] = []
+        self.engines: list[WorkerEngine] = []
+        self.phones: list[Phone] = []
+
+    async def spawn(self, index: int, *more: str, path: str = "", fd: int | None = None) -> str:
+        path = path or str(self.folder / f"{index}.sock")
+        first = 41000 + 200 * index
+        where = ["--fd", str(fd)] if fd is not None else ["--socket", path]
+        self.workers.append(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "media.worker", *where, "--index", str(index)),
+                *(
+                    "--ports",
+                    f"{first}-{first + 199}",
+                    "--address",
+                    "127.0.0.1",
+                    "--block",
+                    "8",
+                    "--rest",
+                    "0.1",
+                    *more,
+                ),
+                cwd=ROOT,
+                env={"PYTHONPATH": str(ROOT)},
+                pass_fds=() if fd is None else (fd,),
+            )
+        )
+        self.paths.append(path)
+        return path
+
+    async def exchange(self, *paths: str) -> WorkerEngine:
+        engine = WorkerEngine(paths or self.paths, on_event=self.events.append, lost_after_s=1.0)
+        engine.start()
+        self.engines.append(engine)
+        await engine.ready()
+        return engine
+
+    async def phone(self, engine: WorkerEngine, ssrc: int) -> Phone:
+        phone = Phone(ssrc=ssrc)
+        self.phones.append(phone)
+        phone.lease = engine.lease()
+        assert phone.lease is not None
+        engine.open(phone.lease, 0)
+        engine.update(phone.lease.leg, phone.remote())
+        return phone
+
+    async def stop(self) -> None:
+        for engine in self.engines:
+            engine.shut()
+        for worker in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.terminate()
+            await asyncio.wait_for(worker.wait(), 5)
+        for phone in self.phones:
+            phone.hang_up()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    made = House(tmp_path)
+    yield made
+    await made.stop()
+
+
+def leg(phone: Phone) -> int:
+    assert phone.lease is not None
+    return phone.lease.leg
+
+
+async def reaches(first: Phone, second: Phone) -> None:
+    """What `first` says arrives at `second`, at the latest once the commands before it have been carried out."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        sent = first.say(b"x" * 160)
+        await asyncio.sleep(0.02)
+        if sent in second.heard():
+            return
+    raise AssertionError("nothing arrived")
+
+
+async def test_the_control_socket_is_for_the_user_alone(house: House) -> None:
+    path = await house.spawn(0)
+    await house.exchange()
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+
+
+async def test_sigterm_ends_it_at_once(house: House) -> None:
+    path = await house.spawn(0)
+    await house.exchange()
+    start = time.monotonic()
+    house.workers[0].send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(house.workers[0].wait(), 5) == 0
+    assert time.monotonic() - start < 0.7
+    assert not Path(path).exists()
+
+
+async def test_a_killed_worker_loses_its_legs_and_the_next_one_is_used(house: House) -> None:
+    path = await house.spawn(0)
+    engine = await house.exchange()
+    engine.adopt({})
+    first = await house.phone(engine, 1)
+    second = await house.phone(engine, 2)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    house.workers[0].kill()
+    await house.workers[0].wait()
+    await house.spawn(0, path=path)
+    await until(lambda: len(house.events) == 2)
+    assert set(house.events) == {LegLost(leg(first)), LegLost(leg(second))}
+    await engine.ready()
+    third, fourth = await house.phone(engine, 3), await house.phone(engine, 4)
+    assert {leg(third), leg(fourth)}.isdisjoint({leg(first), leg(second)})
+    engine.bridge(leg(third), leg(fourth))
+    await reaches(third, fourth)
+
+
+async def test_a_worker_that_stays_away_loses_its_legs_too(house: House) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    first = await house.phone(engine, 1)
+    house.workers[0].kill()
+    await until(lambda: house.events == [LegLost(leg(first))])
+    assert engine.lease() is None
+
+
+async def test_rubbish_on_the_control_socket_does_no_harm(house: House) -> None:
+    path = await house.spawn(0)
+    engine = await house.exchange()
+    first, second = await house.phone(engine, 1), await house.phone(engine, 2)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    engine.shut()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.connect(path)
+    draw = random.Random(1)
+    for size in (1, 2, 3, 50, 1000, 60000):
+        sock.send(draw.randbytes(size))
+    strange = [
+        [wire.Open(2**63, float("nan"))],
+        [wire.Bridge(leg(first), leg(first)), wire.Play(5, "tone:99999999999999999999")],
+        [wire.Play(leg(first), "tone:0"), wire.Play(leg(first), "file:\0"), wire.Play(leg(first), "")],
+        [wire.Update(leg(second), second.remote(address="not an address", port=70000, payloads=(-5, 4000)))],
+        [wire.Update(leg(second), second.remote(address="127.0.0.1", port=70000))],
+    ]
+    for commands in strange:
+        sock.send(wire.encode(commands))
+    sock.send(wire.encode([[9, 9], {"a": 1}]))
+    sock.send(wire.encode([wire.Update(leg(second), second.remote()), wire.Bridge(leg(first), leg(second))]))
+    await reaches(first, second)
+    await reaches(second, first)
+    sock.close()
+    assert house.workers[0].returncode is None
+
+
+async def test_without_an_exchange_the_legs_are_closed_after_a_while(house: House) -> None:
+    await house.spawn(0, "--orphan", "0.5")
+    engine = await house.exchange()
+    first, second = await house.phone(engine, 1), await house.phone(engine, 2)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    leases = {phone.lease.leg: phone.lease for phone in (first, second) if phone.lease is not None}
+    engine.shut()
+    await reaches(first, second)
+    await asyncio.sleep(2)
+    again = await house.exchange()
+    again.adopt(leases)
+    await until(lambda: set(house.events) == {LegLost(leg(first)), LegLost(leg(second))})
+
+
+async def test_a_lease_that_an_exchange_took_to_its_grave_is_reported_lost_and_not_given_again(house: House) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    lease = engine.lease()
+    assert lease is not None
+    engine.shut()
+    again = await house.exchange()
+    again.adopt({lease.leg: lease})
+    await until(lambda: house.events == [LegLost(lease.leg)])
+    given = {one.leg for one in iter(again.lease, None)}
+    assert given
+    assert lease.leg not in given
+
+
+async def test_leases_come_back_after_their_rest(house: House) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    used = 0
+    for _ in range(40):  # 8 in the block, 100 in the range: 320 leases need each port more than once
+        taken = list(iter(engine.lease, None))
+        used += len(taken)
+        for lease in taken:
+            engine.open(lease, 0)
+            engine.close(lease.leg)
+        if used > 240:
+            break
+        await asyncio.sleep(0.03)
+        with contextlib.suppress(TimeoutError):
+            await engine.ready(1.5)
+    assert used > 240
+    await until(lambda: sum(isinstance(event, Stats) for event in house.events) == used)
+
+
+async def test_legs_of_two_workers_can_be_bridged(house: House) -> None:
+    await house.spawn(0)
+    await house.spawn(1)
+    engine = await house.exchange()
+    phones: dict[int, Phone] = {}
+    while len(phones) < 2:
+        phone = await house.phone(engine, len(phones) + 1)
+        assert phone.lease is not None
+        phones.setdefault(phone.lease.worker, phone)
+    first, second = phones[0], phones[1]
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    await reaches(second, first)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    engine.stop(leg(second))
+    engine.play(leg(first), "echo")
+    await reaches(first, first)
+    assert not second.heard()
+    near = engine.lease(near=leg(second))
+    assert near is not None
+    assert near.worker == 1
+    assert not house.events
+
+
+async def test_the_listening_socket_can_be_inherited_and_outlives_the_worker(house: House) -> None:
+    path = str(house.folder / "kept.sock")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    listener.listen(4)
+    await house.spawn(0, path=path, fd=listener.fileno())
+    engine = await house.exchange(path)
+    first = await house.phone(engine, 1)
+    house.workers[0].kill()
+    await house.workers[0].wait()
+    await house.spawn(0, path=path, fd=listener.fileno())
+    await until(lambda: house.events == [LegLost(leg(first))])
+    listener.close()
+
+
+def test_leg_ids_are_never_given_twice() -> None:
+    at = 1800000000.0
+    runs = [leg_ids(0, at), leg_ids(1, at), leg_ids(0, at + 0.11)]
+    given = [next(run) for run in runs for _ in range(100)]
+    assert len(set(given)) == 300
+    assert max(given) < 2**63
