@@ -111,6 +111,11 @@ class Core:
         self.endpoint.send_failed(flow, now)
         self._finish(now)
 
+    def unframed(self, error: RemoteProtocolError, flow: Flow, now: float) -> None:
+        """A stream cannot be cut into messages any more; what could be read of the last one is answered."""
+        self.endpoint.refuse_unread(error, flow)
+        self._finish(now)
+
     def run_timers(self, now: float) -> None:
         """Time has passed."""
         self._at = self._clock_at()

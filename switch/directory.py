@@ -60,7 +60,7 @@ class Directory:
         for binding in self._registrar.contacts(line, now):
             address = binding.flow
             local = (address.local_host, address.local_port)
-            flow = self._flow_to(address.transport, address.remote_host, address.remote_port, local)
+            flow = self._flow_to(*binding.next_hop, local)
             if flow is not None:
                 phones.append(Phone(binding.uri, self._aor(line, flow), flow, binding.path))
         return phones

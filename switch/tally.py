@@ -13,8 +13,15 @@ from switch.operations import Recent
 class Tally:
     """Fed each input's events when they have been journalled; costs a dictionary look-up an event."""
 
-    def __init__(self, counters: Counters, recent: Recent, log: Callable[[e.CallEnded, float], None]) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        recent: Recent,
+        keep: Callable[[e.Bound | e.Unbound], None],
+        log: Callable[[e.CallEnded, float], None],
+    ) -> None:
         self._counters = counters
+        self._keep = keep
         self._recent = recent
         self._log = log
         self._answered: dict[str, datetime.datetime] = {}
@@ -24,6 +31,7 @@ class Tally:
             e.LegAnswered: self._leg_answered,
             e.CallEnded: self._ended,
             e.Bound: self._bound,
+            e.Unbound: keep,
         }
 
     def add(self, events: Sequence[e.AnyEvent]) -> None:
@@ -56,3 +64,4 @@ class Tally:
 
     def _bound(self, event: e.Bound) -> None:
         self._counters.registrations += 1
+        self._keep(event)

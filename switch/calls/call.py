@@ -28,6 +28,7 @@ from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState, apply, begin
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
+from switch.sip.flow import Flow
 from switch.sip.headers import quote
 from switch.sip.uri import escape_user
 
@@ -80,7 +81,8 @@ class Call:
     def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float) -> Leg | None:
         """Send an INVITE to one telephone. None when there is no media port left, so that nothing can ring."""
         context = self.context
-        lease = context.engine.lease()
+        caller_lease = self.caller.sound.lease
+        lease = self._lease(phone.flow, caller_lease.leg if caller_lease is not None else None)
         if lease is None:
             return None
         self._numbered += 1
@@ -380,12 +382,21 @@ class Call:
     def _ensure_lease(self, leg: Leg) -> bool:
         """Give the leg a media port if it has none. False when there is none left."""
         if leg.sound.lease is None:
-            lease = self.context.engine.lease()
+            near = next((one.sound.lease.leg for one in self.legs.values() if one.sound.lease is not None), None)
+            lease = self._lease(leg.usage.flow, near)
             if lease is None:
                 return False
             leg.sound.lease = lease
             self._open(leg, lease)
         return True
+
+    def _lease(self, flow: Flow, near: int | None) -> Lease | None:
+        """A media port for a leg whose signalling takes that flow. A worker that listens on every address names none, so
+        the one that the far end knows us by is put into the description."""
+        lease = self.context.engine.lease(near)
+        if lease is not None and lease.address in WILDCARDS:
+            lease = Lease(lease.leg, lease.worker, self.context.advertised(flow)[0], lease.port)
+        return lease
 
     def _open(self, leg: Leg, lease: Lease) -> None:
         self.context.register_media(lease.leg, leg)
@@ -460,6 +471,8 @@ def _leased(leg: Leg) -> int:
         raise LookupError("the leg has no media port")
     return leg.sound.lease.leg
 
+
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 EARLY = 1000
 """Added to the status in `Leg.told` when it was told with early media."""

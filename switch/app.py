@@ -1,0 +1,446 @@
+"""The exchange's process, and the one place where everything is wired: loop, sockets, media, journal, configuration.
+
+Started by the supervisor (`switch/supervisor.py`) with listening sockets as inherited descriptors. The order of a start
+is what a crash makes important: read the journal, take the bindings and the calls out of it, meet the media workers,
+and only then read the first packet, so that a BYE that waited in the kernel finds its call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+import switch
+from config.compiled import Compiled, TrunkSettings
+from dialplan import planner
+from dialplan.plan import CallRequest, Plan
+from media.client import WorkerEngine
+from media.engine import MediaEvent
+from records import events as e
+from records.journal import FileJournal
+from records.recovery import recover
+from switch import configuration, logs
+from switch.arguments import EXIT_CONFIG, ExchangeArguments
+from switch.auth import Authenticator, AuthSettings, DeviceAuth
+from switch.calls.context import CallSettings
+from switch.clock import LoopClock
+from switch.control import ControlServer, Refused
+from switch.core import Core
+from switch.directory import Directory, TrunkHost
+from switch.keeper import BindingKeeper
+from switch.metrics import Counters, Gauges, WatchServer
+from switch.net.guard import Limits
+from switch.net.transports import Transports
+from switch.operations import Operations, Recent
+from switch.registrar import Registrar, RegistrarSettings
+from switch.sip.endpoint import Endpoint, Timings
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Flow
+from switch.state.bindings import SqliteBindingStore
+from switch.state.sqlite import open_state
+from switch.tally import Tally
+from switch.tokens import Tokens
+from switch.trace import Tracer
+from switch.views import ReloadView, WorkerView
+
+SLOW_S = 0.05
+"""A turn of the loop that takes longer is logged with its name."""
+NONCE_KEY_BYTES = 32
+"""The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be replayed
+over a restart."""
+GOODBYE_S = 2.0
+"""How long an orderly stop waits for the answers to its BYEs."""
+
+
+class Credentials:
+    """Digest credentials out of the configuration, by user name."""
+
+    def __init__(self) -> None:
+        self._by_user: dict[str, DeviceAuth] = {}
+
+    def use(self, compiled: Compiled) -> None:
+        """Take another version."""
+        self._by_user = {
+            each.user: DeviceAuth(each.device, each.user, each.lines, each.ha1_md5, each.ha1_sha256)
+            for each in compiled.devices
+        }
+
+    def lookup(self, digest_user: str, realm: str) -> DeviceAuth | None:
+        """See `switch.auth.Credentials`."""
+        return self._by_user.get(digest_user)
+
+
+class Exchange:
+    """Everything that lives in the process. `run` goes from start to stop."""
+
+    def __init__(self, arguments: ExchangeArguments, compiled: Compiled, loop: asyncio.AbstractEventLoop) -> None:
+        self._arguments = arguments
+        self._places = arguments.places
+        self._loop = loop
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("exchange")
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._counters = Counters()
+        self._tracer = Tracer()
+        self._recent = Recent()
+        self._compiled = compiled
+        self._model = compiled.model
+        self._credentials = Credentials()
+        self._clock = clock = LoopClock(loop)
+        self._journal = FileJournal(self._places.data / "journal")
+        store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
+        self._bindings = store
+        self._keeper = BindingKeeper(store, lambda: self._journal.end)
+        self._tally = Tally(self._counters, self._recent, self._keeper.add, self._call_ended)
+        self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
+        self._engine.on_event = self._media
+        self._transports = Transports(
+            loop,
+            clock.timers,
+            clock.now,
+            self._packet,
+            self._flow_lost,
+            self._unframed,
+            Limits(message=compiled.guard.max_message, connections=compiled.guard.connections),
+        )
+        self._directory: Directory
+        settings = compiled.registrar
+        registrar = Registrar(
+            clock.timers,
+            _Lines(self),
+            RegistrarSettings(
+                settings.default_expires_s, settings.min_expires_s, settings.max_expires_s, settings.max_contacts
+            ),
+        )
+        self._directory = Directory(registrar, self._flow_to)
+        authenticator = Authenticator(
+            AuthSettings(settings.realm, nonce_life_s=settings.nonce_life_s),
+            self._credentials,
+            os.urandom(NONCE_KEY_BYTES),
+        )
+        token = Tokens()
+        self.core = Core(
+            endpoint=Endpoint(clock.timers, Timings(), token, self._transports.sent_by),
+            registrar=registrar,
+            authenticator=authenticator,
+            directory=self._directory,
+            engine=self._engine,
+            plan=self._plan,
+            settings=CallSettings(
+                unreachable_s=compiled.calls.unreachable_s, silence_s=compiled.media.silence_s
+            ),
+            token=token,
+            advertised=self._transports.advertised,
+            at=clock.at,
+            journal=self._append,
+            send=self._send,
+            on_error=self._on_error,
+            counters=self._counters,
+        )
+        clock.run = self._run_timers
+        self._control = ControlServer(
+            Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now).handlers(), self._on_error
+        )
+        self._watch = WatchServer(self._counters, self._gauges(), self.troubles)
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Start, serve until a signal says stop, stop in order."""
+        await self._start()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        await self._use(self._compiled)
+        self._journal.start()
+        now = self._clock.now()
+        found = self._replay(now)
+        self._engine.start()
+        try:
+            await self._engine.ready()
+        except TimeoutError:
+            self._log.error("media workers are not ready; calls without sound are refused until they are")
+        for listening in self._arguments.sockets:
+            sock = socket.socket(fileno=listening.fd)
+            advertise = self._advertise(listening.transport, listening.address, listening.port)
+            if listening.transport == "udp":
+                self._transports.add_udp(sock, advertise)
+            else:
+                self._transports.add_tcp(sock, advertise)
+        # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
+        self.core.recover(found, now)
+        self._keeper.start()
+        await self._control.start(self._places.control)
+        if self._compiled.metrics.enabled:
+            try:
+                await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
+            except OSError as error:
+                self._log.error("metrics cannot be served", error=str(error))
+        for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
+            self._loop.add_signal_handler(number, handler)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._loop.create_task(self._reload_by_signal()))
+        gc.collect()
+        gc.freeze()
+        # Calls hold no cycles once they are over, so the search for cycles may be rare.
+        gc.set_threshold(20_000, 20, 50)
+        self._beat()
+        self._log.info(
+            "serving", version=switch.VERSION, model=self._model.version, calls_taken_over=len(self.core.calls.by_id)
+        )
+
+    async def _stop(self) -> None:
+        now = self._clock.now()
+        for call in list(self.core.calls.by_id):
+            self.core.hang_up(call, now)
+        deadline = now + GOODBYE_S
+        while self.core.calls.by_tag and self._clock.now() < deadline:
+            await asyncio.sleep(0.02)
+        await self._control.stop()
+        await self._watch.stop()
+        self._transports.close()
+        self._engine.shut()
+        self._clock.close()
+        await self._keeper.stop()
+        self._journal.close()
+        self._log.info("stopped")
+
+    def _replay(self, now: float) -> list[list[e.CallEvent]]:
+        """Bindings into the registrar, and the calls that have no end."""
+        registrar = self.core.registrar
+        for bound in self._bindings.load():
+            registrar.apply(bound)
+        found = recover(event for _, events in self._journal.read() for event in events)
+        for line, uri in found.unbound:
+            registrar.apply(e.Unbound(line, uri, "deregistered", self._clock.at()))
+        for bound in found.bindings.values():
+            registrar.apply(bound)
+        registrar.resume(now, self._clock.at())
+        orphans: list[e.AnyEvent] = [
+            e.CallEnded(call, n, self._clock.at(), "failed", "internal_error", 500) for call, n in found.orphans.items()
+        ]
+        if orphans:
+            self._log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
+            self._journal.append(orphans)
+        return list(found.calls.values())
+
+    def _beat(self) -> None:
+        """Tell the supervisor that we live, and give the journal a chance to write what waits."""
+        self._journal.append(())
+        fd = self._arguments.status_fd
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(fd, b".")
+        self._loop.call_later(1.0, self._beat)
+
+    # -- configuration ------------------------------------------------------------------------------------------
+
+    async def reload(self) -> ReloadView:
+        """Compile anew in a process of its own and swap. Raises Refused; then nothing has changed."""
+        async with self._reloading:
+            try:
+                compiled = await configuration.compile_apart(self._places.config)
+            except configuration.ConfigurationError as error:
+                self._counters.reloads_refused += 1
+                raise Refused("the configuration has errors; nothing was changed", error.lines) from error
+            old = self._compiled
+            changed = compiled.version != old.version
+            await self._use(compiled)
+            configuration.keep(self._places.data, compiled)
+            self._compiled = compiled
+            self._counters.reloads += 1
+            gc.collect()
+            gc.freeze()
+            warnings = (*configuration.needs_restart(old, compiled), *map(str, compiled.warnings))
+            self._log.info("configuration taken", model=compiled.model.version, changed=changed)
+            return ReloadView(model=compiled.model.version, changed=changed, warnings=warnings)
+
+    async def _reload_by_signal(self) -> None:
+        try:
+            await self.reload()
+        except Refused as refused:
+            self._log.error("configuration refused", errors=refused.details)
+
+    async def _use(self, compiled: Compiled) -> None:
+        """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
+        trunks = {trunk.id: await self._trunk(trunk) for trunk in compiled.trunks}
+        self._model = compiled.model
+        self._credentials.use(compiled)
+        self._directory.use(compiled.model, trunks)
+        self._transports.guard.trusted = frozenset(
+            source.rpartition(":")[0] if source.count(":") == 1 else source
+            for trunk in trunks.values()
+            for source in trunk.sources
+        )
+
+    async def _trunk(self, trunk: TrunkSettings) -> TrunkHost:
+        host = trunk.host
+        sources = trunk.sources
+        try:
+            found = await self._loop.getaddrinfo(host, trunk.port, type=socket.SOCK_DGRAM)
+            host = str(found[0][4][0])
+            sources = sources or tuple(str(each[4][0]) for each in found)
+        except OSError:
+            self._log.error("trunk host cannot be resolved", trunk=trunk.id, host=trunk.host)
+        return TrunkHost(trunk.id, trunk.transport, host, trunk.port, sources, trunk.host)
+
+    def _plan(self, request: CallRequest) -> Plan:
+        return planner.plan(self._model, request)
+
+    # -- the core's hands ---------------------------------------------------------------------------------------
+
+    def _packet(self, data: bytes, flow: Flow, now: float) -> None:
+        self._tracer.add(None, True, flow, data, time.time())
+        began = time.monotonic()
+        self.core.receive(data, flow, began)
+        took = time.monotonic() - began
+        if took > SLOW_S:
+            self._slow("packet", took)
+
+    def _run_timers(self, now: float) -> None:
+        self.core.run_timers(now)
+        took = time.monotonic() - now
+        if took > SLOW_S:
+            self._slow("timers", took)
+
+    def _media(self, event: MediaEvent) -> None:
+        self.core.media(event, self._clock.now())
+
+    def _flow_lost(self, flow: Flow) -> None:
+        self.core.flow_lost(flow, self._clock.now())
+
+    def _unframed(self, error: RemoteProtocolError, flow: Flow) -> None:
+        self.core.unframed(error, flow, self._clock.now())
+
+    def _append(self, events: list[e.AnyEvent]) -> None:
+        self._journal.append(events)
+        self._tally.add(events)
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        self._tracer.add(None, False, flow, data, time.time())
+        self._transports.send(flow, data)
+
+    def _flow_to(self, transport: str, host: str, port: int, local: tuple[str, int] | None) -> Flow | None:
+        try:
+            return self._transports.flow_to(transport, host, port, local)
+        except ValueError:
+            return None
+
+    def _advertise(self, transport: str, address: str, port: int) -> tuple[str, int] | None:
+        for listener in self._compiled.listeners:
+            if (listener.transport, listener.address, listener.port) == (transport, address, port):
+                return (listener.advertise, port) if listener.advertise else None
+        return None
+
+    # -- what people are told -----------------------------------------------------------------------------------
+
+    def status(self) -> Mapping[str, Any]:
+        """See `switch.operations.Standing`."""
+        return {
+            "version": switch.VERSION,
+            "model": self._model.version,
+            "config": str(self._places.config),
+            "listeners": tuple(f"{s.transport} {s.address} port {s.port}" for s in self._arguments.sockets),
+            "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),
+            "devices": len(self._compiled.devices),
+            "lines": len(self._model.lines),
+        }
+
+    def troubles(self) -> Iterable[str]:
+        """See `switch.operations.Standing`."""
+        health = self._journal.health()
+        if health.degraded:
+            yield f"journal: {health.degraded}"
+        if self._keeper.trouble:
+            yield self._keeper.trouble
+        for index, connected, _ in self._engine.workers():
+            if not connected:
+                yield f"media worker {index} is away"
+
+    def _gauges(self) -> Gauges:
+        calls, endpoint = self.core.calls, self.core.endpoint
+        return {
+            "calls": ("Calls that are up", lambda: len(calls.by_id)),
+            "contacts": ("Registered contacts", lambda: len(self.core.registrar)),
+            "open_transactions": (
+                "Transactions remembered",
+                lambda: len(endpoint.clients) + len(endpoint.servers),
+            ),
+            "connections": ("TCP connections", lambda: self._transports.connections),
+            "journal_waiting": ("Events that wait for the disk", lambda: self._journal.health().waiting_events),
+            "journal_sync_lag_seconds": ("Age of the oldest event not on disk", lambda: self._journal.health().sync_lag_s),
+            "guard_refused": ("Messages that the guard dropped", lambda: self._transports.guard.refused),
+            "requests_in": ("Requests received", lambda: endpoint.counters.requests),
+            "responses_in": ("Responses received", lambda: endpoint.counters.responses),
+            "retransmissions_in": ("Copies recognised", lambda: endpoint.counters.retransmissions_in),
+            "retransmissions_out": ("Copies sent", lambda: endpoint.counters.retransmissions_out),
+        }
+
+    def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
+        self._log.info("call", call=event.call, result=event.result, reason=event.reason, talk_s=round(talk_s, 3))
+
+    def _slow(self, what: str, took_s: float) -> None:
+        self._counters.slow_callbacks += 1
+        self._log.warning("slow", what=what, took_ms=round(took_s * 1000))
+
+    def _on_error(self, *about: object) -> None:
+        error = next((each for each in about if isinstance(each, BaseException)), None)
+        where = next((each for each in about if isinstance(each, str)), "")
+        self._log.error("internal error", where=where, exc_info=error)
+
+
+class _Lines:
+    """The registrar's view of the directory, which needs the registrar itself."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def line_of(self, user: str, host: str) -> str | None:
+        return self._exchange._directory.line_of(user, host)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process. Returns its exit status."""
+    arguments = ExchangeArguments.parse(sys.argv[1:] if argv is None else argv)
+    try:
+        compiled = configuration.live(arguments.places)
+    except configuration.ConfigurationError as error:
+        sys.stderr.write("\n".join(error.lines) + "\n")
+        return EXIT_CONFIG
+    writer = logs.configure(compiled.log.level, compiled.log.json)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(arguments, compiled))
+    finally:
+        writer.close()
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it installs."""
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _run(arguments: ExchangeArguments, compiled: Compiled) -> None:
+    await Exchange(arguments, compiled, asyncio.get_running_loop()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

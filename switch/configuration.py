@@ -1,0 +1,102 @@
+"""The configuration that is live: compiled in a process of its own, kept beside the data, read back after a crash.
+
+The supervisor's start compiles (`boot`); a reload compiles and swaps; a crash restart only reads the kept copy (`live`),
+so that an edit that was not reloaded yet does not come into force by accident, nor a broken file keep us down. The copy
+holds password hashes: mode 0600.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from config.compiled import Compiled, decode, encode
+from config.problems import Problem
+from switch.arguments import Places
+
+KEPT = "live.msgpack"
+_COMPILER = (sys.executable, "-P", "-m", "config.compile")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used. `lines` say why, one problem each, as `file:line:column: what`."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__(lines[0] if lines else "no configuration")
+        self.lines = lines
+
+
+def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
+    """At the supervisor's start: compile, keep, and return it. With a bad file, the last good one and the errors."""
+    done = subprocess.run([*_COMPILER, str(places.config)], stdout=subprocess.PIPE, check=False)  # noqa: S603
+    try:
+        compiled = _result(done.returncode, done.stdout)
+    except ConfigurationError as error:
+        kept = _kept(places.data)
+        if kept is None:
+            raise
+        return kept, error.lines
+    keep(places.data, compiled)
+    return compiled, ()
+
+
+def live(places: Places) -> Compiled:
+    """What is in force. Raises ConfigurationError when there is nothing usable."""
+    kept = _kept(places.data)
+    return kept if kept is not None else boot(places)[0]
+
+
+async def compile_apart(path: Path) -> Compiled:
+    """Compile in a process of its own, so that no call waits. Raises ConfigurationError with all errors at once."""
+    process = await asyncio.create_subprocess_exec(*_COMPILER, str(path), stdout=subprocess.PIPE)
+    out, _ = await process.communicate()
+    return _result(process.returncode or 0, out)
+
+
+def keep(data: Path, compiled: Compiled) -> None:
+    """Keep a copy that `live` finds; it replaces the old one at one stroke."""
+    _write_private(data / KEPT, encode(compiled))
+
+
+def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
+    """What a reload cannot change, since the supervisor holds it."""
+    names = {
+        "listen": old.listeners != new.listeners,
+        "media": old.media != new.media,
+        "registrar": old.registrar != new.registrar,
+        "metrics": old.metrics != new.metrics,
+        "log": old.log != new.log,
+    }
+    return tuple(f"changes under `{name}` take effect at the next start" for name, differs in names.items() if differs)
+
+
+def _kept(data: Path) -> Compiled | None:
+    try:
+        return decode((data / KEPT).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _result(code: int, out: bytes) -> Compiled:
+    if code == 0:
+        return decode(out)
+    try:
+        problems = msgspec.json.decode(out, type=tuple[Problem, ...])
+    except msgspec.DecodeError:
+        raise ConfigurationError((f"the compiler failed with status {code}",)) from None
+    raise ConfigurationError(tuple(str(problem) for problem in problems))
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    new = path.with_name(path.name + ".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)

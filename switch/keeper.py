@@ -1,0 +1,61 @@
+"""Keeps the bindings on disk: what the journal got first goes into the state file once a second, off the loop.
+
+So the journal's old segments can be deleted, and a start need not read a year of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from records.events import Bound, Unbound
+from switch.state.bindings import BindingStore, Position
+
+INTERVAL_S = 1.0
+
+
+class BindingKeeper:
+    """Feeds a `BindingStore` from the loop's side. `trouble` says why the last attempt failed, or is empty."""
+
+    def __init__(self, store: BindingStore, position: Callable[[], Position]) -> None:
+        self._store = store
+        self._position = position
+        self._waiting: list[Bound | Unbound] = []
+        self._task: asyncio.Task[None] | None = None
+        self.trouble = ""
+
+    def add(self, event: Bound | Unbound) -> None:
+        """The journal has this event."""
+        self._waiting.append(event)
+
+    def start(self) -> None:
+        """Begin to write. Must be called in the running loop."""
+        self._task = asyncio.create_task(self._run(), name="binding keeper")
+
+    async def stop(self) -> None:
+        """Write what is left and close the store."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._write()
+        self._store.close()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            await asyncio.shield(self._write())
+
+    async def _write(self) -> None:
+        batch, position = self._waiting, self._position()
+        if not batch:
+            return
+        self._waiting = []
+        try:
+            await asyncio.to_thread(self._store.apply, batch, position)
+            self.trouble = ""
+        except OSError as error:
+            # The journal has them all: they are tried again, and lost only with the journal.
+            self._waiting = batch + self._waiting
+            self.trouble = f"bindings cannot be saved: {error}"
