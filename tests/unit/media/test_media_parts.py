@@ -1,0 +1,283 @@
+"""The small parts: packet checks, digits, G.711, ports, players, files, and the relay on a clock of the test's own."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import struct
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media import files, g711, player, rtp
+from media.engine import MediaEvent, PlayEnded, Remote, Silent
+from media.local import LocalEngine
+from media.ports import PortPool
+from tests.unit.media.media_phone import Phone, measure, sine
+
+PORTS = itertools.count(45000, 40)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x80\x00" + bytes(10), rtp.RTP),
+        (b"\x80\x80" + bytes(10) + b"x" * 160, rtp.RTP),
+        (b"\x82\x00" + bytes(10) + bytes(8), rtp.RTP),
+        (b"\x82\x00" + bytes(10) + bytes(7), rtp.BAD),
+        (b"\x90\x00" + bytes(10) + b"\0\0\0\1" + bytes(4), rtp.RTP),
+        (b"\x90\x00" + bytes(10) + b"\0\0\0\2" + bytes(4), rtp.BAD),
+        (b"\xa0\x00" + bytes(10) + b"\0\0\0\4", rtp.RTP),
+        (b"\xa0\x00" + bytes(10) + b"\0\0\0\5", rtp.BAD),
+        (b"\xa0\x00" + bytes(10) + b"\0\0\0\0", rtp.BAD),
+        (b"\x40\x00" + bytes(10), rtp.BAD),
+        (b"\x80\x00" + bytes(9), rtp.BAD),
+        (b"", rtp.BAD),
+        (b"\x80\xc8\0\1" + bytes(4), rtp.RTCP),
+        (b"\x80\xc8\0\2" + bytes(4), rtp.BAD),
+        (b"\x80\xc8\0\1" + bytes(5), rtp.BAD),
+    ],
+)
+def test_packets_are_told_apart(data: bytes, expected: int) -> None:
+    assert rtp.kind(data, len(data)) == expected
+
+
+def event(timestamp: int, digit: int, duration: int, end: bool) -> bytes:
+    return struct.pack("!BBHIIBBH", 0x80, 101, 1, timestamp, 1, digit, 0x80 if end else 0, duration)
+
+
+def test_a_digit_whose_end_was_lost_is_told_at_the_next() -> None:
+    reader = rtp.DigitReader()
+    packets = [
+        event(0, 1, 800, False),
+        event(4000, 2, 160, False),
+        event(4000, 2, 640, True),
+        event(4000, 2, 640, True),
+    ]
+    assert [reader.read(packet, len(packet)) for packet in packets] == [[], [("1", 100)], [("2", 80)], []]
+
+
+def test_events_that_are_no_digits_and_short_packets_are_left() -> None:
+    reader = rtp.DigitReader()
+    strange = event(0, 200, 100, True)
+    assert reader.read(strange, len(strange)) == []
+    assert reader.read(strange[:14], 14) == []
+
+
+@pytest.mark.parametrize("alaw", [False, True])
+def test_g711_keeps_the_sound(alaw: bool) -> None:
+    samples = list(range(-32768, 32768, 17))
+    again = np.array(g711.decode(g711.encode(samples, alaw), alaw), dtype=float)
+    error = np.abs(again - samples) / np.maximum(np.abs(samples), 256)
+    assert error.max() < 0.05
+
+
+@pytest.mark.parametrize("alaw", [False, True])
+def test_g711_bytes_stand_for_themselves(alaw: bool) -> None:
+    every = bytes(range(256))
+    again = g711.encode(g711.decode(every, alaw), alaw)
+    assert [a for a, b in zip(every, again, strict=True) if a != b] == ([] if alaw else [0x7F])  # two zeros in µ-law
+
+
+def test_known_g711_values() -> None:
+    assert [g711.ulaw_of(s) for s in (0, 32767, -32768)] == [0xFF, 0x80, 0x00]
+    assert [g711.alaw_of(s) for s in (0, 32767, -32768)] == [0xD5, 0xAA, 0x2A]
+
+
+@pytest.mark.parametrize("hertz", [350, 425, 440, 1000, 1001])
+def test_a_tone_has_no_seam(hertz: int) -> None:
+    frames = player.tone(hertz, False)
+    frequency, level = measure(list(frames) * (100 // len(frames)))
+    assert abs(frequency - hertz) < 1
+    assert abs(level - -12) < 0.3
+
+
+@pytest.mark.parametrize("source", ["tone:0", "tone:4000", "tone:x", "tone:-5", "tone:", "music", "", "file:"])
+def test_sources_that_make_no_sense(source: str) -> None:
+    assert player.make(source, files.Library()) is None
+
+
+def test_ports_are_even_and_rest_before_they_are_used_again() -> None:
+    first = next(PORTS)
+    pool = PortPool("127.0.0.1", first + 1, first + 6, rest_s=5.0)
+    pairs = [pool.take(0.0), pool.take(0.0)]
+    assert [pair.port for pair in pairs if pair] == [first + 2, first + 4]
+    assert pool.take(0.0) is None
+    assert pairs[0] is not None
+    pool.give_back(pairs[0], 10.0)
+    assert pool.take(14.9) is None
+    assert pool.take(15.0) is pairs[0]
+    pool.close()
+
+
+def test_a_port_that_another_program_has_is_passed_over() -> None:
+    first = next(PORTS)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", first + 1))
+        pool = PortPool("127.0.0.1", first, first + 5)
+        pair = pool.take(0.0)
+        assert pair is not None
+        assert pair.port == first + 2
+        pool.close()
+
+
+class Stage:
+    """A local engine with one leg that points at a phone."""
+
+    def __init__(self, **remote: object) -> None:
+        self.events: list[MediaEvent] = []
+        first = next(PORTS)
+        self.engine = LocalEngine(first_port=first, last_port=first + 7, on_event=self.events.append)
+        self.engine.run(0.0)
+        self.phone = Phone()
+        lease = self.engine.lease()
+        assert lease is not None
+        self.phone.lease = lease
+        self.leg = lease.leg
+        self.engine.open(lease, 10.0)
+        self.engine.update(self.leg, self.phone.remote(**remote))
+
+    def shut(self) -> None:
+        self.engine.shut()
+        self.phone.hang_up()
+
+
+def test_a_late_tick_makes_up_for_a_little_and_leaves_out_a_lot() -> None:
+    stage = Stage()
+    stage.engine.play(stage.leg, "tone:440")
+    stage.engine.run(0.0)
+    stage.engine.run(0.1)
+    assert len(stage.phone.heard()) == 6
+    stage.engine.run(60.0)
+    assert len(stage.phone.heard()) == 1
+    stage.shut()
+
+
+def test_silence_is_counted_from_the_last_sound() -> None:
+    stage = Stage()
+    stage.engine.play(stage.leg, "echo")
+    for now in range(1, 9):
+        stage.engine.run(float(now))
+    stage.phone.say(b"x" * 160)
+    for now in range(9, 19):
+        stage.engine.run(float(now))
+    assert stage.events == []
+    stage.engine.run(19.0)
+    assert stage.events == [Silent(stage.leg, 10.0)]
+    for now in range(20, 60):
+        stage.engine.run(float(now))
+    assert len(stage.events) == 1
+    stage.shut()
+
+
+def test_silence_of_a_leg_that_is_not_joined_to_anything_is_no_fault() -> None:
+    stage = Stage()
+    for now in range(1, 60):
+        stage.engine.run(float(now))
+    assert stage.events == []
+    stage.shut()
+
+
+def test_a_player_for_a_codec_that_we_have_not_ends_at_once() -> None:
+    stage = Stage(codec="G729/8000", payload=18)
+    stage.engine.play(stage.leg, "tone:440")
+    stage.engine.run(1.0)
+    assert stage.events == [PlayEnded(stage.leg)]
+    stage.shut()
+
+
+def wav(path: Path, rate: int, channels: int, hertz: int, seconds: float) -> str:
+    samples = np.round(8000 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setframerate(rate)
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.writeframes(np.repeat(samples, channels).tobytes())
+    return str(path)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2)])
+def test_a_file_is_played_to_its_end(tmp_path: Path, rate: int, channels: int) -> None:
+    if rate != 8000:
+        pytest.importorskip("av")
+    path = wav(tmp_path / "a.wav", rate, channels, 600, 0.51)
+    sound = files.read(path)
+    assert abs(len(sound.ulaw) - 4080) <= 80
+    stage = Stage(send=False)
+    stage.engine.play(stage.leg, "file:" + path)
+    now = 0.0
+    while not stage.events:
+        now += 0.02
+        stage.engine.run(now)
+        assert now < 40000  # reading goes on in a thread meanwhile
+    packets = stage.phone.heard()
+    assert len(packets) in (25, 26)
+    frequency, level = measure([packet[12:] for packet in packets[:25]])
+    assert abs(frequency - 600) < 4
+    assert abs(level - -12.2) < 0.6
+    assert stage.events == [PlayEnded(stage.leg)]
+    stage.shut()
+
+
+def test_a_file_that_is_no_sound_ends_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF and nothing more")
+    stage = Stage(send=False)
+    stage.engine.play(stage.leg, f"file:{path}")
+    now = 0.0
+    while not stage.events:
+        now += 0.02
+        stage.engine.run(now)
+        assert now < 40000
+    assert stage.phone.heard() == []
+    stage.shut()
+
+
+def test_packets_for_the_leg_before_are_not_relayed_to_the_next() -> None:
+    first = next(PORTS)
+    engine = LocalEngine(first_port=first, last_port=first + 3, rest_s=5.0)
+    engine.run(0.0)
+    phones = [Phone(ssrc=1), Phone(ssrc=2)]
+
+    def open_both() -> None:
+        for phone in phones:
+            phone.lease = engine.lease()
+            assert phone.lease is not None
+            engine.open(phone.lease, 0)
+            engine.update(phone.lease.leg, phone.remote())
+        engine.bridge(phones[0].lease.leg, phones[1].lease.leg)  # type: ignore[union-attr]
+
+    open_both()
+    phones[0].say(b"x" * 160)
+    engine.run(1.0)
+    assert len(phones[1].heard()) == 1
+    for phone in phones:
+        engine.close(phone.lease.leg)  # type: ignore[union-attr]
+    phones[0].say(b"late" * 40)
+    engine.run(7.0)
+    open_both()
+    engine.run(7.1)
+    assert phones[1].heard() == []
+    sent = phones[0].say(b"y" * 160)
+    engine.run(7.2)
+    assert phones[1].heard() == [sent]
+    engine.shut()
+    for phone in phones:
+        phone.hang_up()
+
+
+def test_a_far_end_that_never_speaks_is_still_spoken_to() -> None:
+    stage = Stage(send=False)
+    stage.engine.play(stage.leg, "tone:440")
+    for now in (0.02, 0.04):
+        stage.engine.run(now)
+    assert stage.phone.heard()
+    stage.shut()
+
+
+def test_remote_defaults() -> None:
+    far = Remote(address="192.0.2.1", port=4000, rtcp_port=4001, signalling="192.0.2.1", payloads=(0,))
+    assert (far.codec, far.payload, far.send, far.receive) == ("PCMU/8000", 0, True, True)
+    assert len(sine(100, 2)) == 2

@@ -1,0 +1,129 @@
+"""Session descriptions: what is read, what is refused, and that it is written back as it was."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media import negotiate, sdp
+
+PHONE = (
+    b"v=0\r\n"
+    b"o=- 20518 1 IN IP4 192.0.2.10\r\n"
+    b"s=-\r\n"
+    b"c=IN IP4 192.0.2.10\r\n"
+    b"t=0 0\r\n"
+    b"m=audio 11780 RTP/AVP 9 0 18 101\r\n"
+    b"a=rtpmap:9 G722/8000\r\n"
+    b"a=rtpmap:18 G729/8000\r\n"
+    b"a=fmtp:18 annexb=no\r\n"
+    b"a=rtpmap:101 telephone-event/8000/1\r\n"
+    b"a=fmtp:101 0-15\r\n"
+    b"a=ptime:20\r\n"
+    b"a=sendrecv\r\n"
+)
+
+
+def test_a_phones_offer_is_read() -> None:
+    description = sdp.parse(PHONE)
+    assert description.origin == sdp.Origin("-", 20518, 1, "192.0.2.10")
+    media = description.media[0]
+    assert (media.kind, media.port, media.proto, media.formats) == ("audio", 11780, "RTP/AVP", ["9", "0", "18", "101"])
+    assert media.codecs() == {9: "G722/8000", 0: "PCMU/8000", 18: "G729/8000", 101: "TELEPHONE-EVENT/8000"}
+    assert media.attribute("ptime") == "20"
+    assert media.attribute("sendrecv") == ""
+    assert media.attribute("rtcp") is None
+    assert description.address(media) == "192.0.2.10"
+
+
+def test_it_is_written_as_it_was_read() -> None:
+    assert sdp.write(sdp.parse(PHONE)) == PHONE
+
+
+def test_bare_line_feeds_are_understood() -> None:
+    assert sdp.write(sdp.parse(PHONE.replace(b"\r\n", b"\n"))) == PHONE
+
+
+def test_a_stream_has_its_own_address_and_direction_before_the_sessions() -> None:
+    body = PHONE.replace(b"t=0 0\r\n", b"t=0 0\r\na=inactive\r\n").replace(b"a=sendrecv\r\n", b"")
+    description = sdp.parse(body.replace(b"101\r\n", b"101\r\nc=IN IP6 2001:db8::5\r\n", 1))
+    media = description.media[0]
+    assert description.address(media) == "2001:db8::5"
+    assert description.direction(media) == "inactive"
+    media.attributes.append("sendonly")
+    assert description.direction(media) == "sendonly"
+
+
+def test_bytes_that_are_not_utf8_come_back() -> None:
+    body = PHONE.replace(b"s=-", b"s=\xff\xfe caf\xe9")
+    assert sdp.write(sdp.parse(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"v=0", b"v=1"),
+        (b"v=0\r\n", b""),
+        (b"o=- 20518 1 IN IP4 192.0.2.10", b"o=- x 1 IN IP4 192.0.2.10"),
+        (b"o=- 20518 1 IN IP4 192.0.2.10", b"o=- 20518 -1 IN IP4 192.0.2.10"),
+        (b"o=- 20518 1 IN IP4 192.0.2.10", b"o=- 20518 1"),
+        (b"o=- 20518 1", b"o=- " + b"9" * 50 + b" 1"),
+        (b"s=-\r\n", b""),
+        (b"c=IN IP4 192.0.2.10\r\n", b""),
+        (b"c=IN IP4 192.0.2.10\r\n", b"c=IN IP5 192.0.2.10\r\n"),
+        (b"c=IN IP4 192.0.2.10\r\n", b"c=IN IP4\r\n"),
+        (b"c=IN IP4 192.0.2.10\r\n", b"c=IN IP4 /127\r\n"),
+        (b"t=0 0\r\n", b""),
+        (b"audio 11780", b"audio 65536"),
+        (b"audio 11780", b"audio -1"),
+        (b"audio 11780", b"audio x"),
+        (b"audio 11780", b"audio 11780/x"),
+        (b"audio 11780 RTP/AVP 9 0 18 101", b"audio 11780 RTP/AVP"),
+        (b"RTP/AVP 9 0", b"RTP/AVP 9 128"),
+        (b"RTP/AVP 9 0", b"RTP/AVP 9 \xd9\xa0"),
+        (b"a=ptime:20", b"ptime:20"),
+        (b"a=ptime:20", b"x=ptime:20"),
+        (b"a=ptime:20", b"t=0 0"),
+        (b"a=ptime:20", b"a=ptime:\r20"),
+        (b"a=ptime:20", b"a=ptime:\x0020"),
+        (b"a=ptime:20\r\n", b"\r\n"),
+    ],
+)
+def test_what_is_malformed_is_refused(old: bytes, new: bytes) -> None:
+    assert old in PHONE
+    with pytest.raises(sdp.SdpError):
+        sdp.parse(PHONE.replace(old, new))
+
+
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"v=0", b"hello", b"\xff" * 50, b"v=0\r\no=\r\ns=\r\n"])
+def test_what_is_no_description_is_refused(body: bytes) -> None:
+    with pytest.raises(sdp.SdpError):
+        sdp.parse(body)
+
+
+def test_a_line_break_in_a_value_is_not_written() -> None:
+    description = sdp.parse(PHONE)
+    description.media[0].attributes.append("x\r\nm=video 1 RTP/AVP 31")
+    with pytest.raises(sdp.SdpError):
+        sdp.write(description)
+
+
+_LINES = st.lists(st.sampled_from(PHONE.split(b"\r\n")) | st.binary(max_size=30), max_size=20).map(b"\r\n".join)
+
+
+@given(
+    _LINES
+    | st.binary(max_size=200)
+    | st.tuples(st.integers(0, len(PHONE)), st.binary(max_size=3)).map(
+        lambda cut: PHONE[: cut[0]] + cut[1] + PHONE[cut[0] + 1 :]
+    )
+)
+def test_nothing_but_the_one_error_escapes(body: bytes) -> None:
+    try:
+        negotiate.relay_offer(body, "192.0.2.1", 4000, session_id=1)
+        negotiate.answer_local(body, "192.0.2.1", 4000, session_id=1)
+        negotiate.relay_answer(PHONE, body, "192.0.2.1", 4000, session_id=1)
+        negotiate.remote(body, "192.0.2.5")
+    except sdp.SdpError:
+        pass
