@@ -378,7 +378,7 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     stamped: str | None = _stamp(raw, via, host, port)
     if stamped == raw:
         stamped = None
-    if flow.reliable or via.rport is not None:
+    if flow.reliable or via.param("rport") is not None:
         return stamped, flow
     reply = via.port or _SIP_PORT
     if reply == port:
