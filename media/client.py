@@ -237,6 +237,14 @@ class WorkerEngine:
             for place, worker in enumerate(self._workers)
         ]
 
+    def workers(self) -> list[tuple[int, bool, int]]:
+        """(index, connected, legs) of each worker, for people to look at. Legs that join two workers count as well."""
+        counts = collections.Counter(id(worker) for worker in self._home.values())
+        return [
+            (position if worker.index is None else worker.index, worker.synced, counts[id(worker)])
+            for position, worker in enumerate(self._workers)
+        ]
+
     # --- MediaEngine ---
 
     def lease(self, near: int | None = None) -> Lease | None:

@@ -158,11 +158,12 @@ def answer_local(
     session_id: int,
     version: int = 1,
     previous: bytes = b"",
-    codecs: Sequence[str] = LOCAL_CODECS,
+    codecs: Sequence[str] | None = LOCAL_CODECS,
 ) -> bytes:
-    """The answer for sound that we make ourselves (tone, file, echo): the first offered codec out of `codecs`.
+    """The answer for sound that we make ourselves: the first offered codec out of `codecs`.
 
-    Telephone-events are taken up where they are offered. Raises SdpError, NotAcceptable if no codec fits.
+    None takes the first codec whatever it is, which is enough for an echo. Telephone-events are taken up where they are
+    offered. Raises SdpError, NotAcceptable if no codec fits.
     """
     asked = _parsed(offer)
     place = _pick(asked)
@@ -170,10 +171,12 @@ def answer_local(
         raise NotAcceptable("no audio stream of plain RTP is offered")
     wanted = asked.media[place]
     offered = wanted.codecs()
-    chosen = _first(offered, codecs)
+    chosen = _first(offered, codecs) if codecs is not None else _first_sound(offered)
     if chosen is None:
-        raise NotAcceptable(f"none of {', '.join(codecs)} is offered")
-    formats, lines = [str(chosen)], [f"rtpmap:{chosen} {offered[chosen]}"]
+        raise NotAcceptable(f"none of {', '.join(codecs or ('any codec',))} is offered")
+    formats, lines = [str(chosen)], _described(wanted, chosen)
+    if not lines and offered[chosen]:
+        lines = [f"rtpmap:{chosen} {offered[chosen]}"]
     event = _event(offered)
     if event is not None:
         formats.append(str(event))
@@ -205,6 +208,16 @@ def offer_local(
 def _first(offered: dict[int, str], codecs: Iterable[str]) -> int | None:
     wanted = {f"{name}/8000" for name in codecs}
     return next((number for number, codec in offered.items() if codec in wanted), None)
+
+
+def _first_sound(offered: dict[int, str]) -> int | None:
+    return next((n for n, codec in offered.items() if codec.partition("/")[0] not in ("CN", "TELEPHONE-EVENT")), None)
+
+
+def _described(media: Media, number: int) -> list[str]:
+    """The lines of the offer that describe one payload number."""
+    starts = (f"rtpmap:{number} ", f"fmtp:{number} ")
+    return [line for line in media.attributes if line.startswith(starts)]
 
 
 def _event(offered: dict[int, str]) -> int | None:

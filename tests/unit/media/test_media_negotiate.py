@@ -225,6 +225,12 @@ class TestLocal:
         with pytest.raises(NotAcceptable):
             negotiate.answer_local(body("m=audio 5004 RTP/AVP 18\n"), "203.0.113.1", 30004, session_id=3)
 
+    def test_an_echo_takes_any_codec(self) -> None:
+        raw = negotiate.answer_local(WEB.encode(), "203.0.113.1", 30004, session_id=3, codecs=None)
+        media = sdp.parse(raw).media[0]
+        assert media.formats == ["96", "101"]
+        assert media.attributes[:2] == ["rtpmap:96 opus/48000/2", "fmtp:96 useinbandfec=1"]
+
     def test_a_holding_caller_is_answered_in_kind(self) -> None:
         raw = negotiate.answer_local(body(AUDIO + "a=sendonly\n"), "203.0.113.1", 30004, session_id=3)
         assert direction(sdp.parse(raw)) == "recvonly"

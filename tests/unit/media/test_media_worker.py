@@ -259,6 +259,7 @@ async def test_legs_of_two_workers_can_be_bridged(house: House) -> None:
     engine.play(leg(first), "echo")
     await reaches(first, first)
     assert not second.heard()
+    assert engine.workers()[1][:2] == (1, True)
     near = engine.lease(near=leg(second))
     assert near is not None
     assert near.worker == 1
