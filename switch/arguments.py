@@ -30,6 +30,16 @@ class Places(NamedTuple):
         """The exchange's control socket."""
         return self.runtime / "control.sock"
 
+    @property
+    def journal(self) -> Path:
+        """The folder of the journal."""
+        return self.data / "journal"
+
+    @property
+    def records(self) -> Path:
+        """The SQLite file of the records, unless the configuration names a database."""
+        return self.data / "records.db"
+
     def worker(self, index: int) -> Path:
         """The socket of media worker `index`."""
         return self.runtime / f"media-{index}.sock"
@@ -118,7 +128,8 @@ class ExchangeArguments(NamedTuple):
 
 class WorkerArguments(NamedTuple):
     """How a media worker is started: `python -P -m media.worker` and these. It may use ports `first_port` to
-    `last_port`, binds them on `address` and names `advertise` in SDP, where that differs (behind a static NAT)."""
+    `last_port`, binds them on `address` and names `advertise` in SDP, where that differs (behind a static NAT); a freed
+    port rests for `rest_s` seconds."""
 
     socket: Path
     number: int
@@ -126,11 +137,20 @@ class WorkerArguments(NamedTuple):
     advertise: str
     first_port: int
     last_port: int
+    rest_s: float
 
     def argv(self) -> list[str]:
         """The command line, without the interpreter and the module."""
         found = ["--socket", str(self.socket), "--index", str(self.number), "--address", self.address]
-        return [*found, "--advertise", self.advertise, "--ports", f"{self.first_port}-{self.last_port}"]
+        return [
+            *found,
+            "--advertise",
+            self.advertise,
+            "--ports",
+            f"{self.first_port}-{self.last_port}",
+            "--rest",
+            f"{self.rest_s:g}",
+        ]
 
 
 class Blueprint(NamedTuple):
@@ -142,6 +162,7 @@ class Blueprint(NamedTuple):
     media_advertise: str
     first_port: int
     last_port: int
+    rest_s: float
     workers: int
 
     def worker_arguments(self, places: Places) -> list[WorkerArguments]:
@@ -156,6 +177,7 @@ class Blueprint(NamedTuple):
                 self.media_advertise,
                 first + index * share,
                 first + (index + 1) * share - 1,
+                self.rest_s,
             )
             for index in range(self.workers)
         ]

@@ -12,6 +12,7 @@ has little to die of. Three things follow from it:
 Children:
     the exchange    python -P -m switch.app     and `switch.arguments.ExchangeArguments`
     media workers   python -P -m media.worker   and `switch.arguments.WorkerArguments`
+    record feeder   python -P -m switch.feeding and where configuration and data are
 
 A child that dies is started again at once; one that keeps dying waits longer each time, each child by its own count.
 SIGTERM and SIGINT stop in order (the exchange first, since it has goodbyes to say; then the workers), a second one
@@ -76,7 +77,7 @@ class Supervisor:
     def __init__(
         self,
         exchange: Child,
-        workers: Sequence[Child],
+        workers: Sequence[Child],  # in truth, all others: they outlive the exchange and are stopped after it
         *,
         patience: Patience = Patience(),
         status_fd: int | None = None,
@@ -398,6 +399,8 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
         Child(f"media worker {worker.number}", [*python, "media.worker", *worker.argv()])
         for worker in found.worker_arguments(places)
     ]
+    feeding = ["switch.feeding", "--config", str(places.config), "--data", str(places.data)]
+    workers.append(Child("record feeder", [*python, *feeding]))
     supervisor = Supervisor(
         exchange, workers, status_fd=status_read, log=log, notify=sd_notify, watchdog_s=watchdog_s()
     )

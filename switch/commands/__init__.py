@@ -1,0 +1,51 @@
+"""`ringplan`: one file a verb. What is heavy is imported inside a verb, so that `--help` and completion are quick."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+
+from switch.commands import calls, check, history, reload, schema, serve, status, trace
+
+app = typer.Typer(
+    name="ringplan",
+    help="A SIP softswitch whose routing you can read, test, explain and replay.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"ringplan {version('ringplan')}")
+        except PackageNotFoundError:
+            typer.echo("ringplan (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Say which version."),
+) -> None:
+    pass
+
+
+for _name, _verb, _panel in (
+    ("serve", serve.serve, "Running"),
+    ("reload", reload.reload, "Running"),
+    ("check", check.check, "Configuring"),
+    ("schema", schema.schema, "Configuring"),
+    ("status", status.status, "Watching"),
+    ("calls", calls.calls, "Watching"),
+    ("trace", trace.trace, "Watching"),
+    ("history", history.history, "Watching"),
+):
+    app.command(_name, rich_help_panel=_panel)(_verb)
+
+
+def main() -> None:
+    """The entry point of the `ringplan` command."""
+    app()

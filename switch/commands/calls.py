@@ -1,0 +1,45 @@
+"""`ringplan calls`: who talks with whom, now."""
+
+from __future__ import annotations
+
+from switch.commands.common import (
+    JsonOption,
+    RuntimeOption,
+    console,
+    duration,
+    exchange,
+    keep_whole,
+    table,
+    utc_now,
+    write_json,
+)
+
+COLOURS = {"ringing": "yellow", "talking": "green", "held": "cyan"}
+
+
+def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
+    """The calls that are up, the oldest first."""
+    from rich.text import Text
+
+    from switch.views import CallView
+
+    with exchange(runtime) as client:
+        found = client.ask("calls", tuple[CallView, ...])
+    if json:
+        write_json(found)
+        return
+    out = console()
+    if not found:
+        out.print("No calls.")
+        return
+    now = utc_now()
+    shown = table("From", "To", "State", "Time", "Call", right=("Time",))
+    for call in sorted(found, key=lambda call: call.started_at):
+        colour = "bold red" if call.emergency else COLOURS.get(call.state, "")
+        state = f"{call.state}, emergency" if call.emergency else call.state
+        begun = call.answered_at or call.started_at
+        time = duration((now - begun).total_seconds())
+        shown.add_row(Text(call.caller), Text(call.called), Text(state, colour), time, Text(call.call, "dim"))
+    keep_whole(shown, "Time", "Call")
+    out.print(shown)
+    out.print(f"{len(found)} call{'' if len(found) == 1 else 's'}", style="dim")

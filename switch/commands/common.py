@@ -1,0 +1,121 @@
+"""What the verbs share: options, asking the exchange, and how things look."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from switch.control import ControlClient
+
+EXIT_REFUSED = 1
+EXIT_NOT_RUNNING = 3
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The configuration: a YAML file or a folder.", show_default=False),
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="The folder of journal and records.", show_default=False)
+]
+RuntimeOption = Annotated[
+    Path | None, typer.Option("--runtime", help="The folder of the running exchange's sockets.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+def fail(message: str, status: int = EXIT_REFUSED, details: tuple[str, ...] = ()) -> NoReturn:
+    """Say on standard error what is wrong, and end."""
+    for line in details:
+        typer.echo(line, err=True)
+    typer.echo(f"ringplan: {message}", err=True)
+    raise typer.Exit(status)
+
+
+@contextlib.contextmanager
+def exchange(runtime: Path | None, timeout_s: float = 30.0) -> Iterator[ControlClient]:
+    """The running exchange; its refusals and its absence become a message and an exit status."""
+    from switch.arguments import Places
+    from switch.control import ControlClient, NotRunning, Refused
+
+    try:
+        with ControlClient(Places.find(runtime=runtime).control, timeout_s) as client:
+            yield client
+    except NotRunning as error:
+        fail(str(error), EXIT_NOT_RUNNING)
+    except Refused as refused:
+        fail(refused.message, EXIT_REFUSED, refused.details)
+
+
+def write_json(value: Any) -> None:
+    """Indented JSON on standard output."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def console() -> Console:
+    """Where tables go. Through a pipe they have the width of 120 columns, or what COLUMNS says."""
+    import os
+
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or 120)
+    return Console(highlight=False, width=width, emoji=False)
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """A table in the house style: one rule under the head, no box around. Columns in `right` are figures."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="ellipsis", no_wrap=True)
+    return made
+
+
+def keep_whole(made: Table, *names: str) -> None:
+    """Never shorten these columns (what one copies into the next command); the others give way."""
+    for column in made.columns:
+        if column.header in names:
+            column.min_width = max(map(len, map(str, column.cells)), default=0)
+
+
+def duration(seconds: float) -> str:
+    """`0:07`, `12:34`, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def since(seconds: float) -> str:
+    """`42 s`, `12 min`, `3 h 05 min`, `4 d 3 h`: for reading, not for reckoning."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def local_time(at: datetime.datetime, now: datetime.datetime) -> str:
+    """The time of day here; with the date unless it is today."""
+    here = at.astimezone()
+    return here.strftime("%H:%M:%S" if here.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+
+
+def utc_now() -> datetime.datetime:
+    """The wall clock."""
+    return datetime.datetime.now(datetime.UTC)

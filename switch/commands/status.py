@@ -1,0 +1,50 @@
+"""`ringplan status`: how the exchange is, on one screen."""
+
+from __future__ import annotations
+
+from switch.commands.common import JsonOption, RuntimeOption, console, exchange, since, utc_now, write_json
+
+
+def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
+    """How the exchange is. Ends with status 1 when something is wrong."""
+    import typer
+    from rich.table import Table
+    from rich.text import Text
+
+    from switch.views import StatusView
+
+    with exchange(runtime) as client:
+        view = client.ask("status", StatusView)
+    if json:
+        write_json(view)
+        raise typer.Exit(1 if view.troubles else 0)
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    up = since((utc_now() - view.started_at).total_seconds())
+    grid.add_row("exchange", f"{view.version}, up for {up}, process {view.process}")
+    grid.add_row("configuration", f"{view.config}  version {view.model}")
+    grid.add_row("listening", "\n".join(view.listeners) or "nowhere")
+    contacts = f"{view.contacts} contact{'' if view.contacts == 1 else 's'}"
+    registered = f"{view.lines_registered} of {view.lines} lines registered, {contacts}"
+    grid.add_row("telephones", f"{view.devices} devices; {registered}")
+    grid.add_row(
+        "calls", f"[bold]{view.calls}[/] now; {view.calls_started} since start, {view.calls_answered} answered"
+    )
+    grid.add_row(
+        "SIP", f"{view.messages_in} messages in, {view.messages_out} out; {view.transactions} transactions open"
+    )
+    for worker in view.workers:
+        told = f"{worker.legs} legs" if worker.connected else "[bold red]down[/]"
+        grid.add_row("sound" if worker.index == view.workers[0].index else "", f"worker {worker.index}: {told}")
+    out = console()
+    out.print(grid)
+    out.print()
+    if view.draining:
+        out.print("[bold yellow]●[/] stopping: no new calls are taken")
+    for trouble in view.troubles:
+        out.print(Text.assemble(("● ", "bold red"), trouble))
+    if not view.troubles and not view.draining:
+        out.print("[bold green]●[/] all is well")
+    raise typer.Exit(1 if view.troubles else 0)

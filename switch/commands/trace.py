@@ -1,0 +1,49 @@
+"""`ringplan trace`: what went over the wire in one call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from switch.commands.common import JsonOption, RuntimeOption, console, exchange, local_time, utc_now, write_json
+
+
+def trace(
+    call: Annotated[str, typer.Argument(help="A call, as `ringplan calls` or `history` names it, or a SIP Call-ID.")],
+    runtime: RuntimeOption = None,
+    full: Annotated[bool, typer.Option("--full", "-f", help="The whole messages below the ladder.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """The SIP ladder of a recent call, all its legs together.
+
+    Passwords, digest answers, keys and keyed digits are taken out, so it can be shown to others.
+    """
+    from rich.text import Text
+
+    from switch.trace import draw, ladder
+    from switch.views import TraceView
+
+    with exchange(runtime) as client:
+        view = client.ask("trace", TraceView, call=call)
+    if json:
+        write_json(view)
+        return
+    out = console()
+    if not view.messages:
+        out.print(f"Nothing is known of {call} any more.")
+        raise typer.Exit(1)
+    begin = view.messages[0].at
+    out.print(Text.assemble((f"Call {view.call}", "bold"), f"  {local_time(begin, utc_now())}, times in seconds"))
+    if view.incomplete:
+        out.print("Its beginning is forgotten already.", style="yellow")
+    for index, line in enumerate(draw(ladder(view.messages), out.width)):
+        out.print(Text(line, "bold" if index == 0 and "▶" not in line and "◀" not in line else ""))
+    if full:
+        for message in view.messages:
+            arrow = (
+                f"{message.remote} ──▶ {message.local}" if message.incoming else f"{message.local} ──▶ {message.remote}"
+            )
+            offset = (message.at - begin).total_seconds()
+            out.print(Text(f"\n{offset:.3f} s  {message.transport.upper()}  {arrow}", "bold cyan"))
+            out.print(Text(message.text.replace("\r\n", "\n").rstrip()), soft_wrap=True)
