@@ -1,0 +1,381 @@
+"""Real sockets on the loopback: what comes out of them, and what happens to peers that do not behave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from switch.clock import LoopClock, VirtualClock
+from switch.net.guard import Limits
+from switch.net.transports import Transports
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Flow
+
+HOST = "127.0.0.1"
+OPTIONS = b"OPTIONS sip:x@example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\nContent-Length: 4\r\n\r\nbody"
+
+
+class Side:
+    """Transports with their callbacks noted. The clock is virtual: time limits pass when a test says so."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.clock = VirtualClock()
+        self.packets: list[tuple[bytes, Flow]] = []
+        self.lost: list[Flow] = []
+        self.unframed: list[RemoteProtocolError] = []
+        self.changed = asyncio.Event()
+        self.on_packet: Callable[[bytes, Flow], object] = lambda data, flow: None
+        self.net = Transports(
+            asyncio.get_running_loop(),
+            self.clock.timers,
+            self.clock.now,
+            self._packet,
+            self._lost,
+            self._unframed,
+            limits,
+        )
+
+    def udp(self) -> tuple[str, int]:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((HOST, 0))
+        return self.net.add_udp(sock)
+
+    def tcp(self) -> tuple[str, int]:
+        sock = socket.socket()
+        sock.bind((HOST, 0))
+        sock.listen(16)
+        return self.net.add_tcp(sock)
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), 0.01)
+
+    def _packet(self, data: bytes, flow: Flow, now: float) -> None:
+        self.packets.append((data, flow))
+        self.on_packet(data, flow)
+        self.changed.set()
+
+    def _lost(self, flow: Flow) -> None:
+        self.lost.append(flow)
+        self.changed.set()
+
+    def _unframed(self, error: RemoteProtocolError, flow: Flow) -> None:
+        self.unframed.append(error)
+        self.changed.set()
+
+
+@pytest.fixture
+async def sides() -> AsyncIterator[Callable[..., Side]]:
+    made: list[Side] = []
+
+    def make(limits: Limits | None = None) -> Side:
+        made.append(Side(limits))
+        return made[-1]
+
+    yield make
+    for side in made:
+        side.net.close()
+        assert side.net.connections == 0
+        assert len(side.clock.timers) == 0
+    gc.collect()  # a socket left open would be warned of here
+
+
+async def client(address: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection(*address)
+
+
+# -- UDP ------------------------------------------------------------------------------------------------------------
+
+
+async def test_datagrams_come_with_their_flow_and_answers_go_back(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides()
+    at_a, at_b = a.udp(), b.udp()
+    b.on_packet = lambda data, flow: b.net.send(flow, b"answer to " + data)
+    flow = a.net.flow_to("udp", *at_b)
+    assert flow == Flow("udp", at_a, at_b)
+    for n in range(200):
+        a.net.send(flow, b"message number %04d, long enough" % n)
+    await a.until(lambda: len(a.packets) == 200)
+    assert {flow for _, flow in b.packets} == {Flow("udp", at_b, at_a)}
+    assert [data for data, _ in a.packets] == [b"answer to " + data for data, _ in b.packets]
+    assert b.packets[0][1] is b.packets[-1][1]
+
+
+async def test_keep_alives_and_junk_are_not_passed_on(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides(Limits(datagram=1000))
+    a.udp()
+    flow = a.net.flow_to("udp", *b.udp())
+    for data in (b"\r\n\r\n", b"\r\n", b"\0", b"", b"junk", b"x" * 1001, b"x" * 1000):
+        a.net.send(flow, data)
+    await b.until(lambda: b.packets)
+    assert [len(data) for data, _ in b.packets] == [1000]
+    counters = b.net.counters
+    assert (counters.keepalives, counters.unread, counters.oversize) == (4, 1, 1)
+    # The pong to the ping; too short to be passed on itself.
+    await a.until(lambda: a.net.counters.keepalives == 1)
+    assert counters.datagrams_out == 1
+
+
+async def test_a_flood_from_one_source_is_cut_off(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides(Limits(rate_per_s=1, burst=5))
+    a.udp()
+    flow = a.net.flow_to("udp", *b.udp())
+    for _ in range(20):
+        a.net.send(flow, OPTIONS)
+    await b.until(lambda: b.net.counters.datagrams_in == 20)
+    assert len(b.packets) == 5
+    assert b.net.guard.refused == 15
+
+
+async def test_a_datagram_that_cannot_be_sent_loses_its_flow(sides: Callable[..., Side]) -> None:
+    a = sides()
+    a.udp()
+    flow = a.net.flow_to("udp", "127.0.0.1", 9)
+    a.net.send(flow, b"x" * 70000)
+    assert a.lost == []
+    await a.until(lambda: a.lost)
+    assert a.lost == [flow]
+    assert a.net.counters.send_errors == 1
+
+
+async def test_addresses_that_peers_are_told(sides: Callable[..., Side]) -> None:
+    a = sides()
+    everywhere, own, hidden = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3))
+    everywhere.bind(("0.0.0.0", 0))
+    own.bind((HOST, 0))
+    hidden.bind((HOST, 0))
+    at = [a.net.add_udp(everywhere), a.net.add_udp(own), a.net.add_udp(hidden, ("203.0.113.1", 5070))]
+    told = [a.net.advertised(Flow("udp", local, ("127.0.0.9", 5060))) for local in at]
+    assert told == [("127.0.0.1", at[0][1]), at[1], ("203.0.113.1", 5070)]
+    assert a.net.sent_by(Flow("udp", at[2], ("127.0.0.9", 5060))) == "203.0.113.1:5070"
+    listening = a.tcp()
+    assert a.net.advertised(Flow("tcp", (HOST, 40000), (HOST, 5060), 1)) == listening
+
+
+@pytest.mark.parametrize(
+    ("transport", "host", "port"),
+    [("udp", "example.com", 5060), ("udp", "::1", 5060), ("udp", HOST, 0), ("tls", HOST, 5061)],
+)
+async def test_flows_that_cannot_be(sides: Callable[..., Side], transport: str, host: str, port: int) -> None:
+    a = sides()
+    a.udp()
+    with pytest.raises(ValueError):
+        a.net.flow_to(transport, host, port)
+
+
+async def test_ipv6(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides()
+    for side in (a, b):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        try:
+            sock.bind(("::1", 0))
+        except OSError:
+            sock.close()
+            pytest.skip("no IPv6 here")
+        side.net.add_udp(sock)
+    port = next(iter(b.net._udp))[1]
+    flow = a.net.flow_to("udp", "[::1]", port)
+    a.net.send(flow, OPTIONS)
+    await b.until(lambda: b.packets)
+    assert b.packets[0][1].remote == flow.local
+    assert a.net.sent_by(flow) == f"[::1]:{flow.local[1]}"
+
+
+# -- TCP ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_is_made_used_both_ways_and_reused(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides()
+    at_b = b.tcp()
+    b.on_packet = lambda data, flow: b.net.send(flow, data)
+    flow = a.net.flow_to("tcp", *at_b)
+    assert a.net.flow_to("tcp", *at_b) == flow
+    for _ in range(3):
+        a.net.send(flow, OPTIONS)
+    await a.until(lambda: len(a.packets) == 3)
+    assert a.packets == [(OPTIONS, flow)] * 3
+    seen = b.packets[0][1]
+    assert (seen.local, seen.remote) == (at_b, flow.local)
+    assert b.net.flow_to("tcp", *flow.local) == seen
+    assert (a.net.counters.connected, b.net.counters.accepted) == (1, 1)
+    # A flow that was written down before a restart has no number; it goes by its address.
+    assert a.net.alive(Flow("tcp", flow.local, flow.remote))
+
+
+async def test_messages_in_pieces_and_in_one(sides: Callable[..., Side]) -> None:
+    b = sides()
+    _, writer = await client(b.tcp())
+    for at in range(0, len(OPTIONS), 20):
+        writer.write(OPTIONS[at : at + 20])
+        await writer.drain()
+        await asyncio.sleep(0)
+    writer.write(OPTIONS + OPTIONS)
+    await b.until(lambda: len(b.packets) == 3)
+    assert {data for data, _ in b.packets} == {OPTIONS}
+    writer.close()
+    await b.until(lambda: b.lost)
+    assert b.lost == [b.packets[0][1]]
+    assert not b.net.alive(b.lost[0])
+    b.net.send(b.lost[0], b"too late")
+    await b.until(lambda: len(b.lost) == 2)
+    assert b.net.counters.no_flow == 1
+
+
+async def test_a_ping_gets_its_pong(sides: Callable[..., Side]) -> None:
+    b = sides()
+    reader, writer = await client(b.tcp())
+    writer.write(b"\r\n\r\n")
+    assert await reader.readexactly(2) == b"\r\n"
+    writer.close()
+
+
+async def test_a_stream_that_cannot_be_cut_is_told_and_closed(sides: Callable[..., Side]) -> None:
+    b = sides()
+    reader, writer = await client(b.tcp())
+    b.net._streams.on_unframed = lambda error, flow: (b._unframed(error, flow), b.net.send(flow, b"400"))
+    writer.write(OPTIONS + OPTIONS.replace(b"Content-Length: 4", b"Content-Length: x"))
+    assert await reader.read() == b"400"
+    assert len(b.packets) == 1
+    assert b.unframed[0].status == 400
+    assert b.unframed[0].request is not None
+    writer.close()
+
+
+async def test_a_connection_to_nowhere_is_lost(sides: Callable[..., Side]) -> None:
+    a = sides()
+    probe = socket.socket()
+    probe.bind((HOST, 0))
+    flow = a.net.flow_to("tcp", HOST, probe.getsockname()[1])
+    a.net.send(flow, OPTIONS)
+    await a.until(lambda: a.lost)
+    assert a.lost == [flow]
+    assert a.net.counters.connect_errors == 1
+    probe.close()
+
+
+async def test_a_reset_loses_the_flow(sides: Callable[..., Side]) -> None:
+    b = sides()
+    peer = socket.create_connection(b.tcp())
+    peer.sendall(OPTIONS)
+    await b.until(lambda: b.packets)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    await b.until(lambda: b.lost)
+    assert b.net.counters.recv_errors == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "after_s"), [(b"", 30), (b"OPTIONS sip:", 15), (OPTIONS + OPTIONS[:-1], 15), (OPTIONS, 4000)]
+)
+async def test_slow_and_silent_clients_are_closed(sides: Callable[..., Side], sent: bytes, after_s: float) -> None:
+    b = sides()
+    _, writer = await client(b.tcp())
+    writer.write(sent)
+    await b.until(lambda: b.net.connections)
+    await b.until(
+        lambda: not sent or any(c._seen == 0 and (len(c._framer) or b.packets) for c in b.net._streams.table.all())
+    )
+    b.clock.advance(after_s - 1)
+    await asyncio.sleep(0)
+    assert b.lost == []
+    b.clock.advance(10)
+    await b.until(lambda: b.lost)
+    assert b.net.counters.timed_out == 1
+    writer.close()
+
+
+async def test_a_peer_that_does_not_read_loses_the_connection(sides: Callable[..., Side]) -> None:
+    b = sides(Limits(out_buffer=100_000))
+    peer = socket.create_connection(b.tcp())
+    peer.sendall(OPTIONS)
+    await b.until(lambda: b.packets)
+    flow = b.packets[0][1]
+    for _ in range(20000):
+        b.net.send(flow, b"x" * 1000)
+        if not b.net.alive(flow):
+            break
+    await b.until(lambda: b.lost)
+    assert b.net.counters.overflowed == 1
+    peer.close()
+
+
+async def test_what_waits_for_a_slow_peer_arrives_whole(sides: Callable[..., Side]) -> None:
+    b = sides(Limits(out_buffer=1 << 24))
+    reader, writer = await client(b.tcp())
+    writer.write(OPTIONS)
+    await b.until(lambda: b.packets)
+    whole = b"".join(b"%08d" % n * 1000 for n in range(1000))
+    for at in range(0, len(whole), 8000):
+        b.net.send(b.packets[0][1], whole[at : at + 8000])
+    assert b.net._streams.table.all()[0]._out
+    assert await reader.readexactly(len(whole)) == whole
+    await b.until(lambda: not b.net._streams.table.all()[0]._out)
+    b.clock.advance(40)
+    assert b.net.connections == 1
+    writer.close()
+
+
+async def test_connections_are_numbered_and_limited(sides: Callable[..., Side]) -> None:
+    b = sides(Limits(connections_a_source=2))
+    at = b.tcp()
+    peers = [socket.create_connection(at) for _ in range(4)]
+    await b.until(lambda: b.net.counters.connections_refused == 2)
+    assert b.net.connections == 2
+    peers[0].close()
+    await b.until(lambda: b.net.connections == 1)
+    peers.append(socket.create_connection(at))
+    await b.until(lambda: b.net.connections == 2)
+    for peer in peers:
+        peer.close()
+
+
+async def test_closing_in_the_middle_of_a_batch_is_safe(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides()
+    a.udp()
+    flow = a.net.flow_to("udp", *b.udp())
+    b.on_packet = lambda data, flow: b.net.close()
+    for _ in range(5):
+        a.net.send(flow, OPTIONS)
+    await b.until(lambda: b.packets)
+    assert len(b.packets) == 1
+
+
+# -- the loop's clock -----------------------------------------------------------------------------------------------
+
+
+async def test_the_loops_clock_fires_in_order_and_rearms() -> None:
+    clock = LoopClock(asyncio.get_running_loop())
+    fired: list[object] = []
+    done = asyncio.Event()
+
+    class Owner:
+        def on_timer(self, what: object, now: float) -> None:
+            assert now <= clock.now()
+            fired.append(what)
+            if what == 1:
+                clock.timers.after(0.005, now, self, 2)
+            if what == 3:
+                done.set()
+
+    owner, now = Owner(), clock.now()
+    clock.timers.after(0.02, now, owner, 3)
+    clock.timers.after(0.001, now, owner, 1)
+    clock.timers.start(now + 0.01, owner, "never").cancel()
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert fired == [1, 2, 3]
+    assert clock.at().tzinfo is not None
+    clock.timers.after(0.0, clock.now(), owner, "closed")
+    clock.close()
+    await asyncio.sleep(0.01)
+    assert fired == [1, 2, 3]
