@@ -231,13 +231,6 @@ class WorkerEngine:
             worker.shut()
 
     def workers(self) -> list[tuple[int, bool, int]]:
-        """For people who watch: each worker's place, whether it is connected and has spoken, and how many legs it has."""
-        return [
-            (place, worker.synced, sum(1 for home in self._home.values() if home is worker))
-            for place, worker in enumerate(self._workers)
-        ]
-
-    def workers(self) -> list[tuple[int, bool, int]]:
         """(index, connected, legs) of each worker, for people to look at. Legs that join two workers count as well."""
         counts = collections.Counter(id(worker) for worker in self._home.values())
         return [
