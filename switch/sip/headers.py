@@ -250,8 +250,9 @@ class Via(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def received(self) -> str | None:
-        """The source address that a server noted (IPv6 without brackets)."""
-        return find_param(self.params, "received")
+        """The source address that a server noted; brackets around IPv6 are taken off (RFC 5118 section 4.5)."""
+        text = find_param(self.params, "received")
+        return text.strip("[]") if text else text
 
     @property
     def has_rport(self) -> bool:

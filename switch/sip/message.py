@@ -25,6 +25,7 @@ from switch.sip.parser import (
     request_line,
     status_line,
 )
+from switch.sip.uri import Uri
 
 
 class Message:
@@ -140,9 +141,13 @@ class Message:
 
 
 class Request(Message):
-    """A request. `method` is case-sensitive; `uri` is the raw Request-URI."""
+    """A request. `method` is case-sensitive; `uri` is the raw Request-URI, `request_uri` the same once it was read."""
 
-    __slots__ = ("method", "uri")
+    __slots__ = ("method", "request_uri", "uri")
+
+    method: str
+    uri: str
+    request_uri: Uri
 
     def __init__(self, raw: bytes, body: bytes, lines: list[str], index: Index, method: str, uri: str) -> None:
         self.raw = raw
@@ -340,6 +345,7 @@ def _content_type(message: Message) -> str:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "header_lines": _header_lines,
+    "request_uri": lambda m: Uri.parse(m.uri),
     "via": _top_via,
     "vias": _vias,
     "branch": _branch,

@@ -160,9 +160,8 @@ def check_8_1_1_8_contact(request: Request) -> None:
 
 
 def check_19_1_1_request_uri(request: Request) -> None:
-    """RFC 3261 section 19.1.1: a Request-URI carries no headers."""
-    uri = request.uri
-    if "?" in uri and uri[:4].lower() in ("sip:", "sips") and "?" in uri.rpartition("@")[2]:
+    """RFC 3261 section 19.1.1: the Request-URI can be read and carries no headers. Its scheme is the core's concern."""
+    if request.request_uri.headers is not None:
         raise RemoteProtocolError(400, "Headers in the Request-URI")
 
 

@@ -1,4 +1,4 @@
-"""The messages of RFC 4475 against parser, checks and framing: whole, byte by byte, and with something behind."""
+"""The messages of RFC 4475 and 5118 against parser, checks and framing: whole, byte by byte, with more behind."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from switch.sip.parser import check_request
 from switch.sip.uri import Uri
 from switch.sip.writer import response
 from tests.torture import invalid, semantics, valid
+from tests.torture.ipv6 import IPV6_CASES
 from tests.torture.table import CASES, SILENCE, Case
 
 BY_NAME = {case.name: case for case in CASES}
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+ALL = CASES + IPV6_CASES
+every_case = pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 
 
 def treat(data: bytes) -> int | None:
@@ -65,7 +67,7 @@ def test_datagram_gets_the_treatment_of_the_table(case: Case) -> None:
     assert treat(case.message) == case.refused
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.stream == "whole"], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [case for case in ALL if case.stream == "whole"], ids=lambda case: case.name)
 def test_trailing_octets_change_nothing(case: Case) -> None:
     assert treat(case.message + b"\r\n\r\nBYE sip:x SIP/2.0\r\n\0\xff") == case.refused
 
@@ -241,6 +243,16 @@ def test_contact_parameters_belong_to_header_or_uri() -> None:
     assert "unknownparam" not in bare.uri
     assert boxed.params == ()
     assert Uri.parse(boxed.uri).param("unknownparam") == ""
+
+
+def test_ipv6_references() -> None:
+    found = {case.name: request(case.message) for case in IPV6_CASES}
+    ambiguous, plain = found["port-ambiguous"].request_uri, found["port-unambiguous"].request_uri
+    assert (ambiguous.host, ambiguous.port) == ("[2001:db8::10:5070]", None)
+    assert (plain.host, plain.port) == ("[2001:db8::10]", 5070)
+    assert found["via-with-delim"].via.received == found["via-no-delim"].via.received == "2001:db8::9:255"
+    assert found["mult-ip-in-header"].via.sent_by == "[2001:db8::9:1]:6050"
+    assert found["ipv4-mapped-ipv6"].via.host == "[::ffff:192.0.2.10]"
 
 
 def test_inv2543_lacks_what_rfc_2543_did_not_know() -> None:
