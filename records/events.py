@@ -1,13 +1,14 @@
 """Every fact that a call or a registration leaves behind, as one closed union of small frozen values.
 
-A call's state is a fold over these (`switch/calls/call.py`), a CDR is another (`records/cdr.py`), a live view a third. So
-an event says what happened, never what to do about it, and carries all that a fold needs after a crash. It never holds
-a secret or a media key.
+A call's state is a fold over these (`switch/calls/call.py`), a CDR is another (`records/cdr.py`), a live view a third.
+So an event says what happened, never what to do about it, and carries all that a fold needs after a crash. It never
+holds a secret or a media key.
 
-Encoding is MessagePack arrays with an integer tag. Fields are positional: a new one goes at the end, with a default, and
-a tag is never used again for something else.
+Encoding is MessagePack arrays with an integer tag. Fields are positional: a new one goes at the end, with a default,
+and a tag is never used again for something else.
 
-An event's identity is (`call`, `n`): `n` counts the events of one call from 0, so whoever is fed the same event twice can tell.
+An event's identity is (`call`, `n`): `n` counts the events of one call from 0, so whoever is fed the same event twice
+can tell.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,14 +49,14 @@ class Progress(msgspec.Struct, frozen=True):
 class Feeder:
     """Feeds one store from one journal directory. `step` and `run` belong to one thread.
 
-    `keep` is how many consumed segments are left for people to look at.
+    `keep` and `spare_s` are those of `Retention`.
     """
 
-    def __init__(self, directory: Path, store: Store, *, keep: int = 0) -> None:
+    def __init__(self, directory: Path, store: Store, *, keep: int = 0, spare_s: float = 60.0) -> None:
         self._store = store
         self._reader = Reader(directory)
         self._folder = CdrFolder()
-        self._retention = Retention(directory, keep)
+        self._retention = Retention(directory, keep, spare_s)
         self._applied: Position | None = None
         self._batch = Batch([], [])
         self._calls = 0
@@ -99,12 +100,22 @@ class Feeder:
         self._calls += len(self._batch.records)
         self._batch = Batch([], [])
         if position.segment != self._swept:
-            self._retention.sweep(position.segment, self._folder.open)
-            self._swept = position.segment
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what the journal no longer needs. `step` does so at the end of each segment."""
+        if self._applied is None or self._reader.position < self._applied or self._batch.records:
+            return  # a call that has ended still needs its events until it is stored
+        self._swept = self._applied.segment
+        self._retention.sweep(self._applied.segment, self._folder.open)
 
     def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
         """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds."""
+        sweep_at = 0.0
         while not stop.is_set():
+            if time.monotonic() >= sweep_at:  # what was too young for it at the end of its segment
+                self.sweep()
+                sweep_at = time.monotonic() + 60.0
             try:
                 pause = poll_s if self.step() < _MANY else 0.0
                 self._error = ""

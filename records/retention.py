@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Container
+import time
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from records.codec import Codec
@@ -23,15 +24,23 @@ from records.segments import Position, Reader, Segment, frame, locked, segments
 
 
 class Retention:
-    """Follows one reader through the journal. The latest `keep` consumed segments are left for people to look at.
+    """Follows one reader through the journal.
+
+    The latest `keep` consumed segments are left for people to look at. A segment is left alone for `spare_s` seconds
+    after it was last written, so that whoever else follows the journal (the registrar keeps bindings of its own) has
+    taken it in, even if the exchange dies again and again.
 
     Memory is one set of call ids a segment that is held, and those are of open calls only.
     """
 
-    def __init__(self, directory: Path, keep: int = 0) -> None:
+    def __init__(
+        self, directory: Path, keep: int = 0, spare_s: float = 60.0, unix_time: Callable[[], float] = time.time
+    ) -> None:
         self.deleted = 0
         self._directory = directory
         self._keep = keep
+        self._spare_s = spare_s
+        self._unix_time = unix_time
         self._codec = Codec()
         self._current = 0
         self._touched: dict[str, None] = {}
@@ -62,6 +71,8 @@ class Retention:
         before = self.deleted
         with contextlib.suppress(OSError), locked(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
             for segment in present[: max(0, len(present) - self._keep)]:
+                if self._unix_time() - segment.path.stat().st_mtime < self._spare_s:
+                    break
                 holding = self._held.setdefault(segment.number, set())
                 holding.difference_update([call for call in holding if call not in open_calls])
                 if holding:
@@ -78,6 +89,7 @@ class Retention:
         """Write the segment anew with the events of these calls only. It is replaced whole or not at all."""
         if self._compact.get(segment.number) == len(calls):
             return
+        stat = segment.path.stat()
         aside = segment.path.with_suffix(".compact")
         reader = Reader(self._directory, Position(segment.number, 0))
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -91,6 +103,7 @@ class Retention:
                         out.write(frame(segment, self._codec.encode(kept)))
                 out.flush()
                 os.fsync(out.fileno())
+            os.utime(aside, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             aside.replace(segment.path)
         finally:
             reader.close()

@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from sqlalchemy import (
@@ -29,21 +29,26 @@ from sqlalchemy import (
     delete,
     event,
     exists,
+    inspect,
     make_url,
     or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from records.cdr import CallRecord, Instant
 from records.codec import Codec
 from records.events import Bound, Unbound
 from records.segments import BEGIN, Position
 from records.store.rows import call_row, clean, leg_rows, record_of, to_us
-from records.store.tables import bindings, call_legs, calls, consumers
+from records.store.tables import VERSION_TABLE, bindings, call_legs, calls, consumers
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
+NEWEST = "0001"
+"""The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
@@ -67,6 +72,8 @@ class Store:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | AsyncEngine
         if parsed.get_driver_name() == "asyncpg":
+            from sqlalchemy.ext.asyncio import create_async_engine  # a part that SQLite does not need
+
             self._loop = asyncio.new_event_loop()
             self._engine = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True)
         elif self.dialect == "sqlite":
@@ -99,16 +106,17 @@ class Store:
     def close(self) -> None:
         """Give all connections back."""
         with self._lock:
-            if isinstance(self._engine, AsyncEngine):
-                assert self._loop is not None
-                self._loop.run_until_complete(self._engine.dispose())
+            if self._loop is not None:
+                self._loop.run_until_complete(cast("AsyncEngine", self._engine).dispose())
                 self._loop.close()
             else:
-                self._engine.dispose()
+                cast("Engine", self._engine).dispose()
 
     def migrate(self) -> None:
         """Bring the tables up to this version, from nothing or from any older one."""
-        from records.store.migrate import upgrade  # Alembic costs a tenth of a second, and few need it
+        if self._run(_is_new):
+            return
+        from records.store.migrate import upgrade  # Alembic costs time and memory, and most starts do not need it
 
         self._run(upgrade, alone=True)
 
@@ -210,10 +218,9 @@ class Store:
     def _run(self, work: Callable[[Connection], T], alone: bool = False) -> T:
         """Do the work in one transaction; `alone` keeps other writers of an SQLite file out from its beginning on."""
         with self._lock:
-            engine = self._engine
-            if isinstance(engine, AsyncEngine):
-                assert self._loop is not None
-                return self._loop.run_until_complete(_run_async(engine, work))
+            if self._loop is not None:
+                return self._loop.run_until_complete(_run_async(cast("AsyncEngine", self._engine), work))
+            engine = cast("Engine", self._engine)
             with engine.connect().execution_options(alone=alone) as connection, connection.begin():
                 return work(connection)
 
@@ -221,6 +228,12 @@ class Store:
 async def _run_async(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
     async with engine.begin() as connection:
         return await connection.run_sync(work)
+
+
+def _is_new(connection: Connection) -> bool:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return False
+    return [row[0] for row in connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")] == [NEWEST]  # noqa: S608
 
 
 def _records(connection: Connection, query: Select[Any]) -> list[CallRecord]:

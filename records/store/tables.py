@@ -20,6 +20,8 @@ from sqlalchemy import (
     Text,
 )
 
+VERSION_TABLE = "records_version"
+"""Where Alembic keeps the migration that the tables have."""
 metadata = MetaData()
 
 calls = Table(

@@ -6,9 +6,13 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
@@ -16,8 +20,10 @@ from records.cdr import CdrFolder
 from records.events import AnyEvent, CallEnded
 from records.feed import Feeder
 from records.journal import BEGIN, FileJournal, Position
+from records.retention import Retention
 from records.segments import segments
-from records.store import Batch, Store
+from records.store import Batch, Store, migrations
+from records.store.store import NEWEST
 from records.store.tables import metadata
 from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
 
@@ -178,6 +184,13 @@ def test_position_and_data_come_together_or_not_at_all(store: Store, monkeypatch
     assert store.position() == BEGIN
 
 
+def _moved(store: Store, position: Position) -> bool:
+    try:
+        return store.position() > position
+    except OperationalError:  # the tables are not there yet
+        return False
+
+
 def test_the_feeder_process_killed_anywhere_leaves_each_call_once(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "journal", segment_bytes=30_000)
     url = f"sqlite:///{tmp_path}/records.db"
@@ -187,15 +200,12 @@ def test_the_feeder_process_killed_anywhere_leaves_each_call_once(tmp_path: Path
     for _round in range(2):
         with subprocess.Popen(command, env=environment) as process:
             reader = Store(url)
-            for number in range(20_000):
-                journal.append(answered_call(f"c{total}"))
-                total += 1
-                if number % 50 == 49 and (tmp_path / "records.db-wal").exists():
-                    try:
-                        if reader.position() > before:
-                            break
-                    except OperationalError:
-                        continue  # not migrated yet
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline and not _moved(reader, before):
+                for _number in range(20):
+                    journal.append(answered_call(f"c{total}"))
+                    total += 1
+                time.sleep(0.01)  # the other process is a real one
             reader.close()
             process.kill()
         after = Store(url)
@@ -214,7 +224,7 @@ def test_the_feeder_process_killed_anywhere_leaves_each_call_once(tmp_path: Path
 def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: Path, store: Store) -> None:
     directory = tmp_path / "journal"
     journal = FileJournal(directory, segment_bytes=20_000)
-    feeder = Feeder(directory, store)
+    feeder = Feeder(directory, store, spare_s=0)
     long, short = answered_call("long"), answered_call("short")
     journal.append(long[:6])
     journal.append(short[:3])
@@ -228,7 +238,7 @@ def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: P
     assert present == [first, journal.end.segment]
     assert [events for position, events in journal.read() if position.segment == first] == [long[:6]]
     assert feeder.progress().segments_deleted >= 4
-    feed_all(resumed := Feeder(directory, store))
+    feed_all(resumed := Feeder(directory, store, spare_s=0))
     assert [record.call for record in resumed.open_calls()] == ["long"]
     journal.append(long[6:])
     for number in range(100, 130):
@@ -247,7 +257,7 @@ def test_nothing_is_deleted_while_somebody_reads_the_whole_journal(tmp_path: Pat
         journal.append(answered_call(f"c{number}"))
     reading = journal.read()
     next(reading)
-    feeder = Feeder(directory, store)
+    feeder = Feeder(directory, store, spare_s=0)
     feed_all(feeder)
     assert feeder.progress().segments_deleted == 0
     assert len(list(reading)) == 19
@@ -255,4 +265,61 @@ def test_nothing_is_deleted_while_somebody_reads_the_whole_journal(tmp_path: Pat
         journal.append(answered_call(f"c{number}"))
     feed_all(feeder)
     assert len(segments(directory)) == 1
+    journal.close()
+
+
+def test_a_segment_is_spared_for_a_while_after_it_was_written(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path, segment_bytes=1)
+    for number in range(5):
+        journal.append(answered_call(f"c{number}"))
+    present = [segment.path for segment in segments(tmp_path)]
+    now = [present[-1].stat().st_mtime + 10]
+    retention = Retention(tmp_path, keep=1, spare_s=60, unix_time=lambda: now[0])
+    assert retention.sweep(journal.end.segment, ()) == 0
+    now[0] += 60
+    assert retention.sweep(journal.end.segment, ()) == 3
+    assert [segment.path for segment in segments(tmp_path)] == present[-2:]
+    journal.close()
+
+
+def test_the_newest_migration_is_the_one_that_stores_look_for(tmp_path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [NEWEST]
+
+
+def test_a_call_that_could_not_be_stored_keeps_its_events(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "journal"
+    journal = FileJournal(directory, segment_bytes=1000)
+    call = answered_call("c1")
+    journal.append(call[:5])
+    journal.append([bound()])
+    journal.append(answered_call("before"))
+    feeder = Feeder(directory, store, spare_s=0)
+    feed_all(feeder)
+    journal.append(call[5:])
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "apply", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        with pytest.raises(OSError, match="no space"):
+            feeder.step()
+    feeder.sweep()
+    feed_all(Feeder(directory, store, spare_s=0))
+    assert store.call("c1") == records(*call)[0]
+    journal.close()
+
+
+def test_the_feeder_in_a_thread_follows_until_it_is_stopped(tmp_path: Path, store: Store) -> None:
+    journal = FileJournal(tmp_path / "journal")
+    feeder, stop = Feeder(tmp_path / "journal", store), threading.Event()
+    thread = threading.Thread(target=feeder.run, args=(stop, 0.001))
+    thread.start()
+    journal.append(answered_call("c1"))
+    while feeder.progress().calls == 0:
+        assert thread.is_alive()
+    stop.set()
+    thread.join()
+    assert store.call("c1") == records(*answered_call("c1"))[0]
+    assert not feeder.progress().error
     journal.close()
