@@ -11,7 +11,7 @@ without or build again from the state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
 from dialplan.plan import Announce, Echo, Outcome, Plan
@@ -195,34 +195,13 @@ class Call:
         if leg.index not in self.legs:
             self._too_late(leg, event, now)
             return
-        match event:
-            case sip.Progress():
-                self._progress(leg, event, now)
-            case sip.Answer():
-                self._answer(leg, event, now)
-            case sip.Refusal():
-                self._refusal(leg, event.status, event.silent, now)
-            case sip.Cancelled():
-                self._caller_gone(now)
-            case sip.Acked():
-                self.offers.acked(leg, event.body, now)
-            case sip.Offer():
-                self.offers.asked(leg, event.body, now)
-            case sip.OfferAnswer():
-                self.offers.answered(leg, event.body, now)
-            case sip.OfferRefusal():
-                self.offers.refused(event.status, now)
-            case sip.Ended():
-                reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
-                self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
-            case sip.Lost():
-                self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
+        _ON_LEG[type(event)](self, leg, event, now)
 
     def on_unreachable(self, leg: Leg, now: float) -> None:
         """A telephone has not said a word since its INVITE was sent: an outage (FWD-4)."""
         if leg.index in self.legs and leg.usage.state is sip.State.CALLING:
             leg.usage.cancel(now)
-            self._refusal(leg, 0, True, now)
+            self._failed(leg, 0, True, now)
 
     def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
         """The media engine reports on a leg."""
@@ -299,19 +278,41 @@ class Call:
                 leg.sound.remote = None
         self.ringer.feed(v.Answered(leg.branch, leg.contact), now)
 
-    def _refusal(self, leg: Leg, status: int, silent: bool, now: float) -> None:
+    def _refusal(self, leg: Leg, event: sip.Refusal, now: float) -> None:
+        self._failed(leg, event.status, event.silent, now)
+
+    def _failed(self, leg: Leg, status: int, silent: bool, now: float) -> None:
         outcome, final = v.outcome_of(0 if silent else status, trunk=leg.target.startswith("trunk:"))
         self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))
         if self.ringer is not None:
             self.ringer.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
 
-    def _caller_gone(self, now: float) -> None:
+    def _cancelled(self, leg: Leg, event: sip.Cancelled, now: float) -> None:
         if self.ringer is not None and not self.ringer.over:
             self.ringer.feed(v.CallerGone(), now)
         else:
             self._hang_up(CANCELLED, now)
 
     # -- ending -------------------------------------------------------------------------------------------------
+
+    def _acked(self, leg: Leg, event: sip.Acked, now: float) -> None:
+        self.offers.acked(leg, event.body, now)
+
+    def _offered(self, leg: Leg, event: sip.Offer, now: float) -> None:
+        self.offers.asked(leg, event.body, now)
+
+    def _offer_answered(self, leg: Leg, event: sip.OfferAnswer, now: float) -> None:
+        self.offers.answered(leg, event.body, now)
+
+    def _offer_refused(self, leg: Leg, event: sip.OfferRefusal, now: float) -> None:
+        self.offers.refused(event.status, now)
+
+    def _ended(self, leg: Leg, event: sip.Ended, now: float) -> None:
+        reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
+        self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
+
+    def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
+        self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
 
     def _hang_up(self, termination: Termination, now: float) -> None:
         """End every leg in the way its state asks for, and the call with it."""
@@ -355,8 +356,8 @@ class Call:
     def join(self, callers: Description, called: Leg, calleds: Description) -> None:
         """Tell the engine where both sides are, and bridge them."""
         engine, caller = self.context.engine, self.caller
-        sound.heed(engine, caller.sound, callers, caller.address)
-        sound.heed(engine, called.sound, calleds, called.address)
+        sound.heed(engine, caller.sound, callers, caller.address, calleds)
+        sound.heed(engine, called.sound, calleds, called.address, callers)
         engine.bridge(_leased(caller), _leased(called))
 
     def record(self, event: e.CallEvent) -> None:
@@ -476,6 +477,19 @@ WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 EARLY = 1000
 """Added to the status in `Leg.told` when it was told with early media."""
+
+_ON_LEG: dict[type, Callable[..., None]] = {
+    sip.Progress: Call._progress,
+    sip.Answer: Call._answer,
+    sip.Refusal: Call._refusal,
+    sip.Cancelled: Call._cancelled,
+    sip.Acked: Call._acked,
+    sip.Offer: Call._offered,
+    sip.OfferAnswer: Call._offer_answered,
+    sip.OfferRefusal: Call._offer_refused,
+    sip.Ended: Call._ended,
+    sip.Lost: Call._lost,
+}
 
 PASSED = ("Subject", "Priority", "Organization", "User-to-User")
 

@@ -72,11 +72,17 @@ def offer_ourselves(leg: Sound) -> bytes:
     return leg.local
 
 
-def heed(engine: MediaEngine, leg: Sound, description: Description, signalling: str) -> None:
-    """Tell the engine where the leg's far end is, and remember whether it holds the call."""
+def heed(
+    engine: MediaEngine, leg: Sound, description: Description, signalling: str, others: Description | None = None
+) -> None:
+    """Tell the engine where the leg's far end is, and remember whether it holds the call.
+
+    `others` is the other side's description, whose payload numbers we have passed on to this one.
+    """
     lease = _leased(leg)
-    engine.update(lease.leg, negotiate.remote(description, signalling, leg.local or None))
-    leg.held = negotiate.is_hold(description)
+    remote = negotiate.remote(description, signalling, others if others is not None else leg.local or None)
+    engine.update(lease.leg, remote)
+    leg.held = remote.port != 0 and not remote.receive
 
 
 def _leased(leg: Sound) -> Lease:

@@ -8,7 +8,7 @@ survive a crash can hide elsewhere.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -57,42 +57,7 @@ def apply(state: CallState, event: e.CallEvent) -> None:
     if event.n < state.n:
         return
     state.n = event.n + 1
-    match event:
-        case e.LegStarted():
-            state.legs[event.leg] = LegState(event.target, event.contact, event.flow, event.dialog, event.branch)
-        case e.LegMedia():
-            leg = state.legs[event.leg]
-            leg.media = event.media
-            leg.described = event.described
-        case e.LegRinging():
-            state.legs[event.leg].ringing = True
-        case e.LegAnswered():
-            leg = state.legs[event.leg]
-            leg.answered = True
-            leg.dialog = event.dialog
-            if event.leg == 0:
-                state.answered_at = event.at
-        case e.LegMoved():
-            leg = state.legs[event.leg]
-            leg.dialog = event.dialog
-            leg.flow = event.flow
-        case e.LegHeld():
-            state.legs[event.leg].held = event.held
-        case e.LegEnded():
-            # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
-            if event.leg == 0 or event.leg == state.peer:
-                state.legs[event.leg].ended = _termination(event)
-            else:
-                del state.legs[event.leg]
-        case e.Connected():
-            state.peer = event.leg if event.leg else None
-            state.service = event.service
-        case e.CallEnded():
-            state.ended = _termination(event)
-        case e.Recovered():
-            state.recovered += 1
-        case e.CallStarted():
-            raise ValueError("a call starts once")
+    _APPLY[type(event)](state, event)
 
 
 def fold(events: Iterable[e.CallEvent]) -> CallState:
@@ -105,6 +70,78 @@ def fold(events: Iterable[e.CallEvent]) -> CallState:
     for event in iterator:
         apply(state, event)
     return state
+
+
+def _leg_started(state: CallState, event: e.LegStarted) -> None:
+    state.legs[event.leg] = LegState(event.target, event.contact, event.flow, event.dialog, event.branch)
+
+
+def _leg_media(state: CallState, event: e.LegMedia) -> None:
+    leg = state.legs[event.leg]
+    leg.media = event.media
+    leg.described = event.described
+
+
+def _leg_ringing(state: CallState, event: e.LegRinging) -> None:
+    state.legs[event.leg].ringing = True
+
+
+def _leg_answered(state: CallState, event: e.LegAnswered) -> None:
+    leg = state.legs[event.leg]
+    leg.answered = True
+    leg.dialog = event.dialog
+    if event.leg == 0:
+        state.answered_at = event.at
+
+
+def _leg_moved(state: CallState, event: e.LegMoved) -> None:
+    leg = state.legs[event.leg]
+    leg.dialog = event.dialog
+    leg.flow = event.flow
+
+
+def _leg_held(state: CallState, event: e.LegHeld) -> None:
+    state.legs[event.leg].held = event.held
+
+
+def _leg_ended(state: CallState, event: e.LegEnded) -> None:
+    # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
+    if event.leg == 0 or event.leg == state.peer:
+        state.legs[event.leg].ended = _termination(event)
+    else:
+        del state.legs[event.leg]
+
+
+def _connected(state: CallState, event: e.Connected) -> None:
+    state.peer = event.leg if event.leg else None
+    state.service = event.service
+
+
+def _call_ended(state: CallState, event: e.CallEnded) -> None:
+    state.ended = _termination(event)
+
+
+def _recovered(state: CallState, event: e.Recovered) -> None:
+    state.recovered += 1
+
+
+def _call_started(state: CallState, event: e.CallStarted) -> None:
+    raise ValueError("a call starts once")
+
+
+_APPLY: dict[type, Callable[..., None]] = {
+    e.CallStarted: _call_started,
+    e.LegStarted: _leg_started,
+    e.LegMedia: _leg_media,
+    e.LegRinging: _leg_ringing,
+    e.LegAnswered: _leg_answered,
+    e.LegMoved: _leg_moved,
+    e.LegHeld: _leg_held,
+    e.LegEnded: _leg_ended,
+    e.Connected: _connected,
+    e.CallEnded: _call_ended,
+    e.Recovered: _recovered,
+}
 
 
 def _termination(event: e.LegEnded | e.CallEnded) -> Termination:
