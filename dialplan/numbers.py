@@ -75,7 +75,8 @@ def _national(digits: str, country: Country, profile: Profile) -> Number:
     if country.national is not None and country.national.fullmatch(digits):
         return Number(Kind.E164, f"+{country.code}{digits}")
     whole = profile.area_code + digits
-    if profile.area_code and len(whole) in country.subscriber and digits[0] not in "01":
+    never_first = "01" if country.code == "1" else "0"
+    if profile.area_code and len(whole) in country.subscriber and digits[0] not in never_first:
         return Number(Kind.E164, f"+{country.code}{whole}")
     return Number(Kind.INCOMPLETE, digits)
 
@@ -99,26 +100,23 @@ def _possible(number: str) -> bool:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         return False
-    return phonenumbers.is_possible_number(parsed) and _e164(parsed) == number
+    return _judge(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE and _e164(parsed) == number
 
 
 def _by_library(digits: str, profile: Profile) -> Number:
     """For a country without a row in our tables."""
     try:
         parsed = phonenumbers.parse(digits, profile.country)
-        local = (
-            phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
-        )
-        if local and profile.area_code:
+        if profile.area_code and _judge(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
             parsed = phonenumbers.parse(profile.area_code + digits, profile.country)
     except phonenumbers.NumberParseException:
         return Number(Kind.INCOMPLETE, digits)
     value = _e164(parsed)
-    return (
-        Number(Kind.E164, value)
-        if phonenumbers.is_possible_number(parsed) and _possible(value)
-        else Number(Kind.INCOMPLETE, digits)
-    )
+    return Number(Kind.E164, value) if _possible(value) else Number(Kind.INCOMPLETE, digits)
+
+
+def _judge(number: phonenumbers.PhoneNumber) -> int:
+    return phonenumbers.is_possible_number_with_reason(number)
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:

@@ -1,0 +1,132 @@
+"""Normalisation: NUM's own examples, every country's forms, and `phonenumbers` as the oracle."""
+
+from __future__ import annotations
+
+import phonenumbers
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dialplan.countries import COUNTRIES, emergency_numbers, is_country
+from dialplan.model import Profile
+from dialplan.numbers import Kind, normalise
+
+US = Profile("US", "669")
+PROFILES = {
+    "US": US,
+    "CA": Profile("CA", "416"),
+    "FR": Profile("FR"),
+    "ES": Profile("ES"),
+    "SE": Profile("SE", "8"),
+    "GB": Profile("GB", "20"),
+    "DE": Profile("DE", "30"),
+}
+
+
+@pytest.mark.parametrize(
+    ("country", "dialled", "number"),
+    [
+        ("US", "555-5555", "+16695555555"),
+        ("US", "(212) 555-5555", "+12125555555"),
+        ("US", "12125555555", "+12125555555"),
+        ("US", "+442079460000", "+442079460000"),
+        ("US", "011442079460000", "+442079460000"),
+        ("US", "+44 (0)20 7946 0000", "+442079460000"),
+        ("CA", "555.0100", "+14165550100"),
+        ("FR", "01 23 45 67 89", "+33123456789"),
+        ("FR", "00 49 30 901820", "+4930901820"),
+        ("ES", "912 345 678", "+34912345678"),
+        ("SE", "08-123 456 78", "+46812345678"),
+        ("SE", "12345678", "+46812345678"),
+        ("GB", "020 7946 0000", "+442079460000"),
+        ("GB", "79460000", "+442079460000"),
+        ("DE", "030 901820", "+4930901820"),
+        ("DE", "901820", "+4930901820"),
+        ("DE", "+43 1 58858", "+43158858"),
+    ],
+)
+def test_what_is_dialled_becomes_e164(country: str, dialled: str, number: str) -> None:
+    got = normalise(dialled, PROFILES[country])
+    assert (got.kind, got.value) == (Kind.E164, number)
+
+
+@pytest.mark.parametrize(
+    ("country", "dialled"),
+    [("US", "411"), ("US", "988"), ("GB", "101"), ("GB", "118500"), ("DE", "116117"), ("SE", "1177"), ("FR", "3939")],
+)
+def test_service_numbers_stay_as_they_are(country: str, dialled: str) -> None:
+    got = normalise(dialled, PROFILES[country])
+    assert (got.kind, got.value) == (Kind.SERVICE, dialled)
+
+
+@pytest.mark.parametrize(
+    ("country", "dialled"),
+    [
+        ("US", ""),
+        ("US", "5555"),
+        ("US", "+1212555"),
+        ("US", "bob"),
+        ("US", "٢١٢٥٥٥٥٥٥٥"),
+        ("US", "12#4"),
+        ("FR", "123456789"),
+        ("FR", "12345678"),
+        ("GB", "0"),
+        ("SE", "+0123456"),
+        ("DE", "+"),
+        ("DE", "+999123456789"),
+    ],
+)
+def test_what_is_no_number_is_incomplete(country: str, dialled: str) -> None:
+    assert normalise(dialled, PROFILES[country]).kind is Kind.INCOMPLETE
+
+
+def test_subscriber_numbers_need_an_area_code() -> None:
+    assert normalise("5555555", Profile("US")).kind is Kind.INCOMPLETE
+
+
+def test_feature_codes_are_told_apart() -> None:
+    assert normalise("*21#", US).kind is Kind.FEATURE
+
+
+def test_a_country_without_a_row_goes_by_the_library() -> None:
+    assert normalise("02 9374 4000", Profile("AU")).value == "+61293744000"
+    assert normalise("11", Profile("AU")).kind is Kind.INCOMPLETE
+    assert emergency_numbers("AU") >= {"000", "112"}
+    assert is_country("AU") and not is_country("UK")
+
+
+@pytest.mark.parametrize("country", COUNTRIES)
+def test_the_country_table_agrees_with_the_library(country: str) -> None:
+    row = COUNTRIES[country]
+    assert int(row.code) == phonenumbers.country_code_for_region(country)
+    example = phonenumbers.example_number(country)
+    national = phonenumbers.national_significant_number(example)
+    assert normalise(row.trunk + national, PROFILES[country]).value == f"+{row.code}{national}"
+    assert normalise(row.international + row.code + national, PROFILES[country]).value == f"+{row.code}{national}"
+
+
+@given(
+    st.sampled_from(sorted({c.code for c in COUNTRIES.values()})), st.from_regex(r"[1-9][0-9]{3,13}", fullmatch=True)
+)
+def test_possible_lengths_agree_with_the_library(code: str, national: str) -> None:
+    # The library forgives a national prefix after the country code; K.6 forgives a `(0)` only.
+    assume(not (code == "1" and national.startswith("1")))
+    number = f"+{code}{national}"
+    parsed = phonenumbers.parse(number, None)
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+    assert (normalise(number, US).kind is Kind.E164) == possible
+
+
+@given(
+    st.sampled_from(sorted(PROFILES)),
+    st.one_of(st.from_regex(r"\+?[0-9]{1,16}", fullmatch=True), st.text(alphabet="0123456789+*#()-. /a٣", max_size=18)),
+)
+def test_normalising_twice_changes_nothing(country: str, dialled: str) -> None:
+    once = normalise(dialled, PROFILES[country])
+    assert normalise(once.value, PROFILES[country]) == once
+
+
+@given(st.from_regex(r"[0-9]{1,14}", fullmatch=True), st.data())
+def test_separators_never_matter(digits: str, data: st.DataObject) -> None:
+    dialled = "".join(d + data.draw(st.sampled_from(["", " ", "-", ".", "/"])) for d in digits)
+    assert normalise(dialled, US) == normalise(digits, US)
