@@ -109,7 +109,7 @@ class Feeder:
         self._swept = self._applied.segment
         self._retention.sweep(self._applied.segment, self._folder.open)
 
-    def run(self, stop: threading.Event, poll_s: float = 0.5) -> None:
+    def run(self, stop: threading.Event, poll_s: float = 1.0) -> None:
         """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds."""
         sweep_at = 0.0
         while not stop.is_set():
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("journal", type=Path)
     parser.add_argument("store", help="SQLAlchemy URL")
     parser.add_argument("--keep", type=int, default=0, help="consumed segments to leave")
-    parser.add_argument("--poll", type=float, default=0.5, help="seconds between two looks")
+    parser.add_argument("--poll", type=float, default=1.0, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="stop at the end of the journal")
     options = parser.parse_args(arguments)
     os.nice(10)
