@@ -168,7 +168,8 @@ class _Work:
             for at, source in enumerate(_sources(self._settings.trunks[name])):
                 first = sources.setdefault(source, name)
                 if first != name:
-                    self._wrong(f"{source} is recognised as trunk `{first}` already", "", "trunks", name, "from", at)
+                    path = ("from", at) if self._settings.trunks[name].source else ("host",)
+                    self._wrong(f"{source} is recognised as trunk `{first}` already", "", "trunks", name, *path)
             trunk = self._settings.trunks[name]
             if trunk.username and trunk.secret is None:
                 self._wrong("`username` without `secret`", "", "trunks", name, "username")

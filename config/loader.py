@@ -205,7 +205,7 @@ class _Builder:
                     self._add(Scalar("", False, self._mark(event)))
                 case yaml.ScalarEvent():
                     self._common(event)
-                    self._add(Scalar(event.value, event.style is None, self._mark(event)))
+                    self._add(Scalar(event.value, not event.style, self._mark(event)))
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     self._common(event)
                     if not self._enter(event):

@@ -46,11 +46,11 @@ class Wrong(ValueError):  # noqa: N818
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known words, or lists them all when they are few; else empty."""
+    """A hint that names the nearest known word, or lists them all when they are few; else empty."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
-        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+        return f"did you mean `{near[0]}`?"
     if 0 < len(names) <= 12:
         return "possible: " + ", ".join(f"`{name}`" for name in names)
     return ""

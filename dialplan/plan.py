@@ -80,7 +80,9 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
-    """Ring the stages in order. `exits` maps an outcome to the id of the next step; without one the call ends by FWD-7."""
+    """Ring the stages in order. `exits` maps an outcome to the id of the next step; without one the call ends by
+    FWD-7.
+    """
 
     id: str
     stages: tuple[Stage, ...]

@@ -1,0 +1,273 @@
+"""Compiling: references, numbers and secrets; bytes and back; lints; the example; the process that compiles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from config import compiled, examples, jsonschema, loader, validate
+from config.compile import compile, compile_loaded  # noqa: A004
+from config.compiled import Compiled, decode, encode
+from config.problems import ConfigError
+from dialplan.model import Profile
+
+SECRET = "a-secret-nobody-may-see"
+
+OFFICE = """\
+country: US
+area_code: "669"
+lines:
+  alice: {extension: 201, name: Alice}
+  bob: {extension: 202, country: GB}
+devices:
+  alice-phone: {secret: env:A, lines: [alice, bob]}
+  bob-phone: {username: bob, secret: env:A, lines: bob, country: DE}
+services: {600: echo}
+trunks:
+  first: {host: sip.example.com, from: ["192.0.2.1", "192.0.2.2:5080"], username: us, secret: env:A}
+  second: {host: 192.0.2.9, transport: tcp, port: 5070, numbers: digits, extensions: true}
+default_trunk: second
+dids: {"+1 669 555 0100": alice}
+emergency: {extra: ["5000"], trunks: first}
+registrar: {realm: example.com}
+"""
+
+
+def compile_text(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Compiled:
+    loaded = validate.validate(loader.read(text, "a.yaml"), folder)
+    return compile_loaded(loaded, "a.yaml", {"A": SECRET} if environ is None else environ)
+
+
+def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        compile_text(text, environ, folder)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def warnings(text: str) -> list[str]:
+    return [str(problem) for problem in compile_text(text).warnings]
+
+
+def test_the_model_is_what_was_written() -> None:
+    made = compile_text(OFFICE)
+    model = made.model
+    assert model.lines["alice"].profile == Profile("US", "669") and model.lines["bob"].profile == Profile("GB")
+    assert model.devices["alice-phone"].lines == ("alice", "bob") and model.devices["bob-phone"].country == "DE"
+    assert model.extensions["202"].lines == ("bob",) and model.dids["+16695550100"].lines == ("alice",)
+    assert model.emergency.trunks == ("first", "second")
+    assert set(model.emergency.numbers) == {"US", "GB", "DE"} and "5000" in model.emergency.numbers["DE"]
+    assert [t.sources for t in made.trunks] == [("192.0.2.1", "192.0.2.2:5080"), ("192.0.2.9",)]
+    origin = model.origins["extension:202"]
+    assert (origin.file, origin.line) == ("a.yaml", 5)
+
+
+def test_secrets_are_kept_as_digest_hashes() -> None:
+    bob = compile_text(OFFICE).devices[1]
+    text = f"bob:example.com:{SECRET}".encode()
+    assert bob.user == "bob" and bob.ha1_sha256 == hashlib.sha256(text).hexdigest()
+    assert bob.ha1_md5 == hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+def test_compiled_bytes_come_back_as_they_were_and_are_the_same_each_time() -> None:
+    made = compile_text(OFFICE)
+    assert decode(encode(made)) == made
+    assert encode(made) == encode(compile_text(OFFICE)) and made.version
+    assert made.version != compile_text(OFFICE + "log: {level: debug}\n").version
+    assert made.model.version == compile_text(OFFICE + "log: {level: debug}\n").model.version
+
+
+def test_another_format_is_not_read() -> None:
+    other = msgspec.structs.replace(compile_text(OFFICE), format=compiled.FORMAT + 1)
+    with pytest.raises(msgspec.DecodeError):
+        decode(encode(other))
+
+
+def test_nothing_shows_a_secret() -> None:
+    made = compile_text(OFFICE + "records: {url: env:A}\n")
+    assert SECRET not in repr(made)
+    assert made.devices[0].ha1_md5 not in repr(made) and made.devices[0].ha1_sha256 not in repr(made)
+    assert made.records.url == SECRET and made.trunks[0].secret == SECRET
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("lines: bob,", "lines: bop,", "a.yaml:8:52: there is no line `bop` (did you mean `bob`?)"),
+        ("[alice, bob]", "[alice, alice]", "a.yaml:7:47: line `alice` is named twice"),
+        (
+            "default_trunk: second",
+            "default_trunk: secnd",
+            "a.yaml:13:16: there is no trunk `secnd` (did you mean `second`?)",
+        ),
+        ("trunks: first}", "trunks: third}", "a.yaml:15:38: there is no trunk `third` (possible: `first`, `second`)"),
+        (
+            "600: echo",
+            "201: echo",
+            "a.yaml:4:22: 201 is already a service (for several lines under one number use `extensions:`)",
+        ),
+        (
+            "extension: 202",
+            "extension: 201",
+            "a.yaml:5:20: 201 is already the extension of `alice` "
+            "(for several lines under one number use `extensions:`)",
+        ),
+        (
+            "username: bob",
+            "username: alice-phone",
+            "a.yaml:8:25: digest user name `alice-phone` is that of device `alice-phone` already",
+        ),
+        ('"192.0.2.2:5080"', "192.0.2.9", "a.yaml:12:18: 192.0.2.9 is recognised as trunk `first` already"),
+        ("us, secret: env:A", "us", "a.yaml:11:83: `username` without `secret`"),
+        ('"669"', '"069"', "a.yaml:2:12: `area_code`: not possible in US (three digits, the first from 2 to 9)"),
+        ("country: GB", "country: FR, area_code: 1", "a.yaml:5:49: `area_code`: FR has no area codes (leave it out)"),
+        (
+            "{realm: example.com}",
+            "{min_expires: 2h}",
+            "a.yaml:16:12: `registrar`: min_expires, default_expires, max_expires must ascend",
+        ),
+        (
+            "secret: env:A, lines: bob",
+            "secret: env:B, lines: bob",
+            "a.yaml:8:38: `secret`: the environment variable B is not set",
+        ),
+        (
+            "secret: env:A, lines: bob",
+            "secret: file:none, lines: bob",
+            "a.yaml:8:38: `secret`: the file none cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_what_does_not_fit_together(old: str, new: str, expected: str) -> None:
+    assert old in OFFICE
+    assert problems(OFFICE.replace(old, new)) == [expected]
+
+
+def test_all_that_does_not_fit_comes_at_once() -> None:
+    text = OFFICE.replace("lines: bob,", "lines: bop,").replace("extension: 202", "extension: 201")
+    assert len(problems(text, {})) == 5
+
+
+def test_secrets_from_files(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(SECRET + "\n")
+    (tmp_path / "many").write_text(f"x=1\nbob={SECRET}\n")
+    for name in ("one", "many"):
+        (tmp_path / name).chmod(0o600)
+
+    def with_secret(reference: str) -> str:
+        return OFFICE.replace("secret: env:A, lines: bob", f"secret: {reference}, lines: bob")
+
+    plain = compile_text(OFFICE).devices
+    assert compile_text(with_secret("file:one"), folder=tmp_path).devices == plain
+    assert compile_text(with_secret("file:many#bob"), folder=tmp_path).devices == plain
+    assert problems(with_secret("file:many#eve"), folder=tmp_path) == [
+        "a.yaml:8:38: `secret`: the file many has no line `eve=…`"
+    ]
+    found = problems(with_secret("file:many"), folder=tmp_path)
+    assert "more than one line" in found[0] and SECRET not in found[0]
+    (tmp_path / "one").chmod(0o644)
+    assert problems(with_secret("file:one"), folder=tmp_path) == [
+        "a.yaml:8:38: `secret`: everybody can read the file one (chmod 0600 one)"
+    ]
+
+
+def test_an_office_in_order_has_no_warnings() -> None:
+    assert warnings(OFFICE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "extension: 201",
+            "extension: 911",
+            "a.yaml:4:22: 911 is an emergency number in US, so it can never be dialled as an extension",
+        ),
+        (
+            "600: echo",
+            "5000: echo",
+            "a.yaml:9:12: 5000 is an emergency number in DE, so it can never be dialled as an extension",
+        ),
+        (
+            "extension: 201",
+            "extension: 5555555",
+            "a.yaml:4:22: 5555555 is also an outside number (+16695555555), which cannot be dialled so (in US 669)",
+        ),
+        ("lines: [alice, bob]", "lines: [bob]", "a.yaml:4:3: no device carries line `alice`, so it can never ring"),
+        ("extension: 202, ", "", "a.yaml:5:3: nobody can call line `bob` (it has no extension, DID or ring list)"),
+        (
+            "area_code:",
+            "outside_prefix: 6\narea_code:",
+            "a.yaml:10:12: 600 begins with the outside prefix 6; the extension wins",
+        ),
+        (
+            "secret: env:A, lines: bob",
+            "secret: bob, lines: bob",
+            "a.yaml:8:38: this secret is easily guessed (12 characters at the least, chosen at random)",
+        ),
+    ],
+)
+def test_lints(old: str, new: str, expected: str) -> None:
+    assert old in OFFICE
+    assert warnings(OFFICE.replace(old, new)) == [expected]
+
+
+def test_a_telephone_without_a_trunk_cannot_call_for_help() -> None:
+    text = "country: US\nlines: {a: {extension: 201}}\ndevices: {d: {secret: env:A, lines: a}}\n"
+    assert warnings(text) == [
+        "a.yaml:3:1: emergency calls cannot be made: there is no trunk (they are refused with 503)"
+    ]
+
+
+def test_a_file_with_secrets_that_everybody_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(OFFICE.replace("env:A", SECRET))
+    file.chmod(0o644)
+    assert [p.message for p in compile(file).warnings] == [f"everybody can read {file}, which holds secrets"]
+    file.chmod(0o640)
+    assert compile(file).warnings == ()
+
+
+def test_the_example_is_written_once_with_fresh_passwords(tmp_path: Path) -> None:
+    first = examples.write(tmp_path / "one")
+    assert [(d.username, d.extension) for d in first.devices] == [("alice-phone", "101"), ("bob-phone", "102")]
+    assert first.services == {"600": "echo", "601": "tone:425"}
+    assert examples.write(tmp_path / "one") == first
+    other = examples.write(tmp_path / "two")
+    passwords = {d.password for d in first.devices + other.devices}
+    assert len(passwords) == 4 and all(len(p) >= 16 and p not in repr(first) for p in passwords)
+    assert stat.S_IMODE((tmp_path / "one" / "secrets").stat().st_mode) == 0o600
+    made = compile(first.config)
+    assert made == compile(first.config) and set(made.model.extensions) == {"101", "102"}
+    assert [p.hint for p in compile(tmp_path / "one").warnings] == ["they are refused with 503"]
+
+
+def test_the_process_that_compiles(tmp_path: Path) -> None:
+    def run(path: Path) -> subprocess.CompletedProcess[bytes]:
+        argv = [sys.executable, "-m", "config.compile", str(path)]
+        return subprocess.run(
+            argv, capture_output=True, check=False, cwd=Path(examples.__file__).parents[2], timeout=30
+        )
+
+    example = examples.write(tmp_path)
+    good = run(example.config)
+    assert good.returncode == 0 and decode(good.stdout) == compile(example.config)
+    example.config.write_text("country: US\nlins: {}\n")
+    bad = run(example.config)
+    assert bad.returncode == 1
+    assert json.loads(bad.stdout) == [[[str(example.config), 2, 1], "unknown key `lins`", "did you mean `lines`?"]]
+
+
+def test_the_json_schema_knows_every_section_and_allows_no_other_key() -> None:
+    made = jsonschema.schema()
+    assert made["additionalProperties"] is False and made["required"] == ["country"]
+    assert {"lines", "devices", "trunks", "emergency"} <= set(made["properties"])
+    assert "from" in made["$defs"]["Trunk"]["properties"]
+    assert made["$defs"]["Line"]["properties"]["ring"]["type"] == "string"
+    assert json.loads(jsonschema.text()) == made
