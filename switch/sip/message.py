@@ -206,9 +206,11 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
         fault = (400, "Stray line break")
         lines = STRAY.sub(" ", head).split("\r\n")
     elif breaks > MAX_HEADERS:
-        del lines[MAX_HEADERS + 1 :]
+        # What is too much is not sent back either.
+        del lines[MAX_HEADERS // 4 :]
         fault = (513, "Too many headers")
     elif len(head) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+        lines[1:] = [line for line in lines[1:] if len(line) <= MAX_LINE]
         fault = (513, "Header line too long")
     start = lines[0]
     del lines[0]

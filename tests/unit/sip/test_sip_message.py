@@ -138,7 +138,10 @@ def test_start_lines(start: str, status: int | None) -> None:
 
 def test_limits() -> None:
     assert refusal(message(HEAD + "X: y\n" * MAX_HEADERS)).status == 513
-    assert refusal(message(HEAD + f"X: {'y' * MAX_LINE}\n")).status == 513
+    error = refusal(message(HEAD + f"X: {'y' * MAX_LINE}\nVia: SIP/2.0/UDP {'y' * MAX_LINE}\n"))
+    assert error.status == 513
+    assert error.request is not None
+    assert len(error.request.vias) == 3, "what is too long is not sent back"
     assert refusal(message(body=b"x" * 70000)).status == 513
     for junk in (b"", b"\r\n", b"\r\n\r\n", b"\0" * 100, b"INVITE"):
         with pytest.raises(RemoteProtocolError):
