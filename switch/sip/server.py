@@ -47,6 +47,12 @@ def _absorb(layer: Transactions, txn: ServerTransaction, now: float, _: None) ->
     layer.counters.retransmissions_in += 1
 
 
+def _forget(txn: ServerTransaction) -> None:
+    """The final response is known: nothing but copies can come, and the core's objects are not ours to keep alive."""
+    txn._request = None
+    txn.owner = None
+
+
 def _cancelled(layer: Transactions, txn: ServerTransaction, now: float, _: None) -> None:
     layer.out.append(Cancelled(txn))
 
@@ -54,7 +60,7 @@ def _cancelled(layer: Transactions, txn: ServerTransaction, now: float, _: None)
 def _answer_2xx(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
     """RFC 6026 section 8.7: on a 2xx from the core the server MUST enter Accepted and start timer L."""
     layer.finish(txn)
-    txn._request = None
+    _forget(txn)
     txn.timeout = layer.timers.after(layer.wait_s, now, txn, "L")
     txn.response_bytes = data
     layer.out.append(Send(txn.flow, data))
@@ -69,7 +75,7 @@ def _answer_again(layer: Transactions, txn: ServerTransaction, now: float, data:
 def _refuse(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
     """17.2.1: a refusal is repeated by timer G on an unreliable transport, until the ACK or timer H on any."""
     layer.finish(txn)
-    txn._request = None
+    _forget(txn)
     txn.response_bytes = data
     layer.out.append(Send(txn.flow, data))
     if not txn.flow.reliable:
@@ -101,7 +107,7 @@ def _pass_ack(layer: Transactions, txn: ServerTransaction, now: float, received:
 def _answer(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
     """17.2.2: any final response completes it; timer J absorbs, and answers, copies of the request."""
     layer.finish(txn)
-    txn._request = None
+    _forget(txn)
     txn.response_bytes = data
     layer.out.append(Send(txn.flow, data))
     layer.linger(txn, "J", layer.wait_s, now)

@@ -108,7 +108,7 @@ class ClientTransaction(msgspec.Struct, eq=False):
 
 
 class ServerTransaction(msgspec.Struct, eq=False):
-    """A request that came in. `flow` is the way back. `owner` is the core's to use.
+    """A request that came in. `flow` is the way back. `owner` is the core's to use until the final response.
 
     `to_tag` is the tag for our responses: the request's own To tag inside a dialog, else one made for this transaction.
     """

@@ -455,7 +455,9 @@ def test_a_copy_in_other_bytes_is_known_by_its_branch(bench: Bench) -> None:
 @FLOWS
 def test_a_2xx_rests_in_accepted_for_64_t1(bench: Bench, flow: Flow) -> None:
     txn = bench.serve(request(), flow)
+    txn.owner = "leg"
     sent = bench.respond(txn, 200)
+    assert txn.owner is None
     bench.receive(request(), flow)
     assert len(bench.sent) == 1
     bench.clock.advance(0.5)

@@ -255,6 +255,19 @@ def test_answers_find_the_way_back_through_a_nat() -> None:
     assert caller.station.left() == called.station.left() == {}
 
 
+def test_the_same_seed_gives_the_same_run() -> None:
+    logs = []
+    for seed in (1, 1, 2):
+        clock = VirtualClock()
+        network = Network(clock, seed, loss=0.3, duplicate=0.3, jitter_s=1.0)
+        caller, _ = Caller(network), Called(network, 486, ring_s=1.0)
+        caller.send("INVITE")
+        clock.run_out()
+        logs.append(network.log)
+    assert logs[0] == logs[1]
+    assert logs[0] != logs[2]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
