@@ -3,10 +3,15 @@
     python -P bench/relay.py --calls 600 --seconds 10
 
 Starts one media worker as it is shipped, and generator processes that play the phones on the loopback: each phone sends
-50 packets of 172 bytes a second and reads what comes. Only the worker's own CPU time counts (from
-/proc/PID/task/*/schedstat, over the measured part); what the generators use does not. Delay is from the sender's
-`send` to the receiver's `recv`, both on this machine's monotonic clock, so a generator that is starved of CPU makes it
-look worse than it is.
+50 packets of 172 bytes a second and reads what comes.
+
+- CPU: the worker's own time (/proc/PID/task/*/schedstat) over the whole run, by the packets that arrived. What the
+  generators use does not count.
+- Loss: packets sent that did not arrive, and beside it what the kernel dropped at the worker's own sockets
+  (/proc/net/udp). The difference is the generators' own fault: one that is short of CPU does not read in time.
+- Delay: from `send` to `recv` on this machine's clock, measured by a small process of its own with five of the calls,
+  because the big generators would measure their own queues. It includes the milliseconds that the worker holds packets
+  together.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ FRAME_S = 0.02
 HEADER = struct.Struct("!BBHII")
 STAMP = struct.Struct("!d")
 PACKET_BYTES = 172
+PROBE_CALLS = 5
+FIRST_PORT, LAST_PORT = 36000, 59999
 
 
 def cpu_seconds(pid: int) -> float:
@@ -47,6 +54,16 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Resident memory of the process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def kernel_drops() -> int:
+    """Packets that the kernel dropped at sockets in the worker's port range because nobody read them in time."""
+    drops = 0
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if FIRST_PORT <= int(fields[1].rpartition(":")[2], 16) <= LAST_PORT:
+            drops += int(fields[-1])
+    return drops
 
 
 def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
@@ -69,6 +86,7 @@ def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
     buffer, packet = bytearray(2048), bytearray(PACKET_BYTES)
     sends = [sock.send for sock in socks]
     delays: list[float] = []
+    stamped = count <= 2 * PROBE_CALLS
     sent = received = 0
     begin.wait()
     start = time.monotonic()
@@ -82,7 +100,8 @@ def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
         while sent < due:
             frame, phone = divmod(sent, count)
             pack(packet, 0, 0x80, 0, frame & 0xFFFF, frame * 160, phone + 1)
-            stamp(packet, 12, monotonic())
+            if stamped:
+                stamp(packet, 12, monotonic())
             try:
                 sends[phone](packet)
             except OSError:
@@ -94,43 +113,47 @@ def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
             except OSError:
                 continue
             received += 1
-            delays.append(monotonic() - unpack(buffer, 12)[0])
+            if stamped:
+                delays.append(monotonic() - unpack(buffer, 12)[0])
         if now > end:
             break
     delays.sort()
-    pipe.send((sent, received, delays[:: max(1, len(delays) // 20000)]))
+    pipe.send((sent, received, delays))
 
 
-async def set_up(path: str, ports: list[int]) -> list[int]:
-    """Lease, open and bridge a leg for each phone: phone n of the first half with phone n of the second."""
+async def set_up(path: str, groups: list[list[int]]) -> list[list[int]]:
+    """A leg for each phone, bridged within its group: phone n of the first half with phone n of the second."""
     engine = WorkerEngine([path])
     engine.start()
     await engine.ready()
     engine.adopt({})
-    leases = []
-    for port in ports:
-        while (lease := engine.lease()) is None:
-            await asyncio.sleep(0.01)
-        engine.open(lease, 20.0)
-        remote = Remote(address="127.0.0.1", port=port, rtcp_port=port + 1, signalling="127.0.0.1", payloads=(0, 101))
-        engine.update(lease.leg, remote)
-        leases.append(lease)
-    half = len(leases) // 2
-    for first, second in zip(leases[:half], leases[half:], strict=True):
-        engine.bridge(first.leg, second.leg)
+    ours = []
+    for ports in groups:
+        leases = []
+        for port in ports:
+            while (lease := engine.lease()) is None:
+                await asyncio.sleep(0.01)
+            engine.open(lease, 20.0)
+            far = Remote(address="127.0.0.1", port=port, rtcp_port=port + 1, signalling="127.0.0.1", payloads=(0, 101))
+            engine.update(lease.leg, far)
+            leases.append(lease)
+        half = len(leases) // 2
+        for first, second in zip(leases[:half], leases[half:], strict=True):
+            engine.bridge(first.leg, second.leg)
+        ours.append([lease.port for lease in leases])
     await asyncio.sleep(0.5)
     engine.shut()  # the worker goes on by itself
-    return [lease.port for lease in leases]
+    return ours
 
 
 def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: float) -> dict[str, float]:
     """One run. `calls` is rounded so that every generator plays whole calls."""
-    count = calls * 2 // generators // 2 * 2
+    counts = [(calls - PROBE_CALLS) * 2 // generators // 2 * 2] * generators + [2 * PROBE_CALLS]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/media.sock"
         worker = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", "36000-59999"),
+                *(sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", f"{FIRST_PORT}-{LAST_PORT}"),
                 *("--address", "127.0.0.1", "--coalesce", str(coalesce_s)),
             ],
             cwd=ROOT,
@@ -143,7 +166,7 @@ def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: 
         running = []
         try:
             pipes = []
-            for _ in range(generators):
+            for count in counts:
                 ours, theirs = context.Pipe()
                 process = context.Process(target=phones, args=(theirs, count, seconds, begin))
                 process.start()
@@ -156,32 +179,32 @@ def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: 
                 time.sleep(0.01)
             time.sleep(0.2)
             empty = resident_bytes(worker.pid)
-            for pipe, mine in zip(pipes, ports, strict=True):
-                pipe.send(asyncio.run(set_up(path, mine)))
+            for pipe, ours_ports in zip(pipes, asyncio.run(set_up(path, ports)), strict=True):
+                pipe.send(ours_ports)
+            cpu = cpu_seconds(worker.pid)
             begin.set()
-            time.sleep(0.5)
-            cpu, at = cpu_seconds(worker.pid), time.monotonic()
-            time.sleep(seconds - 1.0)
-            cpu, at = cpu_seconds(worker.pid) - cpu, time.monotonic() - at
+            time.sleep(seconds / 2)
             full = resident_bytes(worker.pid)
             results = [pipe.recv() for pipe in pipes]
+            cpu = cpu_seconds(worker.pid) - cpu
+            drops = kernel_drops()
         finally:
             for process in running:
                 process.join(5)
             worker.terminate()
             worker.wait(5)
     sent, received = sum(r[0] for r in results), sum(r[1] for r in results)
-    delays = sorted(delay for result in results for delay in result[2])
-    packets = count * generators / FRAME_S * at
+    delays = results[-1][2]
     return {
-        "calls": count * generators // 2,
-        "packets_per_s": packets / at,
-        "cpu_us_per_packet": cpu / packets * 1e6,
-        "core_percent": cpu / at * 100,
+        "calls": sum(counts) // 2,
+        "packets_per_s": received / seconds,
+        "cpu_us_per_packet": cpu / received * 1e6,
+        "core_percent": cpu / seconds * 100,
         "loss_percent": (sent - received) / sent * 100,
+        "worker_loss_percent": drops / sent * 100,
         "delay_p50_ms": delays[len(delays) // 2] * 1000,
         "delay_p99_ms": delays[len(delays) * 99 // 100] * 1000,
-        "kib_per_call": (full - empty) / 1024 / (count * generators // 2),
+        "kib_per_call": (full - empty) / 1024 / (sum(counts) // 2),
     }
 
 

@@ -96,11 +96,13 @@ class Relay:
             port = table[fd]
             if port.fast:
                 try:
-                    size = port.recv_into(buffer)
+                    # Taken into a local first: called as a method, a slot's value is looked up the slow way.
+                    recv_into, forward = port.recv_into, port.forward
+                    size = recv_into(buffer)
                     if words[2] == port.ssrc and halves[0] in port.words and size > 11:
                         port.packets += 1
                         port.octets += size
-                        port.forward(views[size])
+                        forward(views[size])
                     else:
                         self._packet(port, size, None)
                 except OSError:
