@@ -58,6 +58,8 @@ SLOW_S = 0.05
 NONCE_KEY_BYTES = 32
 """The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be replayed
 over a restart."""
+SEGMENT_BYTES = 16 * 1024 * 1024
+"""A start reads the segments that remain; small ones go sooner."""
 GOODBYE_S = 2.0
 """How long an orderly stop waits for the answers to its BYEs."""
 
@@ -97,7 +99,7 @@ class Exchange:
         self._model = compiled.model
         self._credentials = Credentials()
         self._clock = clock = LoopClock(loop)
-        self._journal = FileJournal(self._places.data / "journal")
+        self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
         self._bindings = store
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
