@@ -30,22 +30,24 @@ class Pair:
 class PortPool:
     """The ports `first` to `last` of one address. A pair that was given back rests for `rest_s` before its next use.
 
-    The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too).
+    The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too). Not more
+    than `most` pairs are ever bound, so that a process keeps descriptors for other things.
     """
 
-    def __init__(self, address: str, first: int, last: int, rest_s: float = 5.0) -> None:
+    def __init__(self, address: str, first: int, last: int, rest_s: float = 5.0, most: int = 1 << 15) -> None:
         self.address = address
         self.rest_s = rest_s
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._unbound = collections.deque(range(first + first % 2, last, 2))
         self._resting: collections.deque[tuple[float, Pair]] = collections.deque()
         self._all: list[Pair] = []
+        self._most = most
 
     def take(self, now: float) -> Pair | None:
         """A pair that has rested, else a newly bound one; None when the range (or the process's files) is used up."""
         if self._resting and self._resting[0][0] <= now:
             return self._resting.popleft()[1]
-        while self._unbound:
+        while self._unbound and len(self._all) < self._most:
             try:
                 pair = self._bind(self._unbound[0])
             except OSError as error:

@@ -34,6 +34,7 @@ _log = logging.getLogger("ringplan.media.worker")
 _QUEUED_PACKETS = 2000
 _EPOCH_S = 1767225600  # 2026-01-01
 _BATCH = 256
+_OTHER_FILES = 64
 LEASE_CHUNK = 512
 
 
@@ -310,16 +311,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to end."""
     options = arguments(argv)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     listener = listen(options.socket) if options.socket else socket.socket(fileno=options.fd)
     listener.setblocking(False)
     control = Control(
         listener, index=options.index, address=options.address, block=options.block, orphan_s=options.orphan
     )
     first, last = options.ports
-    pool = PortPool(options.address, first, last, options.rest)
+    most = (files - _OTHER_FILES) // 2 if files != resource.RLIM_INFINITY else 1 << 15
+    pool = PortPool(options.address, first, last, options.rest, most)
     relay = Relay(
         pool, leg_ids(options.index, time.time()), control.tell, index=options.index, advertise=options.advertise
     )

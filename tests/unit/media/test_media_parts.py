@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import socket
 import struct
 import wave
@@ -121,6 +122,17 @@ def test_a_port_that_another_program_has_is_passed_over() -> None:
         assert pair is not None
         assert pair.port == first + 2
         pool.close()
+
+
+def test_no_more_pairs_are_bound_than_allowed() -> None:
+    first = next(PORTS)
+    pool = PortPool("127.0.0.1", first, first + 20, rest_s=0.0, most=2)
+    pairs = [pool.take(0.0) for _ in range(3)]
+    assert [pair is not None for pair in pairs] == [True, True, False]
+    assert pairs[0] is not None
+    pool.give_back(pairs[0], 1.0)
+    assert pool.take(1.0) is pairs[0]
+    pool.close()
 
 
 class Stage:
@@ -275,6 +287,80 @@ def test_a_far_end_that_never_speaks_is_still_spoken_to() -> None:
         stage.engine.run(now)
     assert stage.phone.heard()
     stage.shut()
+
+
+def test_random_packets_do_not_pass_and_do_no_harm() -> None:
+    first = next(PORTS)
+    engine = LocalEngine(first_port=first, last_port=first + 7)
+    engine.run(0.0)
+    phones = [Phone(ssrc=1), Phone(ssrc=2)]
+    for phone in phones:
+        phone.lease = engine.lease()
+        assert phone.lease is not None
+        engine.open(phone.lease, 0)
+        engine.update(phone.lease.leg, phone.remote())
+    engine.bridge(phones[0].lease.leg, phones[1].lease.leg)  # type: ignore[union-attr]
+    phones[0].say(b"x" * 160)
+    engine.run(0.1)
+    assert len(phones[1].heard()) == 1
+    draw = random.Random(3)
+    for _ in range(600):
+        data = bytearray(draw.randbytes(draw.choice((0, 1, 8, 11, 12, 13, 16, 40, 172, 1400))))
+        if data and draw.random() < 0.7:
+            data[0] = data[0] & 0x3F | 0x80
+        if len(data) > 1:
+            data[1] = draw.choice((data[1], 18, 0x65, 200, 201))  # no payload that was agreed but the event
+        phones[0].raw(bytes(data), rtcp=draw.random() < 0.3)
+        engine.run(0.2)
+    for packet in phones[1].heard():
+        assert packet[0] & 0xC0 == 0x80
+        assert packet[1] & 0x7F in (0, 8, 101)
+    phones[1].heard(rtcp=True)
+    sent = phones[0].say(b"y" * 160)
+    engine.run(0.3)
+    if not phones[1].heard():  # a random SSRC had been believed: the phone's own is again, with its second packet
+        sent = phones[0].say(b"y" * 160)
+        engine.run(0.4)
+        assert phones[1].heard() == [sent]
+    engine.shut()
+    for phone in phones:
+        phone.hang_up()
+
+
+def test_ipv6() -> None:
+    first = next(PORTS)
+    engine = LocalEngine(address="::1", first_port=first, last_port=first + 7)
+    engine.run(0.0)
+    socks = []
+    leases = []
+    for _ in range(2):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sock.bind(("::1", 0))
+        sock.setblocking(False)
+        socks.append(sock)
+        lease = engine.lease()
+        assert lease is not None
+        leases.append(lease)
+        engine.open(lease, 0)
+        port = sock.getsockname()[1]
+        far = Remote(address="0:0:0:0:0:0:0:1", port=port, rtcp_port=0, signalling="::1", payloads=(0,))
+        engine.update(lease.leg, far)
+    engine.bridge(leases[0].leg, leases[1].leg)
+    for number in range(3):
+        for here, there in ((0, 1), (1, 0)):
+            packet = struct.pack("!BBHII", 0x80, 0, number, number, here) + b"x" * 160
+            socks[here].sendto(packet, ("::1", leases[here].port))
+            engine.run(0.0)
+            assert socks[there].recv(2000) == packet
+        if number == 1:
+            engine.update(leases[0].leg, far.__class__(**{**_fields(far), "port": socks[0].getsockname()[1]}))
+    engine.shut()
+    for sock in socks:
+        sock.close()
+
+
+def _fields(far: Remote) -> dict[str, object]:
+    return {name: getattr(far, name) for name in far.__struct_fields__}
 
 
 def test_remote_defaults() -> None:
