@@ -274,10 +274,10 @@ def _registrar(registrar: schema.Registrar) -> RegistrarSettings:
 def _guard(guard: schema.Guard) -> GuardSettings:
     return GuardSettings(
         max_message=guard.max_message,
-        connections=guard.connections,
         rate=guard.rate,
-        ban_after=guard.ban_after,
-        ban_s=guard.ban,
+        burst=guard.burst,
+        connections=guard.connections,
+        connections_per_source=guard.connections_per_source,
     )
 
 

@@ -84,13 +84,13 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What strangers may do to us. `rate` in messages a second; `ban_s` 0 bans nobody."""
+    """What one source and all together may ask. `rate` in messages a second, `max_message` in octets."""
 
     max_message: int
-    connections: int
     rate: int
-    ban_after: int
-    ban_s: float
+    burst: int
+    connections: int
+    connections_per_source: int
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):

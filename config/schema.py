@@ -170,18 +170,20 @@ class Calls(Section):
 
 
 class Guard(Section):
-    """What strangers may do to us."""
+    """How much one source, and all together, may ask of us. The defaults stop floods and mistakes, not peaks."""
 
     max_message: Annotated[int, integer(1500, 65535)] = Field(
         default=65535, description="octets of the largest SIP message"
     )
-    connections: Annotated[int, integer(1, 100000)] = Field(default=2000, description="TCP connections in all")
     rate: Annotated[int, integer(1, 1000000)] = Field(
-        default=200, description="messages a second from an address that is not known"
+        default=4000, description="messages a second that one address may send for long"
     )
-    ban_after: Annotated[int, integer(1, 1000000)] = Field(default=20, description="failed passwords within a minute")
-    ban: Annotated[float, duration(0, 86400)] = Field(
-        default=300.0, description="for how long such an address is ignored; 0s: never banned"
+    burst: Annotated[int, integer(1, 1000000)] = Field(
+        default=8000, description="messages that one address may send at once"
+    )
+    connections: Annotated[int, integer(1, 1000000)] = Field(default=20000, description="TCP connections in all")
+    connections_per_source: Annotated[int, integer(1, 1000000)] = Field(
+        default=1000, description="TCP connections from one address"
     )
 
 

@@ -100,6 +100,7 @@ def test_the_country_table_agrees_with_the_library(country: str) -> None:
     row = COUNTRIES[country]
     assert int(row.code) == phonenumbers.country_code_for_region(country)
     example = phonenumbers.example_number(country)
+    assert example is not None
     national = phonenumbers.national_significant_number(example)
     assert normalise(row.trunk + national, PROFILES[country]).value == f"+{row.code}{national}"
     assert normalise(row.international + row.code + national, PROFILES[country]).value == f"+{row.code}{national}"
