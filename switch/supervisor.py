@@ -422,6 +422,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """`python -P -m switch.supervisor CONFIG DATA RUNTIME`; `ringplan serve` becomes this process."""
     config, data, runtime = (Path(text) for text in (sys.argv[1:] if argv is None else argv))
 
+    # Until there is something to stop in order, ending is enough; process 1 of a container would ignore the signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     return serve(Places(config, data, runtime), write_log)
 
 

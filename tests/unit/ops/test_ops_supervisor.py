@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
-from switch.supervisor import open_socket
+from switch.supervisor import open_socket, sd_notify, watchdog_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -192,6 +192,26 @@ def test_workers_share_the_ports_evenly_and_begin_at_even_ones():
 def test_a_port_in_use_is_an_error_and_leaves_no_socket_behind():
     with open_socket("udp", "127.0.0.1", 0) as taken, pytest.raises(OSError):
         open_socket("udp", "127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_where_it_asked(tmp_path, abstract):
+    name = f"\0ringplan-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(name)
+        sd_notify("READY=1", {"NOTIFY_SOCKET": name.replace("\0", "@")})
+        assert systemd.recv(100) == b"READY=1"
+
+
+def test_without_systemd_nothing_is_told_and_nothing_breaks(tmp_path):
+    sd_notify("READY=1", {})
+    sd_notify("READY=1", {"NOTIFY_SOCKET": str(tmp_path / "nobody")})
+
+
+def test_the_watchdog_is_only_for_the_process_it_names():
+    assert watchdog_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}) == 30.0
+    assert watchdog_s({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}) is None
+    assert watchdog_s({}) is None
 
 
 def test_places_come_from_options_then_variables_then_home(tmp_path, monkeypatch):
