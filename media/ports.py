@@ -6,8 +6,8 @@ import collections
 import errno
 import socket
 
-# Enough for half a second of 20 ms packets: what is older is of no use to a listener.
-_RECEIVE_BYTES = 64 * 1024
+# Room for about a second of 20 ms packets as the kernel counts them: what is older is of no use to a listener.
+_RECEIVE_BYTES = 24 * 1024
 _EXPEDITED_FORWARDING = 0xB8
 
 

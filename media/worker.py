@@ -35,6 +35,7 @@ _QUEUED_PACKETS = 2000
 _EPOCH_S = 1767225600  # 2026-01-01
 _BATCH = 256
 _OTHER_FILES = 64
+_PRIORITY = -10
 LEASE_CHUNK = 512
 
 
@@ -311,6 +312,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to end."""
     options = arguments(argv)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    with contextlib.suppress(OSError):
+        # Where we may (root, CAP_SYS_NICE): sound is late before anything else in the house is.
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     listener = listen(options.socket) if options.socket else socket.socket(fileno=options.fd)
