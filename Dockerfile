@@ -10,7 +10,6 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY config config
-COPY console* console
 COPY dialplan dialplan
 COPY media media
 COPY records records
