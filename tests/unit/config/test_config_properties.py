@@ -1,0 +1,72 @@
+"""Whatever is in a file, the answer is a configuration or problems with a place: nothing else escapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from config import examples, loader, validate
+from config.compile import compile_loaded
+from config.compiled import decode, encode
+from config.problems import ConfigError
+from config.schema import Configuration
+
+EXAMPLE = examples.text()
+SECTIONS = list(Configuration.model_fields)
+
+yamlish = st.text(alphabet="ab1:-[]{},#&*!|>'\"%@`? \n\t\\é\u2028\ufeff\x00\x85", max_size=60)
+scalars = st.sampled_from(
+    ["", "0", "101", "US", "alice", "20s", "env:A", "udp", "echo", "true", "-", "+12125550100", "x y"]
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["alice", "101", "lines", "secret", "extension", "ring", "host", "from", "name", "trunks"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def read(text: str) -> None:
+    try:
+        made = compile_loaded(validate.validate(loader.read(text, "a.yaml"), Path()), "a.yaml", {"A": "secret"})
+    except ConfigError as error:
+        assert error.problems
+        assert all(p.mark.file == "a.yaml" and p.mark.line > 0 and p.mark.column > 0 for p in error.problems)
+    else:
+        assert decode(encode(made)) == made
+
+
+def written(value: object) -> str:
+    """Flow style, every scalar quoted."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written(k)}: {written(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+@given(yamlish | st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+@example("%YAML 1.3\n--- a")
+@example("a: !<tag:yaml.org,2002:python/object/apply:os.system> [ls]")
+@example("? {a: b}\n: {c: d}\ne: f")
+@example("{a: 1, : 2, '': 3}")
+def test_any_text(text: str) -> None:
+    read(text)
+
+
+@given(st.dictionaries(st.sampled_from(SECTIONS), values, max_size=6))
+def test_anything_in_any_section(content: dict[str, object]) -> None:
+    read(written({"country": "US"} | content))
+
+
+@given(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 12), yamlish)
+def test_the_example_with_a_piece_replaced(at: int, cut: int, put: str) -> None:
+    read(EXAMPLE[:at] + put + EXAMPLE[at + cut :])
