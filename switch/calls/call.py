@@ -175,7 +175,9 @@ class Call:
         self.context.engine.play(_leased(caller), source)
 
     def finish(self, termination: Termination, now: float) -> None:
-        """The plan came to its end without an answer."""
+        """The call ends without an answer, as the plan says or in spite of it."""
+        if self.ringer is not None:
+            self.ringer.stop()
         for leg in list(self.legs.values()):
             if leg.index != CALLER:
                 self.stop_ringing(leg, now, ())
@@ -283,6 +285,8 @@ class Call:
 
     def _failed(self, leg: Leg, status: int, silent: bool, now: float) -> None:
         outcome, final = v.outcome_of(0 if silent else status, trunk=leg.target.startswith("trunk:"))
+        if leg.usage.state is sip.State.ENDED:
+            self.context.forget_leg(leg.tag)
         self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))
         if self.ringer is not None:
             self.ringer.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)

@@ -25,7 +25,7 @@ ELSEWHERE = ('Reason: SIP;cause=200;text="Call completed elsewhere"',)
 class Ringer:
     """One walk, while its call has no answer."""
 
-    __slots__ = ("_busy", "_call", "_inbox", "_state", "_timers", "branches")
+    __slots__ = ("_busy", "_call", "_inbox", "_state", "_stopped", "_timers", "branches")
 
     def __init__(self, call: Call, plan: Plan) -> None:
         self._call = call
@@ -33,15 +33,24 @@ class Ringer:
         self._timers: dict[str, Timer] = {}
         self._inbox: deque[v.WalkEvent] = deque()
         self._busy = False
+        self._stopped = False
         self.branches: dict[str, list[Leg]] = {}
 
     @property
     def over(self) -> bool:
-        """Whether the walk has said its last word."""
-        return self._state.over
+        """Whether the walk has said its last word, or the call has ended it."""
+        return self._state.over or self._stopped
+
+    def stop(self) -> None:
+        """The call ends otherwise than by the plan: nothing more comes of the walk."""
+        self._stopped = True
+        self._inbox.clear()
+        self._disarm_all()
 
     def feed(self, event: v.WalkEvent, now: float) -> None:
         """Give the walk an event and do what it says. What happens meanwhile waits its turn."""
+        if self._stopped:
+            return
         self._inbox.append(event)
         if self._busy:
             return

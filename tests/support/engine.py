@@ -1,0 +1,139 @@
+"""A media engine that makes no sound: it keeps a book of what it was told, and objects to what a real one could not do.
+
+Like the media workers it outlives a crash of the exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from media.engine import Lease, LegLost, MediaEvent, Remote
+
+
+class MisuseError(AssertionError):
+    """The exchange asked for something that the protocol of `media.engine` does not allow."""
+
+
+class Book:
+    """What is known of one open leg."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.silence_s = -1.0
+        self.remote: Remote | None = None
+        self.peer: int | None = None
+        self.source = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether `open` has come."""
+        return self.silence_s >= 0
+
+
+class BookEngine:
+    """A `MediaEngine`. `legs` are the open ones; `limit` is how many port pairs there are at a time."""
+
+    def __init__(self, address: str, limit: int = 1000) -> None:
+        self.on_event: Callable[[MediaEvent], None] = lambda event: None
+        self.address = address
+        self.limit = limit
+        self.legs: dict[int, Book] = {}
+        self.log: list[tuple[Any, ...]] = []
+        self._given = 0
+
+    # -- the protocol -------------------------------------------------------------------------------------------
+
+    def lease(self, near: int | None = None) -> Lease | None:
+        """See `MediaEngine.lease`."""
+        if near is not None and near not in self.legs:
+            raise MisuseError(f"lease near {near}, which is no leg")
+        if len(self.legs) >= self.limit:
+            return None
+        self._given += 1
+        lease = Lease(self._given, 0, self.address, 20000 + 2 * self._given)
+        self.legs[lease.leg] = Book(lease)
+        return lease
+
+    def open(self, lease: Lease, silence_s: float) -> None:
+        """See `MediaEngine.open`."""
+        self._note("open", lease.leg)
+        book = self.legs.get(lease.leg)
+        if book is None:
+            raise MisuseError(f"open of {lease.leg}, which was not leased")
+        book.silence_s = silence_s
+
+    def update(self, leg: int, remote: Remote) -> None:
+        """See `MediaEngine.update`."""
+        self._note("update", leg, remote)
+        self._opened(leg).remote = remote
+
+    def bridge(self, first: int, second: int) -> None:
+        """See `MediaEngine.bridge`."""
+        self._note("bridge", first, second)
+        if first == second:
+            raise MisuseError(f"{first} bridged with itself")
+        one, other = self._opened(first), self._opened(second)
+        self._part(one)
+        self._part(other)
+        one.peer, other.peer = second, first
+
+    def play(self, leg: int, source: str) -> None:
+        """See `MediaEngine.play`."""
+        self._note("play", leg, source)
+        book = self._opened(leg)
+        self._part(book)
+        book.source = source
+
+    def stop(self, leg: int) -> None:
+        """See `MediaEngine.stop`."""
+        self._note("stop", leg)
+        self._part(self._opened(leg))
+
+    def close(self, leg: int) -> None:
+        """See `MediaEngine.close`."""
+        self._note("close", leg)
+        book = self.legs.pop(leg, None)
+        if book is not None:
+            self._part(book)
+
+    def adopt(self, legs: dict[int, Lease]) -> None:
+        """See `MediaEngine.adopt`."""
+        self._note("adopt", *legs)
+        for leg in [leg for leg in self.legs if leg not in legs]:
+            self._part(self.legs.pop(leg))
+        for leg in legs:
+            if leg not in self.legs:
+                self.on_event(LegLost(leg))
+
+    # -- for tests ----------------------------------------------------------------------------------------------
+
+    def at(self, port: int) -> Book:
+        """The leg with that RTP port: what a telephone reads in our description."""
+        return next(book for book in self.legs.values() if book.lease.port == port)
+
+    def joined(self) -> set[frozenset[tuple[str, int]]]:
+        """Who hears whom: for each bridge the addresses of both far ends."""
+        pairs = set()
+        for book in self.legs.values():
+            if book.peer is not None:
+                other = self.legs[book.peer]
+                if book.remote is not None and other.remote is not None:
+                    pairs.add(
+                        frozenset(((book.remote.address, book.remote.port), (other.remote.address, other.remote.port)))
+                    )
+        return pairs
+
+    def _opened(self, leg: int) -> Book:
+        book = self.legs.get(leg)
+        if book is None or not book.open:
+            raise MisuseError(f"leg {leg} is not open")
+        return book
+
+    def _part(self, book: Book) -> None:
+        if book.peer is not None and book.peer in self.legs:
+            self.legs[book.peer].peer = None
+        book.peer, book.source = None, ""
+
+    def _note(self, *command: Any) -> None:
+        self.log.append(command)

@@ -1,0 +1,409 @@
+"""A whole exchange on the in-memory network, that can die without a goodbye and come back from its journal.
+
+It is wired as `switch/app.py` does it, with other hands: the network in place of sockets, a book in place of sound, a
+journal in memory. `check` looks at what has to be true after every test.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dialplan import model as m
+from dialplan import planner
+from media.engine import LegLost, MediaEvent, Silent
+from records import events as e
+from records.cdr import CallRecord, CdrFolder
+from records.journal import MemoryJournal
+from records.recovery import recover
+from switch.auth import Authenticator, AuthSettings, DeviceAuth
+from switch.calls.call import Call
+from switch.calls.context import CallSettings
+from switch.calls.state import fold
+from switch.clock import VirtualClock
+from switch.core import Core
+from switch.directory import Directory, TrunkHost
+from switch.metrics import Counters
+from switch.registrar import Registrar, RegistrarSettings
+from switch.sip import digest
+from switch.sip.endpoint import Endpoint, Timings
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.flow import Address, Flow
+from switch.sip.framing import KeepAlive, StreamFramer
+from switch.sip.timer import Timers
+from tests.support.engine import BookEngine
+from tests.support.network import Network
+
+HERE = ("192.0.2.10", 5060)
+REALM = "pbx.example.com"
+CARRIER = ("192.0.2.200", 5060)
+SECRETS = {"alice": "apple", "bob": "banana", "carol": "cherry", "dave": "damson"}
+NUMBERS = {"alice": "101", "bob": "102", "carol": "103", "dave": "104"}
+PROFILE = m.Profile("US", "669")
+TALKED = {"answered"}
+
+
+def house() -> m.Model:
+    """Four lines with a device each, a ring list (110), echo (600), a tone (601), an announcement (602), a carrier."""
+    lines = {
+        name: m.Line(id=name, extension=number, name=name.capitalize(), profile=PROFILE, ring_s=20.0)
+        for name, number in NUMBERS.items()
+    }
+    return m.versioned(
+        m.Model(
+            profile=PROFILE,
+            lines=lines,
+            devices={name: m.Device(id=name, lines=(name,), country="US") for name in ("alice", "bob", "carol")}
+            | {"dave": m.Device(id="dave", lines=(), country="US")},
+            extensions={number: m.RingList(lines=(name,)) for name, number in NUMBERS.items()}
+            | {"110": m.RingList(lines=("bob", "carol"))},
+            services={
+                "600": m.Service(number="600", source="echo"),
+                "601": m.Service(number="601", source="tone:440"),
+                "602": m.Service(number="602", source="file:closed"),
+            },
+            trunks={"carrier": m.TrunkRule(id="carrier", extensions=True, profile=PROFILE)},
+            default_trunk="carrier",
+            emergency=m.Emergency(numbers={"US": frozenset(("911",))}, trunks=("carrier",)),
+        )
+    )
+
+
+class Users:
+    """The digest credentials of the house. Dave's device has no line and no right at all."""
+
+    def lookup(self, digest_user: str, realm: str) -> DeviceAuth | None:
+        """See `switch.auth.Credentials`."""
+        secret = SECRETS.get(digest_user)
+        if secret is None:
+            return None
+        return DeviceAuth(
+            digest_user,
+            digest_user,
+            (digest_user,) if digest_user != "dave" else (),
+            digest.ha1(digest_user, realm, secret, "MD5"),
+            digest.ha1(digest_user, realm, secret, "SHA-256"),
+        )
+
+
+class Exchange:
+    """The exchange. `core` is the one that lives now; journal and media outlive it."""
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        address: Address = HERE,
+        model: m.Model | None = None,
+        trunks: Mapping[str, TrunkHost] | None = None,
+        settings: CallSettings | None = None,
+        timings: Timings | None = None,
+        media_ports: int = 1000,
+    ) -> None:
+        self.network = network
+        self.clock: VirtualClock = network.clock
+        self.address = address
+        self.model = model or house()
+        self.trunks = trunks if trunks is not None else {"carrier": TrunkHost("carrier", "udp", *CARRIER, (CARRIER[0],))}
+        self.settings = settings or CallSettings()
+        self.timings = timings or Timings()
+        self.journal = MemoryJournal()
+        self.events: list[e.AnyEvent] = []
+        """The whole journal, as it is read back."""
+        self.engine = BookEngine(address[0], media_ports)
+        self.errors: list[str] = []
+        self.crashes = 0
+        self.seen: dict[str, Call] = {}
+        """Every call that ever lived in the core of now, by id."""
+        self.checks: list[Callable[[], None]] = []
+        self.mute = False
+        """While True, packets of ours vanish: what a crash between journal and network leaves behind."""
+        self._streams: dict[int, tuple[Flow, StreamFramer]] = {}
+        self._tokens = (f"x{n:05}" for n in itertools.count(1))
+        self._host = network.attach(address, self._deliver, self._lost)
+        self.core: Core
+        self._boot()
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    def _boot(self) -> None:
+        self.alive = True
+        self.timers = timers = Timers()
+        timers.on_earlier = lambda when: self._wake_at(timers, when)
+        holder: list[Directory] = []
+        registrar = Registrar(timers, _Late(holder), RegistrarSettings())
+        directory = Directory(registrar, self._flow_to)
+        holder.append(directory)
+        directory.use(self.model, self.trunks)
+        sent_by = f"{self.address[0]}:{self.address[1]}"
+        self.core = Core(
+            endpoint=Endpoint(timers, self.timings, self._token, lambda flow: sent_by),
+            registrar=registrar,
+            authenticator=Authenticator(AuthSettings(REALM), Users(), f"key of life {self.crashes:08}".encode()),
+            directory=directory,
+            engine=self.engine,
+            plan=lambda request: planner.plan(self.model, request),
+            settings=self.settings,
+            token=self._token,
+            advertised=lambda flow: self.address,
+            at=self.clock.at,
+            journal=self._append,
+            send=self._send,
+            on_error=self._on_error,
+            counters=Counters(),
+        )
+        self.engine.on_event = self.tell
+        registrar.resume(self.clock.now(), self.clock.at())
+
+    def crash(self) -> None:
+        """Die: no goodbye, all memory gone. Datagrams that come meanwhile are lost, streams are cut."""
+        self.alive = False
+        self.mute = False
+        self.crashes += 1
+        self.timers.on_earlier = None
+        self.network.detach(self.address)
+        for flow, _ in list(self._streams.values()):
+            self.network.cut(flow)
+        self._streams.clear()
+        self.seen.clear()
+
+    def restart(self) -> None:
+        """Come back, in the order of `switch/app.py`: bindings, calls, media, and only then packets."""
+        self._boot()
+        now = self.clock.now()
+        registrar = self.core.registrar
+        found = recover(event for _, events in self.journal.read() for event in events)
+        for bound in found.bindings.values():
+            registrar.apply(bound)
+        registrar.resume(now, self.clock.at())
+        assert not found.orphans, found.orphans
+        self._host = self.network.attach(self.address, self._deliver, self._lost)
+        self.core.recover(found.calls.values(), now)
+        self._remember()
+
+    def crash_and_restart(self, away_s: float = 0.0) -> None:
+        """Both, `away_s` seconds apart."""
+        self.crash()
+        if away_s:
+            self.clock.advance(away_s)
+        self.restart()
+
+    # -- what tests ask -----------------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are up."""
+        return list(self.core.calls.by_id.values())
+
+    @property
+    def records(self) -> list[CallRecord]:
+        """The CDRs of all calls that have ended, in the order in which they did."""
+        folder = CdrFolder()
+        made = (folder.feed(event) for event in self.events if isinstance(event, e.Event))  # type: ignore[arg-type]
+        return [record for record in made if record is not None]
+
+    @property
+    def record(self) -> CallRecord:
+        """The one CDR."""
+        (record,) = self.records
+        return record
+
+    def tell(self, event: MediaEvent) -> None:
+        """The media engine reports something."""
+        self.core.media(event, self.clock.now())
+        self._after()
+
+    def silence(self, leg: int) -> None:
+        """No sound came from a leg for too long."""
+        self.tell(Silent(leg, self.settings.silence_s))
+
+    def lose_leg(self, leg: int) -> None:
+        """A media worker died."""
+        self.engine.legs.pop(leg, None)
+        self.tell(LegLost(leg))
+
+    def hang_up(self, call: Call) -> bool:
+        """The operator ends a call."""
+        done = self.core.hang_up(call.id, self.clock.now())
+        self._after()
+        return done
+
+    # -- what has to be true ------------------------------------------------------------------------------------
+
+    def check_live(self) -> None:
+        """At any time: no internal error, and each call's journal folds to its live state."""
+        assert not self.errors, "\n".join(self.errors)
+        told = self._by_call()
+        for call in self.calls:
+            assert fold(told[call.id]) == call.state, call.id
+            for index, leg in call.legs.items():
+                state = call.state.legs[index]
+                usage = leg.usage
+                if state.answered and usage.state.name == "CONFIRMED":
+                    live, kept = leg.dialog_value(), state.dialog
+                    assert kept is not None
+                    # The numbers of what is under way are not needed after a crash; all the rest is.
+                    assert _settled(live) == _settled(kept), (call.id, index)
+                    assert live.local_cseq == kept.local_cseq, (call.id, index, "our next request would be refused")
+                    assert leg.sound.lease is None or state.media is not None
+                    assert leg.sound.lease is None or leg.sound.local == state.described, (call.id, index)
+                    assert leg.sound.held == state.held
+        for leg in self.core.calls.by_media.values():
+            assert leg.call.id in self.core.calls.by_id
+
+    def run_out(self) -> None:
+        """Let all that is under way come to its end: everything but registrations lasts minutes at the most."""
+        self.clock.advance(300.0)
+
+    def check_over(self) -> None:
+        """When all is over: nothing is left, and every call has exactly one end and one CDR that adds up."""
+        self.check_live()
+        core, endpoint = self.core, self.core.endpoint
+        left = {
+            "calls": list(core.calls.by_id),
+            "dialogs": list(core.calls.by_tag),
+            "media legs": list(core.calls.by_media),
+            "leases": list(self.engine.legs),
+            "servers": [t.key for t in endpoint.servers.values()],
+            "clients": [t.key for t in endpoint.clients.values()],
+            "digests": list(endpoint.digests),
+            "merges": list(endpoint.merges),
+            "unfinished": list(endpoint.unfinished),
+        }
+        assert not any(left.values()), {name: what for name, what in left.items() if what}
+        assert len(self.timers) == len(core.registrar), "a timer is left"
+        for call in self.seen.values():
+            assert call.ringer is None or call.ringer.over, "a walk goes on"
+            assert not call.legs
+        told = self._by_call()
+        for call_id, events in told.items():
+            assert [event.n for event in events] == list(range(len(events))), call_id
+            assert isinstance(events[0], e.CallStarted), call_id
+            assert [i for i, event in enumerate(events) if isinstance(event, e.CallEnded)] == [len(events) - 1], call_id
+            state = fold(events)
+            assert all(leg.ended is not None for leg in state.legs.values()), call_id
+        records = self.records
+        assert sorted(record.call for record in records) == sorted(told)
+        for record in records:
+            _check_record(record)
+
+    def _by_call(self) -> dict[str, list[Any]]:
+        told: dict[str, list[Any]] = {}
+        for event in self.events:
+            if isinstance(event, e.Event):
+                told.setdefault(event.call, []).append(event)
+        return told
+
+    # -- the core's hands ---------------------------------------------------------------------------------------
+
+    def _token(self) -> str:
+        return next(self._tokens)
+
+    def _append(self, events: list[e.AnyEvent]) -> None:
+        end = self.journal.end
+        self.journal.append(events)
+        self.events += [event for _, events in self.journal.read(end) for event in events]
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if not self.mute:
+            self.network.send(flow, data)
+
+    def _on_error(self, error: BaseException, where: str) -> None:
+        import traceback  # noqa: PLC0415
+
+        self.errors.append(f"{where}: " + "".join(traceback.format_exception(error)))
+
+    def _flow_to(self, transport: str, host: str, port: int, local: Address | None) -> Flow | None:
+        if transport == "udp":
+            return Flow("udp", self.address, (host, port))
+        for flow, _ in self._streams.values():
+            if flow.remote == (host, port):
+                return flow
+        flow = self.network.connect(self._host, (host, port))
+        self._streams[flow.connection] = (flow, StreamFramer())
+        return flow
+
+    def _deliver(self, data: bytes, flow: Flow, now: float) -> None:
+        if flow.transport == "udp":
+            self.core.receive(data, flow, now)
+        else:
+            _, framer = self._streams.setdefault(flow.connection, (flow, StreamFramer()))
+            try:
+                for item in framer.feed(data):
+                    if not isinstance(item, KeepAlive):
+                        self.core.receive(item, flow, now)
+            except RemoteProtocolError as error:
+                self.core.unframed(error, flow, now)
+        self._after()
+
+    def _lost(self, flow: Flow, now: float) -> None:
+        self._streams.pop(flow.connection, None)
+        if self.alive:
+            self.core.flow_lost(flow, now)
+            self._after()
+
+    def _wake_at(self, timers: Timers, when: float) -> None:
+        self.clock.timers.start(when, self, timers)
+
+    def on_timer(self, what: object, now: float) -> None:
+        """The core's earliest timer may be due."""
+        if what is not self.timers or not self.alive:
+            return
+        self.core.run_timers(now)
+        due = self.timers.next()
+        if due is not None:
+            self._wake_at(self.timers, max(due, now))
+        self._after()
+
+    def _after(self) -> None:
+        self._remember()
+        self.check_live()
+
+    def _remember(self) -> None:
+        self.seen.update(self.core.calls.by_id)
+
+
+class _Late:
+    """The registrar's view of the directory, which needs the registrar itself."""
+
+    def __init__(self, holder: list[Directory]) -> None:
+        self._holder = holder
+
+    def line_of(self, user: str, host: str) -> str | None:
+        return self._holder[0].line_of(user, host)
+
+
+def _settled(dialog: e.Dialog) -> tuple[object, ...]:
+    return (
+        dialog.call_id,
+        dialog.local_tag,
+        dialog.remote_tag,
+        dialog.local_uri,
+        dialog.remote_uri,
+        dialog.remote_target,
+        dialog.route_set,
+    )
+
+
+def _check_record(record: CallRecord) -> None:
+    assert record.complete
+    assert record.ended_at is not None
+    assert record.result
+    assert record.reason
+    assert record.started_at <= record.ended_at
+    assert record.ring_s + record.talk_s <= record.duration_s + 0.002
+    assert (record.answered_at is not None) == (record.result in TALKED)
+    assert len({leg.leg for leg in record.legs}) == len(record.legs)
+    for leg in record.legs:
+        assert leg.ended_at is not None
+        assert record.started_at <= leg.started_at <= leg.ended_at <= record.ended_at
+        assert leg.result
+        assert leg.reason
+        assert 0 <= leg.held_s <= record.duration_s
+
+
+def instant(exchange: Exchange, seconds: float) -> datetime.datetime:
+    """`seconds` after the clock was made."""
+    return exchange.clock.at() - datetime.timedelta(seconds=exchange.clock.now() - seconds)

@@ -1,0 +1,344 @@
+"""A telephone built on our own stack: `Endpoint` and `InviteUsage`, so it repeats, acknowledges and answers by itself."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from switch.sip import digest
+from switch.sip import effects as fx
+from switch.sip import invite as sip
+from switch.sip.dialog import Dialog
+from switch.sip.endpoint import Timings
+from switch.sip.flow import Address, Flow
+from switch.sip.headers import MAGIC_COOKIE
+from switch.sip.invite import InviteUsage, LegEvent, State
+from switch.sip.message import Request, Response
+from switch.sip.transaction import ClientTransaction, ServerTransaction
+from tests.support.network import Network, Station
+from tests.support.raw_phone import DOMAIN, EXCHANGE, describe
+
+
+class PhoneCall:
+    """One call of a phone. `events` is all that the usage said; `offers` the descriptions that came."""
+
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
+        self.usage: InviteUsage
+        self.events: list[LegEvent] = []
+        self.offers: list[str] = []
+        self.sent = ""
+        """What we described last."""
+        self.version = 0
+        self.way = "sendrecv"
+        self.with_offer = True
+        self.tried = False
+        self.txn: ClientTransaction | None = None
+
+    # -- what the user does -------------------------------------------------------------------------------------
+
+    def ring(self, status: int = 180, *, early: bool = False) -> None:
+        """Ring, with early media if asked."""
+        self.usage.progress(status, self._now, self.describe() if early else b"")
+        self._drain()
+
+    def answer(self) -> None:
+        """Pick up."""
+        request = self.usage.pending_request
+        assert request is not None, "nothing to answer"
+        self.usage.accept(self.describe(), self._now, offered=not request.body)
+        self._drain()
+
+    def refuse(self, status: int = 486) -> None:
+        """Refuse the call or the offer."""
+        self.usage.refuse(status, self._now)
+        self._drain()
+
+    def cancel(self) -> None:
+        """Give up before the answer."""
+        self.usage.cancel(self._now)
+        self._drain()
+
+    def hang_up(self) -> None:
+        """Say BYE."""
+        if self.usage.needs_ack:
+            self.usage.ack(self._now)
+        self.usage.bye(self._now)
+        self._drain()
+
+    def offer(self, way: str = "sendrecv", *, empty: bool = False, body: str = "") -> None:
+        """Send a re-INVITE."""
+        self.way = way
+        self.with_offer = not empty
+        self.usage.offer(b"" if empty else body.encode() or self.describe(), self._now)
+        self._drain()
+
+    def hold(self) -> None:
+        """Put the far end on hold."""
+        self.offer("sendonly")
+
+    def resume(self) -> None:
+        """Take it back."""
+        self.offer("sendrecv")
+
+    # -- what can be asked --------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether the dialog is confirmed."""
+        return self.usage.state is State.CONFIRMED
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.usage.state is State.ENDED
+
+    def got(self, kind: type[Any]) -> list[Any]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def refused(self) -> int:
+        """The status that refused our call; 0 while none has."""
+        return self.got(sip.Refusal)[-1].status if self.got(sip.Refusal) else 0
+
+    @property
+    def rings(self) -> list[int]:
+        """The 18x that came."""
+        return [event.status for event in self.got(sip.Progress)]
+
+    def describe(self) -> bytes:
+        """Our description, a version on."""
+        self.version += 1
+        host, port = self.phone.address[0], self.phone.media_port
+        self.sent = describe(host, port, self.way, self.version)
+        return self.sent.encode()
+
+    # -- the usage's owner --------------------------------------------------------------------------------------
+
+    def heard(self, event: LegEvent, now: float) -> None:
+        """React as a phone does."""
+        self.events.append(event)
+        body = getattr(event, "body", b"")
+        if body:
+            self.offers.append(body.decode())
+        match event:
+            case sip.Answer() | sip.OfferAnswer():
+                self.usage.ack(now, b"" if self.with_offer else self.describe())
+            case sip.Offer() if self.phone.answers_offers is True:
+                if body and b"a=sendonly" in body:
+                    self.way = "recvonly"
+                elif body and b"a=inactive" in body:
+                    self.way = "inactive"
+                else:
+                    self.way = "sendrecv"
+                self.usage.accept(self.describe(), now, offered=not body)
+            case sip.Offer() if self.phone.answers_offers:
+                self.usage.refuse(self.phone.answers_offers, now)
+            case sip.Lost():
+                self.usage.bye(now)
+            case _:
+                pass
+
+    def on_timer(self, what: object, now: float) -> None:
+        """A timer of the usage."""
+        event = self.usage.on_timer(what, now)
+        if event is not None:
+            self.heard(event, now)
+
+    @property
+    def _now(self) -> float:
+        return self.phone.station.clock.now()
+
+    def _drain(self) -> None:
+        self.phone.station.drain(self._now)
+
+
+class Phone:
+    """A telephone. What it does with a call that comes is set beforehand; otherwise the test acts on `calls`."""
+
+    def __init__(
+        self,
+        network: Network,
+        user: str,
+        address: Address,
+        *,
+        secret: str = "",
+        transport: str = "udp",
+        exchange: Address = EXCHANGE,
+        timings: Timings | None = None,
+    ) -> None:
+        self.user = user
+        self.address = address
+        self.secret = secret
+        self.exchange = exchange
+        self.transport = transport
+        self.media_port = 4000
+        self.station = Station(network, address, self._effect, timings)
+        self.flow: Flow = self.station.host.flow_to(exchange, transport)
+        self.calls: list[PhoneCall] = []
+        self.by_tag: dict[str, PhoneCall] = {}
+        self.rings: int | None = 180
+        """The 18x for a call that comes; None rings not at all."""
+        self.answers: bool = False
+        """Pick up at once."""
+        self.refuses = 0
+        """Refuse calls with this status."""
+        self.early = False
+        self.answers_offers: bool | int | None = True
+        """Answer re-INVITEs, refuse them with a status, or leave them to the test (None)."""
+        self.registrations: list[Response] = []
+        self._numbers = itertools.count(1)
+        self._register_cseq = 0
+        self._name = f"{user}-{address[0].replace('.', '-')}"
+
+    # -- what the user does -------------------------------------------------------------------------------------
+
+    def register(self, expires: int = 3600) -> None:
+        """Send REGISTER; a challenge is met by itself."""
+        self._register(expires, [])
+
+    def call(
+        self, number: str, *, offer: bool = True, headers: tuple[str, ...] = (), body: bytes | None = None
+    ) -> PhoneCall:
+        """Call a number."""
+        made = PhoneCall(self)
+        made.with_offer = offer
+        made.sent_headers = headers  # type: ignore[attr-defined]
+        uri = number if ":" in number else f"sip:{number}@{DOMAIN}"
+        tag = self._token()
+        dialog = Dialog(f"{self._token()}@{self.address[0]}", tag, "", f"<sip:{self.user}@{DOMAIN}>", f"<{uri}>", uri)
+        made.first_body = body if body is not None else (made.describe() if offer else b"")  # type: ignore[attr-defined]
+        self._invite(made, dialog, list(headers))
+        self.calls.append(made)
+        self.by_tag[tag] = made
+        self.station.drain(self.now)
+        return made
+
+    @property
+    def last(self) -> PhoneCall:
+        """The latest call."""
+        return self.calls[-1]
+
+    @property
+    def now(self) -> float:
+        """The instant."""
+        return self.station.clock.now()
+
+    # -- the inside ---------------------------------------------------------------------------------------------
+
+    def _token(self) -> str:
+        return f"{self._name}-{next(self._numbers)}"
+
+    def _contact(self) -> str:
+        host, port = self.address
+        return f"<sip:{self.user}@{host}:{port}{';transport=tcp' if self.transport == 'tcp' else ''}>"
+
+    def _invite(self, call: PhoneCall, dialog: Dialog, lines: list[str]) -> None:
+        call.usage = InviteUsage.outgoing(
+            self.station.endpoint,
+            self.flow,
+            dialog,
+            self._contact(),
+            lines,
+            call.first_body,  # type: ignore[attr-defined]
+            self.now,
+            call,
+            MAGIC_COOKIE + self._token(),
+        )
+
+    def _register(self, expires: int, more: list[str]) -> None:
+        self._register_cseq += 1
+        aor = f"sip:{self.user}@{DOMAIN}"
+        lines = [
+            "Max-Forwards: 70",
+            f"From: <{aor}>;tag={self._token()}",
+            f"To: <{aor}>",
+            f"Call-ID: reg-{self._name}",
+            f"CSeq: {self._register_cseq} REGISTER",
+            f"Contact: {self._contact()}",
+            f"Expires: {expires}",
+            *more,
+        ]
+        owner = (expires, bool(more))
+        self.station.endpoint.request(self.flow, "REGISTER", f"sip:{DOMAIN}", lines, b"", self.now, owner)
+        self.station.drain(self.now)
+
+    def _credentials(self, response: Response, method: str, uri: str) -> list[str]:
+        asked, name = ("WWW-Authenticate", "Authorization")
+        if response.status == 407:
+            asked, name = ("Proxy-Authenticate", "Proxy-Authorization")
+        challenge = response.all(asked)[0]
+        return [f"{name}: {digest.authorization(challenge, self.user, self.secret, method, uri)}"]
+
+    def _effect(self, effect: fx.Effect, now: float) -> None:
+        match effect:
+            case fx.Incoming():
+                self._incoming(effect.txn, effect.request, now)
+            case fx.Answered():
+                self._answered(effect.txn, effect.response, now)
+            case fx.AckReceived():
+                call = self.by_tag.get(effect.request.to_tag or "")
+                self._tell(call, call.usage.on_ack(effect.request) if call else None, now)
+            case fx.Cancelled():
+                usage = effect.txn.owner
+                if isinstance(usage, InviteUsage):
+                    self._tell(usage.owner, usage.on_cancel(effect.txn, now), now)
+            case fx.TimedOut() | fx.Failed():
+                usage = effect.txn.owner
+                if isinstance(usage, InviteUsage) and isinstance(effect.txn, ClientTransaction):
+                    transport = isinstance(effect, fx.Failed)
+                    self._tell(usage.owner, usage.on_timeout(effect.txn, now, transport=transport), now)
+            case _:
+                pass
+
+    def _tell(self, call: Any, event: LegEvent | None, now: float) -> None:
+        if event is not None:
+            call.heard(event, now)
+
+    def _incoming(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        endpoint = self.station.endpoint
+        if request.to_tag is not None:
+            call = self.by_tag.get(request.to_tag)
+            if call is None:
+                endpoint.respond(txn, 481, now)
+            else:
+                self._tell(call, call.usage.on_request(txn, now), now)
+            return
+        if request.method != "INVITE":
+            endpoint.respond(txn, 200 if request.method == "OPTIONS" else 405, now)
+            return
+        call = PhoneCall(self)
+        tag = self._token()
+        call.usage = InviteUsage.incoming(endpoint, txn, tag, self._contact(), call)
+        if request.body:
+            call.offers.append(request.body.decode())
+        self.calls.append(call)
+        self.by_tag[tag] = call
+        if self.refuses:
+            call.usage.refuse(self.refuses, now)
+            return
+        if self.rings is not None:
+            call.usage.progress(self.rings, now, call.describe() if self.early else b"")
+        if self.answers:
+            call.usage.accept(call.describe(), now, offered=not request.body)
+
+    def _answered(self, txn: ClientTransaction, response: Response, now: float) -> None:
+        usage = txn.owner
+        if isinstance(usage, tuple):
+            expires, tried = usage
+            if response.status == 401 and not tried:
+                self._register(expires, self._credentials(response, "REGISTER", f"sip:{DOMAIN}"))
+            elif response.status >= 200:
+                self.registrations.append(response)
+            return
+        if not isinstance(usage, InviteUsage):
+            return
+        call = usage.owner
+        event = usage.on_response(txn, response, now)
+        if isinstance(event, sip.Refusal) and event.status == 407 and isinstance(call, PhoneCall) and not call.tried:
+            call.tried = True
+            lines = self._credentials(response, "INVITE", usage.dialog.target)
+            self._invite(call, usage.dialog, [*lines, *call.sent_headers])  # type: ignore[attr-defined]
+            return
+        self._tell(call, event, now)

@@ -1,0 +1,92 @@
+"""The stage of a flow test: a network, an exchange on it, telephones; and what is looked at in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from switch.clock import VirtualClock
+from tests.support.exchange import CARRIER, SECRETS, Exchange
+from tests.support.network import Network
+from tests.support.phone import Phone, PhoneCall
+from tests.support.raw_phone import RawPhone
+
+PLACES = {"alice": "192.0.2.21", "bob": "192.0.2.22", "carol": "192.0.2.23", "dave": "192.0.2.24"}
+
+
+class Scene:
+    """The network with one exchange; telephones are put on it as a test needs them."""
+
+    def __init__(self, **knobs: Any) -> None:
+        self.clock = VirtualClock()
+        self.network = Network(self.clock)
+        self.exchange = Exchange(self.network, **knobs)
+        self.phones: list[Phone] = []
+        self.strict = True
+        """Whether the phones, too, must have nothing left in the end."""
+
+    def wait(self, seconds: float = 0.5) -> None:
+        """Let time pass."""
+        self.clock.advance(seconds)
+
+    def phone(self, user: str, address: str = "", port: int = 5060, *, register: bool = True, **more: Any) -> Phone:
+        """A telephone on our own stack, registered."""
+        phone = Phone(
+            self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more
+        )
+        self.phones.append(phone)
+        if register:
+            phone.register()
+            self.wait()
+            assert phone.registrations[-1].status == 200
+        return phone
+
+    def raw(self, user: str, address: str = "", port: int = 5060, *, register: bool = True, **more: Any) -> RawPhone:
+        """A telephone of text, registered."""
+        phone = RawPhone(
+            self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more
+        )
+        if register:
+            self.register(phone)
+        return phone
+
+    def register(self, phone: RawPhone, contact: str = "", headers: tuple[str, ...] = ()) -> None:
+        """REGISTER with a challenge, by hand."""
+        uri = "sip:pbx.example.com"
+
+        def lines(cseq: int) -> list[str]:
+            aor = f"<sip:{phone.user}@pbx.example.com>"
+            return [
+                f"Via: {phone.via()}", "Max-Forwards: 70", f"From: {aor};tag=reg", f"To: {aor}",
+                f"Call-ID: reg{phone.address}".replace(" ", ""), f"CSeq: {cseq} REGISTER",
+                f"Contact: {contact or phone.contact()}", "Expires: 600", *headers,
+            ]  # fmt: skip
+
+        phone.request("REGISTER", uri, lines(1))
+        self.wait()
+        challenge = phone.challenge_in(phone.take(401))
+        phone.request("REGISTER", uri, [*lines(2), f"Authorization: {phone.digest(challenge, 'REGISTER', uri)}"])
+        self.wait()
+        phone.take(200)
+
+    def carrier(self) -> RawPhone:
+        """The carrier's switch, of text. It needs no password."""
+        return RawPhone(self.network, "carrier", CARRIER)
+
+    def talking(self, caller: Phone, callee: Phone, number: str = "102") -> tuple[PhoneCall, PhoneCall]:
+        """A call that stands."""
+        call = caller.call(number)
+        self.wait()
+        callee.last.answer()
+        self.wait()
+        assert call.up
+        assert callee.last.up
+        return call, callee.last
+
+    def finish(self) -> None:
+        """Run the clock out and look at everything."""
+        self.clock.advance(300.0)
+        self.exchange.check_over()
+        if self.strict:
+            for phone in self.phones:
+                left = {name: count for name, count in phone.station.left().items() if name != "timers"}
+                assert not left, (phone.user, left)
