@@ -117,7 +117,8 @@ def test_status_says_how_it_is_and_ends_with_one_when_something_is_wrong(exchang
     assert json.loads(run("status", "--json", status=1))["troubles"] == ["disk full"]
 
 
-def test_calls_fit_eighty_columns_with_their_whole_names(exchange):
+def test_calls_fit_eighty_columns_with_their_whole_names(exchange, monkeypatch):
+    monkeypatch.setattr("switch.commands.calls.utc_now", lambda: NOW)
     shown = run("calls")
     assert max(map(len, shown.splitlines())) <= 80
     for part in ("206", "207", "talking", "3:12", "c0a81f3e77aa0001", "emergency"):
