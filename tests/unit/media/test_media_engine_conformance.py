@@ -19,7 +19,7 @@ from media.local import LocalEngine
 from tests.unit.media.media_phone import Phone, measure, sine
 
 ROOT = Path(__file__).parents[3]
-PORTS = itertools.count(21000, 400)
+PORTS = itertools.count(21000, 100)
 
 
 class Stage:
@@ -86,7 +86,7 @@ class LocalStage(Stage):
         super().__init__()
         start = next(PORTS)
         self.now = 100.0
-        self.local = LocalEngine(first_port=start, last_port=start + 399, on_event=self.events.append)
+        self.local = LocalEngine(first_port=start, last_port=start + 99, on_event=self.events.append)
         self.local.run(self.now)
         self.engine = self.local
 
@@ -114,7 +114,7 @@ class WorkerStage(Stage):
     async def start(self, folder: Path) -> None:
         start = next(PORTS)
         self.path = str(folder / "media.sock")
-        self.arguments = ["--socket", self.path, "--ports", f"{start}-{start + 399}", "--address", "127.0.0.1"]
+        self.arguments = ["--socket", self.path, "--ports", f"{start}-{start + 99}", "--address", "127.0.0.1"]
         self.arguments += ["--block", "16"]
         await self.spawn()
         self.client = self.connect()

@@ -18,7 +18,7 @@ from media.local import LocalEngine
 from media.ports import PortPool
 from tests.unit.media.media_phone import Phone, measure, sine
 
-PORTS = itertools.count(45000, 40)
+PORTS = itertools.count(31200, 40)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class House:
 
     async def spawn(self, index: int, *more: str, path: str = "", fd: int | None = None) -> str:
         path = path or str(self.folder / f"{index}.sock")
-        first = 41000 + 200 * index
+        first = 30600 + 200 * index
         where = ["--fd", str(fd)] if fd is not None else ["--socket", path]
         self.workers.append(
             await asyncio.create_subprocess_exec(
