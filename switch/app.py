@@ -24,6 +24,7 @@ import switch
 from config.compiled import Compiled, TrunkSettings
 from dialplan import planner
 from dialplan.plan import CallRequest, Plan
+from dialplan.termination import Reason
 from media.client import WorkerEngine
 from media.engine import MediaEvent
 from records import events as e
@@ -58,6 +59,20 @@ SLOW_S = 0.05
 NONCE_KEY_BYTES = 32
 """The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be replayed
 over a restart."""
+UNUSUAL = frozenset(
+    (
+        Reason.MEDIA_TIMEOUT,
+        Reason.MEDIA_LOST,
+        Reason.MEDIA_REFUSED,
+        Reason.DIALOG_LOST,
+        Reason.PROTOCOL_ERROR,
+        Reason.INTERNAL_ERROR,
+        Reason.CRASH_BEFORE_ANSWER,
+        Reason.LOOP,
+        Reason.OVERLOAD,
+    )
+)
+"""Endings that somebody should look at get a line in the log; the others stand in `ringplan history`."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the segments that remain; small ones go sooner."""
 GOODBYE_S = 2.0
@@ -92,6 +107,7 @@ class Exchange:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("exchange")
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._verbose = compiled.log.level == "debug"
         self._counters = Counters()
         self._tracer = Tracer()
         self._recent = Recent()
@@ -391,7 +407,10 @@ class Exchange:
         }
 
     def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
-        self._log.info("call", call=event.call, result=event.result, reason=event.reason, talk_s=round(talk_s, 3))
+        if event.reason in UNUSUAL:
+            self._log.warning("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
+        elif self._verbose:
+            self._log.debug("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
 
     def _slow(self, what: str, took_s: float) -> None:
         self._counters.slow_callbacks += 1

@@ -322,6 +322,13 @@ class Core:
         self._dead(effect.txn, now, transport=False)
 
     def _on_failed(self, effect: fx.Failed, now: float) -> None:
+        usage = effect.txn.owner
+        if isinstance(effect.txn, ServerTransaction):
+            # The caller's connection broke while the call was ringing: nobody is there to answer to.
+            event = usage.on_cancel(effect.txn, now) if isinstance(usage, InviteUsage) else None
+            if event is not None:
+                usage.owner.heard(event, now)
+            return
         self._dead(effect.txn, now, transport=True)
 
     def _dead(self, txn: object, now: float, *, transport: bool) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -19,6 +20,9 @@ import structlog
 from switch import redact
 
 MAX_LINES = 10_000
+GATHER_S = 0.05
+"""Lines are gathered for so long before they are written: a thread that woke for each line would take its turn from the
+loop each time."""
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -53,6 +57,8 @@ class Writer:
         told = 0
         while not self._closing or self._lines:
             self._wake.wait()
+            if not self._closing:
+                time.sleep(GATHER_S)
             self._wake.clear()
             batch = [self._lines.popleft() for _ in range(len(self._lines))]
             if self.dropped != told:

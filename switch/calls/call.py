@@ -48,7 +48,7 @@ class Call:
         self.state = state
         self.legs: dict[int, Leg] = {}
         self.ringer: Ringer | None = None
-        self.offers = Offers(self)
+        self.offers = Offers()
         self._early: Leg | None = None
         """The called leg whose early media the caller hears."""
         self._numbered = max(state.legs)
@@ -173,6 +173,9 @@ class Call:
             sound.heed(self.context.engine, caller.sound, asked, caller.address)
             caller.sound.remote = None
         self.context.engine.play(_leased(caller), source)
+        if self.ringer is not None:
+            self.ringer.stop()
+            self.ringer = None
 
     def finish(self, termination: Termination, now: float) -> None:
         """The call ends without an answer, as the plan says or in spite of it."""
@@ -300,13 +303,13 @@ class Call:
     # -- ending -------------------------------------------------------------------------------------------------
 
     def _acked(self, leg: Leg, event: sip.Acked, now: float) -> None:
-        self.offers.acked(leg, event.body, now)
+        self.offers.acked(self, leg, event.body, now)
 
     def _offered(self, leg: Leg, event: sip.Offer, now: float) -> None:
-        self.offers.asked(leg, event.body, now)
+        self.offers.asked(self, leg, event.body, now)
 
     def _offer_answered(self, leg: Leg, event: sip.OfferAnswer, now: float) -> None:
-        self.offers.answered(leg, event.body, now)
+        self.offers.answered(self, leg, event.body, now)
 
     def _offer_refused(self, leg: Leg, event: sip.OfferRefusal, now: float) -> None:
         self.offers.refused(event.status, now)
@@ -412,6 +415,8 @@ class Call:
         if self.legs.pop(leg.index, None) is None:
             return
         leg.stop_waiting()
+        if leg is self._early:
+            self._early = None
         lease = leg.sound.lease
         if lease is not None:
             self.context.forget_media(lease.leg)

@@ -15,7 +15,7 @@ from switch.calls.context import Context
 from switch.calls.leg import CALLER, Leg, flow_value
 from switch.calls.recovery import recover
 from switch.calls.sound import SdpError
-from switch.sip.invite import InviteUsage
+from switch.sip.invite import InviteUsage, LegEvent
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 
@@ -40,10 +40,17 @@ class Calls:
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
         context.remember_leg = self.by_tag.__setitem__
-        context.forget_leg = lambda tag: self.by_tag.pop(tag, None)
+        context.forget_leg = self._forget_leg
         context.forget_call = lambda call: self.by_id.pop(call, None)
         context.register_media = self.by_media.__setitem__
         context.forget_media = lambda leg: self.by_media.pop(leg, None)
+
+    def _forget_leg(self, tag: str) -> None:
+        """Nothing more is to come of the leg. Its transactions remember the usage for half a minute yet, so that repeated
+        responses are met; the call itself they need not keep alive."""
+        leg = self.by_tag.pop(tag, None)
+        if leg is not None:
+            leg.usage.owner = NOBODY
 
     def invite(self, txn: ServerTransaction, source: Source, now: float) -> None:
         """A new call. Raises RemoteProtocolError for a request that cannot make a dialog, and SdpError (NotAcceptable
@@ -120,5 +127,17 @@ class Calls:
                     self.by_media[leg.sound.lease.leg] = leg
         self.context.engine.adopt(leases)
 
+
+class _Nobody:
+    """The owner of a usage whose leg is over."""
+
+    def heard(self, event: LegEvent, now: float) -> None:
+        """It concerns nobody any more."""
+
+    def on_timer(self, what: object, now: float) -> None:
+        """It concerns nobody any more."""
+
+
+NOBODY = _Nobody()
 
 __all__ = ["Calls", "SdpError", "Source"]

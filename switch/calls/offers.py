@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Offers:
-    """The offer/answer exchange between a call's two sides."""
+    """The offer/answer exchange between a call's two sides. It does not hold the call, which is handed in each time, so
+    that a call that is over leaves no cycle behind."""
 
-    __slots__ = ("_asking", "_call")
+    __slots__ = ("_asking",)
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self) -> None:
         self._asking: Leg | None = None
         """The leg whose INVITE is being passed on, or whose ACK has to bring an answer."""
 
@@ -37,16 +37,16 @@ class Offers:
         """Our 2xx to this leg made an offer: its ACK brings the answer."""
         self._asking = leg
 
-    def asked(self, leg: Leg, body: bytes, now: float) -> None:
+    def asked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """A re-INVITE came. An empty `body` asks for an offer."""
-        call, other = self._call, self._call.other(leg)
+        other = call.other(leg)
         if self._asking is not None or (other is not None and other.usage.offer_pending):
             leg.usage.refuse(491, now)
             return
         try:
             proposed = sound.parsed(body) if body else None
             if other is None:
-                self._ask_service(leg, proposed, now)
+                self._ask_service(call, leg, proposed, now)
                 return
             passed = sound.offer_to(other.sound, proposed) if proposed is not None else b""
         except SdpError:
@@ -59,7 +59,7 @@ class Offers:
         # The number of our request has to outlive a crash: the far end would refuse a lower one.
         call.record_move(other)
 
-    def answered(self, leg: Leg, body: bytes, now: float) -> None:
+    def answered(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The other side took the offer, or made one."""
         asking, self._asking = self._asking, None
         if asking is None:
@@ -71,7 +71,7 @@ class Offers:
             if proposed is not None:
                 leg.usage.ack(now)
                 asking.usage.accept(sound.answer_to(asking.sound, proposed, theirs), now)
-                self._join(asking, proposed, leg, theirs)
+                _join(call, asking, proposed, leg, theirs)
             else:
                 asking.usage.accept(sound.offer_to(asking.sound, theirs), now, offered=True)
                 leg.sound.remote = theirs
@@ -81,8 +81,8 @@ class Offers:
                 leg.usage.ack(now)
             asking.usage.refuse(488, now)
             return
-        self._call.record_move(leg)
-        self._call.record_move(asking)
+        call.record_move(leg)
+        call.record_move(asking)
 
     def refused(self, status: int, now: float) -> None:
         """The other side keeps the session as it is."""
@@ -91,12 +91,12 @@ class Offers:
             asking.sound.proposed = None
             asking.usage.refuse(status, now)
 
-    def acked(self, leg: Leg, body: bytes, now: float) -> None:
+    def acked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """A 2xx of ours was acknowledged. When it made an offer, the answer is here, and the other side waits for it."""
         if leg is not self._asking:
             return
         self._asking = None
-        call, other = self._call, self._call.other(leg)
+        other = call.other(leg)
         try:
             theirs = sdp.parse(body)
             if other is None:
@@ -106,14 +106,14 @@ class Offers:
             if offered is None:
                 return
             other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
-            self._join(leg, theirs, other, offered)
+            _join(call, leg, theirs, other, offered)
         except SdpError:
             call.media_refused(now)
             return
         call.record_move(leg)
         call.record_move(other)
 
-    def _ask_service(self, leg: Leg, proposed: Description | None, now: float) -> None:
+    def _ask_service(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> None:
         """A re-INVITE of a caller who listens to a service of ours."""
         port = leg.sound
         if proposed is None:
@@ -121,11 +121,12 @@ class Offers:
             self._asking = leg
         else:
             leg.usage.accept(sound.answer_ourselves(port, proposed), now)
-            sound.heed(self._call.context.engine, port, proposed, leg.address)
-        self._call.record_move(leg)
+            sound.heed(call.context.engine, port, proposed, leg.address)
+        call.record_move(leg)
 
-    def _join(self, one: Leg, ones: Description, other: Leg, others: Description) -> None:
-        if one.index == CALLER:
-            self._call.join(ones, other, others)
-        else:
-            self._call.join(others, one, ones)
+
+def _join(call: Call, one: Leg, ones: Description, other: Leg, others: Description) -> None:
+    if one.index == CALLER:
+        call.join(ones, other, others)
+    else:
+        call.join(others, one, ones)
