@@ -204,6 +204,7 @@ class WorkerEngine:
         self._home: dict[int, _Worker] = {}
         self._pending: dict[int, Lease] = {}
         self._adopted = False
+        self._early: list[MediaEvent] = []
         self._joints: dict[int, tuple[int, int]] = {}
         self._inner: set[int] = set()
         self._changed: asyncio.Event | None = None
@@ -302,6 +303,14 @@ class WorkerEngine:
         for worker in self._workers:
             if worker.synced:
                 self._reconcile(worker)
+        if self._early:
+            asyncio.get_running_loop().call_soon(self._tell_early)
+
+    def _tell_early(self) -> None:
+        early, self._early = self._early, []
+        for event in early:
+            if event.leg in self._home:
+                self.on_event(event)
 
     # --- what the workers tell ---
 
@@ -360,7 +369,10 @@ class WorkerEngine:
         if isinstance(event, LegLost):
             self._losses([event.leg])
         elif event.leg not in self._inner:
-            self.on_event(event)
+            if self._adopted or event.leg in self._home:
+                self.on_event(event)
+            else:
+                self._early.append(event)  # of a leg that will be adopted, perhaps
         elif isinstance(event, Stats):
             self._inner.discard(event.leg)
 

@@ -182,6 +182,7 @@ class Leg:
         "pair",
         "peer",
         "player",
+        "player_ended",
         "quiet_since",
         "remote",
         "rtcp",
@@ -205,6 +206,7 @@ class Leg:
         self.told: tuple[str, int] = ("", 0)
         self.peer: Leg | None = None
         self.player: Player | None = None
+        self.player_ended = False
         self.digits: rtp.DigitReader | None = None
         self.silence_s = 0.0
         self.quiet_since = 0.0

@@ -195,6 +195,7 @@ class Relay:
             return
         made = player.make(source, self._library)
         if made is None:
+            leg.player_ended = True
             self.on_event(PlayEnded(leg_id))
             return
         leg.player = made
@@ -225,6 +226,13 @@ class Relay:
         self.on_event(
             Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
         )
+
+    def retell(self) -> None:
+        """Tell a new exchange what the old one may have missed: players that have ended, and silence that goes on."""
+        for leg in self.legs.values():
+            leg.told_silent = False
+            if leg.player_ended:
+                self.on_event(PlayEnded(leg.id))
 
     def end(self) -> None:
         """Close everything, sockets included."""
@@ -257,6 +265,7 @@ class Relay:
             peer.peer = None
             peer.wire()
         leg.peer = leg.player = None
+        leg.player_ended = False
         leg.wire()
 
     def _wire(self, leg: Leg) -> None:
@@ -369,6 +378,7 @@ class Relay:
                 continue
             if not on:
                 self._part(leg)
+                leg.player_ended = True
                 self.on_event(PlayEnded(leg.id))
             elif out is not None:
                 leg.packets_out += 1

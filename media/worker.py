@@ -150,6 +150,7 @@ class Control:
         for value in ours:  # one a packet: a list of legs is long
             link.send([value])
         self.refill()
+        self.relay.retell()
 
     def drop(self, link: Link) -> None:
         """Close a connection."""
@@ -302,7 +303,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--advertise", default="", help="address to write into SDP, if not the bound one")
     parser.add_argument("--index", type=int, default=0, help="number of this worker, 0 to 63")
     parser.add_argument("--rest", type=float, default=5.0, help="seconds that a freed port rests")
-    parser.add_argument("--block", type=int, default=256, help="port pairs that the exchange holds in advance")
+    parser.add_argument("--block", type=int, default=1024, help="port pairs that the exchange holds in advance")
     parser.add_argument("--orphan", type=float, default=60.0, help="seconds without an exchange until legs are closed")
     parser.add_argument("--coalesce", type=float, default=0.002, help="seconds that packets may be held together")
     return parser.parse_args(argv)

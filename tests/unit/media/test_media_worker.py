@@ -10,6 +10,7 @@ import socket
 import stat
 import sys
 import time
+import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from media import wire
 from media.client import WorkerEngine
-from media.engine import LegLost, MediaEvent, Stats
+from media.engine import LegLost, MediaEvent, PlayEnded, Stats
 from media.worker import leg_ids
 from tests.unit.media.media_phone import Phone
 
@@ -221,9 +222,34 @@ async def test_a_lease_that_an_exchange_took_to_its_grave_is_reported_lost_and_n
     assert lease.leg not in given
 
 
+async def test_what_happened_while_no_exchange_was_there_is_told_to_the_next(house: House, tmp_path: Path) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    first, second = await house.phone(engine, 1), await house.phone(engine, 2)
+    with wave.open(str(tmp_path / "short.wav"), "wb") as file:
+        file.setframerate(8000)
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.writeframes(bytes(6400))
+    engine.play(leg(first), f"file:{tmp_path}/short.wav")
+    engine.play(leg(second), f"file:{tmp_path}/short.wav")
+    await until(lambda: bool(first.heard()))
+    engine.shut()
+    await asyncio.sleep(0.7)
+    assert not house.events
+    again = await house.exchange()
+    await asyncio.sleep(0.05)
+    assert not house.events  # not before it has said which legs it knows
+    assert first.lease is not None
+    again.adopt({leg(first): first.lease})
+    await until(lambda: PlayEnded(leg(first)) in house.events)
+    assert PlayEnded(leg(second)) not in house.events
+
+
 async def test_leases_come_back_after_their_rest(house: House) -> None:
     await house.spawn(0)
     engine = await house.exchange()
+    engine.adopt({})
     used = 0
     for _ in range(40):  # 8 in the block, 100 in the range: 320 leases need each port more than once
         taken = list(iter(engine.lease, None))
