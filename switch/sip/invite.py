@@ -18,7 +18,8 @@ through `on_timer`, so that what they mean reaches the call as any other event d
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -33,6 +34,7 @@ from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.uri import Uri
 
 SDP = "Content-Type: application/sdp"
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +138,7 @@ class InviteUsage:
         "_ack",
         "_ack_cseq",
         "_client",
+        "_dropped",
         "_reason",
         "_server",
         "contact",
@@ -162,6 +165,8 @@ class InviteUsage:
         self._ack: bytes = b""
         self._ack_cseq = 0
         self._reason: Sequence[str] = ()
+        self._dropped: Mapping[str, bytes] = NOTHING
+        """Tags of dialogs that were ended as soon as they were made, and their ACKs."""
         self.needs_ack = False
         """A 2xx came whose ACK is the call's to send, by `ack`."""
 
@@ -450,7 +455,7 @@ class InviteUsage:
             self.needs_ack = True
             self.dialog.refresh_target(response)
             return OfferAnswer(_sdp(response))
-        if self.dialog.remote_tag and self._ack:
+        if self.dialog.remote_tag or self._ack_cseq:
             # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
             self._ack_cseq = response.cseq
             self.ack(now)
@@ -470,22 +475,26 @@ class InviteUsage:
 
     def _on_repeated_2xx(self, response: Response, now: float) -> None:
         """The same 2xx again wants the same ACK (13.2.2.4); one with another tag is a second fork's, which is ended."""
-        if (response.to_tag or "") != self.dialog.remote_tag:
+        if (response.to_tag or "") != self.dialog.remote_tag or not self._ack_cseq:
             self._drop(response, now)
         elif self._ack and response.cseq == self._ack_cseq:
             self.endpoint.send(self.flow, self._ack)
 
     def _drop(self, response: Response, now: float) -> None:
-        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL."""
+        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL. Its copies get
+        the same ACK again."""
+        tag = response.to_tag or ""
+        known = self._dropped.get(tag)
+        if known is not None:
+            self.endpoint.send(self.flow, known)
+            return
         ours = self.dialog
-        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), ours.local_cseq)
+        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), response.cseq)
         dialog.established_by(response)
         ack = self.endpoint.ack(self.flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
+        self._dropped = {**self._dropped, tag: ack}
         if self.state is not State.CONFIRMED:
             self.state = State.ENDED
-            self._ack = ack
-            self._ack_cseq = response.cseq
-            ours.remote_tag = dialog.remote_tag
         self._bye(dialog, now, self._reason)
 
     def _on_invite_failure(self, status: int, silent: bool = False) -> LegEvent | None:
