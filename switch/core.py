@@ -205,6 +205,8 @@ class Core:
             dialog = leg.usage.dialog
             if dialog.call_id == request.call_id and (request.from_tag or "") == dialog.remote_tag:
                 event = leg.usage.on_request(txn, now)
+                if request.method != "BYE":
+                    leg.call.record_path(leg)
                 if event is not None:
                     leg.heard(event, now)
                 return
@@ -339,8 +341,8 @@ class Core:
                 usage.owner.heard(event, now)
 
     def _on_stray(self, effect: fx.Stray, now: float) -> None:
-        """A 2xx of an INVITE that nobody remembers, after a restart perhaps: without a dialog of ours there is nothing to
-        acknowledge it with, and the far end ends it by its own timer (RFC 3261 13.3.1.4)."""
+        """A 2xx of an INVITE that nobody remembers, after a restart perhaps: without a dialog of ours there is nothing
+        to acknowledge it with, and the far end ends it by its own timer (RFC 3261 13.3.1.4)."""
 
 
 def _display(address: NameAddr) -> str:

@@ -379,6 +379,17 @@ class Call:
             media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port)
             self.record(e.LegMedia(self.id, self.state.n, self.context.at(), leg.index, media, leg.sound.local))
 
+    def record_path(self, leg: Leg) -> None:
+        """Record where the leg's far end is, if its last request says that it has moved: a BYE must find it, also after
+        a crash."""
+        state = self.state.legs.get(leg.index)
+        if state is None or state.dialog is None or leg.index not in self.legs or not state.answered:
+            return
+        usage = leg.usage
+        flow = flow_value(usage.flow)
+        if state.dialog.remote_target != usage.dialog.target or state.flow != flow:
+            self.record(e.LegMoved(self.id, self.state.n, self.context.at(), leg.index, leg.dialog_value(), flow))
+
     def record_move(self, leg: Leg) -> None:
         """Record what a re-INVITE changed."""
         at = self.context.at()
@@ -399,8 +410,8 @@ class Call:
         return True
 
     def _lease(self, flow: Flow, near: int | None) -> Lease | None:
-        """A media port for a leg whose signalling takes that flow. A worker that listens on every address names none, so
-        the one that the far end knows us by is put into the description."""
+        """A media port for a leg whose signalling takes that flow. A worker that listens on every address names none,
+        so the one that the far end knows us by is put into the description."""
         lease = self.context.engine.lease(near)
         if lease is not None and lease.address in WILDCARDS:
             lease = Lease(lease.leg, lease.worker, self.context.advertised(flow)[0], lease.port)

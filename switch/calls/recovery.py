@@ -19,7 +19,7 @@ from switch.calls.state import CallState, LegState, apply, fold
 from switch.sip import writer
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
-from switch.sip.invite import InviteUsage
+from switch.sip.invite import InviteUsage, toward
 from switch.sip.message import Request, parse
 
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
@@ -60,7 +60,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
         value.local_cseq,
         value.remote_cseq,
     )
-    flow = flow_of(state.flow)
+    flow = toward(flow_of(state.flow), dialog)
     host, port = context.advertised(flow)
     leg.usage = InviteUsage.recovered(context.endpoint, flow, dialog, contact_value(host, port, flow.transport), leg)
     if state.media is not None:
@@ -114,6 +114,4 @@ def _values(termination: Termination) -> tuple[str, str, int]:
 
 def flow_of(address: e.FlowAddress) -> Flow:
     """The flow that the journal remembers. A connection of a former life has to be made anew."""
-    return Flow(
-        address.transport, (address.local_host, address.local_port), (address.remote_host, address.remote_port)
-    )
+    return Flow(address.transport, (address.local_host, address.local_port), (address.remote_host, address.remote_port))

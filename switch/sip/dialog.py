@@ -1,7 +1,7 @@
 """A dialog: what two user agents remember of each other between requests (RFC 3261 section 12).
 
-A `Dialog` knows its identifiers, sequence numbers, remote target and route set, and how to begin a request from them. It
-knows nothing of INVITE, transactions or time: `invite.py` does.
+A `Dialog` knows its identifiers, sequence numbers, remote target and route set, and how to begin a request from them.
+It knows nothing of INVITE, transactions or time: `invite.py` does.
 """
 
 from __future__ import annotations
@@ -17,11 +17,21 @@ class Dialog:
     """One dialog, seen from our side.
 
     `local` and `remote` are From/To values without the tag; `routes` is the route set in the order in which Route
-    headers are sent. `remote_cseq` is -1 until the far end has sent a request. `remote_tag` may be empty for a peer that
-    still speaks RFC 2543 (section 12.1.1).
+    headers are sent. `remote_cseq` is -1 until the far end has sent a request. `remote_tag` may be empty for a peer
+    that still speaks RFC 2543 (section 12.1.1).
     """
 
-    __slots__ = ("call_id", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag", "routes", "target")
+    __slots__ = (
+        "call_id",
+        "local",
+        "local_cseq",
+        "local_tag",
+        "remote",
+        "remote_cseq",
+        "remote_tag",
+        "routes",
+        "target",
+    )
 
     def __init__(
         self,
@@ -104,6 +114,10 @@ class Dialog:
         if self.routes:
             lines += [f"Route: {route}" for route in self._sent_routes()]
         return lines
+
+    def next_hop(self) -> str:
+        """The URI of who gets our requests first: the first route, else the remote target."""
+        return NameAddr.parse(self.routes[0]).uri if self.routes else self.target
 
     def request_uri(self) -> str:
         """The Request-URI: the remote target, or the first route when that is a strict router (12.2.1.1)."""

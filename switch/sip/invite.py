@@ -1,9 +1,9 @@
-"""The INVITE usage of a dialog: one leg's signalling from the first INVITE to the last BYE (RFC 3261 sections 13 to 15).
+"""The INVITE usage of a dialog: a leg's signalling from the first INVITE to the last BYE (RFC 3261 sections 13-15).
 
 Two kinds of beginning, one life:
 
     outgoing:  calling -> early -> confirmed -> ended          incoming:  calling -> early -> confirmed -> ended
-                  \\-> cancelling ------------> ended                                        \\-> ended (CANCEL, refused)
+                  \\-> cancelling ------------> ended                           \\-> ended (CANCEL, refused)
 
 Once confirmed both are alike: either side may send a new offer (re-INVITE), and either may say BYE. At most one
 INVITE is under way in a dialog, so an INVITE that meets ours is answered 491, and one that meets an unanswered one of
@@ -11,8 +11,8 @@ the same direction 500 (section 14.2).
 
 The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means for
 the call as one of the small events below, or None when it concerns the wire alone. What goes out goes to the
-`Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them back
-through `on_timer`, so that what they mean reaches the call as any other event does.
+`Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them
+back through `on_timer`, so that what they mean reaches the call as any other event does.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class InviteUsage:
     ) -> InviteUsage:
         """The usage behind an INVITE that came outside a dialog. Raises RemoteProtocolError 400 without Contact."""
         dialog = Dialog.from_request(txn.request, local_tag)
-        usage = cls(endpoint, toward(txn.flow, dialog.target), dialog, contact, State.CALLING, owner)
+        usage = cls(endpoint, toward(txn.flow, dialog), dialog, contact, State.CALLING, owner)
         usage._server = txn
         txn.owner = usage
         return usage
@@ -203,9 +203,7 @@ class InviteUsage:
         return usage
 
     @classmethod
-    def recovered(
-        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner
-    ) -> InviteUsage:
+    def recovered(cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner) -> InviteUsage:
         """A confirmed usage out of the journal."""
         return cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner)
 
@@ -244,7 +242,7 @@ class InviteUsage:
         )
 
     def accept(self, body: bytes, now: float, *, offered: bool = False) -> None:
-        """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer, whose answer the ACK brings."""
+        """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer; the ACK brings its answer."""
         txn = self._server
         if txn is None:
             return
@@ -254,9 +252,7 @@ class InviteUsage:
         if body:
             lines.append(SDP)
         timings = self.endpoint.timings
-        self._accepted = accepted = Retransmission(
-            txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered
-        )
+        self._accepted = accepted = Retransmission(txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered)
         self.endpoint.respond(
             txn, 200, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
         )
@@ -301,7 +297,7 @@ class InviteUsage:
             self.refuse(487, now)
         self._forget_accepted()
         self.state = State.ENDED
-        self._bye(self.dialog, now, lines)
+        self._bye(self.dialog, self.flow, now, lines)
 
     # -- what comes in ------------------------------------------------------------------------------------------
 
@@ -320,7 +316,7 @@ class InviteUsage:
             self._reply(txn, 500, now, ["Retry-After: 1"])
             return None
         if method != "BYE":
-            self.flow = toward(txn.flow, self.dialog.target)
+            self.flow = toward(txn.flow, self.dialog)
         match method:
             case "BYE":
                 return self._on_bye(txn, now)
@@ -400,10 +396,10 @@ class InviteUsage:
     def _reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
         self.endpoint.respond(txn, status, now, lines=lines)
 
-    def _bye(self, dialog: Dialog, now: float, lines: Sequence[str] = ()) -> None:
+    def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> None:
         head = dialog.lines("BYE", dialog.next_cseq())
         head += lines
-        self.endpoint.request(self.flow, "BYE", dialog.request_uri(), head, b"", now, self)
+        self.endpoint.request(flow, "BYE", dialog.request_uri(), head, b"", now, self)
 
     def _forget_accepted(self) -> None:
         accepted = self._accepted
@@ -434,7 +430,7 @@ class InviteUsage:
         self._server = txn
         txn.owner = self
         self.dialog.refresh_target(txn.request)
-        self.flow = toward(txn.flow, self.dialog.target)
+        self.flow = toward(txn.flow, self.dialog)
         return Offer(_sdp(txn.request))
 
     def _on_provisional(self, response: Response) -> LegEvent | None:
@@ -454,6 +450,7 @@ class InviteUsage:
             self._ack_cseq = response.cseq
             self.needs_ack = True
             self.dialog.refresh_target(response)
+            self.flow = toward(self.flow, self.dialog)
             return OfferAnswer(_sdp(response))
         if self.dialog.remote_tag or self._ack_cseq:
             # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
@@ -470,6 +467,7 @@ class InviteUsage:
         self._ack_cseq = response.cseq
         self.needs_ack = True
         self.dialog.established_by(response)
+        self.flow = toward(self.flow, self.dialog)
         self.state = State.CONFIRMED
         return Answer(_sdp(response))
 
@@ -481,8 +479,8 @@ class InviteUsage:
             self.endpoint.send(self.flow, self._ack)
 
     def _drop(self, response: Response, now: float) -> None:
-        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL. Its copies get
-        the same ACK again."""
+        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL. Its copies
+        get the same ACK again."""
         tag = response.to_tag or ""
         known = self._dropped.get(tag)
         if known is not None:
@@ -491,11 +489,12 @@ class InviteUsage:
         ours = self.dialog
         dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), response.cseq)
         dialog.established_by(response)
-        ack = self.endpoint.ack(self.flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
+        flow = toward(self.flow, dialog)
+        ack = self.endpoint.ack(flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
         self._dropped = {**self._dropped, tag: ack}
         if self.state is not State.CONFIRMED:
             self.state = State.ENDED
-        self._bye(dialog, now, self._reason)
+        self._bye(dialog, flow, now, self._reason)
 
     def _on_invite_failure(self, status: int, silent: bool = False) -> LegEvent | None:
         self._client = None
@@ -506,16 +505,17 @@ class InviteUsage:
         return Closed() if unwanted else Refusal(status, silent)
 
 
-def toward(flow: Flow, target: str) -> Flow:
-    """Where requests to `target` go, when its messages come over `flow`.
+def toward(flow: Flow, dialog: Dialog) -> Flow:
+    """Where the requests of a dialog go, when its messages come over `flow`.
 
-    A stream is used as it stands (RFC 5923). Over UDP the target's own port counts where the target is the very host
-    that we hear from; any other address is taken for one behind NAT that only the flow leads to.
+    A stream is used as it stands (RFC 5923). Over UDP the port of the next hop (first route or remote target) counts
+    where that is the very host that we hear from; any other address is taken for one behind NAT that only the flow
+    leads to.
     """
     if flow.reliable:
         return flow
     host, port = flow.remote
-    uri = Uri.parse(target)
+    uri = Uri.parse(dialog.next_hop())
     if uri.host.strip("[]") != host or (uri.port or 5060) == port:
         return flow
     return Flow(flow.transport, flow.local, (host, uri.port or 5060))

@@ -1,4 +1,4 @@
-"""Calls that nobody answers: each ending is told apart, for the caller by its SIP status, in the record by its reason."""
+"""Calls that nobody answers: each ending is told apart, to the caller by SIP status, in the record by reason."""
 
 from __future__ import annotations
 
@@ -295,4 +295,3 @@ def test_packets_to_the_callee_are_lost_until_the_fourth_copy(scene: Scene) -> N
     scene.wait(3)
     assert call.rings == [180]
     call.cancel()
-

@@ -21,6 +21,7 @@ from records.recovery import recover
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
+from switch.calls.recovery import flow_of
 from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
@@ -32,6 +33,7 @@ from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
 from switch.sip.framing import KeepAlive, StreamFramer
+from switch.sip.invite import toward
 from switch.sip.timer import Timers
 from tests.support.engine import BookEngine
 from tests.support.network import Network
@@ -106,7 +108,9 @@ class Exchange:
         self.clock: VirtualClock = network.clock
         self.address = address
         self.model = model or house()
-        self.trunks = trunks if trunks is not None else {"carrier": TrunkHost("carrier", "udp", *CARRIER, (CARRIER[0],))}
+        self.trunks = (
+            trunks if trunks is not None else {"carrier": TrunkHost("carrier", "udp", *CARRIER, (CARRIER[0],))}
+        )
         self.settings = settings or CallSettings()
         self.timings = timings or Timings()
         self.journal = MemoryJournal()
@@ -246,6 +250,8 @@ class Exchange:
                     assert kept is not None
                     # The numbers of what is under way are not needed after a crash; all the rest is.
                     assert _settled(live) == _settled(kept), (call.id, index)
+                    flow = toward(flow_of(state.flow), usage.dialog)
+                    assert (flow.transport, flow.remote) == (usage.flow.transport, usage.flow.remote), (call.id, index)
                     assert live.local_cseq == kept.local_cseq, (call.id, index, "our next request would be refused")
                     assert leg.sound.lease is None or state.media is not None
                     assert leg.sound.lease is None or leg.sound.local == state.described, (call.id, index)
@@ -307,11 +313,15 @@ class Exchange:
         self.events += [event for _, events in self.journal.read(end) for event in events]
 
     def _send(self, flow: Flow, data: bytes) -> None:
-        if not self.mute:
-            self.network.send(flow, data)
+        if self.mute:
+            return
+        if flow.transport == "tcp" and flow.connection not in self._streams:
+            # A flow out of the journal goes by its address, as in `switch/net/flows.py`.
+            flow = next((known for known, _ in self._streams.values() if known.remote == flow.remote), flow)
+        self.network.send(flow, data)
 
     def _on_error(self, error: BaseException, where: str) -> None:
-        import traceback  # noqa: PLC0415
+        import traceback
 
         self.errors.append(f"{where}: " + "".join(traceback.format_exception(error)))
 
