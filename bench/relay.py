@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, nargs="+", default=[100])
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--generators", type=int, default=1)
-    parser.add_argument("--coalesce", type=float, default=0.002)
+    parser.add_argument("--coalesce", type=float, default=0.004)
     parser.add_argument("--pin", action="store_true", help="worker on core 0, generators on the others")
     options = parser.parse_args()
     for calls in options.calls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 import socket
 import struct
 
@@ -13,6 +14,21 @@ from media import g711
 from media.engine import Lease, Remote
 
 RATE = 8000
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports that nobody has now, wherever else tests and exchanges run on this machine."""
+    draw = random.SystemRandom()
+    for _ in range(100):
+        first = draw.randrange(10000, 32700 - count, 2)
+        try:
+            for port in range(first, first + count):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                    sock.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no free ports")
 
 
 def sine(hertz: float, frames: int, peak: float = 8000.0, alaw: bool = False) -> list[bytes]:

@@ -16,10 +16,9 @@ import pytest
 from media.client import WorkerEngine
 from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats
 from media.local import LocalEngine
-from tests.unit.media.media_phone import Phone, measure, sine
+from tests.unit.media.media_phone import Phone, free_ports, measure, sine
 
 ROOT = Path(__file__).parents[3]
-PORTS = itertools.count(21000, 100)
 
 
 class Stage:
@@ -84,7 +83,7 @@ def leg(phone: Phone) -> int:
 class LocalStage(Stage):
     def __init__(self) -> None:
         super().__init__()
-        start = next(PORTS)
+        start = free_ports(100)
         self.now = 100.0
         self.local = LocalEngine(first_port=start, last_port=start + 99, on_event=self.events.append)
         self.local.run(self.now)
@@ -112,7 +111,7 @@ class WorkerStage(Stage):
     arguments: list[str]
 
     async def start(self, folder: Path) -> None:
-        start = next(PORTS)
+        start = free_ports(100)
         self.path = str(folder / "media.sock")
         self.arguments = ["--socket", self.path, "--ports", f"{start}-{start + 99}", "--address", "127.0.0.1"]
         self.arguments += ["--block", "16"]

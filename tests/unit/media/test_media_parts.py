@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import socket
 import struct
@@ -16,9 +15,7 @@ from media import files, g711, player, rtp
 from media.engine import MediaEvent, PlayEnded, Remote, Silent
 from media.local import LocalEngine
 from media.ports import PortPool
-from tests.unit.media.media_phone import Phone, measure, sine
-
-PORTS = itertools.count(31200, 40)
+from tests.unit.media.media_phone import Phone, free_ports, measure, sine
 
 
 @pytest.mark.parametrize(
@@ -101,7 +98,7 @@ def test_sources_that_make_no_sense(source: str) -> None:
 
 
 def test_ports_are_even_and_rest_before_they_are_used_again() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     pool = PortPool("127.0.0.1", first + 1, first + 6, rest_s=5.0)
     pairs = [pool.take(0.0), pool.take(0.0)]
     assert [pair.port for pair in pairs if pair] == [first + 2, first + 4]
@@ -114,7 +111,7 @@ def test_ports_are_even_and_rest_before_they_are_used_again() -> None:
 
 
 def test_a_port_that_another_program_has_is_passed_over() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", first + 1))
         pool = PortPool("127.0.0.1", first, first + 5)
@@ -125,7 +122,7 @@ def test_a_port_that_another_program_has_is_passed_over() -> None:
 
 
 def test_no_more_pairs_are_bound_than_allowed() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     pool = PortPool("127.0.0.1", first, first + 20, rest_s=0.0, most=2)
     pairs = [pool.take(0.0) for _ in range(3)]
     assert [pair is not None for pair in pairs] == [True, True, False]
@@ -140,7 +137,7 @@ class Stage:
 
     def __init__(self, **remote: object) -> None:
         self.events: list[MediaEvent] = []
-        first = next(PORTS)
+        first = free_ports(40)
         self.engine = LocalEngine(first_port=first, last_port=first + 7, on_event=self.events.append)
         self.engine.run(0.0)
         self.phone = Phone()
@@ -248,7 +245,7 @@ def test_a_file_that_is_no_sound_ends_at_once(tmp_path: Path) -> None:
 
 
 def test_packets_for_the_leg_before_are_not_relayed_to_the_next() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     engine = LocalEngine(first_port=first, last_port=first + 3, rest_s=5.0)
     engine.run(0.0)
     phones = [Phone(ssrc=1), Phone(ssrc=2)]
@@ -290,7 +287,7 @@ def test_a_far_end_that_never_speaks_is_still_spoken_to() -> None:
 
 
 def test_random_packets_do_not_pass_and_do_no_harm() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     engine = LocalEngine(first_port=first, last_port=first + 7)
     engine.run(0.0)
     phones = [Phone(ssrc=1), Phone(ssrc=2)]
@@ -328,7 +325,7 @@ def test_random_packets_do_not_pass_and_do_no_harm() -> None:
 
 
 def test_ipv6() -> None:
-    first = next(PORTS)
+    first = free_ports(40)
     engine = LocalEngine(address="::1", first_port=first, last_port=first + 7)
     engine.run(0.0)
     socks = []

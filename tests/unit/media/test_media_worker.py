@@ -20,7 +20,7 @@ from media import wire
 from media.client import WorkerEngine
 from media.engine import LegLost, MediaEvent, PlayEnded, Stats
 from media.worker import leg_ids
-from tests.unit.media.media_phone import Phone
+from tests.unit.media.media_phone import Phone, free_ports
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,7 +45,7 @@ class House:
 
     async def spawn(self, index: int, *more: str, path: str = "", fd: int | None = None) -> str:
         path = path or str(self.folder / f"{index}.sock")
-        first = 30600 + 200 * index
+        first = free_ports(200)
         where = ["--fd", str(fd)] if fd is not None else ["--socket", path]
         self.workers.append(
             await asyncio.create_subprocess_exec(
