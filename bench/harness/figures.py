@@ -64,7 +64,9 @@ def registrations(system: System, rate: int, total: int, devices: int) -> Row:
     """REGISTER, 401, REGISTER, 200 at `rate` a second, over `devices` telephones at several addresses."""
     meter = system.meter()
     load = ["--rate", str(rate), "--count", str(total)]
-    count = sipp.Phones("register", system.address, 15090, system.folder, device_rows(devices), *load).wait(total / rate * 2 + 20)
+    count = sipp.Phones("register", system.address, 15090, system.folder, device_rows(devices), *load).wait(
+        total / rate * 2 + 20
+    )
     time.sleep(1.0)
     used = meter.used_s()
     return {

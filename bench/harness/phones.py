@@ -264,7 +264,9 @@ def main() -> None:
             address, user, password = rows[made % len(rows)]
             me = Account(address, options.port, user, password, target)
             tag = f"{seed}{made}"
-            script = registration(me, tag) if options.what == "register" else call(me, tag, options.number, options.hold)
+            script = (
+                registration(me, tag) if options.what == "register" else call(me, tag, options.number, options.hold)
+            )
             load.begin(tag, Session(script, socks[address], target))
             made += 1
         load.run_timers(now)

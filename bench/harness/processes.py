@@ -72,7 +72,7 @@ def _stat(pid: int) -> list[str]:
 def tree(root: int) -> list[int]:
     """`root` and all its living descendants."""
     children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
+    for entry in os.listdir("/proc"):  # noqa: PTH208
         if entry.isdecimal():
             try:
                 children.setdefault(int(_stat(int(entry))[1]), []).append(int(entry))
@@ -140,7 +140,7 @@ class Meter:
         return max(0.0, gross - self.idle * self.elapsed_s())
 
     def by_process(self) -> dict[str, float]:
-        """CPU seconds, idle included, by process: module or program without its pid, numbered when there are several."""
+        """CPU seconds, idle included, by process: module or program without pid, numbered when there are several."""
         sums: dict[str, float] = {}
         for name, seconds in cpu_by_process(self.root).items():
             key = name.rpartition(":")[0]

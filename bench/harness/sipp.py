@@ -104,7 +104,13 @@ class Phones:
     __slots__ = ("_output", "process")
 
     def __init__(
-        self, what: str, target: tuple[str, int], port: int, folder: Path, rows: Sequence[tuple[str, str, str]], *arguments: str
+        self,
+        what: str,
+        target: tuple[str, int],
+        port: int,
+        folder: Path,
+        rows: Sequence[tuple[str, str, str]],
+        *arguments: str,
     ) -> None:
         stem = f"{what}-{time.monotonic_ns()}"
         listed = folder / f"{stem}.accounts"
