@@ -57,8 +57,8 @@ from switch.views import ReloadView, WorkerView
 SLOW_S = 0.05
 """A turn of the loop that takes longer is logged with its name."""
 NONCE_KEY_BYTES = 32
-"""The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be replayed
-over a restart."""
+"""The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be
+replayed over a restart."""
 UNUSUAL = frozenset(
     (
         Reason.MEDIA_TIMEOUT,
@@ -154,9 +154,7 @@ class Exchange:
             directory=self._directory,
             engine=self._engine,
             plan=self._plan,
-            settings=CallSettings(
-                unreachable_s=compiled.calls.unreachable_s, silence_s=compiled.media.silence_s
-            ),
+            settings=CallSettings(unreachable_s=compiled.calls.unreachable_s, silence_s=compiled.media.silence_s),
             token=token,
             advertised=self._transports.advertised,
             at=clock.at,
@@ -224,7 +222,7 @@ class Exchange:
         for call in list(self.core.calls.by_id):
             self.core.hang_up(call, now)
         deadline = now + GOODBYE_S
-        while self.core.calls.by_tag and self._clock.now() < deadline:
+        while self.core.calls.by_tag and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await self._control.stop()
         await self._watch.stop()
@@ -398,7 +396,10 @@ class Exchange:
             ),
             "connections": ("TCP connections", lambda: self._transports.connections),
             "journal_waiting": ("Events that wait for the disk", lambda: self._journal.health().waiting_events),
-            "journal_sync_lag_seconds": ("Age of the oldest event not on disk", lambda: self._journal.health().sync_lag_s),
+            "journal_sync_lag_seconds": (
+                "Age of the oldest event not on disk",
+                lambda: self._journal.health().sync_lag_s,
+            ),
             "guard_refused": ("Messages that the guard dropped", lambda: self._transports.guard.refused),
             "requests_in": ("Requests received", lambda: endpoint.counters.requests),
             "responses_in": ("Responses received", lambda: endpoint.counters.responses),
@@ -452,7 +453,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop where it installs."""
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop
     except ImportError:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

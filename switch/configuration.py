@@ -1,8 +1,8 @@
 """The configuration that is live: compiled in a process of its own, kept beside the data, read back after a crash.
 
-The supervisor's start compiles (`boot`); a reload compiles and swaps; a crash restart only reads the kept copy (`live`),
-so that an edit that was not reloaded yet does not come into force by accident, nor a broken file keep us down. The copy
-holds password hashes: mode 0600.
+The supervisor's start compiles (`boot`); a reload compiles and swaps; a crash restart only reads the kept copy
+(`live`), so that an edit that was not reloaded yet does not come into force by accident, nor a broken file keep us
+down. The copy holds password hashes: mode 0600.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ConfigurationError(Exception):
 
 def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
     """At the supervisor's start: compile, keep, and return it. With a bad file, the last good one and the errors."""
-    done = subprocess.run([*_COMPILER, str(places.config)], stdout=subprocess.PIPE, check=False)  # noqa: S603
+    done = subprocess.run([*_COMPILER, str(places.config)], stdout=subprocess.PIPE, check=False)
     try:
         compiled = _result(done.returncode, done.stdout)
     except ConfigurationError as error:

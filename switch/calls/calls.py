@@ -46,8 +46,8 @@ class Calls:
         context.forget_media = lambda leg: self.by_media.pop(leg, None)
 
     def _forget_leg(self, tag: str) -> None:
-        """Nothing more is to come of the leg. Its transactions remember the usage for half a minute yet, so that repeated
-        responses are met; the call itself they need not keep alive."""
+        """Nothing more is to come of the leg. Its transactions remember the usage for half a minute yet, so that
+        repeated responses are met; the call itself they need not keep alive."""
         leg = self.by_tag.pop(tag, None)
         if leg is not None:
             leg.usage.owner = NOBODY

@@ -34,7 +34,7 @@ class Directory(Protocol):
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of the call layer. `unreachable_s`: a phone that says nothing at all for so long counts as an outage (FWD-4)."""
+    """Times of the call layer. `unreachable_s`: a phone that says nothing for so long counts as an outage (FWD-4)."""
 
     unreachable_s: float = 4.0
     silence_s: float = 60.0

@@ -5,8 +5,8 @@
                                                                            the ACK brings is passed on in ours
     the other refuses               ->  its status goes back; the session stays as it was
 
-Hold is nothing else: the direction attributes pass end to end. One exchange at a time: while one is under way, an INVITE
-of either side is answered 491.
+Hold is nothing else: the direction attributes pass end to end. One exchange at a time: while one is under way, an
+INVITE of either side is answered 491.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Offers:
             asking.usage.refuse(status, now)
 
     def acked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
-        """A 2xx of ours was acknowledged. When it made an offer, the answer is here, and the other side waits for it."""
+        """A 2xx of ours was acknowledged. When it made an offer, the answer is here and the other side waits."""
         if leg is not self._asking:
             return
         self._asking = None

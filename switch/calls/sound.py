@@ -1,7 +1,7 @@
-"""The sound of a leg as the call layer sees it: its media port, what its far end described, and what we described to it.
+"""The sound of a leg as the call layer sees it: its media port, what its far end described, what we described to it.
 
-Thin on purpose: `media.negotiate` knows what may stand in a description, `media.engine` makes the sound. Here the two are
-put together for the one shape that a call has, a caller and a called side.
+Thin on purpose: `media.negotiate` knows what may stand in a description, `media.engine` makes the sound. Here the two
+are put together for the one shape that a call has, a caller and a called side.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from media.sdp import Description, SdpError
 
 
 class Sound:
-    """One leg's sound. `lease` is its port pair; `remote` the far end's last description until the call has acted on it.
+    """One leg's sound. `lease` is its port pair; `remote` what the far end described, until the call acts on it.
 
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
     answered yet. `held`: the far end does not want to hear us.
@@ -39,9 +39,7 @@ def parsed(body: bytes) -> Description:
 def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it."""
     lease = _leased(leg)
-    leg.local = negotiate.relay_offer(
-        offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local
-    )
+    leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
     return leg.local
 
 
@@ -57,18 +55,14 @@ def answer_to(leg: Sound, offer: Description, answer: Description) -> bytes:
 def answer_ourselves(leg: Sound, offer: Description) -> bytes:
     """Our own answer, for sound that we make."""
     lease = _leased(leg)
-    leg.local = negotiate.answer_local(
-        offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local
-    )
+    leg.local = negotiate.answer_local(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
     return leg.local
 
 
 def offer_ourselves(leg: Sound) -> bytes:
     """Our own offer, for sound that we make and a caller who made none."""
     lease = _leased(leg)
-    leg.local = negotiate.offer_local(
-        lease.address, lease.port, session_id=lease.leg, previous=leg.local
-    )
+    leg.local = negotiate.offer_local(lease.address, lease.port, session_id=lease.leg, previous=leg.local)
     return leg.local
 
 
@@ -92,8 +86,8 @@ def _leased(leg: Sound) -> Lease:
 
 
 __all__ = [
-    "Sound",
     "SdpError",
+    "Sound",
     "answer_ourselves",
     "answer_to",
     "heed",

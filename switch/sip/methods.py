@@ -12,9 +12,9 @@ _EVENTS = frozenset(("SUBSCRIBE", "NOTIFY", "PUBLISH"))
 def refusal_of(method: str) -> tuple[int, list[str]]:
     """Status and header lines for a method that is not served.
 
-    489 for anything about event packages, of which there are none yet (RFC 6665 section 4.2.1.4); 603 for REFER, which a
-    phone shows as "transfer declined" (RFC 3515 section 2.4.2); 405 for a method that we know and 501 for one that we do
-    not (RFC 3261 sections 8.2.1 and 21.5.2).
+    489 for anything about event packages, of which there are none yet (RFC 6665 section 4.2.1.4); 603 for REFER, which
+    a phone shows as "transfer declined" (RFC 3515 section 2.4.2); 405 for a method that we know and 501 for one that we
+    do not (RFC 3261 sections 8.2.1 and 21.5.2).
     """
     if method in _EVENTS:
         return 489, []

@@ -1,4 +1,4 @@
-"""A telephone built on our own stack: `Endpoint` and `InviteUsage`, so it repeats, acknowledges and answers by itself."""
+"""A telephone built on our own stack: `Endpoint` and `InviteUsage`, so it repeats, acknowledges, answers by itself."""
 
 from __future__ import annotations
 

@@ -30,9 +30,7 @@ class Scene:
 
     def phone(self, user: str, address: str = "", port: int = 5060, *, register: bool = True, **more: Any) -> Phone:
         """A telephone on our own stack, registered."""
-        phone = Phone(
-            self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more
-        )
+        phone = Phone(self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more)
         self.phones.append(phone)
         if register:
             phone.register()
@@ -42,9 +40,7 @@ class Scene:
 
     def raw(self, user: str, address: str = "", port: int = 5060, *, register: bool = True, **more: Any) -> RawPhone:
         """A telephone of text, registered."""
-        phone = RawPhone(
-            self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more
-        )
+        phone = RawPhone(self.network, user, (address or PLACES[user], port), secret=SECRETS.get(user, ""), **more)
         if register:
             self.register(phone)
         return phone
