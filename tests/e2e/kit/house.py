@@ -1,0 +1,180 @@
+"""One Ringplan on the loopback: its own folders, its own ports, its own processes; and the commands as a user types them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-P", "-c", "from switch.commands import main; main()"]
+SPAN = 600
+"""Ports in one block: SIP, metrics, a few for telephones, the rest for sound."""
+
+PEOPLE = {"alice": 101, "bob": 102, "carol": 103, "dave": 104}
+
+
+def secret(device: str) -> str:
+    """The password of a test's telephone."""
+    return f"{device}-does-not-tell"
+
+
+def free_block() -> int:
+    """The first of SPAN ports that nobody uses, below those that the kernel gives out by itself."""
+    for _ in range(50):
+        first = random.randrange(10_000, 32_000 - SPAN, 100)
+        if all(_is_free(first + offset) for offset in (0, 1, 20, 21, SPAN // 2, SPAN - 1)):
+            return first
+    raise RuntimeError("no block of free ports was found")
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                return False
+    return True
+
+
+def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of `found`, asked every 20 ms; AssertionError naming `what` when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
+        time.sleep(0.02)
+
+
+class House:
+    """A running exchange. `more` is YAML that is put behind the usual configuration; `lines` replaces its lines."""
+
+    def __init__(self, folder: Path, more: str = "", *, ring: str = "30s", media: str = "", devices: str = "") -> None:
+        self.folder = folder
+        self.first = free_block()
+        self.sip, self.metrics = self.first, self.first + 1
+        self._next_port = self.first + 2
+        (folder / "config").mkdir(parents=True)
+        self.config = folder / "config" / "ringplan.yaml"
+        lines = "".join(f"  {name}: {{extension: {number}, ring: {ring}}}\n" for name, number in PEOPLE.items())
+        phones = "".join(f"  {name}-phone: {{secret: {secret(name)}, lines: {name}}}\n" for name in PEOPLE)
+        self.config.write_text(
+            "country: US\n"
+            f"listen: [{{address: 0.0.0.0, port: {self.sip}}},"
+            f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}]\n"
+            f"media: {{address: 127.0.0.1, ports: {self.first + 50}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
+            f"metrics: {{port: {self.metrics}}}\n"
+            "registrar: {min_expires: 10s}\n"
+            "calls: {unreachable: 1s}\n"
+            "services: {600: echo, 601: 'tone:425'}\n"
+            f"lines:\n{lines}devices:\n{phones}{devices}{more}"
+        )
+        self.environ = {**os.environ, "RINGPLAN_HOME": str(folder), "COLUMNS": "150"}
+        self._log = (folder / "log").open("a")
+        self.process = subprocess.Popen([*COMMAND, "serve"], env=self.environ, stderr=self._log, stdout=self._log)
+        try:
+            self.serving(1)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- processes ----------------------------------------------------------------------------------------------
+
+    def serving(self, times: int, seconds: float = 20.0) -> None:
+        """Wait until the exchange has begun to serve so many times in all."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, self.log()
+            return self.log().count('"event": "serving"') >= times
+
+        wait_for(ready, seconds, f"the exchange to serve\n{self.log()}")
+
+    def log(self) -> str:
+        """All that the processes have written so far."""
+        return (self.folder / "log").read_text()
+
+    def starts(self, name: str) -> list[int]:
+        """The process ids that a child has had, by the supervisor's log: `exchange`, `media worker 0`."""
+        return [int(pid) for pid in re.findall(rf"{re.escape(name)} started as process (\d+)", self.log())]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one child, as it runs now."""
+        os.kill(self.starts(name)[-1], signal.SIGKILL)
+
+    def children(self) -> list[int]:
+        """The pids of all children that live."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+    def port(self) -> int:
+        """A port for a telephone."""
+        self._next_port += 1
+        return self._next_port
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def close(self) -> None:
+        """End it, in order if it still can."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._log.close()
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """`ringplan ARGS`, as in a terminal."""
+        return subprocess.run([*COMMAND, *args], env=self.environ, capture_output=True, text=True, timeout=30)
+
+    def json(self, *args: str) -> Any:
+        """The same with --json; it must succeed."""
+        done = self.run(*args, "--json")
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    def history(self, calls: int, seconds: float = 6.0) -> list[dict[str, Any]]:
+        """The records, as soon as there are so many; the newest first."""
+        found: list[dict[str, Any]] = []
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.json("history", "-n", "1000")
+            if len(found) >= calls:
+                break
+            time.sleep(0.2)
+        assert len(found) == calls, f"{len(found)} records instead of {calls}: {found}"
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """The record of the only call there was."""
+        return self.history(1)[0]
+
+
+@contextlib.contextmanager
+def house(folder: Path, more: str = "", **options: Any) -> Iterator[House]:
+    """A House for one test; it fails the test when an internal error stands in the log at the end."""
+    made = House(folder, more, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+    assert "internal error" not in made.log(), made.log()
+    assert "Traceback" not in made.log(), made.log()

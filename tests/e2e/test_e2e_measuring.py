@@ -1,0 +1,63 @@
+"""The measuring itself: it must fail when the tone is another, weaker, swapped, shorter or has a hole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.e2e.kit import sound
+
+RATE = 8000
+
+
+def recorded(tmp_path, *parts, name="heard.wav"):
+    noise = np.random.default_rng(1)
+    return sound.write(
+        tmp_path / name, *[part + noise.normal(0, 1e-4, len(part)) for part in parts], rate=RATE
+    )
+
+
+def tone(hz, dbfs, seconds):
+    return sound.sine(hz, dbfs, seconds, RATE)
+
+
+def nothing(seconds):
+    return sound.silence(seconds, RATE)
+
+
+def test_frequency_level_start_end_and_purity_are_found(tmp_path):
+    found = sound.check(recorded(tmp_path, nothing(0.4), tone(523, -14, 1.5), nothing(0.6)), 523, -14)
+    assert found.hz == pytest.approx(523, abs=0.5)
+    assert found.dbfs == pytest.approx(-14, abs=0.1)
+    assert found.start_s == pytest.approx(0.4, abs=0.015)
+    assert found.end_s == pytest.approx(1.9, abs=0.015)
+    assert found.gap_s == 0
+    assert found.purity > 0.99
+
+
+def test_swapped_tones_fail(tmp_path):
+    alice_hears = recorded(tmp_path, tone(523, -14, 1.0), name="alice.wav")
+    bob_hears = recorded(tmp_path, tone(1200, -20, 1.0), name="bob.wav")
+    for path, hz, dbfs in ((alice_hears, 1200, -20), (bob_hears, 523, -14)):
+        with pytest.raises(AssertionError):
+            sound.check(path, hz, dbfs)
+
+
+@pytest.mark.parametrize("wrong", [tone(523, -17, 1.0), tone(531, -14, 1.0), nothing(1.0), tone(523, -14, 0.05)])
+def test_a_tone_that_is_weaker_or_off_key_or_not_there_fails(tmp_path, wrong):
+    with pytest.raises(AssertionError):
+        sound.check(recorded(tmp_path, wrong), 523, -14)
+
+
+@pytest.mark.parametrize("hole_s", [0.03, 0.06, 0.1, 0.4])
+def test_a_hole_is_measured(tmp_path, hole_s):
+    parts = tone(523, -14, 1.0), nothing(hole_s), tone(523, -14, 1.0)
+    found = sound.check(recorded(tmp_path, *parts), 523, -14)
+    assert found.gap_s == pytest.approx(hole_s, abs=0.015)
+
+
+def test_other_sound_beside_the_tone_shows_as_impurity(tmp_path):
+    mixed = tone(523, -14, 1.0) + tone(1900, -16, 1.0)
+    found = sound.find(*sound.read(recorded(tmp_path, mixed)), 523)
+    assert found is not None
+    assert found.purity < 0.7

@@ -1,0 +1,41 @@
+"""Two real softphones register with a password, talk, and each hears the other's tone, in each codec they may share."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.e2e.kit import sound
+from tests.e2e.kit.house import house
+from tests.e2e.kit.phones import connect, softphones
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory):
+    with house(tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("codec", "named"), [("PCMU", "PCMU"), ("PCMA", "PCMA"), ("G722", "G722")])
+def test_two_phones_hear_each_others_tone(exchange, codec, named):
+    with softphones(exchange, "alice", "bob", codec=codec) as (alice, bob):
+        # A tone that begins and ends, so that its length can be measured; half a second of nothing on both sides.
+        alice.play(523, -14, 1.5, before_s=0.5, loop=False)
+        bob.play(1200, -20, 1.5, before_s=0.5, loop=False)
+        here, there = connect(alice, bob, "102")
+        time.sleep(3.0)
+        alice.do("hangup", call=here)
+        alice.over(here)
+        bob.over(there)
+        assert alice.expect("media", call=here)["codec"] == named
+        assert bob.expect("media", call=there)["codec"] == named
+
+    for heard, hz, dbfs in ((bob.wav(there), 523, -14), (alice.wav(here), 1200, -20)):
+        tone = sound.check(heard, hz, dbfs)
+        assert tone.end_s - tone.start_s == pytest.approx(1.5, abs=0.06)
+        assert 0.3 < tone.start_s < 1.2
+        assert tone.gap_s < 0.05  # one packet may fall to a jitter buffer that finds its depth
+        assert tone.purity > 0.95
