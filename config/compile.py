@@ -63,7 +63,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
     work.check()
     settings = loaded.settings
     devices = tuple(work.credentials(name, device) for name, device in settings.devices.items())
-    trunks = tuple(work.trunk(name, trunk) for name, trunk in settings.trunks.items())
+    trunks = tuple(_trunk(name, trunk) for name, trunk in settings.trunks.items())
     records = RecordSettings(url=work.secret(settings.records.url, "records", "url"))
     if work.problems:
         raise ConfigError(work.problems)
@@ -170,9 +170,6 @@ class _Work:
                 if first != name:
                     path = ("from", at) if self._settings.trunks[name].source else ("host",)
                     self._wrong(f"{source} is recognised as trunk `{first}` already", "", "trunks", name, *path)
-            trunk = self._settings.trunks[name]
-            if trunk.username and trunk.secret is None:
-                self._wrong("`username` without `secret`", "", "trunks", name, "username")
 
     def _sockets(self) -> None:
         seen = set()
@@ -224,16 +221,11 @@ class _Work:
             name=device.name,
         )
 
-    def trunk(self, name: str, trunk: schema.Trunk) -> TrunkSettings:
-        return TrunkSettings(
-            id=name,
-            host=trunk.host,
-            port=trunk.port,
-            transport=trunk.transport,
-            sources=tuple(_sources(trunk)),
-            username=trunk.username,
-            secret=self.secret(trunk.secret, "trunks", name, "secret"),
-        )
+
+def _trunk(name: str, trunk: schema.Trunk) -> TrunkSettings:
+    return TrunkSettings(
+        id=name, host=trunk.host, port=trunk.port, transport=trunk.transport, sources=tuple(_sources(trunk))
+    )
 
 
 def _sources(trunk: schema.Trunk) -> list[str]:
@@ -263,6 +255,7 @@ def _media(media: schema.Media) -> MediaSettings:
 def _registrar(registrar: schema.Registrar) -> RegistrarSettings:
     return RegistrarSettings(
         realm=registrar.realm,
+        algorithms=tuple(dict.fromkeys(each.upper() for each in registrar.algorithms)),
         default_expires_s=int(registrar.default_expires),
         min_expires_s=int(registrar.min_expires),
         max_expires_s=int(registrar.max_expires),
@@ -328,10 +321,8 @@ def _line(settings: schema.Configuration, name: str, line: schema.Line) -> Line:
         id=name,
         extension=line.extension or "",
         name=line.name,
-        owner=line.owner,
         ring_s=line.ring,
         profile=Profile(country, _area_of(area, country)),
-        number=line.number or "",
     )
 
 

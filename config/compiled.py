@@ -1,7 +1,7 @@
 """The values that the other rooms are handed: settings of each room, credentials, and the dialplan's model.
 
 They can be written to bytes and read again, for the copy of the last configuration that was good. It holds password
-hashes and carriers' passwords, so whoever stores it gives it mode 0600. No `repr` here shows a secret.
+hashes and perhaps the database's password, so whoever stores it gives it mode 0600. No `repr` here shows a secret.
 """
 
 from __future__ import annotations
@@ -47,11 +47,6 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     transport: str
     sources: tuple[str, ...]
-    username: str = ""
-    secret: str = ""
-
-    def __repr__(self) -> str:
-        return f"TrunkSettings(id={self.id!r}, host={self.host!r}, port={self.port}, transport={self.transport!r})"
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +70,8 @@ class RegistrarSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_expires_s: int
     max_contacts: int
     nonce_life_s: float
+    algorithms: tuple[str, ...] = ("SHA-256", "MD5")
+    """As they stand in a challenge, the most wanted one first."""
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):

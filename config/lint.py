@@ -8,7 +8,6 @@ from pathlib import Path
 
 from config.problems import Mark, Problem
 from config.schema import Configuration
-from config.types import Secret
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
 from dialplan.model import Profile
@@ -101,13 +100,12 @@ def _prefix(loaded: Loaded) -> Iterator[Problem]:
 def _secrets(loaded: Loaded) -> Iterator[Problem]:
     settings = loaded.settings
     literal = False
-    secrets: list[tuple[Secret | None, str, tuple[str, ...]]] = [
+    secrets = [
         (device.secret, device.username or name, ("devices", name, "secret"))
         for name, device in settings.devices.items()
     ]
-    secrets += [(trunk.secret, trunk.username, ("trunks", name, "secret")) for name, trunk in settings.trunks.items()]
     for secret, user, path in secrets:
-        if secret is None or not secret.literal:
+        if not secret.literal:
             continue
         literal = True
         if len(secret.written) < SHORTEST_SECRET or secret.written == user:

@@ -34,6 +34,7 @@ from config.types import (
 Lines = Annotated[list[Identifier], OneOrMore]
 Port = Annotated[int, integer(1, 65535)]
 Transport = Annotated[str, choice("udp", "tcp")]
+Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore]
 RingTime = Annotated[float, duration(5, 300)]
 
 
@@ -75,11 +76,9 @@ class Line(Section):
 
     extension: Extension | None = Field(default=None, description="its internal number")
     name: Text = Field(default="", description="shown to those who are called")
-    owner: Text = Field(default="", description="whose line it is")
     ring: RingTime = Field(default=30.0, description="how long it rings before no answer")
     country: Country | None = Field(default=None, description="the country that it dials from; else `country`")
     area_code: AreaCode | None = Field(default=None, description="the area code that it dials from; else `area_code`")
-    number: E164 | None = Field(default=None, description="its outside number")
 
 
 class RingList(Section):
@@ -101,8 +100,6 @@ class Trunk(Section):
         alias="from",
         description="the addresses that its calls come from; its host when that is an address",
     )
-    username: Text = Field(default="", description="for digest, when the carrier asks for it")
-    secret: SecretText | None = Field(default=None, description="its password: the text itself, env:NAME or file:PATH")
     numbers: Annotated[str, choice("e164", "digits")] = Field(
         default="e164", description="e164 sends +12125550100, digits 12125550100"
     )
@@ -156,6 +153,11 @@ class Registrar(Section):
     contacts: Annotated[int, integer(1, 100)] = Field(
         default=16, description="how many telephones a line may be registered on"
     )
+    algorithms: Algorithms = Field(
+        default_factory=lambda: ["sha-256", "md5"],
+        min_length=1,
+        description="how passwords are proven, best first; md5 alone for telephones that stumble over sha-256",
+    )
     nonce_lifetime: Annotated[float, duration(10, 86400)] = Field(
         default=300.0, description="how long a challenge may be answered"
     )
@@ -173,7 +175,7 @@ class Guard(Section):
     """How much one source, and all together, may ask of us. The defaults stop floods and mistakes, not peaks."""
 
     max_message: Annotated[int, integer(1500, 65535)] = Field(
-        default=65535, description="octets of the largest SIP message"
+        default=65535, description="octets of the largest SIP message; a datagram is never longer than 32768"
     )
     rate: Annotated[int, integer(1, 1000000)] = Field(
         default=4000, description="messages a second that one address may send for long"

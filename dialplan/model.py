@@ -33,10 +33,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     extension: str = ""
     name: str = ""
-    owner: str = ""
     ring_s: float = 30.0
     profile: Profile
-    number: str = ""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

@@ -142,7 +142,7 @@ class Exchange:
         )
         self._directory = Directory(registrar, self._flow_to)
         authenticator = Authenticator(
-            AuthSettings(settings.realm, nonce_life_s=settings.nonce_life_s),
+            AuthSettings(settings.realm, settings.algorithms, nonce_life_s=settings.nonce_life_s),
             self._credentials,
             os.urandom(NONCE_KEY_BYTES),
         )

@@ -23,7 +23,6 @@ def test_the_configuration_in_the_guide_is_good(tmp_path):
     (tmp_path / "secrets").chmod(0o600)
     environ = {
         "ALICE_SECRET": "quite-secret",
-        "CARRIER_SECRET": "x" * 12,
         "RECORDS_URL": "postgresql://db.example.com/r",
     }
     for number, text in enumerate(("".join(blocks[:1]), "".join(blocks))):
