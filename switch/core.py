@@ -279,11 +279,16 @@ class Core:
         if not isinstance(verdict, Accepted):
             self._not_accepted(txn, verdict, now)
             return None
-        line = identify(verdict.device, request, self.directory)
-        if isinstance(line, Refused):
-            self._not_accepted(txn, line, now)
-            return None
-        return self.directory.caller(verdict.device.device, line)
+        device = verdict.device
+        line = identify(device, request, self.directory)
+        if isinstance(line, str):
+            return self.directory.caller(device.device, line)
+        own = self.directory.caller(device.device, device.lines[0]) if device.lines else Source(device=device.device)
+        if self.calls.is_emergency(request, own):
+            # OUT-6: a telephone without a line, or one that names another's, may still call for help.
+            return own
+        self._not_accepted(txn, line, now)
+        return None
 
     def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
         if isinstance(verdict, Challenge):

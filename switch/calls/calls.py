@@ -16,6 +16,7 @@ from switch.calls.leg import CALLER, Leg, flow_value
 from switch.calls.recovery import recover
 from switch.calls.sound import SdpError
 from switch.sip.invite import InviteUsage, LegEvent
+from switch.sip.message import Request
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 
@@ -61,18 +62,8 @@ class Calls:
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
         usage_contact = contact_value(host, port, txn.flow.transport)
-        uri = Uri.parse(request.uri)
-        digits = request.uri if uri.scheme == "urn" else (uri.number() if uri.scheme == "tel" else uri.user_text) or ""
-        wanted = CallRequest(
-            digits=digits,
-            at=context.at(),
-            device=source.device,
-            line=source.line,
-            trunk=source.trunk,
-            caller_number=source.number or None,
-            caller_name=source.name or None,
-        )
-        leg_target = f"line:{source.line}" if source.line is not None else f"trunk:{source.trunk}"
+        usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, NOBODY)
+        wanted = self._wanted(request, source)
         plan = self.plan(wanted)
         started = e.CallStarted(
             call_id,
@@ -84,7 +75,7 @@ class Calls:
             source.trunk,
             source.number,
             source.name,
-            digits,
+            wanted.digits,
             plan.number,
             plan.emergency,
             plan.max_duration_s,
@@ -97,14 +88,32 @@ class Calls:
             plan.version,
         )
         call = Call.started(context, started)
-        leg = Leg(call, CALLER, leg_target)
-        leg.usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, leg)
+        leg = Leg(call, CALLER, call.state.legs[CALLER].target)
+        leg.usage = usage
+        usage.owner = leg
         leg.sound.remote = asked
         call.legs[CALLER] = leg
         self.by_id[call_id] = call
         self.by_tag[call_id] = leg
         leg.usage.trying(now)
         call.begin(plan, now)
+
+    def is_emergency(self, request: Request, source: Source) -> bool:
+        """Whether that INVITE is an emergency call, which must not be refused for who makes it (OUT-6)."""
+        return self.plan(self._wanted(request, source)).emergency
+
+    def _wanted(self, request: Request, source: Source) -> CallRequest:
+        uri = Uri.parse(request.uri)
+        digits = request.uri if uri.scheme == "urn" else (uri.number() if uri.scheme == "tel" else uri.user_text) or ""
+        return CallRequest(
+            digits=digits,
+            at=self.context.at(),
+            device=source.device,
+            line=source.line,
+            trunk=source.trunk,
+            caller_number=source.number or None,
+            caller_name=source.name or None,
+        )
 
     def on_media(self, event: MediaEvent, now: float) -> None:
         """The media engine reports on one of its legs."""

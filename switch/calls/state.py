@@ -151,4 +151,4 @@ def _termination(event: e.LegEnded | e.CallEnded) -> Termination:
 def _caller(event: e.CallStarted) -> str:
     if event.line is not None:
         return f"line:{event.line}"
-    return f"trunk:{event.trunk}"
+    return f"trunk:{event.trunk}" if event.trunk is not None else f"device:{event.device}"
