@@ -1,8 +1,8 @@
 """The media worker: a process of its own that relays sound and obeys the exchange (`python -P -m media.worker`).
 
 One thread, one epoll. It is the authority on ports, learned addresses, bridges and players: they live on while the
-exchange restarts. Without an exchange for a minute it closes its legs. Rubbish on the control socket is logged and
-thrown away; rubbish on the RTP ports is counted. SIGTERM ends it.
+exchange restarts. Without an exchange for a minute it closes its legs, and ends itself if its parent is gone too.
+Rubbish on the control socket is logged and thrown away; rubbish on the RTP ports is counted. SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ class Control:
         self._address = address
         self._block = block
         self._orphan_s = orphan_s
+        self.forsaken = False
+        self._parent = os.getppid()
         self._link: Link | None = None
         self._news: list[wire.News] = []
         self._alone_since = 0.0
@@ -218,10 +220,13 @@ class Control:
         self._next_check = now + 1.0
         if self._link is not None:
             self.refill()
-        elif self.relay.legs and now - self._alone_since >= self._orphan_s:
-            _log.error("no exchange for %.0f s: %d legs are closed", self._orphan_s, len(self.relay.legs))
+        elif now - self._alone_since >= self._orphan_s:
+            if self.relay.legs:
+                _log.error("no exchange for %.0f s: %d legs are closed", self._orphan_s, len(self.relay.legs))
             for leg in list(self.relay.legs):
                 self.relay.close(leg)
+            # Whoever started us is gone as well: nobody will come again, and the ports are wanted by a new worker.
+            self.forsaken = os.getppid() != self._parent
 
 
 def _parts(leases: Sequence[Lease]) -> Iterator[Sequence[Lease]]:
@@ -273,7 +278,7 @@ def run(relay: Relay, control: Control, ending: Ending, coalesce_s: float) -> No
     with a wake-up of its own: it costs a few milliseconds of delay and saves most of the CPU of a quiet worker.
     """
     monotonic, sleep, poll, tick = time.monotonic, time.sleep, relay.poll, relay.tick
-    while not ending.now:
+    while not ending.now and not control.forsaken:
         now = monotonic()
         wait_s = tick(now)
         control.tick(now)

@@ -164,14 +164,17 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         made = LocalStage()
     else:
         made = WorkerStage()
-        await made.start(tmp_path)
-    yield made
-    for phone in made.phones:
-        phone.hang_up()
-    if isinstance(made, WorkerStage):
-        await made.stop()
-    else:
-        made.local.shut()
+    try:
+        if isinstance(made, WorkerStage):
+            await made.start(tmp_path)
+        yield made
+    finally:
+        for phone in made.phones:
+            phone.hang_up()
+        if isinstance(made, WorkerStage):
+            await made.stop()
+        else:
+            made.local.shut()
 
 
 async def converse(stage: Stage, first: Phone, second: Phone, frames: int = 10) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -99,8 +100,10 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     made = House(tmp_path)
-    yield made
-    await made.stop()
+    try:
+        yield made
+    finally:
+        await made.stop()
 
 
 def leg(phone: Phone) -> int:
@@ -206,6 +209,31 @@ async def test_without_an_exchange_the_legs_are_closed_after_a_while(house: Hous
     again = await house.exchange()
     again.adopt(leases)
     await until(lambda: set(house.events) == {LegLost(leg(first)), LegLost(leg(second))})
+
+
+async def test_a_worker_whose_parent_and_exchange_are_gone_ends(house: House, tmp_path: Path) -> None:
+    first = free_ports(20)
+    command = [sys.executable, "-P", "-m", "media.worker", "--socket", str(tmp_path / "w.sock"), "--orphan", "0.2"]
+    command += ["--ports", f"{first}-{first + 19}", "--address", "127.0.0.1"]
+    parent = await asyncio.create_subprocess_exec(
+        *(
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; print(subprocess.Popen({command!r}, stdout=2).pid, flush=True); sys.stdin.read()",
+        ),
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    worker = int(await parent.stdout.readline())
+    await until((tmp_path / "w.sock").exists)
+    await asyncio.sleep(1.5)
+    os.kill(worker, 0)  # alone but not forsaken
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not (tmp_path / "w.sock").exists())
 
 
 async def test_a_lease_that_an_exchange_took_to_its_grave_is_reported_lost_and_not_given_again(house: House) -> None:
