@@ -241,8 +241,7 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
     if not sdp.is_address(address):
         address = signalling
     sends, receives = _ways(description, media)
-    target = ipaddress.ip_address(address)
-    if target.is_multicast or target.is_unspecified or address == "255.255.255.255":
+    if not _is_one_host(address):
         address, receives = signalling, False
     codecs = media.codecs()
     numbers = list(codecs)
@@ -264,6 +263,14 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
         codec=codecs.get(payload, "") or "PCMU/8000",
         payload=payload,
     )
+
+
+def _is_one_host(address: str) -> bool:
+    """Whether an IP literal names a host that can be sent to: not a group, everybody, or nobody."""
+    if ":" in address:
+        target = ipaddress.IPv6Address(address.partition("%")[0])
+        return not (target.is_multicast or target.is_unspecified)
+    return 0 < int(address.partition(".")[0]) < 224
 
 
 def _rtcp_port(media: Media) -> int:
