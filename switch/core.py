@@ -145,6 +145,12 @@ class Core:
         self._finish(now)
         return True
 
+    def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
+        """After a reload: end the registrations that the configuration no longer allows."""
+        self._at = self._clock_at()
+        self._events += self.registrar.prune(keep, self._at)
+        self._finish(now)
+
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
         """After a crash: take over the calls whose events the journal holds without an end."""
         self._at = self._clock_at()
@@ -346,8 +352,12 @@ class Core:
                 usage.owner.heard(event, now)
 
     def _on_stray(self, effect: fx.Stray, now: float) -> None:
-        """A 2xx of an INVITE that nobody remembers, after a restart perhaps: without a dialog of ours there is nothing
-        to acknowledge it with, and the far end ends it by its own timer (RFC 3261 13.3.1.4)."""
+        """A 2xx of an INVITE that a former process sent. One of a dialog that was taken over gets its ACK. For others
+        there is nothing to acknowledge with, and the far end ends them by its own timer (RFC 3261 13.3.1.4)."""
+        response = effect.response
+        leg = self.calls.by_tag.get(response.from_tag or "")
+        if leg is not None and leg.usage.dialog.call_id == response.call_id:
+            leg.usage.on_stray(response, now)
 
 
 def _display(address: NameAddr) -> str:

@@ -12,10 +12,10 @@ from records import events as e
 from switch.calls import sound
 from switch.calls.call import Call, contact_value
 from switch.calls.context import Context
-from switch.calls.leg import CALLER, Leg, flow_value
+from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.recovery import recover
 from switch.calls.sound import SdpError
-from switch.sip.invite import InviteUsage, LegEvent
+from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
@@ -136,17 +136,5 @@ class Calls:
                     self.by_media[leg.sound.lease.leg] = leg
         self.context.engine.adopt(leases)
 
-
-class _Nobody:
-    """The owner of a usage whose leg is over."""
-
-    def heard(self, event: LegEvent, now: float) -> None:
-        """It concerns nobody any more."""
-
-    def on_timer(self, what: object, now: float) -> None:
-        """It concerns nobody any more."""
-
-
-NOBODY = _Nobody()
 
 __all__ = ["Calls", "SdpError", "Source"]

@@ -70,6 +70,18 @@ class Leg:
         )
 
 
+class _Nobody:
+    """The owner of a usage whose leg is over."""
+
+    def heard(self, event: LegEvent, now: float) -> None:
+        """It concerns nobody any more."""
+
+    def on_timer(self, what: object, now: float) -> None:
+        """It concerns nobody any more."""
+
+
+NOBODY = _Nobody()
+
 UNREACHABLE = "unreachable"
 
 

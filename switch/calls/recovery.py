@@ -14,7 +14,7 @@ from media.engine import Lease
 from records import events as e
 from switch.calls.call import Call, contact_value
 from switch.calls.context import Context
-from switch.calls.leg import CALLER, Leg
+from switch.calls.leg import CALLER, NOBODY, Leg
 from switch.calls.state import CallState, LegState, apply, fold
 from switch.sip import writer
 from switch.sip.dialog import Dialog
@@ -42,6 +42,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)
         return None
+    _answer_again(context, call, now)
     return call
 
 
@@ -49,17 +50,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     leg = Leg(call, index, state.target)
     value = state.dialog
     assert value is not None
-    dialog = Dialog(
-        value.call_id,
-        value.local_tag,
-        value.remote_tag,
-        value.local_uri,
-        value.remote_uri,
-        value.remote_target,
-        value.route_set,
-        value.local_cseq,
-        value.remote_cseq,
-    )
+    dialog = _dialog(value)
     flow = toward(flow_of(state.flow), dialog)
     host, port = context.advertised(flow)
     leg.usage = InviteUsage.recovered(context.endpoint, flow, dialog, contact_value(host, port, flow.transport), leg)
@@ -70,13 +61,38 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     return leg
 
 
+def _dialog(value: e.Dialog) -> Dialog:
+    return Dialog(
+        value.call_id,
+        value.local_tag,
+        value.remote_tag,
+        value.local_uri,
+        value.remote_uri,
+        value.remote_target,
+        value.route_set,
+        value.local_cseq,
+        value.remote_cseq,
+    )
+
+
 def _end_unanswered(context: Context, state: CallState, now: float) -> None:
+    endpoint = context.endpoint
     for index, leg in state.legs.items():
-        if index != CALLER and leg.dialog is not None:
-            _cancel(context, leg, now)
+        value = leg.dialog
+        if index != CALLER and value is not None:
+            InviteUsage.abandoned(endpoint, flow_of(leg.flow), _dialog(value), leg.branch, now, NOBODY)
+    txn = endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
+    endpoint.respond(txn, 503, now, to_tag=state.id, lines=["Retry-After: 1"])
+    for index in sorted(state.legs, reverse=True):
+        _record(context, state, e.LegEnded(state.id, state.n, context.at(), index, *_values(LOST)))
+    _record(context, state, e.CallEnded(state.id, state.n, context.at(), *_values(LOST)))
+
+
+def _invite(state: CallState, routes: Sequence[str] = ()) -> Request:
+    """The caller's INVITE, as far as answering it needs."""
     started = state.started
-    flow = flow_of(started.flow)
     lines = [f"Via: {via}" for via in started.vias]
+    lines += [f"Record-Route: {route}" for route in routes]
     lines += [
         f"From: {started.from_}",
         f"To: {started.to}",
@@ -85,22 +101,21 @@ def _end_unanswered(context: Context, state: CallState, now: float) -> None:
     ]
     invite = parse(writer.request("INVITE", "sip:caller@invalid", lines))
     assert isinstance(invite, Request)
-    context.endpoint.send(flow, writer.response(invite, 503, None, state.id, ["Retry-After: 1"]))
-    for index in sorted(state.legs, reverse=True):
-        _record(context, state, e.LegEnded(state.id, state.n, context.at(), index, *_values(LOST)))
-    _record(context, state, e.CallEnded(state.id, state.n, context.at(), *_values(LOST)))
+    return invite
 
 
-def _cancel(context: Context, leg: LegState, now: float) -> None:
-    """CANCEL an INVITE that a former process sent (RFC 3261 section 9.1: the same Via branch and CSeq number)."""
-    value = leg.dialog
-    assert value is not None
-    dialog = Dialog(
-        value.call_id, value.local_tag, "", value.local_uri, value.remote_uri, value.remote_target, value.route_set
-    )
-    lines = dialog.lines("CANCEL", value.local_cseq)
-    flow = flow_of(leg.flow)
-    context.endpoint.request(flow, "CANCEL", dialog.request_uri(), lines, b"", now, None, leg.branch)
+def _answer_again(context: Context, call: Call, now: float) -> None:
+    """Our 200 may have died with the former process, or its ACK have come while nobody was there."""
+    state = call.state
+    wait_s = 64 * context.endpoint.timings.t1
+    if state.answered_at is None or (context.at() - state.answered_at).total_seconds() > wait_s:
+        return
+    usage = call.caller.usage
+    if usage.dialog.remote_cseq != state.started.cseq:
+        # The caller has sent another request since: it knows that the call stands.
+        return
+    txn = context.endpoint.resume_server(_invite(state, usage.dialog.routes), flow_of(state.started.flow), now)
+    usage.accept_again(txn, call.caller.sound.local, now)
 
 
 def _record(context: Context, state: CallState, event: e.CallEvent) -> None:

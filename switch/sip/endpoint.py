@@ -170,6 +170,21 @@ class Endpoint(Transactions):
             start_client(self, txn, now)
         return txn
 
+    def resume(self, flow: Flow, uri: str, lines: Sequence[str], branch: str, owner: Any) -> ClientTransaction:
+        """After a crash: the transaction of an INVITE that a former process sent, so that it can be cancelled and its
+        answer be met. Nothing is sent, and nothing more is waited for than what `cancel` waits for."""
+        data = writer.request("INVITE", uri, [self._via(flow, branch), *lines])
+        txn = ClientTransaction(
+            self, INVITE_CLIENT, branch, branch, "INVITE", flow, owner, data, uri, lines, self.timings.t1, PROCEEDING
+        )
+        self.clients[branch] = txn
+        self.add(txn)
+        return txn
+
+    def resume_server(self, request: Request, flow: Flow, now: float) -> ServerTransaction:
+        """After a crash: the transaction of an INVITE that a former process received, so that it can be answered."""
+        return self._serve(request, _server_key(request), flow, now, 0)
+
     def cancel(self, txn: ClientTransaction, now: float, lines: Sequence[str] = ()) -> None:
         """Give an INVITE up, at once or as soon as 9.1 allows; nothing happens once it is answered.
 

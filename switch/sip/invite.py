@@ -127,6 +127,8 @@ class Retransmission(msgspec.Struct):
     interval_s: float
     deadline: float
     offered: bool
+    again: bool = False
+    """It is sent once more after a restart. The ACK may have reached our former self, so silence is no loss."""
     timer: Timer | None = None
 
 
@@ -207,12 +209,24 @@ class InviteUsage:
         """A confirmed usage out of the journal."""
         return cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner)
 
+    @classmethod
+    def abandoned(
+        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, branch: str, now: float, owner: UsageOwner
+    ) -> InviteUsage:
+        """Cancel an INVITE that a former process sent. A 2xx that crosses the CANCEL gets ACK and BYE, as ever."""
+        usage = cls(endpoint, flow, dialog, "", State.EARLY, owner)
+        lines = dialog.lines("INVITE", dialog.local_cseq)
+        usage._client = endpoint.resume(flow, dialog.request_uri(), lines, branch, usage)
+        usage.cancel(now)
+        return usage
+
     # -- what the call may do -----------------------------------------------------------------------------------
 
     @property
     def offer_pending(self) -> bool:
         """Whether an INVITE is under way in either direction, so that we may not send one."""
-        return self._client is not None or self._server is not None or self._accepted is not None
+        accepted = self._accepted
+        return self._client is not None or self._server is not None or (accepted is not None and not accepted.again)
 
     @property
     def pending_request(self) -> Request | None:
@@ -257,6 +271,14 @@ class InviteUsage:
             txn, 200, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
         )
         accepted.timer = self.endpoint.timers.start(now + accepted.interval_s, self.owner, accepted)
+
+    def accept_again(self, txn: ServerTransaction, body: bytes, now: float) -> None:
+        """After a crash: repeat the 200 that may not have reached the far end, until its ACK or for 64*T1."""
+        self._server = txn
+        txn.owner = self
+        self.accept(body, now)
+        if self._accepted is not None:
+            self._accepted.again = True
 
     def refuse(self, status: int, now: float, lines: Sequence[str] = ()) -> None:
         """Send a final refusal to the INVITE under way. A first INVITE ends the usage with it; a re-INVITE does not."""
@@ -357,6 +379,15 @@ class InviteUsage:
             return self._on_invite_failure(response.status)
         return Closed() if response.status >= 200 and self.state is State.ENDED else None
 
+    def on_stray(self, response: Response, now: float) -> None:
+        """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
+        if self.state is State.CONFIRMED:
+            if (response.to_tag or "") == self.dialog.remote_tag and response.cseq != self._ack_cseq:
+                self._ack_cseq = response.cseq
+                self.ack(now)
+            else:
+                self._on_repeated_2xx(response, now)
+
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
         """No response came (timer B or F), or the transport failed; 17.1.4 makes the first a 408, the second a 503."""
         if txn is not self._client:
@@ -370,7 +401,7 @@ class InviteUsage:
             return None
         if now >= accepted.deadline:
             self._accepted = None
-            return Lost(408)
+            return None if accepted.again else Lost(408)
         timings = self.endpoint.timings
         self.endpoint.repeat(accepted.txn, now)
         accepted.interval_s = min(accepted.interval_s * 2, timings.t2)

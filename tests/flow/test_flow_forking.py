@@ -237,7 +237,7 @@ def test_the_second_fork_answers_twice(scene: Scene) -> None:
     carol.reply(byes[0], 200)
     call.hang_up()
     scene.wait(0.1)
-    carol.reply([m for m in carol.inbox if m.kind == "BYE" and m.tag("To") == "one"][0], 200)
+    carol.reply(next(m for m in carol.inbox if m.kind == "BYE" and m.tag("To") == "one"), 200)
 
 
 def test_contacts_of_different_preference_all_ring(scene: Scene) -> None:

@@ -344,7 +344,8 @@ def test_ports_are_given_back_and_used_again(scene: Scene) -> None:
 def test_avpf_with_ice_and_multiplexing_is_answered_as_plain_rtp(scene: Scene) -> None:
     carol, bob = scene.raw("carol"), scene.phone("bob")
     offer = describe(carol.address[0]).replace("RTP/AVP", "RTP/AVPF")
-    offer += "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:efghijklmnopqrstuvwxyz\r\na=candidate:1 1 UDP 1 192.0.2.23 4000 typ host\r\n"
+    offer += "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:efghijklmnopqrstuvwxyz\r\n"
+    offer += "a=candidate:1 1 UDP 1 192.0.2.23 4000 typ host\r\n"
     dialog = dial(scene, carol, "102", offer)
     scene.wait(0.1)
     assert "RTP/AVP " in bob.last.offers[0]

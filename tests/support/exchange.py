@@ -205,7 +205,7 @@ class Exchange:
     def records(self) -> list[CallRecord]:
         """The CDRs of all calls that have ended, in the order in which they did."""
         folder = CdrFolder()
-        made = (folder.feed(event) for event in self.events if isinstance(event, e.Event))  # type: ignore[arg-type]
+        made = (folder.feed(event) for event in self.events if isinstance(event, e.Event))
         return [record for record in made if record is not None]
 
     @property
