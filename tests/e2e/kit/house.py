@@ -61,7 +61,9 @@ def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
 class House:
     """A running exchange. `more` is YAML that is put behind the usual configuration; `lines` replaces its lines."""
 
-    def __init__(self, folder: Path, more: str = "", *, ring: str = "30s", media: str = "", devices: str = "") -> None:
+    def __init__(
+        self, folder: Path, more: str = "", *, ring: str = "30s", media: str = "", devices: str = "", registrar: str = ""
+    ) -> None:
         self.folder = folder
         self.first = free_block()
         self.sip, self.metrics = self.first, self.first + 1
@@ -76,7 +78,7 @@ class House:
             f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}]\n"
             f"media: {{address: 127.0.0.1, ports: {self.first + 50}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
-            "registrar: {min_expires: 10s}\n"
+            f"registrar: {{min_expires: 10s{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
             f"lines:\n{lines}devices:\n{phones}{devices}{more}"
@@ -97,9 +99,10 @@ class House:
 
         def ready() -> bool:
             assert self.process.poll() is None, self.log()
+            assert "Traceback" not in self.log(), self.log()
             return self.log().count('"event": "serving"') >= times
 
-        wait_for(ready, seconds, f"the exchange to serve\n{self.log()}")
+        wait_for(ready, seconds, "the exchange to serve")
 
     def log(self) -> str:
         """All that the processes have written so far."""

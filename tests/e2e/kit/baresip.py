@@ -1,0 +1,153 @@
+"""baresip as Debian ships it, in a folder of its own, driven over its control socket (netstrings of JSON)."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.kit import sound
+from tests.e2e.kit.house import House, secret, wait_for
+
+MODULES = ("g711.so", "aubridge.so", "sndfile.so", "aufile.so", "account.so", "menu.so", "ctrl_tcp.so")
+
+
+def modules() -> Path | None:
+    """Where the modules of the installed baresip are."""
+    found = [*glob.glob("/usr/lib/baresip/modules"), *glob.glob("/usr/lib/*/baresip/modules")]
+    return Path(found[0]) if found and shutil.which("baresip") else None
+
+
+class Baresip:
+    """One baresip telephone. It says a sine of `hz`, and what it hears goes into WAV files in its folder."""
+
+    def __init__(self, house: House, line: str, *, hz: int = 440, answer: str = "manual", transport: str = "udp") -> None:
+        place = modules()
+        assert place is not None
+        self.control = house.port()
+        self.folder = house.folder / f"baresip-{line}-{self.control}"
+        self.folder.mkdir()
+        first = house.first + 20 + 10 * (line == "bob")
+        # ausine of this version makes 48 kHz only, and Debian's build cannot resample.
+        said = sound.write(self.folder / "says.wav", sound.sine(hz, -14, 15, 8000), rate=8000)
+        lines = [
+            "poll_method epoll",
+            f"sip_listen 127.0.0.1:{house.port()}",
+            "net_interface 127.0.0.1",
+            f"rtp_ports {first}-{first + 9}",
+            "audio_player aubridge,nowhere",
+            f"audio_source aufile,{said}",
+            "audio_alert none,none",
+            "ausrc_srate 8000",
+            "auplay_srate 8000",
+            "ausrc_channels 1",
+            "auplay_channels 1",
+            f"module_path {place}",
+            f"snd_path {self.folder}",
+            *(f"module {name}" for name in MODULES if (place / name).exists()),
+            f"ctrl_tcp_listen 127.0.0.1:{self.control}",
+        ]
+        (self.folder / "config").write_text("\n".join(lines) + "\n")
+        for name in ("contacts", "uuid"):
+            (self.folder / name).write_text("")
+        (self.folder / "accounts").write_text(
+            f"<sip:{line}@127.0.0.1:{house.sip};transport={transport}>;auth_user={line}-phone;auth_pass={secret(line)}"
+            f";regint=60;answermode={answer};audio_codecs=pcmu\n"
+        )
+        self._out = (self.folder / "out").open("w")
+        self.process = subprocess.Popen(
+            ["baresip", "-f", str(self.folder), "-s"],
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+        )
+        self.events: list[dict[str, Any]] = []
+        self._pending = b""
+        self._socket = wait_for(self._connect, 5, "baresip's control socket")
+
+    def _connect(self) -> socket.socket | None:
+        try:
+            return socket.create_connection(("127.0.0.1", self.control), 1)
+        except OSError:
+            return None
+
+    def output(self) -> str:
+        """What it has said."""
+        return (self.folder / "out").read_text(errors="replace")
+
+    def do(self, command: str, params: str = "") -> None:
+        """A command of its menu: `dial`, `accept`, `hangup`, `hold`, `resume`."""
+        text = json.dumps({"command": command, "params": params, "token": "t"}).encode()
+        self._socket.sendall(b"%d:%s," % (len(text), text))
+
+    def expect(self, kind: str, seconds: float = 8.0) -> dict[str, Any]:
+        """The next event of that type: REGISTER_OK, CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for event in self.events:
+                if event.get("type") == kind:
+                    self.events.remove(event)
+                    return event
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited in vain for {kind}; there were {self.events}\n{self.output()[-3000:]}"
+            self._socket.settimeout(left)
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                continue
+            assert data, f"baresip ended\n{self.output()[-3000:]}"
+            self._pending += data
+            while b":" in self._pending:
+                size, _, rest = self._pending.partition(b":")
+                if len(rest) <= int(size):
+                    break
+                self.events.append(json.loads(rest[: int(size)]))
+                self._pending = rest[int(size) + 1 :]
+
+    def registered(self) -> None:
+        """Wait until its line is registered."""
+        wait_for(lambda: "200 OK" in self.output() or "binding" in self.output(), 8, f"a registration\n{self.output()}")
+
+    def heard(self) -> Path:
+        """The recording of what came (sndfile writes one for each direction)."""
+        found = sorted(self.folder.glob("dump-*dec*.wav"))
+        assert found, list(self.folder.iterdir())
+        return found[-1]
+
+    def close(self) -> None:
+        """Switch it off."""
+        with contextlib.suppress(OSError):
+            self.do("quit")
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            try:
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._socket.close()
+        self._out.close()
+
+
+@contextlib.contextmanager
+def baresips(house: House, *lines: str, **options: Any) -> Iterator[list[Baresip]]:
+    """One for each line, registered."""
+    made: list[Baresip] = []
+    try:
+        for number, line in enumerate(lines):
+            made.append(Baresip(house, line, hz=440 + 360 * number, **options))
+            made[-1].registered()
+        yield made
+    finally:
+        for phone in made:
+            phone.close()
