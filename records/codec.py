@@ -20,6 +20,8 @@ from records.events import AnyEvent
 
 Events = Sequence[AnyEvent]
 _ESCAPED = "escaped"
+# MessagePack: an array of one, an array of up to fifteen, and the tags as the small integers that they are.
+_ONE, _SHORT, _BINDINGS = 0x91, 0x90, (20, 21)
 _TO_PRIVATE = {0xDC00 + byte: 0x10FE00 + byte for byte in range(0x80, 0x100)}
 _FROM_PRIVATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items()}
 
@@ -58,6 +60,12 @@ class Codec:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return self._decode_slowly(bytes(data))
+
+    @staticmethod
+    def is_binding(data: bytes | memoryview) -> bool:
+        """Whether `data` is one Bound or Unbound alone, told by its first three octets; False may be wrong. Who wants
+        calls only saves the decoding: registrations are most of a quiet journal."""
+        return len(data) > 3 and data[0] == _ONE and data[1] & 0xF0 == _SHORT and data[2] in _BINDINGS
 
     def _decode_slowly(self, data: bytes) -> list[AnyEvent]:
         try:

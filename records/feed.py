@@ -12,6 +12,7 @@ runs it as a process of its own, at low priority, until SIGTERM. In a thread it 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import signal
@@ -24,11 +25,13 @@ from pathlib import Path
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from records import heartbeat
 from records.cdr import CallRecord, CdrFolder
-from records.events import Bound, Event, Unbound
+from records.events import Event
+from records.heartbeat import Heartbeat
 from records.retention import Retention
 from records.segments import BEGIN, Position, Reader
-from records.store import Batch, Store
+from records.store import Store
 
 _MANY = 1000  # so many frames in one step mean that there is a backlog
 
@@ -54,11 +57,11 @@ class Feeder:
 
     def __init__(self, directory: Path, store: Store, *, keep: int = 0, spare_s: float = 60.0) -> None:
         self._store = store
-        self._reader = Reader(directory)
+        self._reader = Reader(directory, calls_only=True)
         self._folder = CdrFolder()
         self._retention = Retention(directory, keep, spare_s)
         self._applied: Position | None = None
-        self._batch = Batch([], [])
+        self._waiting: list[CallRecord] = []
         self._calls = 0
         self._swept = -1
         self._error = ""
@@ -70,12 +73,12 @@ class Feeder:
         """
         if self._applied is None:
             self._applied = self._store.position()
-        if self._reader.position > self._applied and (self._batch.records or self._batch.bindings):
+        if self._reader.position > self._applied and self._waiting:
             self._apply()  # what the last step could not
         frames = self._reader.read()
         if not frames:
             return 0
-        batch, feed, retention, applied = self._batch, self._folder.feed, self._retention, self._applied
+        waiting, feed, retention, applied = self._waiting, self._folder.feed, self._retention, self._applied
         for position, events in frames:
             new = position > applied
             segment = position.segment
@@ -86,42 +89,48 @@ class Feeder:
                     if record is not None:
                         retention.ended(event.call)
                         if new:
-                            batch.records.append(record)
-                elif new and isinstance(event, Bound | Unbound):
-                    batch.bindings.append(event)
+                            waiting.append(record)
         if frames[-1][0] > applied:
             self._apply()
         return len(frames)
 
     def _apply(self) -> None:
         position = self._reader.position
-        self._store.apply(self._batch, position)
+        self._store.apply(self._waiting, position)
         self._applied = position
-        self._calls += len(self._batch.records)
-        self._batch = Batch([], [])
+        self._calls += len(self._waiting)
+        self._waiting = []
         if position.segment != self._swept:
             self.sweep()
 
     def sweep(self) -> None:
         """Delete what the journal no longer needs. `step` does so at the end of each segment."""
-        if self._applied is None or self._reader.position < self._applied or self._batch.records:
+        if self._applied is None or self._reader.position < self._applied or self._waiting:
             return  # a call that has ended still needs its events until it is stored
         self._swept = self._applied.segment
         self._retention.sweep(self._applied.segment, self._folder.open)
 
-    def run(self, stop: threading.Event, poll_s: float = 1.0) -> None:
-        """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds."""
-        sweep_at = 0.0
+    def run(self, stop: threading.Event, poll_s: float = 1.0, beat: Path | None = None) -> None:
+        """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds. `beat` is
+        where to write a heartbeat (`records.heartbeat`)."""
+        sweep_at = beat_at = caught_up_at = 0.0
         while not stop.is_set():
             if time.monotonic() >= sweep_at:  # what was too young for it at the end of its segment
                 self.sweep()
                 sweep_at = time.monotonic() + 60.0
             try:
-                pause = poll_s if self.step() < _MANY else 0.0
+                many = self.step() >= _MANY
+                pause = 0.0 if many else poll_s
+                caught_up_at = caught_up_at if many else time.time()
+                beat_at = 0.0 if self._error else beat_at
                 self._error = ""
             except (SQLAlchemyError, OSError) as error:
-                self._error = f"{type(error).__name__}: {error}"
-                pause = 5.0
+                self._error = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                pause, beat_at = 5.0, 0.0
+            if beat is not None and time.monotonic() >= beat_at:
+                with contextlib.suppress(OSError):  # then it is missed, which says enough
+                    heartbeat.write(beat, Heartbeat(caught_up_at, self._error))
+                beat_at = time.monotonic() + heartbeat.INTERVAL_S
             stop.wait(pause)
         self._reader.close()
 
@@ -151,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("store", help="SQLAlchemy URL")
     parser.add_argument("--keep", type=int, default=0, help="consumed segments to leave")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between two looks")
+    parser.add_argument("--beat", type=Path, help="file of the heartbeat")
     parser.add_argument("--once", action="store_true", help="stop at the end of the journal")
     options = parser.parse_args(arguments)
     os.nice(10)
@@ -167,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while feeder.step():
             pass
     else:
-        feeder.run(stop, options.poll)
+        feeder.run(stop, options.poll, options.beat)
     store.close()
     return 0
 

@@ -1,8 +1,8 @@
 """Which parts of the journal are no longer needed.
 
 A segment may go when the store has all of it and no call that is still up has an event in it. Bindings do not hold it:
-the store has those too. One call of eight hours must not hold everything that came after its beginning, so a consumed
-segment that is held is written anew with the events of those calls only.
+the exchange keeps those in its own state within seconds. One call of eight hours must not hold everything that came
+after its beginning, so a consumed segment that is held is written anew with the events of those calls only.
 
 Nobody may see a call's beginning without its end. So segments are gone through from the oldest on, and the first that
 cannot be dealt with ends the round: what is kept of a call is always its last part or all of it, but for calls that are

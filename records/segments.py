@@ -99,15 +99,17 @@ class Reader:
 
     A frame that is not complete at the end of the newest segment is waited for; in an older segment it was torn by a
     crash and is passed over. Damage in the middle is passed over up to the next good frame. Both are counted, neither
-    raises. A read error of the device (OSError) is the caller's.
+    raises. A read error of the device (OSError) is the caller's. With `calls_only` frames of a registration alone come
+    without their event.
     """
 
-    def __init__(self, directory: Path, position: Position = BEGIN) -> None:
+    def __init__(self, directory: Path, position: Position = BEGIN, *, calls_only: bool = False) -> None:
         self.position = position
         self.torn = 0
         self.corrupt = 0
         self.skipped_bytes = 0
         self.codec = Codec()
+        self._calls_only = calls_only
         self._directory = directory
         self._segment: Segment | None = None
         self._fd = -1
@@ -185,6 +187,7 @@ class Reader:
         start, end, base = 0, len(data), self.position.offset
         view = memoryview(data)
         head, tail, crc32, decode = HEAD.unpack_from, TAIL.unpack_from, zlib.crc32, self.codec.decode
+        skipped, calls_only = self.codec.is_binding, self._calls_only
         wanted = 0
         while end - start >= OVERHEAD:
             mark, length = head(data, start)
@@ -196,7 +199,8 @@ class Reader:
                         break
                 elif crc32(view[start:stop], seed) == tail(data, stop)[0]:
                     self._in_damage = False
-                    events = decode(view[start + HEAD.size : stop])
+                    payload = view[start + HEAD.size : stop]
+                    events = [] if calls_only and skipped(payload) else decode(payload)
                     start = stop + TAIL.size
                     frames.append((Position(number, base + start), events))
                     continue

@@ -28,22 +28,23 @@ from dialplan.termination import Reason
 from media.client import WorkerEngine
 from media.engine import MediaEvent
 from records import events as e
+from records.heartbeat import Watch
 from records.journal import FileJournal
 from records.recovery import recover
-from switch import configuration, logs
+from switch import configuration, handed, logs
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
-from switch.auth import Authenticator, AuthSettings, DeviceAuth
+from switch.auth import Authenticator
 from switch.calls.context import CallSettings
 from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory, TrunkHost
+from switch.figures import readings
 from switch.keeper import BindingKeeper
-from switch.metrics import Counters, Gauges, WatchServer
-from switch.net.guard import Limits
+from switch.metrics import Counters, WatchServer
 from switch.net.transports import Transports
 from switch.operations import Operations, Recent
-from switch.registrar import Registrar, RegistrarSettings
+from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
@@ -79,24 +80,6 @@ GOODBYE_S = 2.0
 """How long an orderly stop waits for the answers to its BYEs."""
 
 
-class Credentials:
-    """Digest credentials out of the configuration, by user name."""
-
-    def __init__(self) -> None:
-        self._by_user: dict[str, DeviceAuth] = {}
-
-    def use(self, compiled: Compiled) -> None:
-        """Take another version."""
-        self._by_user = {
-            each.user: DeviceAuth(each.device, each.user, each.lines, each.ha1_md5, each.ha1_sha256)
-            for each in compiled.devices
-        }
-
-    def lookup(self, digest_user: str, realm: str) -> DeviceAuth | None:
-        """See `switch.auth.Credentials`."""
-        return self._by_user.get(digest_user)
-
-
 class Exchange:
     """Everything that lives in the process. `run` goes from start to stop."""
 
@@ -111,9 +94,10 @@ class Exchange:
         self._counters = Counters()
         self._tracer = Tracer()
         self._recent = Recent()
-        self._compiled = compiled
+        self._compiled = self._started_with = compiled
+        self._refusal = configuration.refusal(self._places.data)
         self._model = compiled.model
-        self._credentials = Credentials()
+        self._credentials = handed.Credentials()
         self._clock = clock = LoopClock(loop)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
@@ -129,23 +113,12 @@ class Exchange:
             self._packet,
             self._flow_lost,
             self._unframed,
-            Limits(message=compiled.guard.max_message, connections=compiled.guard.connections),
+            handed.limits(compiled.guard),
         )
         self._directory: Directory
-        settings = compiled.registrar
-        registrar = Registrar(
-            clock.timers,
-            _Lines(self),
-            RegistrarSettings(
-                settings.default_expires_s, settings.min_expires_s, settings.max_expires_s, settings.max_contacts
-            ),
-        )
-        self._directory = Directory(registrar, self._flow_to)
-        authenticator = Authenticator(
-            AuthSettings(settings.realm, settings.algorithms, nonce_life_s=settings.nonce_life_s),
-            self._credentials,
-            os.urandom(NONCE_KEY_BYTES),
-        )
+        registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
+        self._directory = Directory(registrar, self._flow_to, self._transports.advertised)
+        authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         token = Tokens()
         self.core = Core(
             endpoint=Endpoint(clock.timers, Timings(), token, self._transports.sent_by),
@@ -167,7 +140,9 @@ class Exchange:
         self._control = ControlServer(
             Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now).handlers(), self._on_error
         )
-        self._watch = WatchServer(self._counters, self._gauges(), self.troubles)
+        self._feeder = Watch(self._places.heartbeat, time.time())
+        figures = readings(self.core, self._transports, self._journal.health, lambda: self._feeder.lag_s(time.time()))
+        self._watch = WatchServer(self._counters, figures, self.troubles)
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -271,15 +246,19 @@ class Exchange:
             except configuration.ConfigurationError as error:
                 self._counters.reloads_refused += 1
                 raise Refused("the configuration has errors; nothing was changed", error.lines) from error
-            old = self._compiled
-            changed = compiled.version != old.version
+            changed = compiled.version != self._compiled.version
             await self._use(compiled)
+            self.core.prune(self._still_registrable, self._clock.now())
             configuration.keep(self._places.data, compiled)
             self._compiled = compiled
+            self._refusal = ()
             self._counters.reloads += 1
             gc.collect()
             gc.freeze()
-            warnings = (*configuration.needs_restart(old, compiled), *map(str, compiled.warnings))
+            warnings = (
+                *configuration.needs_restart(self._started_with, compiled),
+                *map(str, compiled.warnings),
+            )
             self._log.info("configuration taken", model=compiled.model.version, changed=changed)
             return ReloadView(model=compiled.model.version, changed=changed, warnings=warnings)
 
@@ -294,12 +273,19 @@ class Exchange:
         trunks = {trunk.id: await self._trunk(trunk) for trunk in compiled.trunks}
         self._model = compiled.model
         self._credentials.use(compiled)
+        # The hashes are of the realm: both change together.
+        self.core.authenticator.settings = handed.auth_settings(compiled)
+        self.core.registrar.settings = handed.registrar_settings(compiled)
         self._directory.use(compiled.model, trunks)
         self._transports.guard.trusted = frozenset(
             source.rpartition(":")[0] if source.count(":") == 1 else source
             for trunk in trunks.values()
             for source in trunk.sources
         )
+
+    def _still_registrable(self, bound: e.Bound) -> bool:
+        device = self._model.devices.get(bound.device)
+        return device is not None and bound.line in device.lines
 
     async def _trunk(self, trunk: TrunkSettings) -> TrunkHost:
         host = trunk.host
@@ -384,28 +370,14 @@ class Exchange:
         for index, connected, _ in self._engine.workers():
             if not connected:
                 yield f"media worker {index} is away"
-
-    def _gauges(self) -> Gauges:
-        calls, endpoint = self.core.calls, self.core.endpoint
-        return {
-            "calls": ("Calls that are up", lambda: len(calls.by_id)),
-            "contacts": ("Registered contacts", lambda: len(self.core.registrar)),
-            "open_transactions": (
-                "Transactions remembered",
-                lambda: len(endpoint.clients) + len(endpoint.servers),
-            ),
-            "connections": ("TCP connections", lambda: self._transports.connections),
-            "journal_waiting": ("Events that wait for the disk", lambda: self._journal.health().waiting_events),
-            "journal_sync_lag_seconds": (
-                "Age of the oldest event not on disk",
-                lambda: self._journal.health().sync_lag_s,
-            ),
-            "guard_refused": ("Messages that the guard dropped", lambda: self._transports.guard.refused),
-            "requests_in": ("Requests received", lambda: endpoint.counters.requests),
-            "responses_in": ("Responses received", lambda: endpoint.counters.responses),
-            "retransmissions_in": ("Copies recognised", lambda: endpoint.counters.retransmissions_in),
-            "retransmissions_out": ("Copies sent", lambda: endpoint.counters.retransmissions_out),
-        }
+        late = self._feeder.trouble(time.time())
+        if late:
+            yield late
+        if self._refusal:
+            yield (
+                f"the configuration had {len(self._refusal)} errors at the start, the last good one is in force: "
+                f"{self._refusal[0]}"
+            )
 
     def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
         if event.reason in UNUSUAL:

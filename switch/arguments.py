@@ -40,6 +40,11 @@ class Places(NamedTuple):
         """The SQLite file of the records, unless the configuration names a database."""
         return self.data / "records.db"
 
+    @property
+    def heartbeat(self) -> Path:
+        """Where the record feeder says that it lives (`records.heartbeat`)."""
+        return self.data / "records.beat"
+
     def worker(self, index: int) -> Path:
         """The socket of media worker `index`."""
         return self.runtime / f"media-{index}.sock"

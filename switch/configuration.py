@@ -20,6 +20,7 @@ from config.problems import Problem
 from switch.arguments import Places
 
 KEPT = "live.msgpack"
+REFUSED = "refused.txt"
 _COMPILER = (sys.executable, "-P", "-m", "config.compile")
 
 
@@ -40,6 +41,7 @@ def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
         kept = _kept(places.data)
         if kept is None:
             raise
+        _write_private(places.data / REFUSED, "\n".join(error.lines).encode())
         return kept, error.lines
     keep(places.data, compiled)
     return compiled, ()
@@ -59,18 +61,31 @@ async def compile_apart(path: Path) -> Compiled:
 
 
 def keep(data: Path, compiled: Compiled) -> None:
-    """Keep a copy that `live` finds; it replaces the old one at one stroke."""
+    """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten."""
     _write_private(data / KEPT, encode(compiled))
+    (data / REFUSED).unlink(missing_ok=True)
+
+
+def refusal(data: Path) -> tuple[str, ...]:
+    """The errors of the configuration that could not be used at the start, while the last good one is in force."""
+    try:
+        return tuple((data / REFUSED).read_text(encoding="utf-8").splitlines())
+    except OSError:
+        return ()
 
 
 def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
-    """What a reload cannot change, since the supervisor holds it."""
+    """What a reload cannot change: other processes have it, or what stands was made with it. `old` is what the exchange
+    started with."""
     names = {
         "listen": old.listeners != new.listeners,
         "media": old.media != new.media,
-        "registrar": old.registrar != new.registrar,
+        "registrar.nonce_lifetime": old.registrar.nonce_life_s != new.registrar.nonce_life_s,
+        "calls": old.calls != new.calls,
+        "guard": old.guard != new.guard,
         "metrics": old.metrics != new.metrics,
         "log": old.log != new.log,
+        "records": old.records != new.records,
     }
     return tuple(f"changes under `{name}` take effect at the next start" for name, differs in names.items() if differs)
 

@@ -151,6 +151,12 @@ class Core:
         self._events += self.registrar.prune(keep, self._at)
         self._finish(now)
 
+    def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
+        """After a reload: end the registrations that the configuration no longer allows."""
+        self._at = self._clock_at()
+        self._events += self.registrar.prune(keep, self._at)
+        self._finish(now)
+
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
         """After a crash: take over the calls whose events the journal holds without an end."""
         self._at = self._clock_at()

@@ -29,7 +29,7 @@ def main() -> int:
     except configuration.ConfigurationError as error:
         sys.stderr.write("\n".join(error.lines) + "\n")
         return EXIT_CONFIG
-    feed.main([str(places.journal), url])
+    feed.main([str(places.journal), url, "--beat", str(places.heartbeat)])
     return feed.main([str(places.journal), url, "--once"])
 
 

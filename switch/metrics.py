@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,52 +18,41 @@ MAX_REQUEST = 8192
 MAX_CONNECTIONS = 32
 TIMEOUT_S = 5.0
 
-Gauges = Mapping[str, tuple[str, Callable[[], float]]]
-"""Name (without the `ringplan_` in front) to what it says and how to read it now."""
+
+class Reading(NamedTuple):
+    """A figure that somebody else keeps: what it says, how to read it now, and whether it only ever grows."""
+
+    says: str
+    read: Callable[[], float]
+    grows: bool = False
+
+
+Readings = Mapping[str, Reading]
+"""By name, without the `ringplan_` in front."""
 
 
 class Counters:
-    """What the exchange counts as it goes. One object, made at the composition root, handed to who counts."""
+    """What the exchange counts as it goes. One object, made at the composition root, handed to who counts; what others
+    count or hold already is read from them (`switch/figures.py`)."""
 
     __slots__ = (
-        "bytes_in",
-        "bytes_out",
         "calls_answered",
         "calls_ended",
         "calls_started",
         "emergency_calls",
-        "guard_dropped",
-        "journal_lost",
         "messages_in",
         "messages_out",
-        "messages_refused",
         "registrations",
         "registrations_refused",
         "reloads",
         "reloads_refused",
-        "requests_in",
-        "responses_in",
-        "retransmissions_in",
-        "retransmissions_out",
         "slow_callbacks",
         "talk_seconds",
-        "transactions",
-        "transactions_timed_out",
-        "worker_restarts",
     )
 
     def __init__(self) -> None:
         self.messages_in = 0
         self.messages_out = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.messages_refused = 0
-        self.requests_in = 0
-        self.responses_in = 0
-        self.retransmissions_in = 0
-        self.retransmissions_out = 0
-        self.transactions = 0
-        self.transactions_timed_out = 0
         self.calls_started = 0
         self.calls_answered = 0
         self.calls_ended: Counter[tuple[str, str]] = Counter()
@@ -71,26 +61,14 @@ class Counters:
         self.emergency_calls = 0
         self.registrations = 0
         self.registrations_refused = 0
-        self.guard_dropped = 0
-        self.journal_lost = 0
         self.reloads = 0
         self.reloads_refused = 0
         self.slow_callbacks = 0
-        self.worker_restarts = 0
 
 
 HELP = {
     "messages_in": "SIP messages received",
     "messages_out": "SIP messages sent",
-    "bytes_in": "Octets of SIP received",
-    "bytes_out": "Octets of SIP sent",
-    "messages_refused": "Messages that were no valid SIP",
-    "requests_in": "SIP requests received, without retransmissions",
-    "responses_in": "SIP responses received, without retransmissions",
-    "retransmissions_in": "Retransmissions recognised on arrival",
-    "retransmissions_out": "Retransmissions that we sent",
-    "transactions": "SIP transactions begun",
-    "transactions_timed_out": "Transactions that got no answer (timers B and F)",
     "calls_started": "Calls accepted for routing",
     "calls_answered": "Calls answered",
     "calls_ended": "Calls ended, by result and reason",
@@ -98,21 +76,18 @@ HELP = {
     "emergency_calls": "Emergency calls",
     "registrations": "REGISTER requests answered 200",
     "registrations_refused": "REGISTER requests answered with an error, challenges aside",
-    "guard_dropped": "Messages dropped by the guard (sizes, rates, overload)",
-    "journal_lost": "Events that could not be written to the journal and are lost",
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
-    "worker_restarts": "Media workers that came back empty",
 }
 
 
 class Collector:
-    """Reads the counters and gauges at scrape time, in the shape of prometheus_client."""
+    """Reads everything at scrape time, in the shape of prometheus_client."""
 
-    def __init__(self, counters: Counters, gauges: Gauges) -> None:
+    def __init__(self, counters: Counters, readings: Readings) -> None:
         self._counters = counters
-        self._gauges = gauges
+        self._readings = readings
 
     def collect(self) -> Iterable[Metric]:
         """Every figure as it is now."""
@@ -125,8 +100,9 @@ class Collector:
                 yield labelled
             else:
                 yield CounterMetricFamily(f"ringplan_{name}", says, value=value)
-        for name, (says, read) in self._gauges.items():
-            yield GaugeMetricFamily(f"ringplan_{name}", says, value=read())
+        for name, reading in self._readings.items():
+            family = CounterMetricFamily if reading.grows else GaugeMetricFamily
+            yield family(f"ringplan_{name}", reading.says, value=reading.read())
 
 
 class WatchServer:
@@ -135,9 +111,9 @@ class WatchServer:
     `troubles` returns one sentence for each thing that is wrong; while there is any, `/healthz` answers 503 with them.
     """
 
-    def __init__(self, counters: Counters, gauges: Gauges, troubles: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, counters: Counters, readings: Readings, troubles: Callable[[], Iterable[str]]) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(Collector(counters, gauges))
+        self._registry.register(Collector(counters, readings))
         ProcessCollector(registry=self._registry)
         self._troubles = troubles
         self._server: asyncio.Server | None = None

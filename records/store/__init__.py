@@ -1,5 +1,5 @@
 """The SQL side of the records: what has ended, for history and reports; fed from the journal."""
 
-from records.store.store import Batch, Store
+from records.store.store import Store
 
-__all__ = ["Batch", "Store"]
+__all__ = ["Store"]

@@ -1,6 +1,6 @@
 """The record store: SQLite in a file by default, PostgreSQL when an URL names it.
 
-`apply` writes finished calls, bindings and the consumer's position in one transaction, so that the position is always
+`apply` writes finished calls and the consumer's position in one transaction, so that the position is always
 that of the data. A call's record is final, so a call that is there already is left as it is: the same batch may be
 applied twice.
 
@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import msgspec
 from sqlalchemy import (
     URL,
     Connection,
@@ -26,7 +25,6 @@ from sqlalchemy import (
     Select,
     Table,
     create_engine,
-    delete,
     event,
     exists,
     inspect,
@@ -37,11 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.cdr import CallRecord, Instant
-from records.codec import Codec
-from records.events import Bound, Unbound
 from records.segments import BEGIN, Position
-from records.store.rows import call_row, clean, leg_rows, record_of, to_us
-from records.store.tables import VERSION_TABLE, bindings, call_legs, calls, consumers
+from records.store.rows import call_row, leg_rows, record_of, to_us
+from records.store.tables import VERSION_TABLE, call_legs, calls, consumers
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,13 +49,6 @@ NEWEST = "0001"
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
 
-class Batch(msgspec.Struct):
-    """What one transaction brings: finished calls, and bindings in the order in which they changed."""
-
-    records: list[CallRecord]
-    bindings: list[Bound | Unbound]
-
-
 class Store:
     """See the module. `url` is an SQLAlchemy URL, such as `sqlite:////var/lib/ringplan/records.db` or
     `postgresql+asyncpg://ringplan@db.example.com/ringplan`. Errors of the database are SQLAlchemy's."""
@@ -68,7 +57,6 @@ class Store:
         parsed = _sound(make_url(url))
         self.dialect = parsed.get_backend_name()
         self._lock = threading.RLock()
-        self._codec = Codec()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | AsyncEngine
         if parsed.get_driver_name() == "asyncpg":
@@ -86,11 +74,6 @@ class Store:
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
         self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
         self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
-        binding = dialect.insert(bindings)
-        self._put_binding = binding.on_conflict_do_update(
-            index_elements=["line", "uri"],
-            set_={name: binding.excluded[name] for name in ("device", "expires_at", "event")},
-        )
         position = dialect.insert(consumers)
         self._put_position = position.on_conflict_do_update(
             index_elements=["name"], set_={"segment": position.excluded.segment, "offset": position.excluded.offset}
@@ -122,39 +105,18 @@ class Store:
 
     # Writing
 
-    def apply(self, batch: Batch, position: Position, consumer: str = "records") -> None:
-        """Write the batch and the position behind it, both or neither."""
-        self._run(lambda connection: self._apply(connection, batch, position, consumer))
+    def apply(self, records: Sequence[CallRecord], position: Position, consumer: str = "records") -> None:
+        """Write finished calls and the position behind them, both or neither."""
+        self._run(lambda connection: self._apply(connection, records, position, consumer))
 
-    def _apply(self, connection: Connection, batch: Batch, position: Position, consumer: str) -> None:
-        if batch.records:
-            connection.exec_driver_sql(self._add_call, [call_row(record) for record in batch.records])
-            legs = [row for record in batch.records for row in leg_rows(record)]
+    def _apply(self, connection: Connection, records: Sequence[CallRecord], position: Position, consumer: str) -> None:
+        if records:
+            connection.exec_driver_sql(self._add_call, [call_row(record) for record in records])
+            legs = [row for record in records for row in leg_rows(record)]
             if legs:
                 connection.exec_driver_sql(self._add_leg, legs)
-        if batch.bindings:
-            self._apply_bindings(connection, batch.bindings)
         row = {"name": consumer, "segment": position.segment, "offset": position.offset}
         connection.execute(self._put_position, row)
-
-    def _apply_bindings(self, connection: Connection, changes: Sequence[Bound | Unbound]) -> None:
-        last = {(clean(change.line), clean(change.uri)): change for change in changes}
-        gone = [key for key, change in last.items() if isinstance(change, Unbound)]
-        for line, uri in gone:
-            connection.execute(delete(bindings).where(bindings.c.line == line, bindings.c.uri == uri))
-        bound = [
-            {
-                "line": line,
-                "uri": uri,
-                "device": clean(change.device),
-                "expires_at": change.expires_at,
-                "event": self._codec.encode([change]),
-            }
-            for (line, uri), change in last.items()
-            if isinstance(change, Bound)
-        ]
-        if bound:
-            connection.execute(self._put_binding, bound)
 
     # Reading
 
@@ -165,16 +127,6 @@ class Store:
             query = select(consumers.c.segment, consumers.c.offset).where(consumers.c.name == consumer)
             row = connection.execute(query).first()
             return Position(row[0], row[1]) if row else BEGIN
-
-        return self._run(read)
-
-    def bindings(self) -> list[Bound]:
-        """All contacts bound as of the position, expired ones too."""
-
-        def read(connection: Connection) -> list[Bound]:
-            rows = connection.execute(select(bindings.c.event)).all()
-            events = [event for row in rows for event in self._codec.decode(row[0])]
-            return [event for event in events if isinstance(event, Bound)]
 
         return self._run(read)
 

@@ -10,11 +10,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -78,17 +76,6 @@ call_legs = Table(
     Column("reason", Text, nullable=False),
     Column("sip_status", Integer, nullable=False),
     Index("call_legs_target", "target", "started_at"),
-    sqlite_with_rowid=False,
-)
-
-bindings = Table(
-    "bindings",
-    metadata,
-    Column("line", Text, primary_key=True),
-    Column("uri", Text, primary_key=True),
-    Column("device", Text, nullable=False),
-    Column("expires_at", Float, nullable=False),
-    Column("event", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from records.cdr import CallRecord
 from records.segments import Position
-from records.store import Batch, Store
+from records.store import Store
 from switch.commands import app
 from switch.control import ControlServer, Refused
 from switch.views import CallView, MessageView, ReloadView, StatusView, TraceView, WorkerView
@@ -170,7 +170,7 @@ def test_an_answered_call_stands_in_the_history(tmp_path, monkeypatch):
         sip_status=200,
         recovered=True,
     )
-    store.apply(Batch([base], []), Position(0, 1))
+    store.apply([base], Position(0, 1))
     store.close()
     shown = run("history")
     assert max(map(len, shown.splitlines())) <= 80

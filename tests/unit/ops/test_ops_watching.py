@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from switch import logs, redact
-from switch.metrics import HELP, Counters, WatchServer
+from switch.metrics import HELP, Counters, Reading, WatchServer
 from switch.trace import Tracer, draw, ladder, sip_call_id
 
 
@@ -118,7 +118,8 @@ async def get(port: int, path: str, method: str = "GET") -> tuple[int, str]:
 async def test_metrics_and_health_over_http():
     counters = Counters()
     troubles: list[str] = []
-    server = WatchServer(counters, {"calls": ("Calls now", lambda: 7)}, lambda: troubles)
+    read = {"calls": Reading("Calls now", lambda: 7), "lost": Reading("Lost", lambda: 2, True)}
+    server = WatchServer(counters, read, lambda: troubles)
     port = await server.start("127.0.0.1", 0)
     try:
         counters.calls_started += 3
@@ -128,6 +129,7 @@ async def test_metrics_and_health_over_http():
         assert "ringplan_calls_started_total 3.0" in body
         assert 'ringplan_calls_ended_total{reason="caller_hung_up",result="answered"} 2.0' in body
         assert "ringplan_calls 7.0" in body
+        assert "ringplan_lost_total 2.0" in body
         assert await get(port, "/healthz") == (200, "ok\n")
         troubles.append("media worker 1 is down")
         assert await get(port, "/healthz") == (503, "media worker 1 is down\n")

@@ -16,13 +16,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
+from records import heartbeat
 from records.cdr import CdrFolder
 from records.events import AnyEvent, CallEnded
 from records.feed import Feeder
+from records.heartbeat import Heartbeat, Watch
 from records.journal import BEGIN, FileJournal, Position
 from records.retention import Retention
-from records.segments import segments
-from records.store import Batch, Store, migrations
+from records.segments import Reader, segments
+from records.store import Store, migrations
 from records.store.store import NEWEST
 from records.store.tables import metadata
 from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
@@ -78,7 +80,7 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
     [record] = records(*answered_call("c1"))
-    store.apply(Batch([record], []), Position(7, 9))
+    store.apply([record], Position(7, 9))
     assert store.call("c1") == record
     assert store.call("c2") is None
     assert store.position() == Position(7, 9)
@@ -86,35 +88,32 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
 
 
 def test_a_batch_may_be_applied_twice(store: Store) -> None:
-    batch = Batch(records(*answered_call("c1"), *answered_call("c2")), [bound(), bound("202"), unbound("202")])
+    batch = records(*answered_call("c1"), *answered_call("c2"))
     store.apply(batch, Position(1, 1))
     store.apply(batch, Position(1, 1))
     assert [record.call for record in store.history()] == ["c1", "c2"]
     assert [len(record.legs) for record in store.history()] == [2, 2]
-    assert store.bindings() == [bound()]
 
 
 def test_the_first_record_of_a_call_stands(store: Store) -> None:
-    store.apply(Batch(records(*answered_call("c1")), []), Position(1, 1))
-    store.apply(Batch(records(*answered_call("c1")[5:]), []), Position(1, 2))
+    store.apply(records(*answered_call("c1")), Position(1, 1))
+    store.apply(records(*answered_call("c1")[5:]), Position(1, 2))
     assert store.history() == records(*answered_call("c1"))
 
 
 def test_what_strangers_sent_does_not_stop_the_store(store: Store) -> None:
     name = b"\xff\x00 \xc3\xa9".decode("utf-8", "surrogateescape")
     end = CallEnded("c1", 1, at(1), "failed", "overload", 503)
-    odd = bound("201", b"sip:\xfe@192.0.2.1".decode("utf-8", "surrogateescape"))
-    store.apply(Batch(records(started("c1", name=name), end), [odd]), Position(1, 1))
+    store.apply(records(started("c1", name=name), end), Position(1, 1))
     found = store.call("c1")
     assert found is not None
     assert found.caller_name == "?\N{REPLACEMENT CHARACTER} é"
-    assert store.bindings() == [odd]
 
 
 def test_history_by_what_people_ask(store: Store) -> None:
     calls = [answered_call(f"c{n}", seconds=n * 100.0) for n in range(5)]
     missed = [*answered_call("missed", 900)[:5], CallEnded("missed", 5, at(920), "no_answer", "no_answer", 480)]
-    store.apply(Batch(records(*(event for call in [*calls, missed] for event in call)), []), Position(1, 1))
+    store.apply(records(*(event for call in [*calls, missed] for event in call)), Position(1, 1))
 
     def ids(**wanted: object) -> list[str]:
         return [record.call for record in store.history(**wanted)]  # type: ignore[arg-type]
@@ -150,7 +149,6 @@ def test_the_feeder_brings_each_finished_call_once_over_restarts(tmp_path: Path,
     found = {record.call: record for record in store.history()}
     assert len(found) == 11
     assert found["long"] == records(*waiting)[0]
-    assert store.bindings() == [bound()]
     assert store.position() == journal.end
     journal.close()
 
@@ -178,9 +176,8 @@ def test_a_store_that_fails_is_caught_up_with(tmp_path: Path, store: Store, monk
 def test_position_and_data_come_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_put_position", text("nonsense"))
     with pytest.raises(Exception, match="nonsense"):
-        store.apply(Batch(records(*answered_call("c1")), [bound()]), Position(1, 1))
+        store.apply(records(*answered_call("c1")), Position(1, 1))
     assert store.history() == []
-    assert store.bindings() == []
     assert store.position() == BEGIN
 
 
@@ -322,4 +319,59 @@ def test_the_feeder_in_a_thread_follows_until_it_is_stopped(tmp_path: Path, stor
     thread.join()
     assert store.call("c1") == records(*answered_call("c1"))[0]
     assert not feeder.progress().error
+    journal.close()
+
+
+def test_registrations_are_passed_over_undecoded_and_calls_are_not(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    journal.append([bound()])
+    journal.append([unbound()])
+    journal.append(answered_call("c1")[:1])
+    journal.append([bound(), answered_call("c2")[0]])
+    reader = Reader(tmp_path, calls_only=True)
+    assert [[type(event).__name__ for event in events] for _, events in reader] == [
+        [],
+        [],
+        ["CallStarted"],
+        ["Bound", "CallStarted"],
+    ]
+    assert reader.position == journal.end
+    reader.close()
+    journal.close()
+
+
+def test_the_feeder_says_that_it_lives_and_what_it_lacks(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = tmp_path / "records.beat"
+    watch = Watch(beat, started_at=time.time())
+    now = time.time()
+    assert watch.trouble(now + 59) == ""
+    assert "nothing was heard of the record feeder for 61 s" in watch.trouble(now + 61)
+    journal = FileJournal(tmp_path / "journal")
+    feeder = Feeder(tmp_path / "journal", store)
+
+    def turn() -> None:
+        class Once(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                self.set()
+                return True
+
+        feeder.run(Once(), beat=beat)
+
+    journal.append(answered_call("c1"))
+    turn()
+    assert watch.trouble(time.time()) == ""
+    assert watch.lag_s(time.time()) < 5
+    journal.append(answered_call("c2"))
+    monkeypatch.setattr(store, "apply", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    turn()
+    assert watch.trouble(time.time() + 1) == "records: OSError: no space; history is late"
+    monkeypatch.undo()
+    turn()
+    assert watch.trouble(time.time() + 1) == ""
+    heartbeat.write(beat, Heartbeat(caught_up_at=now))
+    assert watch.trouble(now + 59) == ""
+    os.utime(beat, (now + 200, now + 200))
+    assert watch.trouble(now + 200) == "records: history is 200 s late"
     journal.close()

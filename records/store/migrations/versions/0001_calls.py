@@ -1,4 +1,4 @@
-"""Calls, their legs, bindings, and the positions of consumers."""
+"""Calls, their legs, and the positions of consumers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,16 +9,6 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the first tables."""
-    op.create_table(
-        "bindings",
-        sa.Column("line", sa.Text(), nullable=False),
-        sa.Column("uri", sa.Text(), nullable=False),
-        sa.Column("device", sa.Text(), nullable=False),
-        sa.Column("expires_at", sa.Float(), nullable=False),
-        sa.Column("event", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("line", "uri"),
-        sqlite_with_rowid=False,
-    )
     op.create_table(
         "calls",
         sa.Column("call", sa.Text(), nullable=False),
@@ -86,5 +76,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Back to nothing."""
-    for table in ("call_legs", "calls", "bindings", "consumers"):
+    for table in ("call_legs", "calls", "consumers"):
         op.drop_table(table)

@@ -1,0 +1,46 @@
+"""What a scrape reads besides the exchange's own counters: the figures that others keep, taken where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from records.journal import Health
+from switch.core import Core
+from switch.metrics import Reading, Readings
+from switch.net.transports import Transports
+
+
+def readings(
+    core: Core, transports: Transports, journal: Callable[[], Health], records_lag_s: Callable[[], float]
+) -> Readings:
+    """By name, without the `ringplan_` in front."""
+    calls, endpoint = core.calls, core.endpoint
+    sip, net, guard = endpoint.counters, transports.counters, transports.guard
+    return {
+        "calls": Reading("Calls that are up", lambda: len(calls.by_id)),
+        "contacts": Reading("Registered contacts", lambda: len(core.registrar)),
+        "open_transactions": Reading(
+            "SIP transactions that are remembered", lambda: len(endpoint.clients) + len(endpoint.servers)
+        ),
+        "connections": Reading("TCP connections that stand", lambda: transports.connections),
+        "journal_waiting": Reading("Events that wait for the disk", lambda: journal().waiting_events),
+        "journal_sync_lag_seconds": Reading(
+            "Age of the oldest event that a loss of power would take", lambda: journal().sync_lag_s
+        ),
+        "records_lag_seconds": Reading("How far the records are behind the journal", records_lag_s),
+        "journal_lost": Reading("Events that could not be written and are lost", lambda: journal().lost_events, True),
+        "requests_in": Reading("SIP requests received, without copies", lambda: sip.requests, True),
+        "responses_in": Reading("SIP responses received, without copies", lambda: sip.responses, True),
+        "retransmissions_in": Reading("Copies recognised on arrival", lambda: sip.retransmissions_in, True),
+        "retransmissions_out": Reading("Copies that we sent", lambda: sip.retransmissions_out, True),
+        "malformed": Reading("Messages that were no valid SIP", lambda: sip.malformed, True),
+        "transactions_timed_out": Reading("Transactions that got no answer", lambda: sip.timeouts, True),
+        "guard_refused": Reading("Messages over their source's rate, not read", lambda: guard.refused, True),
+        "oversize": Reading("Datagrams that were too long", lambda: net.oversize, True),
+        "send_errors": Reading("Datagrams that the system did not take", lambda: net.send_errors, True),
+        "connections_refused": Reading(
+            "TCP connections refused for the limits of `guard`", lambda: net.connections_refused, True
+        ),
+        "connections_lost": Reading("TCP connections that ended in any way", lambda: net.lost, True),
+        "unframed": Reading("TCP connections closed as no SIP came over them", lambda: net.unframed, True),
+    }
