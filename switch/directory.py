@@ -32,9 +32,15 @@ class TrunkHost(msgspec.Struct, frozen=True):
 class Directory:
     """Resolves targets against one version of the model and the registrar of the moment."""
 
-    def __init__(self, registrar: Registrar, flow_to: FlowTo) -> None:
+    def __init__(
+        self,
+        registrar: Registrar,
+        flow_to: FlowTo,
+        advertised: Callable[[Flow], tuple[str, int]] = lambda flow: flow.local,
+    ) -> None:
         self._registrar = registrar
         self._flow_to = flow_to
+        self._advertised = advertised
         self._model: Model | None = None
         self._trunks: dict[str, TrunkHost] = {}
         self._by_source: dict[str, str] = {}
@@ -91,5 +97,5 @@ class Directory:
         return Source(device=device, line=line, number=number, name=name)
 
     def _aor(self, line: str, flow: Flow) -> str:
-        host = flow.local[0]
+        host, _ = self._advertised(flow)  # the socket's own address may be 0.0.0.0
         return f"sip:{line}@{f'[{host}]' if ':' in host else host}"
