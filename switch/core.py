@@ -83,6 +83,7 @@ class Core:
                 advertised,
                 lambda: self._at,
                 self._events.append,
+                on_error,
             ),
             plan,
         )
@@ -141,15 +142,12 @@ class Core:
         call = self.calls.by_id.get(call_id)
         if call is None:
             return False
-        call.hang_up(now)
+        try:
+            call.hang_up(now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            call.broken(error, now)
         self._finish(now)
         return True
-
-    def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
-        """After a reload: end the registrations that the configuration no longer allows."""
-        self._at = self._clock_at()
-        self._events += self.registrar.prune(keep, self._at)
-        self._finish(now)
 
     def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
         """After a reload: end the registrations that the configuration no longer allows."""

@@ -220,6 +220,29 @@ class Call:
             case PlayEnded():
                 self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
+    def broken(self, error: Exception, now: float) -> None:
+        """A bug of ours met this call: it ends with a clear record, and takes nobody along."""
+        context = self.context
+        context.on_error(error, f"call {self.id}")
+        if self.state.ended is not None:
+            return
+        answered = self.state.answered_at is not None
+        termination = Termination(Result.ANSWERED if answered else Result.FAILED, Reason.INTERNAL_ERROR, 500)
+        try:
+            self._hang_up(termination, now)
+        except Exception as again:  # noqa: BLE001  what cannot be done in order is let go
+            context.on_error(again, f"ending call {self.id}")
+            if self.ringer is not None:
+                self.ringer.stop()
+            for leg in list(self.legs.values()):
+                leg.stop_waiting()
+                context.forget_leg(leg.tag)
+                if leg.sound.lease is not None:
+                    context.forget_media(leg.sound.lease.leg)
+            self.legs.clear()
+            if self.state.ended is None:
+                self._close(termination)
+
     def end_broken(self, now: float) -> None:
         """Recovery found that one side had gone."""
         self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)

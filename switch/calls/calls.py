@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from dialplan.plan import CallRequest, Plan
+from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
 from switch.calls import sound
@@ -96,7 +97,10 @@ class Calls:
         self.by_id[call_id] = call
         self.by_tag[call_id] = leg
         leg.usage.trying(now)
-        call.begin(plan, now)
+        try:
+            call.begin(plan, now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            call.broken(error, now)
 
     def is_emergency(self, request: Request, source: Source) -> bool:
         """Whether that INVITE is an emergency call, which must not be refused for who makes it (OUT-6)."""
@@ -119,13 +123,29 @@ class Calls:
         """The media engine reports on one of its legs."""
         leg = self.by_media.get(event.leg)
         if leg is not None:
-            leg.call.on_media(leg, event, now)
+            try:
+                leg.call.on_media(leg, event, now)
+            except Exception as error:  # noqa: BLE001  see Call.broken
+                leg.call.broken(error, now)
+
+    def _give_up(self, events: list[e.CallEvent], error: Exception) -> None:
+        """Recovery failed over a call: its record is closed, so that it is not tried again."""
+        context, last = self.context, events[-1]
+        context.on_error(error, f"recovery of call {last.call}")
+        answered = any(isinstance(event, e.LegAnswered) and event.leg == CALLER for event in events)
+        result = Result.ANSWERED if answered else Result.FAILED
+        ended = e.CallEnded(last.call, last.n + 1, context.at(), result, Reason.INTERNAL_ERROR, 500)
+        context.record(ended)
 
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
         """Take over what the journal says was up when the exchange died."""
         leases: dict[int, Lease] = {}
         for events in calls:
-            call = recover(self.context, events, now)
+            try:
+                call = recover(self.context, events, now)
+            except Exception as error:  # noqa: BLE001  one call that cannot be taken over must not keep all others down
+                self._give_up(events, error)
+                continue
             if call is None:
                 continue
             self.by_id[call.id] = call

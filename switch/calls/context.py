@@ -56,6 +56,7 @@ class Context(msgspec.Struct):
     advertised: Callable[[Flow], tuple[str, int]]
     at: Callable[[], datetime.datetime]
     record: Callable[[CallEvent], None]
+    on_error: Callable[[BaseException, str], None]
     forget_leg: Callable[[str], object] = _unset
     remember_leg: Callable[[str, Any], object] = _unset
     forget_call: Callable[[str], object] = _unset

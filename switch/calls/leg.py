@@ -44,17 +44,23 @@ class Leg:
 
     def heard(self, event: LegEvent, now: float) -> None:
         """The usage reports something: it is the call's to decide."""
-        self.call.on_leg(self, event, now)
+        try:
+            self.call.on_leg(self, event, now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            self.call.broken(error, now)
 
     def on_timer(self, what: object, now: float) -> None:
         """A timer of the usage, or the one that ends the wait for a phone that says nothing."""
         if what is UNREACHABLE:
             self.unreachable = None
-            self.call.on_unreachable(self, now)
+            try:
+                self.call.on_unreachable(self, now)
+            except Exception as error:  # noqa: BLE001  see Call.broken
+                self.call.broken(error, now)
             return
         event = self.usage.on_timer(what, now)
         if event is not None:
-            self.call.on_leg(self, event, now)
+            self.heard(event, now)
 
     def stop_waiting(self) -> None:
         """The phone has said something: it is reachable."""

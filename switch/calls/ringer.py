@@ -69,7 +69,10 @@ class Ringer:
         """A timer of the walk is due."""
         name = str(what)
         self._timers.pop(name, None)
-        self.feed(v.TimerDue(name), now)
+        try:
+            self.feed(v.TimerDue(name), now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            self._call.broken(error, now)
 
     def _do(self, command: v.Command, now: float) -> None:
         match command:

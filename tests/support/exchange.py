@@ -118,6 +118,8 @@ class Exchange:
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
         self.errors: list[str] = []
+        self.tolerates = False
+        """Whether internal errors are what the test is about."""
         self.crashes = 0
         self.seen: dict[str, Call] = {}
         """Every call that ever lived in the core of now, by id."""
@@ -238,7 +240,7 @@ class Exchange:
 
     def check_live(self) -> None:
         """At any time: no internal error, and each call's journal folds to its live state."""
-        assert not self.errors, "\n".join(self.errors)
+        assert self.tolerates or not self.errors, "\n".join(self.errors)
         told = self._by_call()
         for call in self.calls:
             assert fold(told[call.id]) == call.state, call.id
@@ -289,7 +291,8 @@ class Exchange:
             assert isinstance(events[0], e.CallStarted), call_id
             assert [i for i, event in enumerate(events) if isinstance(event, e.CallEnded)] == [len(events) - 1], call_id
             state = fold(events)
-            assert all(leg.ended is not None for leg in state.legs.values()), call_id
+            # A call that met a bug may leave that to the record, which closes every leg with the call.
+            assert self.tolerates or all(leg.ended is not None for leg in state.legs.values()), call_id
         records = self.records
         assert sorted(record.call for record in records) == sorted(told)
         for record in records:
