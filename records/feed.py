@@ -33,6 +33,7 @@ from records.retention import Retention
 from records.segments import BEGIN, Position, Reader
 from records.store import Store
 
+_RETRY_S = 5.0
 _MANY = 1000  # so many frames in one step mean that there is a backlog
 
 
@@ -125,8 +126,8 @@ class Feeder:
                 beat_at = 0.0 if self._error else beat_at
                 self._error = ""
             except (SQLAlchemyError, OSError) as error:
-                self._error = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-                pause, beat_at = 5.0, 0.0
+                self._error = _in_a_line(error)
+                pause, beat_at = _RETRY_S, 0.0
             if beat is not None and time.monotonic() >= beat_at:
                 with contextlib.suppress(OSError):  # then it is missed, which says enough
                     heartbeat.write(beat, Heartbeat(caught_up_at, self._error))
@@ -153,6 +154,23 @@ class Feeder:
         )
 
 
+def _migrated(store: Store, beat: Path | None) -> bool:
+    """Bring the tables up to date; False when the database cannot be had now, which the heartbeat tells."""
+    try:
+        store.migrate()
+    except (SQLAlchemyError, OSError) as error:
+        if beat is None:
+            raise
+        with contextlib.suppress(OSError):
+            heartbeat.write(beat, Heartbeat(0.0, _in_a_line(error)))
+        return False
+    return True
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process. Ends with 0 after SIGTERM or SIGINT; tables are brought up to date first."""
     parser = argparse.ArgumentParser(prog="records.feed", description="Feed the record store from the journal.")
@@ -168,14 +186,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     store = Store(options.store)
-    store.migrate()
+    while not _migrated(store, options.beat):
+        if options.once or stop.wait(_RETRY_S):
+            store.close()
+            return 1 if options.once else 0
     feeder = Feeder(options.journal, store, keep=options.keep)
     # What is loaded now stays; and a fold makes garbage by reference count alone, so the search for cycles can be rare.
     gc.freeze()
     gc.set_threshold(50_000)
     if options.once:
-        while feeder.step():
-            pass
+        try:
+            while feeder.step():
+                pass
+        except (SQLAlchemyError, OSError) as error:
+            sys.stderr.write(f"records: {_in_a_line(error)}; the rest is taken at the next start\n")
     else:
         feeder.run(stop, options.poll, options.beat)
     store.close()

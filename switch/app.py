@@ -374,10 +374,8 @@ class Exchange:
         if late:
             yield late
         if self._refusal:
-            yield (
-                f"the configuration had {len(self._refusal)} errors at the start, the last good one is in force: "
-                f"{self._refusal[0]}"
-            )
+            more = f" (and {len(self._refusal) - 1} more)" if len(self._refusal) > 1 else ""
+            yield f"the last good configuration is in force, since at the start: {self._refusal[0]}{more}"
 
     def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
         if event.reason in UNUSUAL:

@@ -22,15 +22,16 @@ def main() -> int:
     parser = argparse.ArgumentParser("switch.feeding")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    arguments = parser.parse_args()
-    places = Places(arguments.config, arguments.data, arguments.data)
+    options = parser.parse_args()
+    places = Places(options.config, options.data, options.data)
     try:
         url = records_url(configuration.live(places), places)
     except configuration.ConfigurationError as error:
         sys.stderr.write("\n".join(error.lines) + "\n")
         return EXIT_CONFIG
-    feed.main([str(places.journal), url, "--beat", str(places.heartbeat)])
-    return feed.main([str(places.journal), url, "--once"])
+    arguments = [str(places.journal), url, "--beat", str(places.heartbeat)]
+    feed.main(arguments)
+    return feed.main([*arguments, "--once"])
 
 
 if __name__ == "__main__":

@@ -122,10 +122,18 @@ class Operations:
         messages = self._tracer.views(ids)
         return TraceView(call=call, messages=messages, incomplete=not messages or not _is_beginning(messages[0].text))
 
-    def hang_up(self, args: dict[str, Any]) -> None:
-        """End a call."""
-        if not self._core.hang_up(str(args.get("call", "")), self._now()):
-            raise Refused("no such call is up")
+    def hang_up(self, args: dict[str, Any]) -> CallView:
+        """End the one call whose id is, or begins with, what was given. Returns it as it was."""
+        asked = str(args.get("call", ""))
+        up = self._core.calls.by_id
+        found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
+        if not found:
+            raise Refused(f"no call {asked} is up (ringplan calls shows those that are)")
+        if len(found) > 1:
+            raise Refused(f"{len(found)} calls begin with {asked}; say more of it")
+        ended = _view(up[found[0]])
+        self._core.hang_up(found[0], self._now())
+        return ended
 
     async def reload(self, _: dict[str, Any]) -> ReloadView:
         """Take the configuration anew. Raises Refused with one line an error; then nothing has changed."""

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from switch.commands import calls, check, history, reload, schema, serve, status, trace
+from switch.commands import calls, check, hangup, history, reload, schema, serve, status, trace
 
 app = typer.Typer(
     name="ringplan",
@@ -36,6 +36,7 @@ def _options(
 for _name, _verb, _panel in (
     ("serve", serve.serve, "Running"),
     ("reload", reload.reload, "Running"),
+    ("hangup", hangup.hangup, "Running"),
     ("check", check.check, "Configuring"),
     ("schema", schema.schema, "Configuring"),
     ("status", status.status, "Watching"),

@@ -14,14 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.kit.house import free_block
+
 pytestmark = pytest.mark.e2e
 COMMAND = [sys.executable, "-P", "-c", "from switch.commands import main; main()"]
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class System:
@@ -29,13 +25,14 @@ class System:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.sip, self.metrics = free_port(), free_port(socket.SOCK_STREAM)
+        self.sip = free_block()
+        self.metrics = self.sip + 1
         (home / "config").mkdir()
         self.config = home / "config" / "ringplan.yaml"
         self.config.write_text(
             f"country: US\nlisten: [{{address: 127.0.0.1, port: {self.sip}}}]\n"
             "lines: {alice: {extension: 101}}\ndevices: {phone: {secret: not-a-secret-1, lines: alice}}\n"
-            "services: {600: echo}\nmedia: {address: 127.0.0.1, ports: 34000-34099}\n"
+            f"services: {{600: echo}}\nmedia: {{address: 127.0.0.1, ports: {self.sip + 50}-{self.sip + 149}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
         )
         self.environ = {**os.environ, "RINGPLAN_HOME": str(home)}
@@ -56,6 +53,17 @@ class System:
             if done.returncode == 0:
                 return json.loads(done.stdout)
             assert time.monotonic() < deadline, done.stderr + done.stdout + (self.home / "log").read_text()
+            time.sleep(0.1)
+
+    def troubles(self, words: str) -> dict:
+        """The status as soon as it tells of that trouble."""
+        deadline = time.monotonic() + 20.0
+        while True:
+            done = self.run("status", "--json")
+            told = json.loads(done.stdout) if done.returncode == 1 and done.stdout else {"troubles": []}
+            if words in str(told["troubles"]):
+                return told
+            assert time.monotonic() < deadline, done.stderr + done.stdout
             time.sleep(0.1)
 
     def options(self, seconds: float = 5.0) -> bytes:
@@ -132,12 +140,18 @@ def test_a_second_one_on_the_same_data_is_refused(system):
 
 def test_a_bad_file_at_the_start_falls_back_to_the_last_good_one(system):
     model = system.status()["model"]
+    good = system.config.read_text()
     system.process.send_signal(signal.SIGTERM)
     system.process.wait(30)
     system.config.write_text("nonsense: [\n")
     system.process = system.popen("serve", stderr=system.log)
-    assert system.status()["model"] == model
+    told = system.troubles("the last good configuration is in force")
+    assert told["model"] == model
+    assert "ringplan.yaml:2:1" in str(told["troubles"])
     assert "CANNOT BE USED" in (system.home / "log").read_text()
+    system.config.write_text(good)
+    assert system.run("reload").returncode == 0
+    assert system.status()["troubles"] == []
 
 
 def test_a_bad_file_and_nothing_before_it_ends_with_its_errors(tmp_path):

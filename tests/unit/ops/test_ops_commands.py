@@ -51,7 +51,13 @@ class Exchange:
         self.status = STATUS
         self.loop = asyncio.new_event_loop()
         self.server = ControlServer(
-            {"status": lambda _: self.status, "calls": lambda _: CALLS, "reload": self.reload, "trace": self.trace},
+            {
+                "status": lambda _: self.status,
+                "calls": lambda _: CALLS,
+                "reload": self.reload,
+                "trace": self.trace,
+                "hangup": self.hang_up,
+            },
             lambda *_: None,
         )
         self.loop.run_until_complete(self.server.start(runtime / "control.sock"))
@@ -63,6 +69,11 @@ class Exchange:
         if not self.good:
             raise Refused("the configuration was refused; nothing has changed", ("x.yaml:3:5: unknown key “liness”",))
         return ReloadView(model="77aa", changed=True, warnings=("x.yaml:9:1: warning: nobody rings",))
+
+    def hang_up(self, args):
+        if args["call"] != CALLS[0].call:
+            raise Refused(f"no call {args['call']} is up")
+        return CALLS[0]
 
     def trace(self, args):
         texts = (
@@ -134,6 +145,11 @@ def test_reload_prints_what_is_wrong_and_fails(exchange):
     assert "nothing has changed" in said
 
 
+def test_hangup_says_whose_call_it_ended_or_that_there_is_none(exchange):
+    assert run("hangup", "c0a81f3e77aa0001") == "ended: 206 with 207, call c0a81f3e77aa0001\n"
+    assert "no call c1 is up" in errors("hangup", "c1", status=1)
+
+
 def test_trace_draws_the_ladder(exchange):
     shown = run("trace", "c1", "--full")
     assert "INVITE +SDP" in shown
@@ -143,7 +159,7 @@ def test_trace_draws_the_ladder(exchange):
 
 
 def test_without_an_exchange_it_is_said_and_the_status_is_three(tmp_path):
-    for verb in (["status"], ["calls"], ["reload"], ["trace", "x"]):
+    for verb in (["status"], ["calls"], ["reload"], ["trace", "x"], ["hangup", "x"]):
         assert "ringplan serve" in errors(*verb, "--runtime", str(tmp_path), status=3)
 
 
@@ -185,7 +201,7 @@ def test_an_answered_call_stands_in_the_history(tmp_path, monkeypatch):
 
 def test_help_names_every_verb():
     shown = run("--help")
-    for verb in ("serve", "check", "reload", "status", "calls", "trace", "history", "schema"):
+    for verb in ("serve", "check", "reload", "hangup", "status", "calls", "trace", "history", "schema"):
         assert verb in shown
         run(verb, "--help")
 

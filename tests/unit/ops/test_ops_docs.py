@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
 
 from config import compile as compiling
 from switch.commands import app
+from switch.figures import readings
+from switch.metrics import HELP
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -42,6 +45,15 @@ def test_every_verb_is_in_the_guide():
     text = (ROOT / "docs/commands.md").read_text()
     for command in app.registered_commands:
         assert f"| `{command.name}" in text, command.name
+
+
+def test_the_guide_has_every_figure_and_no_other():
+    written = set(re.findall(r"`ringplan_(\w+)", (ROOT / "docs/metrics.md").read_text()))
+    read = readings(Mock(), Mock(), Mock(), Mock())
+    there = {f"{name}_total" for name in HELP} | {
+        f"{name}_total" if reading.grows else name for name, reading in read.items()
+    }
+    assert written == there
 
 
 @pytest.mark.parametrize("script", [*sorted((ROOT / "script").iterdir()), ROOT / ".ci/run"], ids=lambda path: path.name)

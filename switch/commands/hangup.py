@@ -1,0 +1,25 @@
+"""`ringplan hangup`: end a call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from switch.commands.common import JsonOption, RuntimeOption, exchange, write_json
+
+
+def hangup(
+    call: Annotated[str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.")],
+    runtime: RuntimeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """End a call that is up, on all its telephones."""
+    from switch.views import CallView
+
+    with exchange(runtime) as client:
+        ended = client.ask("hangup", CallView, call=call)
+    if json:
+        write_json(ended)
+        return
+    typer.echo(f"ended: {ended.caller} with {ended.called}, call {ended.call}")
