@@ -9,6 +9,7 @@ from __future__ import annotations
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import NameAddr
 from switch.sip.message import Request, Response
+from switch.sip.uri import Uri
 
 MAX_CSEQ = 2**31 - 1
 
@@ -74,17 +75,28 @@ class Dialog:
         )
 
     def established_by(self, response: Response) -> None:
-        """Take remote tag, target and route set from a response that makes the dialog (12.1.2)."""
+        """Take remote tag, target and route set from a response that makes the dialog (12.1.2).
+
+        Raises RemoteProtocolError where Contact or Record-Route lead nowhere; nothing but the tag is taken then.
+        """
         self.remote_tag = response.to_tag or ""
         self.remote = without_tag(response.to_value)
-        self.routes = tuple(reversed(response.record_routes))
+        routes = tuple(reversed(response.record_routes))
+        if routes:
+            Uri.parse(NameAddr.parse(routes[0]).uri)
         self.refresh_target(response)
+        self.routes = routes
 
     def refresh_target(self, message: Request | Response) -> None:
-        """A target refresh (12.2.1.2, 12.2.2): INVITE and its 2xx move the remote target."""
+        """A target refresh (12.2.1.2, 12.2.2): INVITE and its 2xx move the remote target.
+
+        Raises RemoteProtocolError, and moves nothing, when the Contact is no address: later requests would go there.
+        """
         contacts = message.contacts
         if contacts:
-            self.target = contacts[0].uri
+            target = contacts[0].uri
+            Uri.parse(target)
+            self.target = target
 
     def in_order(self, request: Request) -> bool:
         """Whether the request's CSeq is newer than the last one, which it then becomes.

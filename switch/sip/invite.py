@@ -17,6 +17,7 @@ back through `on_timer`, so that what they mean reaches the call as any other ev
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -26,6 +27,7 @@ import msgspec
 
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
+from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.message import Request, Response
 from switch.sip.methods import ALLOW, refusal_of
@@ -457,10 +459,10 @@ class InviteUsage:
         if self._server is not None or self.state is not State.CONFIRMED:
             self._reply(txn, 500, now, ["Retry-After: 5"])
             return None
+        self.dialog.refresh_target(txn.request)
         self._forget_accepted()
         self._server = txn
         txn.owner = self
-        self.dialog.refresh_target(txn.request)
         self.flow = toward(txn.flow, self.dialog)
         return Offer(_sdp(txn.request))
 
@@ -476,11 +478,14 @@ class InviteUsage:
         if txn is not self._client:
             self._on_repeated_2xx(response, now)
             return None
+        _ = response.to_tag, response.cseq  # what every way from here reads: raises while nothing has changed
         self._client = None
         if self.state is State.CONFIRMED:
             self._ack_cseq = response.cseq
             self.needs_ack = True
-            self.dialog.refresh_target(response)
+            with contextlib.suppress(RemoteProtocolError):
+                # A Contact that leads nowhere does not undo the 2xx; we go on where the far end was.
+                self.dialog.refresh_target(response)
             self.flow = toward(self.flow, self.dialog)
             return OfferAnswer(_sdp(response))
         if self.dialog.remote_tag or self._ack_cseq:
@@ -491,13 +496,18 @@ class InviteUsage:
         if self.state is State.CANCELLING or self.state is State.ENDED:
             self._drop(response, now)
             return None
-        if not response.contacts:
+        try:
+            reachable = bool(response.contacts)
+            if reachable:
+                self.dialog.established_by(response)
+        except RemoteProtocolError:
+            reachable = False
+        if not reachable:
             # No remote target, so no dialog to speak in; ending it is kinder than leaving the far end without ACK.
             self._drop(response, now)
             return Refusal(502)
         self._ack_cseq = response.cseq
         self.needs_ack = True
-        self.dialog.established_by(response)
         self.flow = toward(self.flow, self.dialog)
         self.state = State.CONFIRMED
         return Answer(_sdp(response))
@@ -519,7 +529,9 @@ class InviteUsage:
             return
         ours = self.dialog
         dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), response.cseq)
-        dialog.established_by(response)
+        with contextlib.suppress(RemoteProtocolError):
+            # Without a Contact that can be read it is told where it was asked.
+            dialog.established_by(response)
         flow = toward(self.flow, dialog)
         ack = self.endpoint.ack(flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
         self._dropped = {**self._dropped, tag: ack}
