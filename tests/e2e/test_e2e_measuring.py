@@ -12,9 +12,7 @@ RATE = 8000
 
 def recorded(tmp_path, *parts, name="heard.wav"):
     noise = np.random.default_rng(1)
-    return sound.write(
-        tmp_path / name, *[part + noise.normal(0, 1e-4, len(part)) for part in parts], rate=RATE
-    )
+    return sound.write(tmp_path / name, *[part + noise.normal(0, 1e-4, len(part)) for part in parts], rate=RATE)
 
 
 def tone(hz, dbfs, seconds):

@@ -28,7 +28,9 @@ def modules() -> Path | None:
 class Baresip:
     """One baresip telephone. It says a sine of `hz`, and what it hears goes into WAV files in its folder."""
 
-    def __init__(self, house: House, line: str, *, hz: int = 440, answer: str = "manual", transport: str = "udp") -> None:
+    def __init__(
+        self, house: House, line: str, *, hz: int = 440, answer: str = "manual", transport: str = "udp"
+    ) -> None:
         place = modules()
         assert place is not None
         self.control = house.port()

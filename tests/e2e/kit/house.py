@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = [sys.executable, "-P", "-c", "from switch.commands import main; main()"]
-SPAN = 600
+SPAN = 700
 """Ports in one block: SIP, metrics, a few for telephones, the rest for sound."""
 
-PEOPLE = {"alice": 101, "bob": 102, "carol": 103, "dave": 104}
+PEOPLE = {"alice": 101, "bob": 102, "carol": 103, "dave": 104, "erin": 105, "frank": 106, "grace": 107}
 
 
 def secret(device: str) -> str:
@@ -62,12 +62,22 @@ class House:
     """A running exchange. `more` is YAML that is put behind the usual configuration; `lines` replaces its lines."""
 
     def __init__(
-        self, folder: Path, more: str = "", *, ring: str = "30s", media: str = "", devices: str = "", registrar: str = ""
+        self,
+        folder: Path,
+        more: str = "",
+        *,
+        ring: str = "30s",
+        media: str = "",
+        devices: str = "",
+        registrar: str = "",
     ) -> None:
         self.folder = folder
         self.first = free_block()
         self.sip, self.metrics = self.first, self.first + 1
         self._next_port = self.first + 2
+        self._next_media = self.first + 50
+        self.at_end: list[Callable[[], object]] = []
+        """What ends the telephones that a failed test has left."""
         (folder / "config").mkdir(parents=True)
         self.config = folder / "config" / "ringplan.yaml"
         lines = "".join(f"  {name}: {{extension: {number}, ring: {ring}}}\n" for name, number in PEOPLE.items())
@@ -76,7 +86,7 @@ class House:
             "country: US\n"
             f"listen: [{{address: 0.0.0.0, port: {self.sip}}},"
             f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}]\n"
-            f"media: {{address: 127.0.0.1, ports: {self.first + 50}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
+            f"media: {{address: 127.0.0.1, ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
@@ -126,6 +136,11 @@ class House:
         self._next_port += 1
         return self._next_port
 
+    def media_port(self) -> int:
+        """The first of four ports for a telephone's sound."""
+        self._next_media += 4
+        return self._next_media
+
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -133,6 +148,8 @@ class House:
 
     def close(self) -> None:
         """End it, in order if it still can."""
+        for ending in self.at_end:
+            ending()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:

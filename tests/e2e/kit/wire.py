@@ -150,7 +150,14 @@ class WirePhone:
         )
 
     def request(
-        self, method: str, uri: str, *, to: str = "", body: str = "", more: Iterable[str] = (), session: Session | None = None
+        self,
+        method: str,
+        uri: str,
+        *,
+        to: str = "",
+        body: str = "",
+        more: Iterable[str] = (),
+        session: Session | None = None,
     ) -> Session:
         """Send a request, with the password when asked for one; the Session holds its final answer in `last`."""
         session = session or Session(self, uri, to or f"<{uri}>")
@@ -197,7 +204,7 @@ class WirePhone:
         ha1 = digest(f"{self.user}:{given['realm']}:{secret(self.line)}")
         proof = digest(f"{ha1}:{given['nonce']}:00000001:c0ffee:auth:{digest(f'{method}:{uri}')}")
         return (
-            f"{'Proxy-' if proxy else ''}Authorization: Digest username=\"{self.user}\", realm=\"{given['realm']}\","
+            f'{"Proxy-" if proxy else ""}Authorization: Digest username="{self.user}", realm="{given["realm"]}",'
             f' nonce="{given["nonce"]}", uri="{uri}", response="{proof}", algorithm={algorithm},'
             ' qop=auth, nc=00000001, cnonce="c0ffee"'
         )
@@ -205,9 +212,7 @@ class WirePhone:
     def register(self, expires: int = 300) -> Text:
         """REGISTER with the password; the final answer."""
         uri = f"sip:127.0.0.1:{self.house.sip}"
-        session = self.request(
-            "REGISTER", uri, to=f"<sip:{self.line}@127.0.0.1>", more=[f"Expires: {expires}"]
-        )
+        session = self.request("REGISTER", uri, to=f"<sip:{self.line}@127.0.0.1>", more=[f"Expires: {expires}"])
         return session.last
 
     def invite(self, number: str, body: str | None = None) -> Session:

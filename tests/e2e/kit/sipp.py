@@ -1,0 +1,212 @@
+"""SIPp as the telephones: scenarios written out for one run, and what it counted.
+
+SIPp 3.6 reads the first challenge only and knows MD5 only, so its exchange is configured with `algorithms: md5`.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.e2e.kit.house import House, secret
+
+SDP = """v=0
+o=sipp 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [local_ip]
+t=0 0
+m=audio [auto_media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+"""
+
+
+class Count(NamedTuple):
+    """What SIPp counted over its whole run."""
+
+    made: int
+    good: int
+    failed: int
+
+
+def request(
+    method: str, cseq: int, uri: str, to: str, more: str = "", body: str = "", line: str = "alice", back: int = 0
+) -> str:
+    """One request. A new branch, or for the ACK of a refusal that of the message `back` steps before."""
+    kind = "Content-Type: application/sdp\n" if body else ""
+    branch = f"[branch-{back}]" if back else "[branch]"
+    return (
+        f"{method} {uri} SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}\nMax-Forwards: 70\n"
+        f"From: <sip:{line}@[remote_ip]>;tag=[pid]f[call_number]\nTo: {to}\nCall-ID: [call_id]\nCSeq: {cseq} {method}\n"
+        f"Contact: <sip:{line}@[local_ip]:[local_port];transport=[transport]>\n{more}{kind}Content-Length: [len]\n\n{body}"
+    )
+
+
+def send(text: str, options: str = "") -> str:
+    """A <send> element."""
+    return f"<send {options}><![CDATA[\n{text}\n]]></send>\n"
+
+
+def scenario(*elements: str) -> str:
+    """The whole file."""
+    return f'<?xml version="1.0"?>\n<scenario name="e2e">\n{"".join(elements)}</scenario>\n'
+
+
+def proof(line: str) -> str:
+    """The keyword that answers a challenge."""
+    return f"[authentication username={line}-phone password={secret(line)}]\n"
+
+
+def registering(line: str) -> str:
+    """REGISTER, with the password when asked for one."""
+    ask = ("REGISTER", "sip:[remote_ip]:[remote_port]", f"<sip:{line}@[remote_ip]>")
+    first = request(ask[0], 1, ask[1], ask[2], "Expires: 300\n", line=line)
+    second = request(ask[0], 2, ask[1], ask[2], "Expires: 300\n" + proof(line), line=line)
+    return scenario(
+        send(first, 'retrans="500"'),
+        '<recv response="401" auth="true"/>\n',
+        send(second, 'retrans="500"'),
+        '<recv response="200"/>\n',
+    )
+
+
+def calling(number: str, line: str, talk_ms: int = 200, final: int = 200) -> str:
+    """A call that ends after `talk_ms`, or is refused with `final`. CSeq 1 is the INVITE without the password."""
+    uri = f"sip:{number}@[remote_ip]:[remote_port]"
+    invite = request("INVITE", 1, uri, f"<{uri}>", body=SDP, line=line)
+    ack = request("ACK", 1, uri, f"<{uri}>[peer_tag_param]", line=line, back=2)
+    again = request("INVITE", 2, uri, f"<{uri}>", proof(line), SDP, line=line)
+    steps = [
+        send(invite, 'retrans="500"'),
+        '<recv response="407" auth="true"/>\n',
+        send(ack),
+        send(again, 'retrans="500"'),
+        '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n',
+    ]
+    if final == 200:
+        to = f"<{uri}>[peer_tag_param]"
+        steps += [
+            '<recv response="200" rrs="true"/>\n',
+            send(request("ACK", 2, "[next_url]", to, line=line)),
+            f'<pause milliseconds="{talk_ms}"/>\n',
+            send(request("BYE", 3, "[next_url]", to, line=line), 'retrans="500"'),
+            '<recv response="200"/>\n',
+        ]
+    else:
+        steps += [
+            f'<recv response="{final}"/>\n',
+            send(request("ACK", 2, uri, f"<{uri}>[peer_tag_param]", line=line, back=4)),
+        ]
+    return scenario(*steps)
+
+
+def _response(status: str, body: str = "") -> str:
+    kind = "Content-Type: application/sdp\n" if body else ""
+    return (
+        f"SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]t[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"
+        f"Contact: <sip:bob@[local_ip]:[local_port];transport=[transport]>\n{kind}Content-Length: [len]\n\n{body}"
+    )
+
+
+ENDING = "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n"
+
+
+def answering(final: str = "200 OK", ringing: bool = True) -> str:
+    """Ring, then answer with `final`; without a final, wait for the CANCEL."""
+    steps = ['<recv request="INVITE"/>\n']
+    steps += [send(_response("180 Ringing"))] if ringing else []
+    if final.startswith("200"):
+        steps += [
+            send(_response(final, SDP), 'retrans="500"'),
+            '<recv request="ACK"/>\n<recv request="BYE"/>\n',
+            send(ENDING),
+        ]
+    elif final:
+        steps += [send(_response(final), 'retrans="500"'), '<recv request="ACK"/>\n']
+    else:
+        steps += [
+            '<recv request="CANCEL"/>\n',
+            send(ENDING),
+            send(_response("487 Request Terminated").replace("[last_CSeq:]", "CSeq: 1 INVITE"), 'retrans="500"'),
+            '<recv request="ACK"/>\n',
+        ]
+    return scenario(*steps)
+
+
+class Sipp:
+    """One SIPp that runs: `calls` times the scenario, `rate` of them a second when it is the caller."""
+
+    def __init__(
+        self,
+        house: House,
+        text: str,
+        name: str,
+        *,
+        port: int = 0,
+        calls: int = 1,
+        rate: int = 10,
+        tcp: bool = False,
+        dials: str = "",
+    ) -> None:
+        folder = house.folder / "sipp"
+        folder.mkdir(exist_ok=True)
+        self.port = port or house.port()
+        self._stem = folder / f"{name}-{self.port}"
+        self._file("xml").write_text(text)
+        self._file("csv").unlink(missing_ok=True)
+        self._out = self._file("out").open("w")
+        argv = [
+            "sipp",
+            f"127.0.0.1:{house.sip}",
+            "-sf",
+            str(self._file("xml")),
+            "-i",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
+        argv += ["-m", str(calls), "-r", str(rate), "-nostdin", "-t", "t1" if tcp else "u1", "-timeout", "40s"]
+        argv += ["-trace_stat", "-stf", str(self._file("csv")), "-trace_err", "-error_file", str(self._file("err"))]
+        if dials:  # what SIPp puts into uri= of its proof; by itself it would leave the number out
+            argv += ["-auth_uri", f"{dials}@127.0.0.1:{house.sip}"]
+        argv += ["-mp", str(house.media_port()), "-recv_timeout", "15000"]
+        house.at_end.append(self.stop)
+        self.process = subprocess.Popen(argv, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def _file(self, kind: str) -> Path:
+        return self._stem.with_suffix(f".{kind}")
+
+    def wait(self, seconds: float = 45.0) -> Count:
+        """Until all its calls are over."""
+        try:
+            self.process.wait(seconds)
+        finally:
+            self.stop()
+        with self._file("csv").open() as file:
+            row = list(csv.DictReader(file, delimiter=";"))[-1]
+        return Count(int(row["TotalCallCreated"]), int(row["SuccessfulCall(C)"]), int(row["FailedCall(C)"]))
+
+    def trouble(self) -> str:
+        """What it complained about."""
+        error = self._file("err")
+        return (error.read_text(errors="replace") if error.exists() else "") + self._file("out").read_text()[-1500:]
+
+    def stop(self) -> None:
+        """End it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._out.close()
+
+
+def register(house: House, line: str, *, tcp: bool = False) -> int:
+    """Register a line at a port where the next SIPp will answer; the port."""
+    sipp = Sipp(house, registering(line), f"register-{line}", tcp=tcp)
+    count = sipp.wait(15)
+    assert count.good == 1, sipp.trouble()
+    return sipp.port
