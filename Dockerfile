@@ -2,9 +2,9 @@
 #
 # Run it with the host's network:
 #   docker run -d --name ringplan --network host --init=false --restart unless-stopped \
-#     -v ringplan-config:/etc/ringplan -v ringplan-data:/var/lib/ringplan ringplan
-# A telephone call is a few thousand UDP ports with addresses written inside the messages. Behind Docker's own network every
-# one of those ports needs a rule and a copy in userland, source addresses get lost, and the addresses in the messages are
+#     -v "$PWD/config":/etc/ringplan:ro -v ringplan-data:/var/lib/ringplan ringplan
+# Calls take thousands of UDP ports, with addresses written inside the messages. Behind Docker's own network every one of
+# those ports needs a rule and a copy in userland, source addresses get lost, and the addresses in the messages are
 # wrong; with the host's network there is nothing in between. docs/docker.md has the other way, for when it must be.
 FROM python:3.11-slim AS build
 WORKDIR /src
