@@ -31,8 +31,9 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `address`/`port` and `rtcp_port` come from its SDP; port 0 means that nothing is sent to it. `signalling` is the
     source address of its SIP messages: behind NAT, sound may be learned from there as well. `payloads` is what the far
     end may send (payload type numbers); others are dropped. `send` and `receive` are seen from the far end's media
-    direction: `send` False means that we expect nothing from it (hold, recvonly, inactive), so silence is no loss;
-    `receive` False that nothing is sent to it. `codec` (`PCMU/8000`) and `payload` are what a player sends.
+    direction: `send` False means that we expect nothing from it (recvonly, inactive), `receive` False that nothing is
+    sent to it. Silence is a loss only where both are True: one that holds the call mostly sends nothing. `codec`
+    (`PCMU/8000`) and `payload` are what a player sends.
     """
 
     address: str

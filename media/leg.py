@@ -267,7 +267,9 @@ class Leg:
             port.packets = port.octets = 0
 
     def watched(self) -> bool:
-        """Whether silence of this leg would be a fault now."""
-        if self.silence_s <= 0 or self.remote is None or not self.remote.send:
+        """Whether silence of this leg would be a fault now. Who does not want to hear holds the call: most telephones
+        then say sendonly and send nothing at all."""
+        remote = self.remote
+        if self.silence_s <= 0 or remote is None or not (remote.send and remote.receive):
             return False
         return self.peer is not None or self.player is not None

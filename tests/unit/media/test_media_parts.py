@@ -189,6 +189,21 @@ def test_silence_of_a_leg_that_is_not_joined_to_anything_is_no_fault() -> None:
     stage.shut()
 
 
+@pytest.mark.parametrize("way", [{"receive": False}, {"send": False}, {"send": False, "receive": False}])
+def test_silence_of_a_telephone_that_holds_the_call_is_no_fault(way: dict[str, bool]) -> None:
+    """`receive` False is `a=sendonly`: hold, in the way of most desk phones, which then send no sound at all."""
+    stage = Stage(**way)
+    stage.engine.play(stage.leg, "echo")
+    for now in range(1, 60):
+        stage.engine.run(float(now))
+    assert stage.events == []
+    stage.engine.update(stage.leg, stage.phone.remote())
+    for now in range(60, 72):
+        stage.engine.run(float(now))
+    assert [type(event) for event in stage.events] == [Silent]
+    stage.shut()
+
+
 def test_a_player_for_a_codec_that_we_have_not_ends_at_once() -> None:
     stage = Stage(codec="G729/8000", payload=18)
     stage.engine.play(stage.leg, "tone:440")
