@@ -1,4 +1,4 @@
-"""SIPp as the telephones: one program that calls and one that answers, and what it counted; and our own with passwords."""
+"""SIPp as the telephones: one program that calls and one that answers, what it counted; and ours with passwords."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import shutil
 import socket
@@ -21,8 +20,9 @@ MODULES = ("g711.so", "aubridge.so", "sndfile.so", "aufile.so", "account.so", "m
 
 def modules() -> Path | None:
     """Where the modules of the installed baresip are."""
-    found = [*glob.glob("/usr/lib/baresip/modules"), *glob.glob("/usr/lib/*/baresip/modules")]
-    return Path(found[0]) if found and shutil.which("baresip") else None
+    library = Path("/usr/lib")
+    found = [*library.glob("baresip/modules"), *library.glob("*/baresip/modules")]
+    return found[0] if found and shutil.which("baresip") else None
 
 
 class Baresip:

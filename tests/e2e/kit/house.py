@@ -1,4 +1,4 @@
-"""One Ringplan on the loopback: its own folders, its own ports, its own processes; and the commands as a user types them."""
+"""One Ringplan on the loopback: its own folders, ports and processes; and the commands as a user types them."""
 
 from __future__ import annotations
 

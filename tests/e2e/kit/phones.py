@@ -61,7 +61,7 @@ class Softphone:
         assert event["event"] == "done", event
 
     def expect(self, event: str, seconds: float = 10.0, *, since: int = 0, **fields: Any) -> dict[str, Any]:
-        """The first event (of those from number `since` on) of this kind with these fields; it may have come already."""
+        """The first event (of those from number `since` on) of this kind with these fields; it may be there."""
 
         def wanted(e: dict[str, Any]) -> bool:
             return bool(e["event"] == event and all(e.get(name) == value for name, value in fields.items()))

@@ -39,7 +39,8 @@ def request(
     return (
         f"{method} {uri} SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}\nMax-Forwards: 70\n"
         f"From: <sip:{line}@[remote_ip]>;tag=[pid]f[call_number]\nTo: {to}\nCall-ID: [call_id]\nCSeq: {cseq} {method}\n"
-        f"Contact: <sip:{line}@[local_ip]:[local_port];transport=[transport]>\n{more}{kind}Content-Length: [len]\n\n{body}"
+        f"Contact: <sip:{line}@[local_ip]:[local_port];transport=[transport]>\n"
+        f"{more}{kind}Content-Length: [len]\n\n{body}"
     )
 
 
@@ -104,7 +105,8 @@ def calling(number: str, line: str, talk_ms: int = 200, final: int = 200) -> str
 def _response(status: str, body: str = "") -> str:
     kind = "Content-Type: application/sdp\n" if body else ""
     return (
-        f"SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]t[call_number]\n[last_Call-ID:]\n[last_CSeq:]\n"
+        f"SIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]t[call_number]\n"
+        "[last_Call-ID:]\n[last_CSeq:]\n"
         f"Contact: <sip:bob@[local_ip]:[local_port];transport=[transport]>\n{kind}Content-Length: [len]\n\n{body}"
     )
 

@@ -1,7 +1,7 @@
 """A telephone of text and sockets: no line of the exchange's code in it, so that a bug of both ends cannot hide.
 
-It answers nothing by itself but repeats nothing either: on the loopback nothing is lost. Sound is PCMU, sent and received as
-RTP packets that the test can count.
+It answers nothing by itself but repeats nothing either: on the loopback nothing is lost. Sound is PCMU, sent and
+received as RTP packets that the test can count.
 """
 
 from __future__ import annotations
