@@ -302,7 +302,7 @@ class Core:
 
     def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
         if isinstance(verdict, Challenge):
-            self.endpoint.respond(txn, verdict.status, now, lines=verdict.lines)
+            self.endpoint.challenge(txn, verdict.status, now, verdict.lines)
         else:
             self.counters.registrations_refused += txn.method == "REGISTER"
             self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)

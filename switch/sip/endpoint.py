@@ -225,6 +225,11 @@ class Endpoint(Transactions):
             data = writer.response(request, status, reason, tag, lines, body, txn.via_top, copy_record_route)
         return data if self.step(txn, event, now, data) else b""
 
+    def challenge(self, txn: ServerTransaction, status: int, now: float, lines: Iterable[str]) -> None:
+        """Answer 401 or 407 without remembering anything of the request (26.3.2.4)."""
+        data = writer.response(txn.request, status, None, txn.to_tag, lines, via_top=txn.via_top)
+        self.step(txn, "challenge", now, data)
+
     def repeat(self, txn: ServerTransaction, now: float) -> None:
         """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4)."""
         if txn.state is ACCEPTED:

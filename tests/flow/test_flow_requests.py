@@ -124,6 +124,31 @@ def test_invite_is_challenged_and_the_wrong_password_again(scene: Scene) -> None
     assert scene.exchange.records == []
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_challenge_is_sent_once_and_nothing_is_remembered(scene: Scene, transport: str) -> None:
+    """RFC 3261 section 26.3.2.4: a stranger who writes somebody else's address must not get ten copies sent there."""
+    bob = scene.raw("bob", register=False, transport=transport)
+    endpoint = scene.exchange.core.endpoint
+    dialog = RawDialog.call(bob, "103", describe(bob.address[0]))
+    bob.outside("REGISTER", URI)
+    scene.wait(0.1)
+    assert not (endpoint.servers or endpoint.digests or endpoint.merges or endpoint.unfinished)
+    challenged = bob.take(407)
+    dialog.ack_refusal(challenged)
+    bob.take(401)
+    scene.wait(40)
+    assert bob.inbox == []
+    # A lost one comes again with the copy of the request, as good as the first.
+    bob.send(dialog.invite)
+    scene.wait(0.1)
+    challenged = bob.take(407)
+    dialog.ack_refusal(challenged)
+    proof = bob.digest(bob.challenge_in(challenged), "INVITE", dialog.target)
+    dialog.request("INVITE", describe(bob.address[0]), (f"Proxy-Authorization: {proof}",))
+    scene.wait(0.1)
+    dialog.ack_refusal(bob.take(480))
+
+
 @pytest.mark.parametrize("header", ["", "P-Preferred-Identity: <sip:alice@pbx.example.com>"])
 def test_a_device_cannot_call_as_anothers_line(scene: Scene, header: str) -> None:
     bob, alice = scene.raw("bob"), scene.phone("alice")

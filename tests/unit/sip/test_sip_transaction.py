@@ -578,6 +578,22 @@ def test_cancel_of_a_non_invite_has_no_effect(bench: Bench) -> None:
     assert bench.kinds() == [Incoming]
 
 
+@FLOWS
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+def test_a_challenge_is_sent_once_and_leaves_nothing(bench: Bench, method: str, flow: Flow) -> None:
+    """26.3.2.4: "challenge questionable requests with only a single 401 or 407, forgoing the normal response
+    retransmission algorithm"."""
+    for turn in (1, 2):
+        txn = bench.serve(request(method), flow)
+        bench.endpoint.challenge(txn, 401, bench.clock.now(), ["WWW-Authenticate: Digest realm=x, nonce=y"])
+        bench.drain()
+        assert [start for _, start in bench.sent] == ["401"] * turn
+        assert txn.finished
+        assert bench.empty()
+    assert b"WWW-Authenticate: Digest" in bench.bytes[0]
+    assert b";tag=" in bench.bytes[0].partition(b"\r\nTo:")[2].partition(b"\r\n")[0]
+
+
 # -- non-INVITE server ----------------------------------------------------------------------------------------------
 
 
