@@ -52,10 +52,17 @@ def answer_to(leg: Sound, offer: Description, answer: Description) -> bytes:
     return leg.local
 
 
-def answer_ourselves(leg: Sound, offer: Description) -> bytes:
-    """Our own answer, for sound that we make."""
+def answer_ourselves(leg: Sound, offer: Description, source: str = "") -> bytes:
+    """Our own answer, for sound that we make. An echo takes any codec: it sends back what comes."""
     lease = _leased(leg)
-    leg.local = negotiate.answer_local(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
+    leg.local = negotiate.answer_local(
+        offer,
+        lease.address,
+        lease.port,
+        session_id=lease.leg,
+        previous=leg.local,
+        codecs=None if source == "echo" else negotiate.LOCAL_CODECS,
+    )
     return leg.local
 
 
