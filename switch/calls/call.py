@@ -147,6 +147,8 @@ class Call:
         else:
             self.join(asked, leg, theirs)
             caller.sound.remote = leg.sound.remote = None
+            self.record_hold(caller)
+            self.record_hold(leg)
         self.ringer = None
 
     def execute(self, step: Announce | Echo, now: float) -> None:
@@ -156,13 +158,13 @@ class Call:
         if not self._ensure_lease(caller):
             self.finish(UNAVAILABLE, now)
             return
+        source = step.source if isinstance(step, Announce) else "echo"
         try:
-            body = sound.answer_ourselves(caller.sound, asked) if asked else sound.offer_ourselves(caller.sound)
+            body = sound.answer_ourselves(caller.sound, asked, source) if asked else sound.offer_ourselves(caller.sound)
         except SdpError:
             self.finish(NOT_ACCEPTABLE, now)
             return
         at = self.context.at()
-        source = step.source if isinstance(step, Announce) else "echo"
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
         self.record(e.Connected(self.id, self.state.n, at, CALLER, source))
@@ -172,6 +174,7 @@ class Call:
         else:
             sound.heed(self.context.engine, caller.sound, asked, caller.address)
             caller.sound.remote = None
+            self.record_hold(caller)
         self.context.engine.play(_leased(caller), source)
         if self.ringer is not None:
             self.ringer.stop()
@@ -210,7 +213,11 @@ class Call:
 
     def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
         """The media engine reports on a leg."""
-        if leg.index not in self.legs or self.state.answered_at is None:
+        if leg.index not in self.legs:
+            return
+        if self.state.answered_at is None:
+            if type(event) is LegLost:
+                self._lost_while_ringing(leg, now)
             return
         match event:
             case Silent():
@@ -219,6 +226,14 @@ class Call:
                 self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
             case PlayEnded():
                 self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+
+    def _lost_while_ringing(self, leg: Leg, now: float) -> None:
+        """The port that we have described to that side is no more."""
+        if leg.index == CALLER:
+            self._hang_up(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+        else:
+            leg.usage.cancel(now)
+            self._failed(leg, 503, False, now)
 
     def broken(self, error: Exception, now: float) -> None:
         """A bug of ours met this call: it ends with a clear record, and takes nobody along."""
@@ -418,8 +433,12 @@ class Call:
         at = self.context.at()
         self.record(e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow_value(leg.usage.flow)))
         self.record_media(leg)
+        self.record_hold(leg)
+
+    def record_hold(self, leg: Leg) -> None:
+        """Record whether the leg's far end holds the call, if that has changed."""
         if leg.sound.held != self.state.legs[leg.index].held:
-            self.record(e.LegHeld(self.id, self.state.n, at, leg.index, leg.sound.held))
+            self.record(e.LegHeld(self.id, self.state.n, self.context.at(), leg.index, leg.sound.held))
 
     def _ensure_lease(self, leg: Leg) -> bool:
         """Give the leg a media port if it has none. False when there is none left."""

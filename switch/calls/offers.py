@@ -101,6 +101,7 @@ class Offers:
             theirs = sdp.parse(body)
             if other is None:
                 sound.heed(call.context.engine, leg.sound, theirs, leg.address)
+                call.record_hold(leg)
                 return
             offered, other.sound.remote = other.sound.remote, None
             if offered is None:
@@ -120,7 +121,7 @@ class Offers:
             leg.usage.accept(sound.offer_ourselves(port), now, offered=True)
             self._asking = leg
         else:
-            leg.usage.accept(sound.answer_ourselves(port, proposed), now)
+            leg.usage.accept(sound.answer_ourselves(port, proposed, call.state.service), now)
             sound.heed(call.context.engine, port, proposed, leg.address)
         call.record_move(leg)
 

@@ -177,6 +177,24 @@ def test_late_offer_to_a_service(scene: Scene) -> None:
     assert scene.exchange.record.service == "echo"
 
 
+@pytest.mark.parametrize("number", ["102", "600"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_that_begins_on_hold(scene: Scene, number: str, *, late: bool) -> None:
+    carol, bob = scene.raw("carol"), scene.phone("bob")
+    bob.answers = True
+    held = describe(carol.address[0], way="sendonly")
+    dialog = dial(scene, carol, number, "" if late else held)
+    scene.wait(0.1)
+    dialog.take_answer(carol.take(200))
+    dialog.ack(held if late else "")
+    scene.wait(10)
+    (call,) = scene.exchange.calls
+    assert call.state.legs[0].held
+    dialog.request("BYE")
+    scene.wait(0.1)
+    assert scene.exchange.record.legs[0].held_s == pytest.approx(10, abs=0.2)
+
+
 def test_echo_and_tone_answer_by_themselves(scene: Scene) -> None:
     alice = scene.phone("alice")
     for number, source in (("600", "echo"), ("601", "tone:440")):

@@ -170,8 +170,9 @@ class Exchange:
         self.crashes += 1
         self.timers.on_earlier = None
         self.network.detach(self.address)
-        for flow, _ in list(self._streams.values()):
-            self.network.cut(flow)
+        for near, flow, far, _ in list(self.network._streams.values()):
+            if self._host in (near, far):
+                self.network.cut(flow)
         self._streams.clear()
         self.seen.clear()
 

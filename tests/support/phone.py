@@ -280,7 +280,7 @@ class Phone:
             case fx.AckReceived():
                 call = self.by_tag.get(effect.request.to_tag or "")
                 self._tell(call, call.usage.on_ack(effect.request) if call else None, now)
-            case fx.Cancelled():
+            case fx.Cancelled() | fx.Failed(ServerTransaction()):
                 usage = effect.txn.owner
                 if isinstance(usage, InviteUsage):
                     self._tell(usage.owner, usage.on_cancel(effect.txn, now), now)
