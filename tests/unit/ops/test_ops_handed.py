@@ -1,0 +1,89 @@
+"""What the operator sets reaches the room that it is meant for; what a reload cannot change is named."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from config import validate
+from config.compile import compile_loaded
+from config.compiled import Compiled
+from config.loader import read
+from switch import configuration, handed
+from switch.arguments import Places
+from switch.blueprint import blueprint
+from switch.net.guard import Limits
+
+SMALL = "country: US\nlines: {alice: {}}\ndevices: {phone: {secret: quite-a-secret, lines: alice}}\n"
+
+
+def compiled(more: str = "") -> Compiled:
+    return compile_loaded(validate.validate(read(SMALL + more, "a.yaml"), Path()), "a.yaml", {})
+
+
+def test_the_guard_gets_its_limits():
+    text = "guard: {max_message: 2000, rate: 7, burst: 9, connections: 11, connections_per_source: 3}\n"
+    made = handed.limits(compiled(text).guard)
+    assert (made.datagram, made.message) == (2000, 2000)
+    assert (made.rate_per_s, made.burst) == (7, 9)
+    assert (made.connections, made.connections_a_source) == (11, 3)
+    assert handed.limits(compiled().guard) == Limits()
+
+
+def test_registrar_and_digest_get_their_settings():
+    made = compiled(
+        "registrar: {realm: example.com, algorithms: md5, nonce_lifetime: 20s, contacts: 2,"
+        " min_expires: 30s, default_expires: 40s, max_expires: 50s}\n"
+    )
+    auth, registrar = handed.auth_settings(made), handed.registrar_settings(made)
+    assert (auth.realm, auth.algorithms, auth.nonce_life_s) == ("example.com", ("MD5",), 20)
+    assert (registrar.min_expires_s, registrar.default_expires_s, registrar.max_expires_s) == (30, 40, 50)
+    assert registrar.max_contacts == 2
+
+
+def test_the_workers_get_their_share_and_how_long_a_port_rests():
+    made = blueprint(compiled("media: {ports: 20001-20100, workers: 2, rest: 3s, address: 192.0.2.1}\n"))
+    places = Places(Path("/c"), Path("/d"), Path("/r"))
+    first, second = (each.argv() for each in made.worker_arguments(places))
+    assert first[-4:] == ["--ports", "20002-20049", "--rest", "3"]
+    assert second[-4:] == ["--ports", "20050-20097", "--rest", "3"]
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("listen: [{port: 5070}]\n", "listen"),
+        ("media: {silence: 5s}\n", "media"),
+        ("calls: {unreachable: 2s}\n", "calls"),
+        ("guard: {rate: 7}\n", "guard"),
+        ("metrics: {port: 9000}\n", "metrics"),
+        ("log: {level: debug}\n", "log"),
+        ("records: {url: 'sqlite:///x.db'}\n", "records"),
+        ("registrar: {nonce_lifetime: 20s}\n", "registrar.nonce_lifetime"),
+        ("registrar: {realm: example.com}\n", None),
+        ("services: {600: echo}\n", None),
+    ],
+)
+def test_what_a_reload_cannot_change_is_named(more: str, named: str | None):
+    told = configuration.needs_restart(compiled(), compiled(more))
+    assert told == ((f"changes under `{named}` take effect at the next start",) if named else ())
+
+
+def test_a_bad_file_at_the_start_is_remembered_until_a_good_one_is_taken(tmp_path: Path):
+    file = tmp_path / "a.yaml"
+    places = Places(file, tmp_path, tmp_path)
+    file.write_text(SMALL)
+    good, errors = configuration.boot(places)
+    assert errors == configuration.refusal(tmp_path) == ()
+    file.write_text(SMALL + "liness: {}\n")
+    used, errors = configuration.boot(places)
+    assert used == good
+    assert configuration.refusal(tmp_path) == errors
+    assert "a.yaml:4:1" in errors[0]
+    file.write_text(SMALL)
+    configuration.keep(tmp_path, asyncio.run(configuration.compile_apart(file)))
+    assert configuration.refusal(tmp_path) == ()
+    assert msgspec.structs.replace(configuration.live(places), version="") == msgspec.structs.replace(good, version="")
