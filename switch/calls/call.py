@@ -346,6 +346,9 @@ class Call:
     def _offered(self, leg: Leg, event: sip.Offer, now: float) -> None:
         self.offers.asked(self, leg, event.body, now)
 
+    def _offer_cancelled(self, leg: Leg, event: sip.OfferCancelled, now: float) -> None:
+        self.offers.cancelled(self, leg, now)
+
     def _offer_answered(self, leg: Leg, event: sip.OfferAnswer, now: float) -> None:
         self.offers.answered(self, leg, event.body, now)
 
@@ -547,6 +550,7 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Cancelled: Call._cancelled,
     sip.Acked: Call._acked,
     sip.Offer: Call._offered,
+    sip.OfferCancelled: Call._offer_cancelled,
     sip.OfferAnswer: Call._offer_answered,
     sip.OfferRefusal: Call._offer_refused,
     sip.Ended: Call._ended,

@@ -91,6 +91,16 @@ class Offers:
             asking.sound.proposed = None
             asking.usage.refuse(status, now)
 
+    def cancelled(self, call: Call, leg: Leg, now: float) -> None:
+        """The asking side has changed its mind. An answer that comes all the same is acknowledged, no more."""
+        if leg is not self._asking:
+            return
+        self._asking = None
+        leg.sound.proposed = None
+        other = call.other(leg)
+        if other is not None:
+            other.usage.cancel_offer(now)
+
     def acked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """A 2xx of ours was acknowledged. When it made an offer, the answer is here and the other side waits."""
         if leg is not self._asking:

@@ -75,6 +75,10 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     body: bytes
 
 
+class OfferCancelled(msgspec.Struct, frozen=True, gc=False):
+    """The far end took its re-INVITE back before it was answered."""
+
+
 class OfferAnswer(msgspec.Struct, frozen=True, gc=False):
     """Our re-INVITE got a 2xx."""
 
@@ -101,7 +105,20 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
     """The usage is over and no more is to come of it: it can be forgotten."""
 
 
-LegEvent = Progress | Answer | Refusal | Cancelled | Acked | Offer | OfferAnswer | OfferRefusal | Ended | Lost | Closed
+LegEvent = (
+    Progress
+    | Answer
+    | Refusal
+    | Cancelled
+    | Acked
+    | Offer
+    | OfferCancelled
+    | OfferAnswer
+    | OfferRefusal
+    | Ended
+    | Lost
+    | Closed
+)
 
 
 class UsageOwner(TimerOwner, Protocol):
@@ -304,6 +321,11 @@ class InviteUsage:
         """Send a re-INVITE; an empty body asks the far end for an offer. Only when not `offer_pending`."""
         self._client = self._invite([], body, now, None)
 
+    def cancel_offer(self, now: float) -> None:
+        """Take our re-INVITE back. It may still be answered; then the answer holds."""
+        if self._client is not None and self.state is State.CONFIRMED:
+            self.endpoint.cancel(self._client, now)
+
     def ack(self, now: float, body: bytes = b"") -> None:
         """Acknowledge the 2xx of our INVITE; `body` is the answer to an offer that the 2xx made."""
         dialog = self.dialog
@@ -359,7 +381,7 @@ class InviteUsage:
             return None
         reinvite = self.state is State.CONFIRMED
         self.refuse(487, now)
-        return None if reinvite else Cancelled()
+        return OfferCancelled() if reinvite else Cancelled()
 
     def on_ack(self, request: Request) -> LegEvent | None:
         """The ACK for a 2xx of ours. Repeated ones fall through silently."""
@@ -580,6 +602,7 @@ __all__ = [
     "Lost",
     "Offer",
     "OfferAnswer",
+    "OfferCancelled",
     "OfferRefusal",
     "Progress",
     "Refusal",

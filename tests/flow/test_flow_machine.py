@@ -25,6 +25,8 @@ class Town(RuleBasedStateMachine):
         super().__init__()
         self.scene = Scene()
         self.phones: list[Phone] = []
+        self.rough = False
+        """Whether anything was lost for good, so that one side may not know that the other has gone."""
 
     @initialize(streams=st.sampled_from([(), (), ("bob",), ("alice", "carol")]))
     def move_in(self, streams: tuple[str, ...]) -> None:
@@ -50,6 +52,21 @@ class Town(RuleBasedStateMachine):
             if call.usage.pending_request is not None:
                 call.answer()
                 return
+
+    @rule(phone=PHONES, number=st.sampled_from(["101", "102", "103", "110"]), offer=st.booleans(), moment_s=MOMENTS)
+    def talk(self, phone: int, number: str, moment_s: float, *, offer: bool) -> None:
+        """Most of what is interesting happens once two people talk, or nearly so."""
+        self.call(phone, number, offer=offer)
+        self.scene.wait(0.1)
+        for other in range(3):
+            self.answer(other)
+        self.scene.wait(moment_s)
+
+    @rule(phone=PHONES, moment_s=st.sampled_from([0.003, 0.011, 0.021, 0.031, 0.05, 0.2]), empty=st.booleans())
+    def hold(self, phone: int, moment_s: float, *, empty: bool) -> None:
+        """A re-INVITE, and a moment of it."""
+        self.offer(phone, "sendonly", empty=empty)
+        self.scene.wait(moment_s)
 
     @rule(phone=PHONES, status=st.sampled_from([486, 480, 603, 500]))
     def refuse(self, phone: int, status: int) -> None:
@@ -93,14 +110,17 @@ class Town(RuleBasedStateMachine):
     @rule(loss=st.sampled_from([0.0, 0.0, 0.3]), jitter_s=st.sampled_from([0.0, 0.0, 0.1]))
     def weather(self, loss: float, jitter_s: float) -> None:
         network = self.scene.network
+        self.rough = self.rough or loss > 0
         network.loss, network.jitter_s, network.duplicate = loss, jitter_s, loss
 
     @rule(away_s=st.sampled_from([0.0, 0.02, 1.0, 10.0]))
     def crash(self, away_s: float) -> None:
+        self.rough = True
         self.scene.exchange.crash_and_restart(away_s)
 
     @rule(moment_s=MOMENTS)
     def crash_before_packets_left(self, moment_s: float) -> None:
+        self.rough = True
         self.scene.exchange.mute = True
         self.scene.wait(min(moment_s, 0.031))
         self.scene.exchange.crash_and_restart(0.1)
@@ -117,6 +137,7 @@ class Town(RuleBasedStateMachine):
 
     @rule(phone=PHONES)
     def flow_breaks(self, phone: int) -> None:
+        self.rough = True
         each = self.phones[phone]
         if each.transport == "udp":
             self.scene.exchange.core.flow_lost(
@@ -139,6 +160,9 @@ class Town(RuleBasedStateMachine):
                 elif not call.over:
                     call.cancel()
         self.scene.wait(60)
+        if not self.rough:
+            assert exchange.calls == []
+            assert all(call.over for phone in self.phones for call in phone.calls)
         for leg in list(exchange.core.calls.by_media):
             if leg in exchange.core.calls.by_media:
                 exchange.silence(leg)

@@ -188,6 +188,21 @@ def test_a_device_without_any_right_can_call_the_emergency_number(scene: Scene) 
     assert scene.exchange.record.emergency
 
 
+def test_an_emergency_call_under_a_wrong_name_is_not_refused(scene: Scene) -> None:
+    """Bob's telephone says that it is Alice's. It calls for help, so it is put through, as Bob's."""
+    carrier, bob = scene.carrier(), scene.raw("bob")
+    headers = ("P-Preferred-Identity: <sip:alice@pbx.example.com>",)
+    dialog = RawDialog.authenticated(bob, "911", scene.wait, None, headers)
+    scene.wait(0.1)
+    invite = carrier.take("INVITE")
+    assert "102" in invite.get("From")
+    carrier.reply(invite, 486, tag="c")
+    scene.wait(0.1)
+    carrier.take("ACK")
+    dialog.ack_refusal(next(m for m in bob.inbox if m.kind >= "400"))
+    assert scene.exchange.record.line == "bob"
+
+
 @pytest.mark.parametrize("status", [404, 486, 503, 480])
 def test_an_emergency_call_that_no_carrier_takes(scene: Scene, status: int) -> None:
     carrier, bob = scene.carrier(), scene.raw("bob")

@@ -282,7 +282,7 @@ class Phone:
                 self._tell(call, call.usage.on_ack(effect.request) if call else None, now)
             case fx.Cancelled() | fx.Failed(ServerTransaction()):
                 usage = effect.txn.owner
-                if isinstance(usage, InviteUsage):
+                if isinstance(usage, InviteUsage) and isinstance(effect.txn, ServerTransaction):
                     self._tell(usage.owner, usage.on_cancel(effect.txn, now), now)
             case fx.TimedOut() | fx.Failed():
                 usage = effect.txn.owner
