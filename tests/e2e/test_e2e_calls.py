@@ -1,4 +1,4 @@
-"""Things that people do in calls, with real sound: echo and tone numbers, hold, hanging up, giving up, two telephones."""
+"""Things that people do in calls, with real sound: echo and tone numbers, hold, hanging up, giving up."""
 
 from __future__ import annotations
 
@@ -139,7 +139,11 @@ def test_the_caller_gives_up_before_anything_rings(exchange, seen):
 
 
 def test_bob_on_two_telephones_the_first_answer_wins(exchange, seen):
-    with softphones(exchange, "alice") as (alice,), WirePhone(exchange, "bob") as desk, WirePhone(exchange, "bob") as home:
+    with (
+        softphones(exchange, "alice") as (alice,),
+        WirePhone(exchange, "bob") as desk,
+        WirePhone(exchange, "bob") as home,
+    ):
         desk.register()
         home.register()
         here = alice.call("102")
@@ -187,7 +191,11 @@ def test_a_late_answer_gets_ack_and_bye(exchange):
 
 
 def test_no_sound_ends_the_call_but_not_on_hold(tmp_path):
-    with house(tmp_path, media=", silence: 1s") as made, WirePhone(made, "alice") as alice, WirePhone(made, "bob") as bob:
+    with (
+        house(tmp_path, media=", silence: 1s") as made,
+        WirePhone(made, "alice") as alice,
+        WirePhone(made, "bob") as bob,
+    ):
         bob.register()
         session = alice.invite("102")
         invite = bob.wait("INVITE")
