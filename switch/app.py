@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 
 import switch
-from config.compiled import Compiled, TrunkSettings
+from config.compiled import Compiled
 from dialplan import planner
 from dialplan.plan import CallRequest, Plan
 from dialplan.termination import Reason
@@ -35,6 +35,7 @@ from switch import configuration, handed, logs
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.calls.context import CallSettings
+from switch.carriers import AGAIN_S, Carriers
 from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
@@ -98,6 +99,8 @@ class Exchange:
         self._refusal = configuration.refusal(self._places.data)
         self._model = compiled.model
         self._credentials = handed.Credentials()
+        self._carriers = Carriers(self._look_up)
+        self._asking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
@@ -174,6 +177,7 @@ class Exchange:
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found, now)
         self._keeper.start()
+        self._asking = self._loop.create_task(self._ask_again(), name="carriers")
         await self._control.start(self._places.control)
         if self._compiled.metrics.enabled:
             try:
@@ -199,6 +203,8 @@ class Exchange:
         deadline = now + GOODBYE_S
         while self.core.calls.by_tag and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+        if self._asking is not None:
+            self._asking.cancel()
         await self._control.stop()
         await self._watch.stop()
         self._transports.close()
@@ -270,12 +276,23 @@ class Exchange:
 
     async def _use(self, compiled: Compiled) -> None:
         """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
-        trunks = {trunk.id: await self._trunk(trunk) for trunk in compiled.trunks}
+        trunks = await self._find_carriers(compiled)
         self._model = compiled.model
         self._credentials.use(compiled)
         # The hashes are of the realm: both change together.
         self.core.authenticator.settings = handed.auth_settings(compiled)
         self.core.registrar.settings = handed.registrar_settings(compiled)
+        self._reach(compiled, trunks)
+
+    async def _find_carriers(self, compiled: Compiled) -> dict[str, TrunkHost]:
+        before = self._carriers.unknown
+        trunks = await self._carriers.find(compiled.trunks)
+        for trunk in self._carriers.unknown:
+            if trunk not in before:
+                self._log.error("trunk host cannot be resolved", trunk=trunk, host=trunks[trunk].host)
+        return trunks
+
+    def _reach(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
         self._directory.use(compiled.model, trunks)
         self._transports.guard.trusted = frozenset(
             source.rpartition(":")[0] if source.count(":") == 1 else source
@@ -283,20 +300,20 @@ class Exchange:
             for source in trunk.sources
         )
 
+    async def _ask_again(self) -> None:
+        """Carriers move, and a name server that was away comes back."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            async with self._reloading:
+                self._reach(self._compiled, await self._find_carriers(self._compiled))
+
+    async def _look_up(self, host: str, port: int) -> tuple[str, ...]:
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        return tuple(str(each[4][0]) for each in found)
+
     def _still_registrable(self, bound: e.Bound) -> bool:
         device = self._model.devices.get(bound.device)
         return device is not None and bound.line in device.lines
-
-    async def _trunk(self, trunk: TrunkSettings) -> TrunkHost:
-        host = trunk.host
-        sources = trunk.sources
-        try:
-            found = await self._loop.getaddrinfo(host, trunk.port, type=socket.SOCK_DGRAM)
-            host = str(found[0][4][0])
-            sources = sources or tuple(str(each[4][0]) for each in found)
-        except OSError:
-            self._log.error("trunk host cannot be resolved", trunk=trunk.id, host=trunk.host)
-        return TrunkHost(trunk.id, trunk.transport, host, trunk.port, sources, trunk.host)
 
     def _plan(self, request: CallRequest) -> Plan:
         return planner.plan(self._model, request)
