@@ -38,6 +38,8 @@ class System:
     registers = True
     """Whether it has a registrar, which then asks for a password."""
     port = 0
+    able = 100_000
+    """Calls a second beyond which measuring it says nothing: its core is full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / f"{self.name}-{time.monotonic_ns()}"
@@ -167,6 +169,7 @@ class Sippy(System):
     )
     registers = False
     port = 15260
+    able = 200
 
     @classmethod
     def program(cls) -> Path:
