@@ -101,7 +101,7 @@ class SqliteBindingStore:
                     "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?, ?)", self._rows(last.values())
                 )
                 connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (_CURSOR, *position))
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise OSError(f"the state file cannot be written: {error}") from error
 
     def close(self) -> None:

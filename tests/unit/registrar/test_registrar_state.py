@@ -102,7 +102,7 @@ def test_a_batch_that_fails_leaves_nothing_of_itself(tmp_path):
     store = SqliteBindingStore(connection)
     store.apply([bound()], (1, 1))
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON cursors BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(OSError, match="disk full"):
         store.apply([unbound(), bound(uri="sip:b@192.0.2.8")], (1, 2))
     assert store.load() == [bound()]
     assert store.position() == (1, 1)
@@ -113,6 +113,18 @@ def test_a_busy_or_read_only_file_is_an_oserror(tmp_path):
     connection = open_state(tmp_path / "state.db")
     store = SqliteBindingStore(connection)
     connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(OSError, match="state file"):
+        store.apply([bound()], (1, 1))
+    store.close()
+
+
+def test_a_damaged_file_is_an_oserror(tmp_path):
+    """Whoever feeds the store must go on, and say so: see BindingKeeper."""
+    path = tmp_path / "state.db"
+    open_state(path).close()
+    pages = path.read_bytes()
+    path.write_bytes(pages[:4096] + b"\x77" * (len(pages) - 4096))
+    store = SqliteBindingStore(open_state(path))
     with pytest.raises(OSError, match="state file"):
         store.apply([bound()], (1, 1))
     store.close()
