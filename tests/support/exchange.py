@@ -6,7 +6,6 @@ journal in memory. `check` looks at what has to be true after every test.
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -262,10 +261,6 @@ class Exchange:
         for leg in self.core.calls.by_media.values():
             assert leg.call.id in self.core.calls.by_id
 
-    def run_out(self) -> None:
-        """Let all that is under way come to its end: everything but registrations lasts minutes at the most."""
-        self.clock.advance(300.0)
-
     def check_over(self) -> None:
         """When all is over: nothing is left, and every call has exactly one end and one CDR that adds up."""
         self.check_live()
@@ -416,8 +411,3 @@ def _check_record(record: CallRecord) -> None:
         assert leg.result
         assert leg.reason
         assert 0 <= leg.held_s <= record.duration_s
-
-
-def instant(exchange: Exchange, seconds: float) -> datetime.datetime:
-    """`seconds` after the clock was made."""
-    return exchange.clock.at() - datetime.timedelta(seconds=exchange.clock.now() - seconds)
