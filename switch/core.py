@@ -262,6 +262,8 @@ class Core:
         if isinstance(verdict, Accepted):
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
             self._events += outcome.events
+            self.counters.registrations += outcome.status == 200
+            self.counters.registrations_refused += outcome.status != 200
             self.endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
             return
         self._not_accepted(txn, verdict, now)

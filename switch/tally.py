@@ -21,7 +21,6 @@ class Tally:
         log: Callable[[e.CallEnded, float], None],
     ) -> None:
         self._counters = counters
-        self._keep = keep
         self._recent = recent
         self._log = log
         self._answered: dict[str, datetime.datetime] = {}
@@ -30,7 +29,7 @@ class Tally:
             e.LegStarted: self._leg,
             e.LegAnswered: self._leg_answered,
             e.CallEnded: self._ended,
-            e.Bound: self._bound,
+            e.Bound: keep,
             e.Unbound: keep,
         }
 
@@ -61,7 +60,3 @@ class Tally:
         talk_s = (event.at - answered).total_seconds() if answered is not None else 0.0
         self._counters.talk_seconds += talk_s
         self._log(event, talk_s)
-
-    def _bound(self, event: e.Bound) -> None:
-        self._counters.registrations += 1
-        self._keep(event)
