@@ -32,7 +32,6 @@ from switch.sip.flow import Flow
 from switch.sip.headers import quote
 from switch.sip.uri import escape_user
 
-ELSEWHERE = Termination(Result.CANCELLED, Reason.COMPLETED_ELSEWHERE, 487)
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
 NOT_ACCEPTABLE = Termination(Result.FAILED, Reason.MEDIA_REFUSED, 488)
 UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
@@ -113,12 +112,14 @@ class Call:
         leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
         return leg
 
-    def stop_ringing(self, leg: Leg, now: float, lines: Sequence[str]) -> None:
-        """CANCEL a leg that rings still."""
+    def stop_ringing(
+        self, leg: Leg, now: float, lines: Sequence[str], reason: Reason = Reason.CALLER_CANCELLED
+    ) -> None:
+        """CANCEL a leg that rings still; its record says why."""
         if leg.index not in self.legs:
             return
         leg.usage.cancel(now, lines)
-        self._leg_over(leg, ELSEWHERE if lines else CANCELLED)
+        self._leg_over(leg, Termination(_STOPPED.get(reason, Result.CANCELLED), reason, 487))
 
     def connect(self, leg: Leg, now: float) -> None:
         """The walk's choice: join the caller and that leg, whose description waits in its sound."""
@@ -186,7 +187,7 @@ class Call:
             self.ringer.stop()
         for leg in list(self.legs.values()):
             if leg.index != CALLER:
-                self.stop_ringing(leg, now, ())
+                self.stop_ringing(leg, now, (), termination.reason)
         self.caller.usage.refuse(termination.sip_status, now)
         self.context.forget_leg(self.caller.tag)
         self._leg_over(self.caller, termination)
@@ -565,6 +566,8 @@ _LEG_ENDINGS = {
     Outcome.REJECTED: lambda status: Termination(Result.REJECTED, Reason.REJECTED, status),
     Outcome.OUTAGE: lambda status: Termination(Result.UNREACHABLE, Reason.OUTAGE, status),
 }
+
+_STOPPED = {Reason.BUSY: Result.BUSY, Reason.NO_ANSWER: Result.NO_ANSWER, Reason.REJECTED: Result.REJECTED}
 
 _BYE_REASON = {
     Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dialplan import vocabulary as v
 from dialplan import walk
 from dialplan.plan import LineTarget, Plan
+from dialplan.termination import Reason
 from switch.calls.leg import Leg
 from switch.sip.timer import Timer
 
@@ -86,7 +87,7 @@ class Ringer:
                 if timer is not None:
                     timer.cancel()
             case v.StopBranch():
-                self._stop(command.branch, command.elsewhere, now)
+                self._stop(command, now)
             case v.Connect():
                 self._connect(command, now)
             case v.Execute():
@@ -114,13 +115,17 @@ class Ringer:
         chosen = self.branches[command.branch][command.contact]
         for leg in self.branches[command.branch]:
             if leg is not chosen:
-                self._call.stop_ringing(leg, now, ELSEWHERE)
+                self._call.stop_ringing(leg, now, ELSEWHERE, Reason.COMPLETED_ELSEWHERE)
         self._call.connect(chosen, now)
 
-    def _stop(self, branch: str, elsewhere: bool, now: float) -> None:
-        for leg in self.branches.get(branch, ()):
-            # Without "elsewhere" a CANCEL carries no Reason, so that the telephone logs a missed call (SPEC K.10).
-            self._call.stop_ringing(leg, now, ELSEWHERE if elsewhere else ())
+    def _stop(self, command: v.StopBranch, now: float) -> None:
+        # Without "elsewhere" a CANCEL carries no Reason, so that the telephone logs a missed call (SPEC K.10).
+        lines = ELSEWHERE if command.elsewhere else ()
+        # What the branch came to is the ending of those that ring still: they rang out, or the user has spoken.
+        other = Reason.COMPLETED_ELSEWHERE if command.elsewhere else Reason.CALLER_CANCELLED
+        reason = Reason(command.outcome) if command.outcome is not None else other
+        for leg in self.branches.get(command.branch, ()):
+            self._call.stop_ringing(leg, now, lines, reason)
 
     def _disarm_all(self) -> None:
         for timer in self._timers.values():

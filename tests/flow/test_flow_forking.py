@@ -148,7 +148,7 @@ def test_the_users_word_ends_all_contacts_of_the_branch(scene: Scene) -> None:
     cell.take("ACK")
     record = scene.exchange.record
     assert record.reason == "rejected"
-    assert {leg.reason for leg in record.legs[1:]} == {"rejected", "caller_cancelled"}
+    assert {leg.reason for leg in record.legs[1:]} == {"rejected"}
 
 
 def test_the_users_word_on_one_line_leaves_the_other_line_ringing(scene: Scene) -> None:

@@ -134,6 +134,7 @@ def test_ring_time_ends_at_its_second_and_the_phone_logs_a_missed_call(scene: Sc
     assert call.refused == 480
     record = scene.exchange.record
     assert (record.result, record.reason) == ("no_answer", "no_answer")
+    assert (record.legs[1].result, record.legs[1].reason) == ("no_answer", "no_answer")
     assert record.ring_s == pytest.approx(19.9, abs=0.1)
 
 
@@ -277,6 +278,7 @@ def test_operator_ends_a_ringing_call(scene: Scene) -> None:
     assert call.refused == 503
     assert bob.last.over
     assert scene.exchange.record.reason == "operator"
+    assert [leg.reason for leg in scene.exchange.record.legs] == ["operator", "operator"]
     assert not scene.exchange.hang_up(live)
 
 
