@@ -11,7 +11,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from switch.net.flows import ConnectionTable, Counters, family_of
+from switch.net.flows import ConnectionTable, Counters, family_of, is_wildcard
 from switch.net.guard import Guard, Limits
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
@@ -48,8 +48,20 @@ class Streams:
         self.on_unframed = on_unframed
         self.table = ConnectionTable()
 
-    def connect(self, remote: Address, local_host: str | None = None) -> Flow:
-        """A new connection to `remote`. It can be sent to at once; a failure is told as a lost flow."""
+    def again(self, flow: Flow) -> Connection | None:
+        """For a request whose connection is gone, as a dialog outlives its connections (RFC 3261 section 18.1.1): one
+        that stands to the same address, else a new one that takes the flow over, so that its loss is told of it."""
+        known: Connection | None = self.table.to(flow.remote)
+        if known is None:
+            bind = None if is_wildcard(flow.local[0]) else flow.local[0]
+            known = self.table.get(self.connect(flow.remote, bind, flow if flow.connection else None))
+        return known
+
+    def connect(self, remote: Address, local_host: str | None = None, flow: Flow | None = None) -> Flow:
+        """A new connection to `remote`. It can be sent to at once; a failure is told as a lost flow.
+
+        `flow` is one whose connection was lost, which this one is to be.
+        """
         sock = socket.socket(family_of(remote[0]), socket.SOCK_STREAM)
         sock.setblocking(False)
         error = None
@@ -65,7 +77,7 @@ class Streams:
             local: Address = sock.getsockname()[:2]
         except OSError:
             local = (local_host or "", 0)
-        connection = Connection(self, sock, Flow("tcp", local, remote, self.table.number()), outbound=True)
+        connection = Connection(self, sock, flow or Flow("tcp", local, remote, self.table.number()), outbound=True)
         if error is not None:
             self.counters.connect_errors += 1
             connection.lose()

@@ -84,7 +84,7 @@ class Transports:
         return listener.local
 
     def send(self, flow: Flow, data: bytes) -> None:
-        """Send along a flow. One that is no more is reported lost."""
+        """Send along a flow. One that is no more is made again for a request, and for a response reported lost."""
         if flow.transport == "udp":
             udp = self._udp.get(flow.local) or self._udp_for(flow.remote[0])
             if udp is not None:
@@ -92,6 +92,8 @@ class Transports:
                 return
         else:
             connection = self._streams.table.get(flow)
+            if connection is None and data[:7] != b"SIP/2.0":
+                connection = self._streams.again(flow)
             if connection is not None:
                 connection.send(data)
                 return

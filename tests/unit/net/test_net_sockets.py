@@ -226,9 +226,40 @@ async def test_messages_in_pieces_and_in_one(sides: Callable[..., Side]) -> None
     await b.until(lambda: b.lost)
     assert b.lost == [b.packets[0][1]]
     assert not b.net.alive(b.lost[0])
-    b.net.send(b.lost[0], b"too late")
+    b.net.send(b.lost[0], b"SIP/2.0 200 Too Late")
     await b.until(lambda: len(b.lost) == 2)
     assert b.net.counters.no_flow == 1
+
+
+async def test_a_request_outlives_its_connection(sides: Callable[..., Side]) -> None:
+    """A BYE to a carrier over TCP that has closed an idle connection: the call there must not go on for ever."""
+    a, b = sides(), sides()
+    flow = a.net.flow_to("tcp", *b.tcp())
+    a.net.send(flow, OPTIONS)
+    await b.until(lambda: b.packets)
+    b.net._streams.table.all()[0].close()
+    await a.until(lambda: a.lost)
+    a.net.send(flow, OPTIONS)
+    a.net.send(flow, OPTIONS)
+    await b.until(lambda: len(b.packets) == 3)
+    assert (a.net.connections, a.net.counters.no_flow, len(a.lost)) == (1, 0, 1)
+    # One that was written down before a restart, while another connection stands.
+    a.net.send(Flow("tcp", flow.local, flow.remote), OPTIONS)
+    await b.until(lambda: len(b.packets) == 4)
+    assert a.net.connections == 1
+
+
+async def test_a_request_over_a_connection_that_cannot_come_back_loses_its_flow(sides: Callable[..., Side]) -> None:
+    b = sides()
+    _, writer = await client(b.tcp())
+    writer.write(OPTIONS)
+    await b.until(lambda: b.packets)
+    writer.close()
+    await b.until(lambda: b.lost)
+    (_, flow), *_ = b.packets
+    b.net.send(flow, OPTIONS)
+    await b.until(lambda: len(b.lost) == 2)
+    assert b.lost == [flow, flow]
 
 
 async def test_a_ping_gets_its_pong(sides: Callable[..., Side]) -> None:
