@@ -1,0 +1,171 @@
+"""The commands as an operator types them, beside a call that is up."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import urllib.request
+
+import pytest
+
+from tests.e2e.kit.house import house, secret
+from tests.e2e.kit.phones import connect, softphones
+from tests.e2e.kit.wire import WirePhone
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory):
+    with house(tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+def get(exchange, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}{path}", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def sample(text, name):
+    """The value of the first sample of that name."""
+    found = re.search(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
+    assert found is not None, text
+    return float(found[1])
+
+
+def test_check_says_what_is_wrong_and_where(exchange, tmp_path):
+    good = exchange.run("check")
+    assert good.returncode == 0
+    assert "is good" in good.stdout
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(
+        "country: US\nlines:\n  alice: {extension: 101, rign: 20s}\n  bob: {extension: 102, ring: 20}\nmetrisc: {}\n"
+    )
+    done = exchange.run("check", str(bad))
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert re.search(r"bad\.yaml:3:\d+: error:.*rign", said)
+    assert "did you mean `ring`" in said
+    assert re.search(r"bad\.yaml:4:\d+: error:.*unit", said)  # all errors at once
+    assert re.search(r"bad\.yaml:5:1: error:.*metrisc", said)
+
+
+def test_status_calls_trace_and_history_of_a_call(exchange):
+    before = len(exchange.json("history"))
+    with softphones(exchange, "alice", "bob") as (alice, bob):
+        here, there = connect(alice, bob, "102")
+        status = exchange.json("status")
+        assert status["calls"] == 1
+        assert status["lines_registered"] == 2
+        assert status["troubles"] == []
+        shown = exchange.run("status")
+        assert shown.returncode == 0
+        assert "all is well" in shown.stdout
+
+        (call,) = exchange.json("calls")
+        assert (call["caller"], call["called"], call["state"]) == ("101", "102", "talking")
+        table = exchange.run("calls").stdout
+        for text in ("101", "102", "talking", call["call"], "1 call"):
+            assert text in table
+
+        metrics = get(exchange, "/metrics")
+        assert sample(metrics, "ringplan_calls") == 1
+        assert sample(metrics, "ringplan_contacts") == 2
+        assert get(exchange, "/healthz") == "ok\n"
+        alice.do("hangup", call=here)
+        bob.over(there)
+
+    record = exchange.history(before + 1)[0]
+    assert record["call"] == call["call"]
+    assert record["line"] == "alice"
+    assert record["answered_target"] == "line:bob"
+    ladder = exchange.run("trace", call["call"])
+    assert ladder.returncode == 0
+    for text in ("Ringplan", "INVITE +SDP", "180 Ringing", "200 OK", "ACK", "BYE", "407"):
+        assert text in ladder.stdout, ladder.stdout
+    assert ladder.stdout.count("INVITE +SDP") == 3  # without the password, with it, and to the other telephone
+    assert exchange.run("trace", "no-such-call").returncode == 1
+
+    table = exchange.run("history", "-n", "1").stdout
+    assert "answered" in table
+    assert record["call"] in table
+    (row,) = csv.DictReader(io.StringIO(exchange.run("history", "--csv", "-n", "1").stdout))
+    assert row["call"] == record["call"]
+    assert (row["dialled"], row["result"], row["reason"]) == ("102", "answered", "caller_hung_up")
+    assert json.loads(exchange.run("history", "--json", "--result", "busy").stdout) == []
+
+
+def test_a_trace_can_be_shown_to_strangers(exchange):
+    with WirePhone(exchange, "alice") as alice:
+        session = alice.invite("600")
+        session.answered()
+        session.hang_up()
+        sent = [text.text for text in alice.seen]
+    nonces = {found for text in sent for found in re.findall(r'nonce="([^"]+)"', text)}
+    assert nonces
+    full = exchange.run("trace", session.call_id, "--full")
+    as_json = exchange.run("trace", session.call_id, "--json").stdout
+    assert "Proxy-Authorization: Digest" in full.stdout
+    assert 'username="alice-phone"' in full.stdout
+    for shown in (full.stdout, as_json):
+        assert secret("alice") not in shown
+        assert not re.search(r"\b(response|c?nonce)=\\?\"?[0-9a-f]{6}", shown), shown
+        assert not any(nonce in shown for nonce in nonces)
+
+
+def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):
+    before = exchange.json("status")["model"]
+    good = exchange.config.read_text()
+    calls = len(exchange.json("history"))
+    try:
+        with softphones(exchange, "alice", "bob") as (alice, bob):
+            here, there = connect(alice, bob, "102")
+            exchange.config.write_text(good + "nonsense: true\n")
+            refused = exchange.run("reload")
+            assert refused.returncode == 1
+            assert re.search(r"ringplan\.yaml:\d+:1: .*nonsense", refused.stderr)
+            assert exchange.json("status")["model"] == before
+            assert len(exchange.json("calls")) == 1
+
+            exchange.config.write_text(good.replace("bob: {extension: 102", "bob: {extension: 155"))
+            taken = exchange.run("reload")
+            assert taken.returncode == 0, taken.stderr
+            assert exchange.json("status")["model"] != before
+            assert len(exchange.json("calls")) == 1  # what began under the old one goes on
+            alice.do("hangup", call=here)
+            bob.over(there)
+
+            here, there = connect(alice, bob, "155")
+            alice.do("hangup", call=here)
+            bob.over(there)
+            gone = alice.call("102")
+            assert alice.over(gone)["status"] == 404
+    finally:
+        exchange.config.write_text(good)
+        assert exchange.run("reload").returncode == 0
+    assert [record["number"] for record in exchange.history(calls + 3)[:3]] == ["102", "155", "102"]
+
+
+def test_metrics_count(exchange):
+    def counted():
+        text = get(exchange, "/metrics")
+        return [sample(text, f"ringplan_{name}_total") for name in ("calls_started", "calls_answered", "registrations")]
+
+    before = counted()
+    with WirePhone(exchange, "alice") as alice:
+        alice.register()
+        session = alice.invite("600")
+        session.answered()
+        session.hang_up()
+        alice.register(expires=0)
+    assert counted() == [before[0] + 1, before[1] + 1, before[2] + 2]
+
+
+def test_without_an_exchange_the_commands_say_so(exchange, tmp_path):
+    for verb in ("status", "calls", "reload"):
+        done = exchange.run(verb, "--runtime", str(tmp_path))
+        assert done.returncode == 3
+        assert done.stderr.startswith("ringplan: ")
+        assert "Traceback" not in done.stderr
