@@ -23,7 +23,7 @@ def exchange(tmp_path_factory):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_two_baresips_talk(exchange, transport):
-    before = len(exchange.json("history"))
+    before = exchange.settled()
     with baresips(exchange, "alice", "bob", transport=transport, answer="auto") as (alice, bob):
         alice.do("dial", "102")
         alice.expect("CALL_ESTABLISHED")

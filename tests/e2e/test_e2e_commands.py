@@ -53,7 +53,7 @@ def test_check_says_what_is_wrong_and_where(exchange, tmp_path):
 
 
 def test_status_calls_trace_and_history_of_a_call(exchange):
-    before = len(exchange.json("history"))
+    before = exchange.settled()
     with softphones(exchange, "alice", "bob") as (alice, bob):
         here, there = connect(alice, bob, "102")
         status = exchange.json("status")
@@ -118,7 +118,7 @@ def test_a_trace_can_be_shown_to_strangers(exchange):
 def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):
     before = exchange.json("status")["model"]
     good = exchange.config.read_text()
-    calls = len(exchange.json("history"))
+    calls = exchange.settled()
     try:
         with softphones(exchange, "alice", "bob") as (alice, bob):
             here, there = connect(alice, bob, "102")

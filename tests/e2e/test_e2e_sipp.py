@@ -22,7 +22,7 @@ def exchange(tmp_path_factory):
 
 
 def test_fifty_calls_at_ten_a_second(exchange):
-    before = len(exchange.json("history", "-n", "1000"))
+    before = exchange.settled()
     port = register(exchange, "bob")
     callee = Sipp(exchange, answering(), "callee", port=port, calls=50)
     caller = Sipp(exchange, calling("102", "alice", 500), "caller", calls=50, dials="102")
@@ -34,7 +34,7 @@ def test_fifty_calls_at_ten_a_second(exchange):
 
 
 def test_calls_over_tcp(exchange):
-    before = len(exchange.json("history", "-n", "1000"))
+    before = exchange.settled()
     port = register(exchange, "carol", tcp=True)
     callee = Sipp(exchange, answering(), "callee", port=port, calls=10, tcp=True)
     caller = Sipp(exchange, calling("103", "alice", 200), "caller", calls=10, tcp=True, dials="103")
@@ -52,7 +52,7 @@ def test_calls_over_tcp(exchange):
     ],
 )
 def test_a_call_that_is_not_answered(exchange, line, number, final, expected, reason):
-    before = len(exchange.json("history", "-n", "1000"))
+    before = exchange.settled()
     port = register(exchange, line)
     callee = Sipp(exchange, answering(final), "callee", port=port)
     caller = Sipp(exchange, calling(number, "alice", final=expected), "caller", dials=number)
@@ -66,14 +66,14 @@ def test_a_call_that_is_not_answered(exchange, line, number, final, expected, re
 
 @pytest.mark.parametrize(("number", "expected", "reason"), [("101", 480, "outage"), ("188", 404, "not_found")])
 def test_a_call_to_nobody(exchange, number, expected, reason):
-    before = len(exchange.json("history", "-n", "1000"))
+    before = exchange.settled()
     caller = Sipp(exchange, calling(number, "alice", final=expected), "caller", dials=number)
     assert caller.wait(20) == (1, 1, 0), caller.trouble()
     assert exchange.history(before + 1)[0]["reason"] == reason
 
 
 def test_a_telephone_that_is_switched_off_is_an_outage(exchange):
-    before = len(exchange.json("history", "-n", "1000"))
+    before = exchange.settled()
     register(exchange, "grace")
     caller = Sipp(exchange, calling("107", "alice", final=480), "caller", dials="107")
     assert caller.wait(20) == (1, 1, 0), caller.trouble()

@@ -9,9 +9,11 @@ import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,15 +173,35 @@ class House:
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
 
+    def recorded(self) -> int:
+        """How many records there are, looked up in the file, which is quicker than the command."""
+        path = self.folder / "data" / "records.db"
+        if not path.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as store:
+            try:
+                return int(store.execute("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL").fetchone()[0])
+            except sqlite3.OperationalError:
+                return 0  # the feeder has not made its tables yet
+
+    def settled(self) -> int:
+        """How many records there are once every call since the start has its own; for an exchange that has not been
+        restarted and has no call now."""
+
+        def started() -> int:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5) as answer:
+                found = re.search(r"^ringplan_calls_started_total (\S+)$", answer.read().decode(), re.MULTILINE)
+            assert found is not None
+            return int(float(found[1]))
+
+        wait_for(lambda: self.recorded() == started(), 6, "a record of each call")
+        return self.recorded()
+
     def history(self, calls: int, seconds: float = 6.0) -> list[dict[str, Any]]:
         """The records, as soon as there are so many; the newest first."""
-        found: list[dict[str, Any]] = []
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.json("history", "-n", "1000")
-            if len(found) >= calls:
-                break
-            time.sleep(0.2)
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: self.recorded() >= calls, seconds, "the records")
+        found: list[dict[str, Any]] = self.json("history", "-n", "1000")
         assert len(found) == calls, f"{len(found)} records instead of {calls}: {found}"
         return found
 
