@@ -28,7 +28,7 @@ from switch.sip.effects import (
 )
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
-from switch.sip.headers import MAGIC_COOKIE, Via, stamp_via
+from switch.sip.headers import MAGIC_COOKIE, stamp_via
 from switch.sip.message import Request, Response, parse
 from switch.sip.parser import check_request
 from switch.sip.server import INVITE_SERVER, NON_INVITE_SERVER
@@ -281,7 +281,7 @@ class Endpoint(Transactions):
         merge = 0
         if request.to_tag is None and method != "CANCEL":
             # 8.2.2.2: same From tag, Call-ID and CSeq, but not the same transaction: it came here by two ways.
-            merge = hash((request.from_tag, request.call_id, request.header("CSeq")))
+            merge = hash((request.from_tag, request.call_id, request._index["cseq"]))
             if merge in self.merges:
                 txn = self._serve(request, key, flow, now, digest)
                 self._refuse(txn, RemoteProtocolError(482, "Loop Detected"), now)
@@ -375,13 +375,12 @@ def _server_key(request: Request, method: str = "") -> str:
     Branch, sent-by and method; an ACK goes by INVITE. Without the magic cookie, by RFC 2543: Request-URI, From tag,
     Call-ID, CSeq number and top Via.
     """
-    via = request.via
     method = method or request.method
     if method == "ACK":
         method = "INVITE"
     branch = request.branch
     if branch is not None and branch[:7] == MAGIC_COOKIE:
-        return f"{branch}|{via.sent_by}|{method}"
+        return f"{branch}|{request.sent_by}|{method}"
     tag = request.to_tag if method != "INVITE" else ""
     return f"{request.uri}|{request.from_tag}|{tag}|{request.call_id}|{request.cseq}|{request.vias[0]}|{method}"
 
@@ -392,10 +391,18 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     TCP: the connection that the request came on. UDP: the source address; the source port when the client wants that by
     rport, else the port it put into sent-by. A maddr is not followed: it would let anybody aim us at others.
     """
-    raw = request.vias[0]
+    raw = request._index.get("via")
     host, port = flow.remote
+    sent_by = request.sent_by
+    # The forms that nearly all clients send are done without reading the Via again.
+    if isinstance(raw, str) and "," not in raw and "received" not in raw:
+        if raw.endswith(";rport"):
+            return f"{raw}={port};received={host}", flow
+        if sent_by == f"{host}:{port}" and ";rport" not in raw:
+            return None, flow
+    raw = request.vias[0]
     via = request.via
-    stamped: str | None = _stamp(raw, via, host, port)
+    stamped: str | None = stamp_via(raw, host, port)
     if stamped == raw:
         stamped = None
     if flow.reliable or via.param("rport") is not None:
@@ -404,16 +411,6 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     if reply == port:
         return stamped, flow
     return stamped, Flow(flow.transport, flow.local, (host, reply))
-
-
-def _stamp(raw: str, via: Via, host: str, port: int) -> str:
-    """`stamp_via`, with the two forms that nearly all clients send done without reading the Via again."""
-    if "received" not in raw:
-        if raw.endswith(";rport"):
-            return f"{raw}={port};received={host}"
-        if via.host == host and ";rport" not in raw:
-            return raw
-    return stamp_via(raw, host, port)
 
 
 __all__ = [

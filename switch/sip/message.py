@@ -10,7 +10,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.headers import CANONICAL, KEYS, LISTS, NameAddr, Via, delta_seconds, header_key, split_list
+from switch.sip.headers import (
+    CANONICAL,
+    KEYS,
+    LISTS,
+    USUAL_ADDRESS,
+    USUAL_VIA,
+    NameAddr,
+    Via,
+    delta_seconds,
+    header_key,
+    split_list,
+)
 from switch.sip.parser import (
     FOLD,
     FOLDED,
@@ -32,7 +43,8 @@ class Message:
     """What requests and responses have in common.
 
     Slots of headers stay empty until asked for: an empty slot sends Python to `__getattr__`, which reads the header
-    and fills the slot, so a second question costs no more than an attribute.
+    and fills the slot, so a second question costs no more than an attribute. What every message is asked for is read
+    ahead, in one go, where it has the shape that nearly all have (`_read_ahead`).
     """
 
     __slots__ = (
@@ -54,6 +66,7 @@ class Message:
         "raw",
         "record_routes",
         "routes",
+        "sent_by",
         "to",
         "to_tag",
         "to_value",
@@ -75,6 +88,8 @@ class Message:
     """All Via values raw, one a hop, top first."""
     branch: str | None
     """The top Via's branch."""
+    sent_by: str
+    """The top Via's sent-by in lower case, with its port if it has one."""
     from_value: str
     """The raw From value."""
     to_value: str
@@ -228,14 +243,52 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
         if fault is not None:
             raise RemoteProtocolError(*fault)
         status, reason = status_line(start)
-        return Response(raw, body, lines, index, status, reason)
+        response = Response(raw, body, lines, index, status, reason)
+        _read_ahead(response, index)
+        return response
     method, uri, bad = request_line(start)
     fault = bad or fault
     if fault is None:
-        return Request(raw, body, lines, index, method, uri)
+        request = Request(raw, body, lines, index, method, uri)
+        _read_ahead(request, index)
+        _read_sender_ahead(request, index)
+        return request
     if not method:
         raise RemoteProtocolError(*fault)
     raise RemoteProtocolError(*fault, request=Request(raw, body, lines, index, method, uri))
+
+
+def _read_ahead(message: Message, index: dict[str, Any]) -> None:
+    """Fill the slots that every message is asked for: top Via, To and CSeq, where they have their usual shape.
+
+    Anything else, and anything wrong, is left for the readers below, at the first question.
+    """
+    via = index.get("via")
+    if via.__class__ is str and (match := USUAL_VIA(via)):
+        message.sent_by, message.branch = match.groups()
+    to = index.get("to")
+    if to and (match := USUAL_ADDRESS(to)):
+        message.to_tag = match[1]
+        message.to_value = to
+    cseq = index.get("cseq")
+    if cseq:
+        parts = cseq.split()
+        if len(parts) == 2 and len(parts[0]) < 10 and parts[0].isascii() and parts[0].isdigit():
+            message.cseq = int(parts[0])
+            message.cseq_method = parts[1]
+
+
+def _read_sender_ahead(message: Message, index: dict[str, Any]) -> None:
+    """The same for From, Call-ID and Max-Forwards, which a server asks for besides."""
+    from_ = index.get("from")
+    if from_ and (match := USUAL_ADDRESS(from_)):
+        message.from_tag = match[1]
+        message.from_value = from_
+    call_id = index.get("call-id")
+    if call_id and " " not in call_id and "\t" not in call_id:
+        message.call_id = call_id
+    if index.get("max-forwards") == "70":
+        message.max_forwards = 70
 
 
 def _header_lines(message: Message) -> list[tuple[str, str]]:
@@ -321,6 +374,8 @@ def _cseq_method(message: Message) -> str:
 
 
 def _contacts(message: Message) -> list[NameAddr]:
+    if "contact" not in message._index:
+        return []
     try:
         return [NameAddr("", "*") if item == "*" else NameAddr.parse(item) for item in message.values("contact")]
     except RemoteProtocolError as error:
@@ -351,6 +406,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "via": _top_via,
     "vias": _vias,
     "branch": _branch,
+    "sent_by": lambda m: m.via.sent_by,
     "from_value": lambda m: m._required("from"),
     "to_value": lambda m: m._required("to"),
     "from_": lambda m: _address(m, "from"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import KEYS, MAGIC_COOKIE, SINGLE, header_key, is_token
+from switch.sip.uri import Uri
 
 if TYPE_CHECKING:
     from switch.sip.message import Request
@@ -136,7 +137,7 @@ def check_request(request: Request) -> None:
 
 def check_8_1_1_mandatory_headers(request: Request) -> None:
     """RFC 3261 section 8.1.1: Via, From, To, Call-ID and CSeq are there and can be read."""
-    _ = request.via, request.from_tag, request.to_tag, request.call_id, request.cseq
+    _ = request.branch, request.from_tag, request.to_tag, request.call_id, request.cseq
 
 
 def check_8_1_1_5_cseq_method(request: Request) -> None:
@@ -161,7 +162,8 @@ def check_8_1_1_8_contact(request: Request) -> None:
 
 def check_19_1_1_request_uri(request: Request) -> None:
     """RFC 3261 section 19.1.1: the Request-URI can be read and carries no headers. Its scheme is the core's concern."""
-    if request.request_uri.headers is not None:
+    request.request_uri = uri = Uri.parse(request.uri)
+    if uri.headers is not None:
         raise RemoteProtocolError(400, "Headers in the Request-URI")
 
 
@@ -170,6 +172,7 @@ def check_16_3_max_forwards(request: Request) -> None:
 
     OPTIONS and REGISTER end here, as do requests inside a dialog, so they pass; an ACK or CANCEL is never refused.
     """
-    left = request.max_forwards
-    if left == 0 and request.method not in ("OPTIONS", "REGISTER", "ACK", "CANCEL") and request.to_tag is None:
+    if request.max_forwards != 0:
+        return
+    if request.method not in ("OPTIONS", "REGISTER", "ACK", "CANCEL") and request.to_tag is None:
         raise RemoteProtocolError(483, "Too Many Hops")
