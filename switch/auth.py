@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from switch import quirks
 from switch.sip import digest
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.message import Request
@@ -119,7 +120,7 @@ class Authenticator:
         except RemoteProtocolError as error:
             return Refused(error.status, error.text)
         if credentials is None:
-            return self._challenge(kind, now, stale=False)
+            return self._challenge(request, kind, now, stale=False)
         return self._verify(credentials, request, now, kind)
 
     def _ours(self, values: Sequence[str]) -> digest.Digest | None:
@@ -155,21 +156,22 @@ class Authenticator:
         ha1 = device.ha1(credentials.algorithm) if device is not None else ""
         right = digest.verify(credentials, ha1 or self._nobody.ha1(credentials.algorithm), request.method)
         if not right or not ha1 or device is None:
-            return self._challenge(kind, now, stale=False, failed=user)
+            return self._challenge(request, kind, now, stale=False, failed=user)
         if not self._nonces.use(nonce, count, now):
-            return self._challenge(kind, now, stale=True)
+            return self._challenge(request, kind, now, stale=True)
         return Accepted(device)
 
-    def _challenge(self, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
+    def _challenge(self, request: Request, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
         settings = self.settings
         nonce = self._nonces.make(now)
         if kind == "www":
             status, name = 401, "WWW-Authenticate: "
         else:
             status, name = 407, "Proxy-Authenticate: "
+        offered = quirks.algorithms(request.header("User-Agent"), settings.algorithms)
         return Challenge(
             status,
-            tuple([name + digest.challenge(settings.realm, nonce, each, stale=stale) for each in settings.algorithms]),
+            tuple([name + digest.challenge(settings.realm, nonce, each, stale=stale) for each in offered]),
             failed,
         )
 

@@ -35,6 +35,24 @@ def test_md5_can_be_switched_off(desk):
     assert isinstance(desk.check(answer(outcome.lines[0].partition(": ")[2])), Accepted)
 
 
+@pytest.mark.parametrize("agent", ["baresip v1.0.0 (x86_64/linux)", "baresip v0.6.6"])
+def test_a_telephone_that_stumbles_over_sha256_is_offered_md5_alone(desk, agent):
+    line = f"User-Agent: {agent}"
+    outcome = desk.check(line)
+    (offered,) = outcome.lines
+    challenge = digest.parse(offered.partition(": ")[2])
+    assert challenge.algorithm == MD5
+    assert isinstance(desk.check(line, answer(challenge)), Accepted)
+    assert len(desk.check("User-Agent: baresip v2.0.0").lines) == 2
+    assert len(desk.check("User-Agent: another baresip v1.0.0").lines) == 2
+
+
+def test_no_quirk_offers_md5_where_it_is_not_allowed(desk):
+    desk.auth = Authenticator(AuthSettings("pbx.example.com", algorithms=(SHA256,)), desk.book, b"k" * 16)
+    (offered,) = desk.check("User-Agent: baresip v1.0.0").lines
+    assert digest.parse(offered.partition(": ")[2]).algorithm == SHA256
+
+
 @pytest.mark.parametrize("algorithm", [SHA256, MD5])
 def test_right_password_is_accepted_with_either_algorithm(desk, algorithm):
     outcome = desk.check(answer(desk.challenge(algorithm)))
