@@ -8,6 +8,7 @@ can name has an `Origin`, so that "because" can be shown as the operator's own f
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -108,12 +109,17 @@ def versioned(model: Model) -> Model:
     return msgspec.structs.replace(blank, version=hashlib.blake2b(content, digest_size=8).hexdigest())
 
 
-def render(model: Model, because: tuple[tuple[str, str], ...]) -> list[str]:
-    """The (rule id, verdict) pairs of a plan as lines for people, each with file and line where there is one."""
+def render(
+    model: Model, because: tuple[tuple[str, str], ...], shorten: Callable[[str], str] = lambda file: file
+) -> list[str]:
+    """The (rule id, verdict) pairs of a plan as lines for people, each with file and line where there is one.
+
+    `shorten` makes of a file's name the one to show.
+    """
     shown = []
     for rule, verdict in because:
         origin = model.origins.get(rule)
-        place = f" ({origin.file}:{origin.line})" if origin and origin.line else ""
+        place = f" ({shorten(origin.file)}:{origin.line})" if origin and origin.line else ""
         text = f": {origin.text}" if origin and origin.text else ""
         shown.append(f"{rule}{place}{text} -> {verdict}")
     return shown

@@ -17,6 +17,7 @@ import msgspec
 
 from config.compiled import Compiled, decode, encode
 from config.problems import Problem
+from switch import models
 from switch.arguments import Places
 
 KEPT = "live.msgpack"
@@ -63,6 +64,7 @@ async def compile_apart(path: Path) -> Compiled:
 def keep(data: Path, compiled: Compiled) -> None:
     """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten."""
     _write_private(data / KEPT, encode(compiled))
+    models.keep(data, compiled.model)
     (data / REFUSED).unlink(missing_ok=True)
 
 

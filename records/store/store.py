@@ -140,11 +140,12 @@ class Store:
         since: Instant | None = None,
         until: Instant | None = None,
         result: str | None = None,
+        call: str | None = None,
     ) -> list[CallRecord]:
         """Finished calls with their legs, the newest first, at most `limit`.
 
         `number` is the caller's or the one called, `line` called or was rung, `device` called. `since` is within,
-        `until` without.
+        `until` without. `result` is a result or a reason. `call` is the beginning of a call's id, or a SIP Call-ID.
         """
         query = select(calls).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
         if number is not None:
@@ -159,7 +160,9 @@ class Store:
         if until is not None:
             query = query.where(calls.c.started_at < to_us(until))
         if result is not None:
-            query = query.where(calls.c.result == result)
+            query = query.where(or_(calls.c.result == result, calls.c.reason == result))
+        if call is not None:
+            query = query.where(or_(calls.c.call.startswith(call, autoescape=True), calls.c.sip_call_id == call))
         return self._run(lambda connection: _records(connection, query))
 
     def call(self, call: str) -> CallRecord | None:

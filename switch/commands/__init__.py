@@ -10,9 +10,10 @@ from switch.commands import calls, check, hangup, history, reload, schema, serve
 
 app = typer.Typer(
     name="ringplan",
-    help="A SIP softswitch whose routing you can read, test, explain and replay.",
+    help="A SIP softswitch that says for every call why it went where it went.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # paragraphs are filled to the width
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -28,7 +29,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    _version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Say which version."),
+    _version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Say which version.", metavar=""
+    ),
 ) -> None:
     pass
 

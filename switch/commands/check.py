@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 def check(
     path: Annotated[
         Path | None,
-        typer.Argument(help="A YAML file or a folder; else the one that `serve` takes.", show_default=False),
+        typer.Argument(
+            help="A YAML file or a folder; else the one that `serve` takes.", show_default=False, metavar="PATH"
+        ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.", metavar="")] = False,
     json: JsonOption = False,
 ) -> None:
     """Read a configuration as the exchange would, and name every error by file, line and column.

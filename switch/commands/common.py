@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +23,20 @@ EXIT_NOT_RUNNING = 3
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The configuration: a YAML file or a folder.", show_default=False),
+    typer.Option(
+        "--config", "-c", help="The configuration: a YAML file or a folder.", show_default=False, metavar="PATH"
+    ),
 ]
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The folder of journal and records.", show_default=False)
+    Path | None, typer.Option("--data", help="The folder of journal and records.", show_default=False, metavar="FOLDER")
 ]
 RuntimeOption = Annotated[
-    Path | None, typer.Option("--runtime", help="The folder of the running exchange's sockets.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--runtime", help="The folder of the running exchange's sockets.", show_default=False, metavar="FOLDER"
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.", metavar="")]
 
 
 def fail(message: str, status: int = EXIT_REFUSED, details: tuple[str, ...] = ()) -> NoReturn:
@@ -65,8 +71,6 @@ def write_json(value: Any) -> None:
 
 def console() -> Console:
     """Where tables go. Through a pipe they have the width of 120 columns, or what COLUMNS says."""
-    import os
-
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or 120)
@@ -89,6 +93,15 @@ def keep_whole(made: Table, *names: str) -> None:
     for column in made.columns:
         if column.header in names:
             column.min_width = max(map(len, map(str, column.cells)), default=0)
+
+
+def short_path(file: str) -> str:
+    """As seen from here, where that is shorter: a long absolute path leaves no room for what matters."""
+    try:
+        here = os.path.relpath(file)
+    except OSError:  # where we stand is gone
+        return file
+    return here if len(here) < len(file) else file
 
 
 def duration(seconds: float) -> str:

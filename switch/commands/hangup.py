@@ -10,7 +10,9 @@ from switch.commands.common import JsonOption, RuntimeOption, exchange, write_js
 
 
 def hangup(
-    call: Annotated[str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.")],
+    call: Annotated[
+        str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.", metavar="CALL")
+    ],
     runtime: RuntimeOption = None,
     json: JsonOption = False,
 ) -> None:

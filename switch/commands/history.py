@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import datetime
+import difflib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
+from dialplan.termination import Reason, Result
 from switch.arguments import Places
 from switch.commands.common import (
     ConfigOption,
@@ -24,10 +27,14 @@ from switch.commands.common import (
     utc_now,
     write_json,
 )
+from switch.commands.decision import show
+from switch.commands.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
 
+RESULTS = tuple(each.value for each in Result)
+REASONS = tuple(each.value for each in Reason)
 COLOURS = {"answered": "green", "failed": "bold red", "unreachable": "red", "refused": "red", "busy": "yellow"}
 CSV_FIELDS = (
     *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
@@ -36,31 +43,74 @@ CSV_FIELDS = (
 )
 
 
+def _since(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            moment(text, utc_now())
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(f"write {EXAMPLES}") from None
+    return text
+
+
+def _result(text: str | None) -> str | None:
+    """As the list shows it, with spaces, or as the JSON has it."""
+    if text is None:
+        return None
+    word = "_".join(text.lower().replace("-", " ").replace("_", " ").split())
+    if word not in RESULTS and word not in REASONS:
+        near = difflib.get_close_matches(word, RESULTS + REASONS, n=1, cutoff=0.6)
+        results, reasons = ", ".join(RESULTS), ", ".join(each for each in REASONS if each not in RESULTS)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise typer.BadParameter(f"{meant}There are: {results}; and the reasons: {reasons}")
+    return word
+
+
 def history(
-    last: Annotated[int, typer.Option("--last", "-n", min=1, max=100_000, help="How many calls.")] = 20,
-    number: Annotated[str | None, typer.Option(help="Only calls of this number, calling or called.")] = None,
-    line: Annotated[str | None, typer.Option(help="Only calls from or to this line.")] = None,
-    since: Annotated[
-        datetime.datetime | None,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"], help="From then on, local time."),
+    call: Annotated[
+        str | None,
+        typer.Argument(
+            help="One call, as the list names it; its beginning is enough. It is shown with the reasons for its way.",
+            show_default=False,
+            metavar="CALL",
+        ),
     ] = None,
-    result: Annotated[str | None, typer.Option(help="Only these: answered, busy, no_answer, …")] = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, max=100_000, help="How many calls.", metavar="N")] = 20,
+    number: Annotated[
+        str | None, typer.Option(help="Only calls of this number, calling or called.", metavar="NUMBER")
+    ] = None,
+    line: Annotated[str | None, typer.Option(help="Only calls from or to this line.", metavar="LINE")] = None,
+    since: Annotated[
+        str | None, typer.Option(help=f"From then on, local time: {EXAMPLES}.", metavar="WHEN", callback=_since)
+    ] = None,
+    result: Annotated[
+        str | None,
+        typer.Option(
+            help="Only these: " + ", ".join(RESULTS) + "; or a reason as the list shows it, such as not_found.",
+            metavar="RESULT",
+            callback=_result,
+        ),
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="One line a call, for a spreadsheet.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One line a call, for a spreadsheet.", metavar="")] = False,
 ) -> None:
-    """Calls that have ended, the newest first."""
-    begin = since.astimezone() if since else None
-    found = _read(Places.find(config, data), last, number=number, line=line, since=begin, result=result)
+    """Calls that have ended, the newest first; or one of them, and why it went where it went."""
+    begin = moment(since, utc_now()) if since else None
+    places = Places.find(config, data)
+    found = _read(places, last, number=number, line=line, since=begin, result=result, call=call)
     if json:
         write_json([_plain(record) | {"legs": record.legs, "because": record.because} for record in found])
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, CSV_FIELDS)
         writer.writeheader()
-        writer.writerows(_plain(record) for record in found)
+        writer.writerows({name: _text(value) for name, value in _plain(record).items()} for record in found)
+    elif not found and call is not None:
+        fail(f"no call {call} has ended (ringplan calls shows those that are up)")
     elif not found:
         console().print("No calls.")
+    elif call is not None and len(found) == 1:
+        show(found[0], places)
     else:
         _show(found)
 
@@ -97,11 +147,12 @@ def _url(places: Places) -> str:
 
 
 def _plain(record: CallRecord) -> dict[str, Any]:
-    return {name: _text(getattr(record, name)) for name in CSV_FIELDS}
+    return {name: getattr(record, name) for name in CSV_FIELDS}
 
 
 def _text(value: Any) -> Any:
-    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime.datetime) else value
+    """Instants as the JSON has them: UTC with a Z."""
+    return msgspec.to_builtins(value.astimezone(datetime.UTC)) if isinstance(value, datetime.datetime) else value
 
 
 def _show(found: list[CallRecord]) -> None:

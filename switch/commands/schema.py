@@ -10,7 +10,8 @@ import typer
 
 def schema(
     path: Annotated[
-        Path | None, typer.Argument(help="Where to write it; else standard output.", show_default=False)
+        Path | None,
+        typer.Argument(help="Where to write it; else standard output.", show_default=False, metavar="PATH"),
     ] = None,
 ) -> None:
     """Write the JSON Schema of the configuration: editors complete keys with it and mark errors while you type.

@@ -10,9 +10,13 @@ from switch.commands.common import JsonOption, RuntimeOption, console, exchange,
 
 
 def trace(
-    call: Annotated[str, typer.Argument(help="A call, as `ringplan calls` or `history` names it, or a SIP Call-ID.")],
+    call: Annotated[
+        str, typer.Argument(help="A call, as `ringplan calls` or `history` names it, or a SIP Call-ID.", metavar="CALL")
+    ],
     runtime: RuntimeOption = None,
-    full: Annotated[bool, typer.Option("--full", "-f", help="The whole messages below the ladder.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", "-f", help="The whole messages below the ladder.", metavar="")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """The SIP ladder of a recent call, all its legs together.

@@ -11,13 +11,18 @@ import threading
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from records.cdr import CallRecord
+from config import compile as compiling
+from records.cdr import CallRecord, LegRecord
 from records.segments import Position
 from records.store import Store
+from switch import configuration
 from switch.commands import app
+from switch.commands.common import short_path
+from switch.commands.moments import moment
 from switch.control import ControlServer, Refused
 from switch.views import CallView, MessageView, ReloadView, StatusView, TraceView, WorkerView
 
@@ -197,6 +202,124 @@ def test_an_answered_call_stands_in_the_history(tmp_path, monkeypatch):
     assert json.loads(run("history", "--json"))[0]["talk_s"] == 192.0
     assert next(csv.DictReader(io.StringIO(run("history", "--csv"))))["answered_target"] == "line:reception"
     assert "No calls" in run("history", "--number", "+1999")
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A store with two calls: one answered, one to a number that does not exist."""
+    monkeypatch.setenv("COLUMNS", "100")
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "country: US\nlines:\n  alice: {extension: 101}\n  bob: {extension: 102}\n"
+        "devices:\n  alice-phone: {secret: quite-long-secret, lines: alice}\n"
+    )
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.setenv("RINGPLAN_CONFIG", str(config))
+    monkeypatch.setenv("RINGPLAN_DATA", str(data))
+    compiled = compiling.compile(config)
+    configuration.keep(data, compiled)
+    config.write_text("country: US\n")  # what was decided by is remembered, whatever stands there now
+    answered = CallRecord(
+        call="c0a81f3e77aa0001",
+        n=9,
+        last_at=NOW,
+        started_at=AGO,
+        answered_at=AGO,
+        ended_at=NOW,
+        device="alice-phone",
+        line="alice",
+        caller_number="101",
+        caller_name="Alice",
+        dialled="102",
+        number="102",
+        answered_target="line:bob",
+        result="answered",
+        reason="caller_hung_up",
+        sip_status=200,
+        sip_call_id="x@y",
+        model=compiled.model.version,
+        because=(("device:alice-phone", "calls on line alice"), ("extension:102", "rings bob")),
+        legs=(LegRecord(leg=0, target="device:alice-phone", contact="", started_at=AGO, ended_at=NOW),),
+    )
+    lost = msgspec.structs.replace(
+        answered,
+        call="c0a81f3e77aa0002",
+        answered_at=None,
+        number="999",
+        answered_target="",
+        result="refused",
+        reason="not_found",
+        sip_status=404,
+        sip_call_id="z@y",
+        model="an-older-one",
+        legs=(),
+    )
+    store = Store(f"sqlite:///{data}/records.db")
+    store.migrate()
+    store.apply([answered, lost], Position(0, 1))
+    store.close()
+    return config
+
+
+def test_one_call_of_the_history_says_why_with_file_and_line(kept):
+    shown = run("history", "c0a81f3e77aa0001")
+    assert f"device:alice-phone ({short_path(str(kept))}:6) -> calls on line alice" in shown
+    assert f"extension:102 ({short_path(str(kept))}:4): line bob -> rings bob" in shown
+    for part in ("101, Alice, telephone alice-phone", "answered, caller hung up (SIP 200)", "talked 3:12", "bob"):
+        assert part in shown
+    assert "Why" in run("history", "x@y")
+    assert "c0a81f3e77aa0002" in run("history", "c0a8")
+    assert "no call c9 has ended" in errors("history", "c9", status=1)
+
+
+def test_a_decision_of_a_forgotten_configuration_is_shown_without_places(kept):
+    shown = run("history", "c0a81f3e77aa0002")
+    assert "extension:102 -> rings bob" in shown
+    assert "not known any more" in shown
+
+
+@pytest.mark.parametrize("typed", ["not_found", "not found", "Not-Found", "refused"])
+def test_history_filters_what_its_result_column_shows(kept, typed):
+    assert [each["number"] for each in json.loads(run("history", "--json", "--result", typed))] == ["999"]
+
+
+def test_history_refuses_a_result_that_there_is_not(kept):
+    assert "did you mean not_found" in errors("history", "--result", "not-fund", status=2)
+    said = errors("history", "--since", "last tuesday", status=2)
+    assert "yesterday" in said
+    assert "%Y" not in said
+
+
+def test_all_instants_of_the_json_are_written_alike(kept):
+    found = run("history", "--json", "--since", "today", "--since", "2h")
+    assert found.count("_at") > 8
+    assert "+00:00" not in found
+    assert "+00:00" not in run("history", "--csv")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("today", "2026-03-02T00:00"),
+        ("Yesterday", "2026-03-01T00:00"),
+        ("2h", "2026-03-02T08:30"),
+        ("30 min", "2026-03-02T10:00"),
+        ("7d", "2026-02-23T10:30"),
+        ("2026-01-31", "2026-01-31T00:00"),
+        ("2026-01-31 08:30", "2026-01-31T08:30"),
+        ("2026-01-31T08:30", "2026-01-31T08:30"),
+    ],
+)
+def test_a_moment_is_typed_as_people_say_it(typed, expected):
+    now = datetime.datetime(2026, 3, 2, 10, 30).astimezone()
+    assert moment(typed, now) == datetime.datetime.fromisoformat(expected).astimezone()
+
+
+@pytest.mark.parametrize("typed", ["", "2", "tomorrow", "-2h", "20:15", "2026", "2026-13-01", "20260101"])
+def test_what_is_no_moment_is_refused(typed):
+    with pytest.raises(ValueError):
+        moment(typed, NOW)
 
 
 def test_help_names_every_verb():

@@ -1,0 +1,91 @@
+"""One finished call for a person: who, how it ended, its legs, and why it went where it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialplan.model import Model, render
+from switch import models
+from switch.arguments import Places
+from switch.commands.common import console, duration, local_time, short_path, table, utc_now
+
+if TYPE_CHECKING:
+    from records.cdr import CallRecord, LegRecord
+
+
+def show(record: CallRecord, places: Places) -> None:
+    """Print it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts(record):
+        grid.add_row(name, Text(value))
+    out.print(Text.assemble((f"Call {record.call}", "bold"), f"  {local_time(record.started_at, utc_now())}"))
+    out.print(grid)
+    if record.because:
+        out.print(Text("\nWhy", "bold"))
+        for line in reasons(record, places):
+            out.print(Text(f"  {line}"), soft_wrap=True)
+    if record.legs:
+        out.print()
+        legs = table("Leg", "Rang", "Talk", "Ended")
+        for leg in record.legs:
+            who = "the caller" if leg.leg == 0 else leg.target.partition(":")[2] or leg.contact
+            talk = _talk(leg)
+            legs.add_row(Text(who), "yes" if leg.rang_at or leg.answered_at else "no", talk, Text(_leg_ending(leg)))
+        out.print(legs)
+    out.print(
+        Text(f"\nIts SIP messages, while they are remembered: ringplan trace {record.call}", "dim"), soft_wrap=True
+    )
+
+
+def facts(record: CallRecord) -> list[tuple[str, str]]:
+    """What is known of the call, a name and a value each; what is not known is left out."""
+    said = [record.caller_number or "anonymous", record.caller_name]
+    who = f"telephone {record.device}" if record.device else f"trunk {record.trunk}" if record.trunk else ""
+    called = record.number or record.dialled
+    found = [
+        ("caller", ", ".join(dict.fromkeys(each for each in (*said, who) if each))),
+        ("called", called + (f" (dialled {record.dialled})" if record.dialled not in ("", called) else "")),
+    ]
+    by = record.service or record.answered_target.partition(":")[2]
+    if by:
+        found.append(("answered by", by))
+    result = record.result.replace("_", " ")
+    reason = record.reason.replace("_", " ")
+    found.append(("result", ", ".join(dict.fromkeys((result, reason))) + f" (SIP {record.sip_status})"))
+    rang = f"rang {duration(record.ring_s)}"
+    found.append(("time", rang + (f", talked {duration(record.talk_s)}" if record.answered_at else "")))
+    if record.emergency:
+        found.append(("emergency", "yes"))
+    if record.recovered:
+        found.append(("restart", "it outlived a restart of the exchange"))
+    return found
+
+
+def reasons(record: CallRecord, places: Places) -> list[str]:
+    """The decision, a line for each rule that was asked, with the file and line where it stood when that is known."""
+    model = models.find(places.data, record.model)
+    lines = render(model or _without_places(), record.because, short_path)
+    return [*lines, "(where these rules stood is not known any more)"] if model is None else lines
+
+
+def _without_places() -> Model:
+    from dialplan.model import Emergency, Profile
+
+    return Model(profile=Profile("US"), emergency=Emergency(numbers={}))
+
+
+def _talk(leg: LegRecord) -> str:
+    if leg.answered_at is None or leg.ended_at is None:
+        return "–"
+    return duration((leg.ended_at - leg.answered_at).total_seconds())
+
+
+def _leg_ending(leg: LegRecord) -> str:
+    reason = leg.reason.replace("_", " ")
+    return f"{reason} (SIP {leg.sip_status})" if leg.sip_status else reason
