@@ -66,6 +66,8 @@ class Timer(msgspec.Struct, eq=False, gc=False):
         """Never fire. Harmless when it has fired already."""
         if self.owner is not None:
             self.owner = None
+            # `what` is often the very thing that holds this timer, and the collector does not look into timers.
+            self.what = None
             self._queue.dead += 1
 
 
@@ -163,7 +165,8 @@ class Timers:
                 if owner is None:
                     self._queue.dead -= 1
             if owner is not None:
-                owner.on_timer(timer.what, now)
+                what, timer.what = timer.what, None
+                owner.on_timer(what, now)
 
     def __len__(self) -> int:
         """How many timers are live; what a test looks at in the end."""
