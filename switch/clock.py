@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from switch.sip.timer import Timers
+
+
+GRAIN_S = 0.02
+"""Real time wakes up for timers at multiples of this only, so that hundreds of them a second, most of them the quiet ends
+of transactions, fire by the dozen. No timer of SIP is so fine that it would matter (RFC 3261 table 4)."""
 
 
 class Clock(Protocol):
@@ -63,7 +69,7 @@ class LoopClock:
             return
         if self._handle is not None:
             self._handle.cancel()
-        self._armed = when
+        self._armed = when = math.ceil(when / GRAIN_S) * GRAIN_S
         self._handle = self._loop.call_later(max(0.0, when - time.monotonic()), self._wake)
 
     def _wake(self) -> None:
