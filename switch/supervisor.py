@@ -369,6 +369,9 @@ def read_blueprint(places: Places) -> Blueprint | int:
 
 def serve(places: Places, log: Callable[[str], None]) -> int:
     """`ringplan serve`: everything from the configuration's path to the end of the process."""
+    if not places.config.exists() and not places.data.exists():
+        log(f"there is no configuration at {places.config} (ringplan init writes a first one)")
+        return EXIT_CONFIG
     for folder in (places.data, places.runtime):
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     lock = os.open(places.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -386,7 +389,8 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
         try:
             listening = open_socket(transport, address, port)
         except OSError as error:
-            log(f"cannot listen on {transport} {address} port {port}: {error.strerror}")
+            hint = f"stop what uses it, or write another port under `listen:` in {places.config}"
+            log(f"cannot listen on {transport} {address} port {port}: {error.strerror} ({hint})")
             return EXIT_CONFIG
         opened.append(listening)
         sockets.append(ListenSocket(transport, address, listening.getsockname()[1], listening.fileno()))

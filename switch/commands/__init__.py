@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from switch.commands import calls, check, hangup, history, reload, schema, serve, status, trace
+from switch.commands import calls, check, hangup, history, init, reload, schema, serve, status, trace
 
 app = typer.Typer(
     name="ringplan",
@@ -40,6 +40,7 @@ for _name, _verb, _panel in (
     ("serve", serve.serve, "Running"),
     ("reload", reload.reload, "Running"),
     ("hangup", hangup.hangup, "Running"),
+    ("init", init.init, "Configuring"),
     ("check", check.check, "Configuring"),
     ("schema", schema.schema, "Configuring"),
     ("status", status.status, "Watching"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -11,9 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from config import compile as compiling
+from config import examples
+from switch.arguments import Places
 from switch.commands import app
+from switch.commands.init import dialled, prepare
 from switch.figures import readings
 from switch.metrics import HELP
+from switch.supervisor import open_socket, serve
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -77,12 +83,78 @@ def test_check_names_errors_with_their_place_and_a_hint(tmp_path):
 
 
 def test_the_shipped_example_is_good(tmp_path):
-    from config import examples
-
     examples.write(tmp_path)
     result = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "is good: 2 lines, 2 devices" in result.stdout
+
+
+def test_a_first_configuration_is_written_once_and_shown_again(tmp_path):
+    folder = tmp_path / "config"
+    first = CliRunner().invoke(app, ["init", str(folder)])
+    assert first.exit_code == 0, first.output
+    for part in ("alice-phone", "101", "Alice's telephone ring", "600", "an echo test"):
+        assert part in first.stdout
+    assert CliRunner().invoke(app, ["init", str(folder)]).stdout == first.stdout
+    assert CliRunner().invoke(app, ["check", str(folder)]).exit_code == 0
+
+
+def test_a_configuration_of_ones_own_is_not_added_to(tmp_path):
+    (tmp_path / "mine.yaml").write_text("country: US\n")
+    refused = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "stands here already" in refused.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_the_sheet_names_ring_lists(tmp_path):
+    examples.write(tmp_path)
+    file = tmp_path / "ringplan.yaml"
+    file.write_text(file.read_text() + "extensions: {300: {lines: [alice, bob]}}\n")
+    assert ("300", "Alice, Bob ring") in dialled(*prepare(tmp_path))
+
+
+def test_the_comments_of_the_example_are_good_when_they_are_taken_in(tmp_path):
+    examples.write(tmp_path)
+    file = tmp_path / "ringplan.yaml"
+    text = re.sub(
+        r"^# ?(?=(extensions|trunks|default_trunk|dids|listen|  ).*)", "", file.read_text(), flags=re.MULTILINE
+    )
+    file.write_text(text)
+    compiled = compiling.compile(tmp_path)
+    assert set(compiled.trunks[0].sources) == {"192.0.2.10"}
+    assert compiled.model.extensions["300"].lines == ("alice", "bob")
+    assert {each.port for each in compiled.listeners} == {5070}
+
+
+def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path):
+    with open_socket("udp", "127.0.0.1", 0) as taken:
+        (tmp_path / "ringplan.yaml").write_text(
+            f"country: US\nlisten: [{{address: 127.0.0.1, port: {taken.getsockname()[1]}}}]\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "switch.commands.try_out", tmp_path], capture_output=True, text=True
+        )
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert "`listen:`" in done.stderr
+
+
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("serve", 2)])
+def test_the_server_script_does_not_start_for_a_question(argument, status, tmp_path):
+    environ = {"PATH": os.environ["PATH"], "RINGPLAN_HOME": str(tmp_path / "home")}
+    done = subprocess.run([ROOT / "script/server", argument], capture_output=True, text=True, env=environ)
+    assert done.returncode == status
+    assert "Starts an exchange" in done.stdout
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_start_without_configuration_leaves_nothing_behind(tmp_path):
+    home = tmp_path / "home"
+    said = []
+    assert serve(Places(home / "config", home / "data", home / "run"), said.append) == 78
+    assert "ringplan init" in said[0]
+    assert not home.exists()
 
 
 def test_the_schema_can_be_written(tmp_path):
