@@ -144,9 +144,15 @@ class Message:
 
     def values(self, name: str) -> list[str]:
         """All values of header `name` in order, with comma lists split where that header is a list."""
-        if (KEYS.get(name) or name.lower()) not in LISTS:
-            return self.all(name)
-        return [item for line in self.all(name) for item in split_list(line)]
+        key = KEYS.get(name) or name.lower()
+        value = self._index.get(key)
+        if value is None:
+            return []
+        if key not in LISTS:
+            return list(value) if isinstance(value, list) else [value]
+        if isinstance(value, list):
+            return [item for line in value for item in split_list(line)]
+        return split_list(value)
 
     def _required(self, key: str) -> str:
         value = self._index.get(key)
@@ -276,6 +282,8 @@ def _read_ahead(message: Message, index: dict[str, Any]) -> None:
         if len(parts) == 2 and len(parts[0]) < 10 and parts[0].isascii() and parts[0].isdigit():
             message.cseq = int(parts[0])
             message.cseq_method = parts[1]
+    if message.body and index.get("content-type") == "application/sdp":
+        message.content_type = "application/sdp"
 
 
 def _read_sender_ahead(message: Message, index: dict[str, Any]) -> None:
@@ -289,6 +297,8 @@ def _read_sender_ahead(message: Message, index: dict[str, Any]) -> None:
         message.call_id = call_id
     if index.get("max-forwards") == "70":
         message.max_forwards = 70
+    if "contact" not in index:
+        message.contacts = []
 
 
 def _header_lines(message: Message) -> list[tuple[str, str]]:
@@ -374,8 +384,6 @@ def _cseq_method(message: Message) -> str:
 
 
 def _contacts(message: Message) -> list[NameAddr]:
-    if "contact" not in message._index:
-        return []
     try:
         return [NameAddr("", "*") if item == "*" else NameAddr.parse(item) for item in message.values("contact")]
     except RemoteProtocolError as error:

@@ -4,6 +4,7 @@ same text with its escapes as they were; anything derived from it is worked out 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -13,6 +14,7 @@ from switch.sip.errors import LocalProtocolError, RemoteProtocolError
 Params = tuple[tuple[str, str | None], ...]
 
 MAX_URI = 4096
+_REMEMBERED = 512
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*+):(.*)", re.DOTALL)
 # A raw "#" is not in the grammar of a user part, but phones dial it; so does raw UTF-8.
@@ -62,8 +64,12 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     opaque: str = ""
 
     @staticmethod
+    @lru_cache(_REMEMBERED)
     def parse(text: str) -> Uri:
-        """Read an address. Raises RemoteProtocolError: 400 when malformed, 414 when too long."""
+        """Read an address. Raises RemoteProtocolError: 400 when malformed, 414 when too long.
+
+        A call asks for the same few texts again and again (its two targets, its Request-URI), so some are remembered.
+        """
         if len(text) > MAX_URI:
             raise RemoteProtocolError(414, "URI too long")
         head = _SCHEME.fullmatch(text)
