@@ -21,7 +21,7 @@ from media.sdp import Description
 from records import events as e
 from switch.calls import sound
 from switch.calls.context import Context, Phone
-from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value
+from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import Offers
 from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError, Sound
@@ -108,6 +108,7 @@ class Call:
             leg,
             via_branch,
             self._max_forwards(),
+            is_trunk(target),
         )
         leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
         return leg
@@ -326,7 +327,7 @@ class Call:
         self._failed(leg, event.status, event.silent, now)
 
     def _failed(self, leg: Leg, status: int, silent: bool, now: float) -> None:
-        outcome, final = v.outcome_of(0 if silent else status, trunk=leg.target.startswith("trunk:"))
+        outcome, final = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
         if leg.usage.state is sip.State.ENDED:
             self.context.forget_leg(leg.tag)
         self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))

@@ -63,7 +63,7 @@ class Calls:
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
         usage_contact = contact_value(host, port, txn.flow.transport)
-        usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, NOBODY)
+        usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, NOBODY, source.trunk is not None)
         wanted = self._wanted(request, source)
         plan = self.plan(wanted)
         started = e.CallStarted(

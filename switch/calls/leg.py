@@ -88,6 +88,12 @@ class _Nobody:
 
 NOBODY = _Nobody()
 
+
+def is_trunk(target: str) -> bool:
+    """Whether a leg's target is a carrier; else it is a telephone."""
+    return target.startswith("trunk:")
+
+
 UNREACHABLE = "unreachable"
 
 

@@ -14,12 +14,12 @@ from media.engine import Lease
 from records import events as e
 from switch.calls.call import Call, contact_value
 from switch.calls.context import Context
-from switch.calls.leg import CALLER, NOBODY, Leg
+from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.state import CallState, LegState, apply, fold
 from switch.sip import writer
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
-from switch.sip.invite import InviteUsage, toward
+from switch.sip.invite import InviteUsage
 from switch.sip.message import Request, parse
 
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
@@ -51,9 +51,10 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     value = state.dialog
     assert value is not None
     dialog = _dialog(value)
-    flow = toward(flow_of(state.flow), dialog)
+    flow = flow_of(state.flow)
     host, port = context.advertised(flow)
-    leg.usage = InviteUsage.recovered(context.endpoint, flow, dialog, contact_value(host, port, flow.transport), leg)
+    contact = contact_value(host, port, flow.transport)
+    leg.usage = InviteUsage.recovered(context.endpoint, flow, dialog, contact, leg, is_trunk(state.target))
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
         leg.sound.local = state.described
@@ -80,7 +81,9 @@ def _end_unanswered(context: Context, state: CallState, now: float) -> None:
     for index, leg in state.legs.items():
         value = leg.dialog
         if index != CALLER and value is not None:
-            InviteUsage.abandoned(endpoint, flow_of(leg.flow), _dialog(value), leg.branch, now, NOBODY)
+            InviteUsage.abandoned(
+                endpoint, flow_of(leg.flow), _dialog(value), leg.branch, now, NOBODY, is_trunk(leg.target)
+            )
     txn = endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
     endpoint.respond(txn, 503, now, to_tag=state.id, lines=["Retry-After: 1"])
     for index in sorted(state.legs, reverse=True):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Protocol
 
@@ -162,6 +163,7 @@ class InviteUsage:
         "_dropped",
         "_reason",
         "_server",
+        "carrier",
         "contact",
         "dialog",
         "endpoint",
@@ -172,10 +174,19 @@ class InviteUsage:
     )
 
     def __init__(
-        self, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, state: State, owner: UsageOwner
+        self,
+        endpoint: Endpoint,
+        flow: Flow,
+        dialog: Dialog,
+        contact: str,
+        state: State,
+        owner: UsageOwner,
+        carrier: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.flow = flow
+        self.carrier = carrier
+        """The far end is a carrier, whose next hop may be another host than the one that we hear from (`toward`)."""
         self.dialog = dialog
         self.contact = contact
         self.state = state
@@ -195,11 +206,17 @@ class InviteUsage:
 
     @classmethod
     def incoming(
-        cls, endpoint: Endpoint, txn: ServerTransaction, local_tag: str, contact: str, owner: UsageOwner
+        cls,
+        endpoint: Endpoint,
+        txn: ServerTransaction,
+        local_tag: str,
+        contact: str,
+        owner: UsageOwner,
+        carrier: bool = False,
     ) -> InviteUsage:
         """The usage behind an INVITE that came outside a dialog. Raises RemoteProtocolError 400 without Contact."""
         dialog = Dialog.from_request(txn.request, local_tag)
-        usage = cls(endpoint, toward(txn.flow, dialog), dialog, contact, State.CALLING, owner)
+        usage = cls(endpoint, toward(txn.flow, dialog, carrier), dialog, contact, State.CALLING, owner, carrier)
         usage._server = txn
         txn.owner = usage
         return usage
@@ -217,23 +234,33 @@ class InviteUsage:
         owner: UsageOwner,
         branch: str | None = None,
         max_forwards: int = 70,
+        carrier: bool = False,
     ) -> InviteUsage:
         """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds."""
-        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner)
+        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier)
         usage._client = usage._invite(lines, body, now, branch, max_forwards)
         return usage
 
     @classmethod
-    def recovered(cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner) -> InviteUsage:
-        """A confirmed usage out of the journal."""
-        return cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner)
+    def recovered(
+        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner, carrier: bool = False
+    ) -> InviteUsage:
+        """A confirmed usage out of the journal; `flow` is the one that it was last heard on."""
+        return cls(endpoint, toward(flow, dialog, carrier), dialog, contact, State.CONFIRMED, owner, carrier)
 
     @classmethod
     def abandoned(
-        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, branch: str, now: float, owner: UsageOwner
+        cls,
+        endpoint: Endpoint,
+        flow: Flow,
+        dialog: Dialog,
+        branch: str,
+        now: float,
+        owner: UsageOwner,
+        carrier: bool = False,
     ) -> InviteUsage:
         """Cancel an INVITE that a former process sent. A 2xx that crosses the CANCEL gets ACK and BYE, as ever."""
-        usage = cls(endpoint, flow, dialog, "", State.EARLY, owner)
+        usage = cls(endpoint, flow, dialog, "", State.EARLY, owner, carrier)
         lines = dialog.lines("INVITE", dialog.local_cseq)
         usage._client = endpoint.resume(flow, dialog.request_uri(), lines, branch, usage)
         usage.cancel(now)
@@ -362,7 +389,7 @@ class InviteUsage:
             self._reply(txn, 500, now, ["Retry-After: 1"])
             return None
         if method != "BYE":
-            self.flow = toward(txn.flow, self.dialog)
+            self.flow = toward(txn.flow, self.dialog, self.carrier)
         match method:
             case "BYE":
                 return self._on_bye(txn, now)
@@ -485,7 +512,7 @@ class InviteUsage:
         self._forget_accepted()
         self._server = txn
         txn.owner = self
-        self.flow = toward(txn.flow, self.dialog)
+        self.flow = toward(txn.flow, self.dialog, self.carrier)
         return Offer(_sdp(txn.request))
 
     def _on_provisional(self, response: Response) -> LegEvent | None:
@@ -508,7 +535,7 @@ class InviteUsage:
             with contextlib.suppress(RemoteProtocolError):
                 # A Contact that leads nowhere does not undo the 2xx; we go on where the far end was.
                 self.dialog.refresh_target(response)
-            self.flow = toward(self.flow, self.dialog)
+            self.flow = toward(self.flow, self.dialog, self.carrier)
             return OfferAnswer(_sdp(response))
         if self.dialog.remote_tag or self._ack_cseq:
             # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
@@ -530,7 +557,7 @@ class InviteUsage:
             return Refusal(502)
         self._ack_cseq = response.cseq
         self.needs_ack = True
-        self.flow = toward(self.flow, self.dialog)
+        self.flow = toward(self.flow, self.dialog, self.carrier)
         self.state = State.CONFIRMED
         return Answer(_sdp(response))
 
@@ -554,7 +581,7 @@ class InviteUsage:
         with contextlib.suppress(RemoteProtocolError):
             # Without a Contact that can be read it is told where it was asked.
             dialog.established_by(response)
-        flow = toward(self.flow, dialog)
+        flow = toward(self.flow, dialog, self.carrier)
         ack = self.endpoint.ack(flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
         self._dropped = {**self._dropped, tag: ack}
         if self.state is not State.CONFIRMED:
@@ -570,20 +597,42 @@ class InviteUsage:
         return Closed() if unwanted else Refusal(status, silent)
 
 
-def toward(flow: Flow, dialog: Dialog) -> Flow:
+def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
     """Where the requests of a dialog go, when its messages come over `flow`.
 
-    A stream is used as it stands (RFC 5923). Over UDP the port of the next hop (first route or remote target) counts
-    where that is the very host that we hear from; any other address is taken for one behind NAT that only the flow
-    leads to.
+    The next hop is the first route, else the remote target (12.2.1.1). On the very host that we hear from, a stream is
+    used as it stands (RFC 5923), and over UDP the port of the next hop counts. Another host is believed of a `carrier`,
+    when its numeric address can be reached as well as the one that we hear from; a telephone's is taken for one behind
+    NAT that only the flow leads to. A host name, or a next hop that wants another transport, leaves the flow as it is.
     """
-    if flow.reliable:
+    if flow.reliable and not carrier:
         return flow
     host, port = flow.remote
     uri = Uri.parse(dialog.next_hop())
-    if uri.host.strip("[]") != host or (uri.port or 5060) == port:
+    hop, hop_port = uri.host.strip("[]"), uri.port or 5060
+    if hop != host:
+        wanted = uri.param("transport")
+        if not carrier or (wanted or flow.transport).lower() != flow.transport or not _as_near(hop, host):
+            return flow
+    elif flow.reliable or hop_port == port:
         return flow
-    return Flow(flow.transport, flow.local, (host, uri.port or 5060))
+    return Flow(flow.transport, flow.local, (hop, hop_port))
+
+
+def _as_near(hop: str, host: str) -> bool:
+    """Whether `hop` is an address of one machine that a peer at `host` may send us to: of the same family, and not
+    inside a network (this machine, a link, a private one) that `host` itself is not in."""
+    try:
+        one, other = ip_address(hop), ip_address(host)
+    except ValueError:
+        return False
+    if one.version != other.version or one.is_multicast or one.is_unspecified or str(one) == "255.255.255.255":
+        return False
+    return (
+        (other.is_loopback or not one.is_loopback)
+        and (other.is_link_local or not one.is_link_local)
+        and (other.is_private or not one.is_private)
+    )
 
 
 def _sdp(message: Request | Response) -> bytes:

@@ -252,7 +252,7 @@ class Exchange:
                     assert kept is not None
                     # The numbers of what is under way are not needed after a crash; all the rest is.
                     assert _settled(live) == _settled(kept), (call.id, index)
-                    flow = toward(flow_of(state.flow), usage.dialog)
+                    flow = toward(flow_of(state.flow), usage.dialog, usage.carrier)
                     assert (flow.transport, flow.remote) == (usage.flow.transport, usage.flow.remote), (call.id, index)
                     assert live.local_cseq == kept.local_cseq, (call.id, index, "our next request would be refused")
                     assert leg.sound.lease is None or state.media is not None
