@@ -25,6 +25,12 @@ class Limits(msgspec.Struct, frozen=True):
     """Messages a second that one source may send for long."""
     burst: float = 8000.0
     """Messages that one source may send at once."""
+    trusted_times: float = 10.0
+    """So many times the rate and the burst are for a trusted source."""
+    failure: float = 400.0
+    """Messages that a failed log-in counts for: with the rate as it is, ten guesses a second from one source."""
+    known_s: float = 7200.0
+    """So long after a log-in its source is known."""
     sources: int = 65536
     """Sources that are remembered."""
     flows: int = 65536
@@ -90,14 +96,23 @@ class Bucket(msgspec.Struct, gc=False):
 
 
 class Guard:
-    """Token buckets by source host. `trusted` hosts are never refused; set it to the trunks' addresses."""
+    """Token buckets by source host. `trusted` hosts may send a multiple; set it to the trunks' addresses.
 
-    __slots__ = ("_buckets", "_burst", "_rate", "refused", "trusted")
+    Guessing passwords empties the bucket of who guesses. Hosts from which somebody has logged in lately are known: many
+    telephones may share such an address, so the failures of one never empty it for the others.
+    """
+
+    __slots__ = ("_buckets", "_burst", "_known", "_limits", "_more", "_rate", "refused", "trusted")
 
     def __init__(self, limits: Limits, trusted: frozenset[str] = frozenset()) -> None:
+        self._limits = limits
         self._rate = limits.rate_per_s
         self._burst = limits.burst
         self._buckets: Recent[str, Bucket] = Recent(limits.sources)
+        self._more: Recent[str, Bucket] = Recent(limits.sources)
+        """The further tokens of trusted hosts."""
+        self._known: Recent[str, float] = Recent(limits.sources)
+        """When somebody last logged in from there."""
         self.trusted = trusted
         self.refused = 0
 
@@ -115,10 +130,45 @@ class Guard:
             bucket.tokens = tokens - 1.0 if tokens < self._burst else self._burst - 1.0
             return True
         bucket.tokens = tokens
-        if host in self.trusted:
+        if host in self.trusted and self._spare(host, now):
             return True
         self.refused += 1
         return False
+
+    def _spare(self, host: str, now: float) -> bool:
+        times = self._limits.trusted_times - 1.0
+        bucket = self._more.get(host)
+        if bucket is None:
+            bucket = Bucket(self._burst * times, now)
+            self._more.put(host, bucket)
+        bucket.tokens = min(bucket.tokens + (now - bucket.at) * self._rate * times, self._burst * times)
+        bucket.at = now
+        if bucket.tokens < 1.0:
+            return False
+        bucket.tokens -= 1.0
+        return True
+
+    def failed(self, host: str, now: float) -> None:
+        """Somebody at `host` has shown a wrong password, or the name of nobody."""
+        if host in self.trusted:
+            return
+        bucket = self._buckets.get(host)
+        if bucket is None:
+            bucket = Bucket(self._burst, now)
+            self._buckets.put(host, bucket)
+        least = self._burst / 4 if self.knows(host, now) else -self._limits.failure
+        bucket.tokens = max(bucket.tokens - self._limits.failure, min(bucket.tokens, least))
+
+    def welcome(self, host: str, now: float) -> None:
+        """Somebody at `host` has logged in."""
+        self._known.put(host, now)
+
+    def knows(self, host: str, now: float) -> bool:
+        """Whether `host` is trusted, or somebody has logged in from there lately."""
+        if host in self.trusted:
+            return True
+        at = self._known.get(host)
+        return at is not None and now - at <= self._limits.known_s
 
     @property
     def sources(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from switch.net.guard import Guard, Limits, Recent
 
 
@@ -20,10 +22,41 @@ def test_sources_do_not_share_a_bucket() -> None:
     assert guard.admit("192.0.2.2", 0.0)
 
 
-def test_the_trusted_are_never_refused() -> None:
-    guard = Guard(Limits(rate_per_s=1, burst=1), frozenset({"192.0.2.1"}))
-    assert all(guard.admit("192.0.2.1", 0.0) for _ in range(10))
-    assert guard.refused == 0
+def test_the_trusted_may_send_ten_times_as_much_but_not_without_end() -> None:
+    guard = Guard(Limits(rate_per_s=1, burst=2), frozenset({"192.0.2.1"}))
+    assert [guard.admit("192.0.2.1", 0.0) for _ in range(21)] == [True] * 20 + [False]
+    assert [guard.admit("192.0.2.1", 1.0) for _ in range(11)] == [True] * 10 + [False]
+
+
+def guesses(guard: Guard, host: str, seconds: int) -> int:
+    """How many passwords somebody tries who sends a hundred a second."""
+    tried = 0
+    for n in range(seconds * 100):
+        if guard.admit(host, n / 100):
+            tried += 1
+            guard.failed(host, n / 100)
+    return tried
+
+
+def test_who_guesses_passwords_is_slowed() -> None:
+    assert guesses(Guard(Limits()), "192.0.2.1", 10) == pytest.approx(120, abs=2)
+
+
+def test_failures_do_not_lock_out_those_behind_the_same_address() -> None:
+    guard = Guard(Limits(), frozenset({"192.0.2.9"}))
+    guard.welcome("192.0.2.1", 0.0)
+    for host in ("192.0.2.1", "192.0.2.9"):
+        guesses(guard, host, 10)
+        assert all(guard.admit(host, 10.0) for _ in range(1000))
+
+
+def test_a_log_in_is_remembered_for_a_while() -> None:
+    guard = Guard(Limits(known_s=10.0), frozenset({"192.0.2.9"}))
+    guard.welcome("192.0.2.1", 0.0)
+    assert guard.knows("192.0.2.1", 10.0)
+    assert guard.knows("192.0.2.9", 99.0)
+    assert not guard.knows("192.0.2.1", 11.0)
+    assert not guard.knows("192.0.2.2", 0.0)
 
 
 def test_memory_is_bounded_and_the_busy_are_remembered() -> None:
