@@ -113,6 +113,8 @@ def configure(level: str = "info", json: bool | None = None, writer: Writer | No
     """
     writer = writer or Writer()
     as_json = not sys.stderr.isatty() if json is None else json
+    # For a program an instant that sorts; for a person at a terminal the time on the wall, as the supervisor writes it.
+    stamp = structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json)
     number = LEVELS[level.lower()]
     end: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
@@ -123,7 +125,7 @@ def configure(level: str = "info", json: bool | None = None, writer: Writer | No
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            stamp,
             _redact,
             *end,
         ],

@@ -417,7 +417,7 @@ def write_log(text: str) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         text = json.dumps({"event": text, "level": "info", "logger": "supervisor", "timestamp": at}, ensure_ascii=False)
     else:
-        text = f"supervisor: {text}"
+        text = f"{time.strftime('%H:%M:%S')} [info     ] {text} logger=supervisor"  # as switch.logs writes there
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 

@@ -7,6 +7,8 @@ at the older one. A migration that was ever released is never changed; a new one
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,11 +36,20 @@ class NewerStateError(Exception):
     """The file was written by a newer version; this one must not touch it."""
 
 
+def _for_its_owner_alone(path: Path | str) -> None:
+    """SQLite gives its companions (-wal, -shm) the mode of the file itself."""
+    if str(path) != ":memory:":
+        with contextlib.suppress(OSError):  # whatever is the matter, SQLite says it better
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            Path(path).chmod(0o600)
+
+
 def open_state(path: Path | str, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> sqlite3.Connection:
     """Open the state file, making or migrating it as needed. The connection may change threads but not be shared.
 
     Raises NewerStateError, and sqlite3.Error for a file that is damaged or no database.
     """
+    _for_its_owner_alone(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

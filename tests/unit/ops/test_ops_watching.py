@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +13,7 @@ import structlog
 
 from switch import logs, redact
 from switch.metrics import HELP, Counters, Reading, WatchServer
+from switch.supervisor import write_log
 from switch.trace import Tracer, draw, ladder, sip_call_id
 
 
@@ -168,6 +170,21 @@ def test_log_lines_are_json_without_secrets(lines):
     assert written[0]["event"] == "call ended"
     assert "hunter2" not in str(written)
     assert "abc" not in str(written)
+
+
+def test_at_a_terminal_both_logs_look_alike(monkeypatch, capsys):
+    read, write = os.pipe()
+    writer = logs.configure("info", json=False, writer=logs.Writer(write))
+    structlog.get_logger().info("serving")
+    writer.close()
+    os.close(write)
+    with open(read, encoding="utf-8") as pipe:
+        ours = re.sub(r"\x1b\[[0-9;]*m", "", pipe.read())
+    structlog.reset_defaults()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    write_log("started")
+    for line in (ours, capsys.readouterr().err):
+        assert re.match(r"[0-2][0-9]:[0-5][0-9]:[0-6][0-9] \[info     \] \w+", line), line
 
 
 def test_a_reader_that_is_too_slow_costs_lines_not_time():

@@ -177,3 +177,14 @@ def test_the_registrar_is_restored_from_store_and_journal(desk, tmp_path):
     desk.crash()
     assert list(desk.registrar.bindings()) == before
     store.close()
+
+
+def test_the_state_file_is_for_its_owner_alone(tmp_path):
+    file = tmp_path / "state.db"
+    file.touch(0o644)
+    connection = open_state(file)
+    try:
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    finally:
+        connection.close()
+    assert set(modes.values()) == {0o600}, modes
