@@ -45,6 +45,7 @@ from switch.keeper import BindingKeeper
 from switch.metrics import Counters, WatchServer
 from switch.net.transports import Transports
 from switch.operations import Operations, Recent
+from switch.reception import TURN_S, Refusals, Roll
 from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
@@ -106,7 +107,9 @@ class Exchange:
         store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
         self._bindings = store
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
-        self._tally = Tally(self._counters, self._recent, self._keeper.add, self._call_ended)
+        self._roll = Roll(self._log.info)
+        self._refusals = Refusals(self._log.warning)
+        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._call_ended)
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
@@ -138,11 +141,14 @@ class Exchange:
             send=self._send,
             on_error=self._on_error,
             counters=self._counters,
+            refusals=self._refusals,
+            soon=loop.call_soon,
         )
         clock.run = self._run_timers
         self._control = ControlServer(
             Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now).handlers(), self._on_error
         )
+        self._unwatched = ""
         self._feeder = Watch(self._places.heartbeat, time.time())
         figures = readings(self.core, self._transports, self._journal.health, lambda: self._feeder.lag_s(time.time()))
         self._watch = WatchServer(self._counters, figures, self.troubles)
@@ -166,7 +172,7 @@ class Exchange:
         try:
             await self._engine.ready()
         except TimeoutError:
-            self._log.error("media workers are not ready; calls without sound are refused until they are")
+            self._log.error("media workers are not ready: calls are refused until they are")
         for listening in self._arguments.sockets:
             sock = socket.socket(fileno=listening.fd)
             advertise = self._advertise(listening.transport, listening.address, listening.port)
@@ -183,7 +189,9 @@ class Exchange:
             try:
                 await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
             except OSError as error:
-                self._log.error("metrics cannot be served", error=str(error))
+                place = f"{self._compiled.metrics.address} port {self._compiled.metrics.port}"
+                self._unwatched = f"/metrics and /healthz cannot be served on {place}: {error.strerror or error}"
+                self._log.error(self._unwatched)
         for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
             self._loop.add_signal_handler(number, handler)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: self._loop.create_task(self._reload_by_signal()))
@@ -192,6 +200,7 @@ class Exchange:
         # Calls hold no cycles once they are over, so the search for cycles may be rare.
         gc.set_threshold(20_000, 20, 50)
         self._beat()
+        self._turn()
         self._log.info(
             "serving", version=switch.VERSION, model=self._model.version, calls_taken_over=len(self.core.calls.by_id)
         )
@@ -207,6 +216,7 @@ class Exchange:
             self._asking.cancel()
         await self._control.stop()
         await self._watch.stop()
+        self.core.flush()
         self._transports.close()
         self._engine.shut()
         self._clock.close()
@@ -225,6 +235,9 @@ class Exchange:
         for bound in found.bindings.values():
             registrar.apply(bound)
         registrar.resume(now, self._clock.at())
+        self._roll.know(registrar.bindings())
+        for call in found.calls.values():
+            self._tally.recall(call)
         orphans: list[e.AnyEvent] = [
             e.CallEnded(call, n, self._clock.at(), "failed", "internal_error", 500) for call, n in found.orphans.items()
         ]
@@ -241,6 +254,11 @@ class Exchange:
             with contextlib.suppress(OSError):
                 os.write(fd, b".")
         self._loop.call_later(1.0, self._beat)
+
+    def _turn(self) -> None:
+        self._roll.turn()
+        self._refusals.turn()
+        self._loop.call_later(TURN_S, self._turn)
 
     # -- configuration ------------------------------------------------------------------------------------------
 
@@ -382,6 +400,8 @@ class Exchange:
         health = self._journal.health()
         if health.degraded:
             yield f"journal: {health.degraded}"
+        if self._unwatched:
+            yield self._unwatched
         if self._keeper.trouble:
             yield self._keeper.trouble
         for index, connected, _ in self._engine.workers():
@@ -393,6 +413,15 @@ class Exchange:
         if self._refusal:
             more = f" (and {len(self._refusal) - 1} more)" if len(self._refusal) > 1 else ""
             yield f"the last good configuration is in force, since at the start: {self._refusal[0]}{more}"
+
+    def warnings(self) -> Iterable[str]:
+        """See `switch.operations.Standing`."""
+        if self._compiled.devices and not self._compiled.trunks:
+            yield "emergency calls cannot be made: there is no carrier under `trunks:`"
+
+    def devices(self) -> Mapping[str, str]:
+        """See `switch.operations.Standing`."""
+        return {each.device: each.name for each in self._compiled.devices}
 
     def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
         if event.reason in UNUSUAL:

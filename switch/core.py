@@ -5,7 +5,9 @@ Synchronous and free of I/O of its own, so that a test can put a virtual clock a
 
     input -> endpoint and calls decide -> all their events into the journal in one append -> packets are sent
 
-So nothing is ever promised to a peer that a crash could make us forget.
+So nothing is ever promised to a peer that a crash could make us forget. Inputs that arrive together, a 180 and a 200 say,
+are decided one by one, but share the append: with `soon` (the loop's call_soon) the last two steps wait for the end of
+the loop's turn.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from switch.calls.context import CallSettings, Context
 from switch.directory import Directory
 from switch.identity import identify
 from switch.metrics import Counters
+from switch.reception import Refusals
 from switch.registrar import Registrar
 from switch.sip import effects as fx
 from switch.sip.endpoint import Endpoint
@@ -34,6 +37,7 @@ from switch.sip.message import Request
 from switch.sip.methods import ALLOW, refusal_of
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
+from switch.sip.writer import REASONS
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 ACCEPT = "Accept: application/sdp"
@@ -59,6 +63,8 @@ class Core:
         send: Callable[[Flow, bytes], None],
         on_error: Callable[[BaseException, str], None],
         counters: Counters,
+        soon: Callable[[Callable[[], None]], object] | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.registrar = registrar
@@ -66,11 +72,14 @@ class Core:
         self.directory = directory
         self.engine = engine
         self.counters = counters
+        self.refusals = refusals or Refusals()
         self._journal = journal
         self._send = send
         self._clock_at = at
         self._at = at()
         self._on_error = on_error
+        self._soon = soon
+        self._flushing = False
         self._events: list[e.AnyEvent] = []
         self._sends: list[fx.Send] = []
         self.calls = Calls(
@@ -101,7 +110,8 @@ class Core:
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram, or one message out of a stream."""
-        self._at = self._clock_at()
+        if not self._flushing:
+            self._at = self._clock_at()
         self.counters.messages_in += 1
         self.endpoint.receive(data, flow, now)
         self._finish(now)
@@ -177,6 +187,15 @@ class Core:
                 except Exception as error:  # noqa: BLE001  one bad input must not take the others' calls along
                     self._failed(error, type(effect).__name__)
                     self._give_up(effect, now)
+        if self._soon is None:
+            self.flush()
+        elif not self._flushing:
+            self._flushing = True
+            self._soon(self.flush)
+
+    def flush(self) -> None:
+        """Carry out what was decided: the journal first, then the wire."""
+        self._flushing = False
         if self._events:
             self._journal(self._events)
             self._events.clear()
@@ -262,8 +281,13 @@ class Core:
         if isinstance(verdict, Accepted):
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
             self._events += outcome.events
-            self.counters.registrations += outcome.status == 200
-            self.counters.registrations_refused += outcome.status != 200
+            if outcome.status == 200:
+                self.counters.registrations += 1
+                self.refusals.forgive(verdict.device.user)
+            else:
+                self.counters.registrations_refused += 1
+                if outcome.status != 423:  # which the telephone mends by itself
+                    self._refused(verdict.device.user, txn.flow, outcome.status, outcome.reason)
             self.endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
             return
         self._not_accepted(txn, verdict, now)
@@ -299,15 +323,25 @@ class Core:
         if self.calls.is_emergency(request, own):
             # OUT-6: a telephone without a line, or one that names another's, may still call for help.
             return own
+        self._refused(device.user, txn.flow, line.status, line.reason)
         self._not_accepted(txn, line, now)
         return None
 
     def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
         if isinstance(verdict, Challenge):
+            if verdict.failed:
+                self.counters.registrations_refused += txn.method == "REGISTER"
+                known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
+                why = "wrong password" if known is not None else "no device has this authentication name"
+                self.refusals.add(verdict.failed, txn.flow.remote[0], why, self._at.timestamp())
             self.endpoint.challenge(txn, verdict.status, now, verdict.lines)
         else:
             self.counters.registrations_refused += txn.method == "REGISTER"
             self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)
+
+    def _refused(self, user: str, flow: Flow, status: int, reason: str | None) -> None:
+        why = f"{status} {reason or REASONS.get(status, '')}".rstrip()
+        self.refusals.add(user, flow.remote[0], why, self._at.timestamp())
 
     def _on_answered(self, effect: fx.Answered, now: float) -> None:
         usage = effect.txn.owner

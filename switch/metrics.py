@@ -75,7 +75,7 @@ HELP = {
     "talk_seconds": "Seconds of talk in calls that have ended",
     "emergency_calls": "Emergency calls",
     "registrations": "REGISTER requests answered 200",
-    "registrations_refused": "REGISTER requests answered with an error, challenges aside",
+    "registrations_refused": "REGISTER requests refused: a wrong password, or an error; first challenges aside",
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",

@@ -7,13 +7,25 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from records.events import Bound
 from switch.calls.call import Call
 from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
 from switch.core import Core
+from switch.reception import address
 from switch.sip.invite import State
 from switch.trace import Tracer
-from switch.views import CallView, LegView, ReloadView, StatusView, TraceView, WorkerView
+from switch.views import (
+    CallView,
+    LegView,
+    PhonesView,
+    PhoneView,
+    RefusedView,
+    ReloadView,
+    StatusView,
+    TraceView,
+    WorkerView,
+)
 
 RECENT_CALLS = 2000
 """Of so many calls that ended the SIP Call-IDs are remembered, so that they can be traced."""
@@ -27,6 +39,12 @@ class Standing(Protocol):
 
     def troubles(self) -> Iterable[str]:
         """One sentence for each thing that is wrong."""
+
+    def warnings(self) -> Iterable[str]:
+        """One sentence for each thing that works as configured, but is surely not meant."""
+
+    def devices(self) -> Mapping[str, str]:
+        """The names for people of all devices, by id."""
 
 
 class Recent:
@@ -82,6 +100,7 @@ class Operations:
         return {
             "status": self.status,
             "calls": self.calls,
+            "phones": self.phones,
             "trace": self.trace,
             "hangup": self.hang_up,
             "reload": self.reload,
@@ -97,6 +116,8 @@ class Operations:
             process=os.getpid(),
             started_at=self._started_at,
             troubles=tuple(self._standing.troubles()),
+            warnings=tuple(self._standing.warnings()),
+            refused=self._refused(),
             workers=workers,
             lines_registered=len(registered),
             contacts=len(core.registrar),
@@ -113,13 +134,31 @@ class Operations:
         """The calls that are up, the oldest first."""
         return tuple(_view(call) for call in self._core.calls.by_id.values())
 
+    def phones(self, _: dict[str, Any]) -> PhonesView:
+        """Who is registered, from where, and who is not."""
+        names = self._standing.devices()
+        bindings = sorted(self._core.registrar.bindings(), key=lambda bound: (bound.line, bound.device, bound.at))
+        there = {bound.device for bound in bindings}
+        return PhonesView(
+            phones=tuple(_phone_view(bound, names.get(bound.device, "")) for bound in bindings),
+            absent=tuple(sorted(device for device in names if device not in there)),
+            refused=self._refused(),
+        )
+
+    def _refused(self) -> tuple[RefusedView, ...]:
+        now = datetime.datetime.now(datetime.UTC).timestamp()
+        return tuple(
+            RefusedView(user=each.user, address=each.host, why=each.why, count=each.count, last_at=_utc(each.last_at))
+            for each in self._core.refusals.lately(now)
+        )
+
     def trace(self, args: dict[str, Any]) -> TraceView:
         """The messages of one call, live or recent."""
         found = self._recent.find(str(args.get("call", "")))
         if found is None:
             raise Refused("no such call is up, or recent enough to be remembered")
         call, ids = found
-        messages = self._tracer.views(ids)
+        messages = self._tracer.views(ids, self._core.calls.context.advertised)
         return TraceView(call=call, messages=messages, incomplete=not messages or not _is_beginning(messages[0].text))
 
     def hang_up(self, args: dict[str, Any]) -> CallView:
@@ -144,10 +183,29 @@ def _is_beginning(text: str) -> bool:
     return text.startswith("INVITE ")
 
 
+def _utc(at: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at, datetime.UTC)
+
+
+def _phone_view(bound: Bound, name: str) -> PhoneView:
+    flow = bound.flow
+    return PhoneView(
+        device=bound.device,
+        name=name,
+        line=bound.line,
+        address=f"{flow.transport} {address(flow.remote_host, flow.remote_port)}",
+        contact=bound.uri,
+        user_agent=bound.user_agent,
+        at=bound.at,
+        expires_at=_utc(bound.expires_at),
+    )
+
+
 def _view(call: Call) -> CallView:
     started = call.state.started
     held = any(leg.sound.held for leg in call.legs.values())
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
+    peer = call.state.legs.get(call.state.peer) if call.state.peer is not None else None
     return CallView(
         call=call.id,
         started_at=started.at,
@@ -156,6 +214,7 @@ def _view(call: Call) -> CallView:
         called=started.number or started.dialled,
         state=state,
         emergency=started.emergency,
+        answered_by=peer.target.partition(":")[2] if peer is not None else "",
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
     )
 

@@ -1,13 +1,15 @@
-"""The exchange's own fold over its events: figures for Prometheus, and which SIP Call-IDs belong to a call."""
+"""The exchange's own fold over its events: figures for Prometheus, which SIP Call-IDs belong to a call, and which
+telephones come and go."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from records import events as e
 from switch.metrics import Counters
 from switch.operations import Recent
+from switch.reception import Roll
 
 
 class Tally:
@@ -17,11 +19,14 @@ class Tally:
         self,
         counters: Counters,
         recent: Recent,
+        roll: Roll,
         keep: Callable[[e.Bound | e.Unbound], None],
         log: Callable[[e.CallEnded, float], None],
     ) -> None:
         self._counters = counters
         self._recent = recent
+        self._roll = roll
+        self._keep = keep
         self._log = log
         self._answered: dict[str, datetime.datetime] = {}
         self._by_type: dict[type, Callable[..., None]] = {
@@ -29,8 +34,8 @@ class Tally:
             e.LegStarted: self._leg,
             e.LegAnswered: self._leg_answered,
             e.CallEnded: self._ended,
-            e.Bound: keep,
-            e.Unbound: keep,
+            e.Bound: self._registered,
+            e.Unbound: self._registered,
         }
 
     def add(self, events: Sequence[e.AnyEvent]) -> None:
@@ -40,6 +45,21 @@ class Tally:
             handler = by_type.get(event.__class__)
             if handler is not None:
                 handler(event)
+        self._roll.settle()
+
+    def recall(self, events: Iterable[e.CallEvent]) -> None:
+        """A call that a former process began: its legs are known again, and since when it is answered."""
+        for event in events:
+            if isinstance(event, e.CallStarted):
+                self._recent.add(event.call, event.sip_call_id)
+            elif isinstance(event, e.LegStarted):
+                self._leg(event)
+            elif isinstance(event, e.LegAnswered) and event.leg == 0:
+                self._answered[event.call] = event.at
+
+    def _registered(self, event: e.Bound | e.Unbound) -> None:
+        self._keep(event)
+        self._roll.note(event)
 
     def _started(self, event: e.CallStarted) -> None:
         self._counters.calls_started += 1

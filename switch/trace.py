@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 import re
 from collections import deque
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from switch import redact
 from switch.views import MessageView
@@ -25,6 +25,10 @@ class Path(Protocol):
     def local(self) -> tuple[str, int]: ...
     @property
     def remote(self) -> tuple[str, int]: ...
+
+
+Ours = Callable[[Any], tuple[str, int]]
+"""The address by which we are known on a flow."""
 
 
 class Traced(NamedTuple):
@@ -66,9 +70,9 @@ class Tracer:
         wanted = frozenset(call_ids)
         return [Traced(*entry) for entry in self._ring if (entry[0] or sip_call_id(entry[3])) in wanted]
 
-    def views(self, call_ids: Collection[str]) -> tuple[MessageView, ...]:
+    def views(self, call_ids: Collection[str], ours: Ours | None = None) -> tuple[MessageView, ...]:
         """The same, redacted and ready for the control socket."""
-        return tuple(view(traced) for traced in self.find(call_ids))
+        return tuple(view(traced, ours) for traced in self.find(call_ids))
 
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -80,14 +84,15 @@ def sip_call_id(data: bytes) -> str | None:
     return found[1].rstrip().decode("utf-8", "surrogateescape") if found else None
 
 
-def view(traced: Traced) -> MessageView:
-    """One message for a person: text instead of bytes, secrets out."""
+def view(traced: Traced, ours: Ours | None = None) -> MessageView:
+    """One message for a person: text instead of bytes, secrets out. `ours` says what others call us on a flow, as a
+    socket that listens everywhere has no address of its own."""
     flow = traced.flow
     return MessageView(
         at=datetime.datetime.fromtimestamp(traced.at, datetime.UTC),
         incoming=traced.incoming,
         transport=flow.transport,
-        local=_address(flow.local),
+        local=_address(ours(flow) if ours is not None else flow.local),
         remote=_address(flow.remote),
         text=redact.sip(traced.data.decode("utf-8", "replace")),
     )

@@ -18,8 +18,22 @@ class WorkerView(msgspec.Struct, frozen=True):
     legs: int
 
 
+class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A telephone that was turned away lately. `user` is the authentication name that it gave, `why` words."""
+
+    user: str
+    address: str
+    why: str
+    count: int
+    last_at: datetime.datetime
+
+
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `status`. `troubles` is empty when all is well, else one sentence each; `/healthz` says the same."""
+    """Answer to `status`. `troubles` is empty when all is well, else one sentence each; `/healthz` says the same.
+
+    `warnings` are sentences about what works as it was configured but is surely not meant. `refused` are telephones
+    that cannot sign in.
+    """
 
     version: str
     process: int
@@ -28,6 +42,8 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     config: str
     draining: bool = False
     troubles: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    refused: tuple[RefusedView, ...] = ()
     listeners: tuple[str, ...] = ()
     workers: tuple[WorkerView, ...] = ()
     devices: int = 0
@@ -42,6 +58,27 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     messages_out: int = 0
 
 
+class PhoneView(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered contact. `address` is where it registered from, with the transport; `at` when it last did."""
+
+    device: str
+    name: str = ""
+    line: str
+    address: str
+    contact: str
+    user_agent: str = ""
+    at: datetime.datetime
+    expires_at: datetime.datetime
+
+
+class PhonesView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `phones`. `absent` are the devices that have no contact."""
+
+    phones: tuple[PhoneView, ...]
+    absent: tuple[str, ...] = ()
+    refused: tuple[RefusedView, ...] = ()
+
+
 class LegView(msgspec.Struct, frozen=True, kw_only=True):
     """One leg of a call. `state` is trying, ringing, talking, held or ended."""
 
@@ -53,7 +90,7 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """One call in the answer to `calls`. `state` is ringing, talking or held."""
+    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered."""
 
     call: str
     started_at: datetime.datetime
@@ -62,6 +99,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     called: str
     state: str
     emergency: bool = False
+    answered_by: str = ""
     legs: tuple[LegView, ...] = ()
 
 

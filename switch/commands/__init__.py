@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from switch.commands import calls, check, hangup, history, init, reload, schema, serve, status, trace
+from switch.commands import calls, check, hangup, history, init, phones, reload, schema, serve, status, trace
 
 app = typer.Typer(
     name="ringplan",
@@ -44,6 +44,7 @@ for _name, _verb, _panel in (
     ("check", check.check, "Configuring"),
     ("schema", schema.schema, "Configuring"),
     ("status", status.status, "Watching"),
+    ("phones", phones.phones, "Watching"),
     ("calls", calls.calls, "Watching"),
     ("trace", trace.trace, "Watching"),
     ("history", history.history, "Watching"),

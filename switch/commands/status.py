@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from switch.commands.common import JsonOption, RuntimeOption, console, exchange, since, utc_now, write_json
+from switch.commands.phones import describe
+
+FEW = 5
 
 
 def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
-    """How the exchange is. Ends with status 1 when something is wrong."""
+    """How the exchange is. Ends with status 1 when something is wrong; a warning leaves it at 0."""
     import typer
     from rich.table import Table
     from rich.text import Text
@@ -45,6 +48,12 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         out.print("[bold yellow]●[/] stopping: no new calls are taken")
     for trouble in view.troubles:
         out.print(Text.assemble(("● ", "bold red"), trouble))
-    if not view.troubles and not view.draining:
+    for warning in view.warnings:
+        out.print(Text.assemble(("● ", "bold yellow"), warning))
+    for refused in view.refused[:FEW]:
+        out.print(describe(refused, utc_now()))
+    if len(view.refused) > FEW:
+        out.print(f"[bold yellow]●[/] and {len(view.refused) - FEW} more are refused: ringplan phones")
+    if not (view.troubles or view.warnings or view.refused or view.draining):
         out.print("[bold green]●[/] all is well")
     raise typer.Exit(1 if view.troubles else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.exchange import SECRETS
 from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, describe
 from tests.support.scene import PLACES, Scene
 from tests.torture.table import CASES, Case
@@ -122,6 +123,27 @@ def test_invite_is_challenged_and_the_wrong_password_again(scene: Scene) -> None
     scene.wait(0.1)
     dialog.ack_refusal(bob.take(407))
     assert scene.exchange.records == []
+
+
+def test_a_wrong_password_is_counted_and_kept_for_the_operator(scene: Scene) -> None:
+    core = scene.exchange.core
+    bob = scene.raw("bob", register=False)
+    bob.secret = "wrong"
+    for cseq in (1, 2, 3):
+        bob.outside("REGISTER", URI, cseq=cseq)
+        scene.wait()
+        proof = bob.digest(bob.challenge_in(bob.take(401)), "REGISTER", URI)
+        bob.outside("REGISTER", URI, headers=(f"Authorization: {proof}",), cseq=cseq)
+        scene.wait()
+        bob.take(401)
+    now = scene.exchange.clock.at().timestamp()
+    (refused,) = core.refusals.lately(now)
+    assert (refused.user, refused.host, refused.why, refused.count) == ("bob", PLACES["bob"], "wrong password", 3)
+    assert core.counters.registrations_refused == 3
+    bob.secret = SECRETS["bob"]
+    scene.register(bob)
+    assert core.refusals.lately(now) == []
+    assert core.counters.registrations == 1
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -24,7 +24,17 @@ from switch.commands import app
 from switch.commands.common import short_path
 from switch.commands.moments import moment
 from switch.control import ControlServer, Refused
-from switch.views import CallView, MessageView, ReloadView, StatusView, TraceView, WorkerView
+from switch.views import (
+    CallView,
+    MessageView,
+    PhonesView,
+    PhoneView,
+    RefusedView,
+    ReloadView,
+    StatusView,
+    TraceView,
+    WorkerView,
+)
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime.datetime.now(datetime.UTC)
@@ -48,6 +58,33 @@ CALLS = (
 )
 
 
+REFUSED = (
+    RefusedView(
+        user="alice-phone",
+        address="192.0.2.7",
+        why="wrong password",
+        count=4,
+        last_at=NOW - datetime.timedelta(seconds=12),
+    ),
+)
+TOLD = "alice-phone from 192.0.2.7 is refused: wrong password, 4 times, the last"
+PHONES = PhonesView(
+    phones=(
+        PhoneView(
+            device="bob-phone",
+            line="bob",
+            address="udp 192.0.2.9:5062",
+            contact="sip:bob@192.0.2.9:5062",
+            user_agent="Desk 1.0",
+            at=NOW,
+            expires_at=NOW + datetime.timedelta(seconds=3599),
+        ),
+    ),
+    absent=("alice-phone",),
+    refused=REFUSED,
+)
+
+
 class Exchange:
     """Answers on a real control socket, from a loop in a thread."""
 
@@ -59,6 +96,7 @@ class Exchange:
             {
                 "status": lambda _: self.status,
                 "calls": lambda _: CALLS,
+                "phones": lambda _: PHONES,
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
@@ -130,7 +168,23 @@ def test_status_says_how_it_is_and_ends_with_one_when_something_is_wrong(exchang
     assert max(map(len, shown.splitlines())) <= 80
     exchange.status = StatusView(version="1", process=1, started_at=NOW, model="m", config="c", troubles=("disk full",))
     assert "disk full" in run("status", status=1)
+    exchange.status = msgspec.structs.replace(STATUS, warnings=("emergency calls cannot be made",), refused=REFUSED)
+    shown = run("status")
+    assert "emergency calls cannot be made" in shown
+    assert TOLD in " ".join(shown.split())
+    assert "all is well" not in shown
+    exchange.status = StatusView(version="1", process=1, started_at=NOW, model="m", config="c", troubles=("disk full",))
     assert json.loads(run("status", "--json", status=1))["troubles"] == ["disk full"]
+
+
+def test_phones_names_who_is_there_who_is_not_and_who_was_refused(exchange, monkeypatch):
+    monkeypatch.setattr("switch.commands.phones.utc_now", lambda: NOW)
+    shown = run("phones")
+    assert max(map(len, shown.splitlines())) <= 80
+    for part in ("bob", "bob-phone", "udp 192.0.2.9:5062", "59 min", "Desk 1.0", "not registered: alice-phone"):
+        assert part in shown
+    assert TOLD in " ".join(shown.split())
+    assert json.loads(run("phones", "--json"))["phones"][0]["contact"] == "sip:bob@192.0.2.9:5062"
 
 
 def test_calls_fit_eighty_columns_with_their_whole_names(exchange, monkeypatch):
@@ -324,7 +378,7 @@ def test_what_is_no_moment_is_refused(typed):
 
 def test_help_names_every_verb():
     shown = run("--help")
-    for verb in ("serve", "check", "reload", "hangup", "status", "calls", "trace", "history", "schema"):
+    for verb in ("serve", "check", "reload", "hangup", "status", "phones", "calls", "trace", "history", "schema"):
         assert verb in shown
         run(verb, "--help")
 

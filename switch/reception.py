@@ -1,0 +1,186 @@
+"""Which telephones came, went or were turned away: told in the log within bounds, and kept a while for the commands.
+
+After a restart thousands of telephones may come at once, and one with an old password tries for ever; so each kind of
+line is rationed, and what was not told singly is told as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from records.events import Bound, Unbound
+
+LINES = 5
+"""Lines of one kind that a turn may have."""
+TURN_S = 10.0
+MAX_REFUSED = 500
+MAX_ADDRESSES = 10
+MAX_NAME = 64
+FORGET_S = 900.0
+
+Log = Callable[..., object]
+"""structlog's `info` or `warning`: an event and its fields."""
+
+
+class Ration:
+    """So many lines a turn, and the number of those that were one too many."""
+
+    __slots__ = ("_left", "over")
+
+    def __init__(self) -> None:
+        self._left = LINES
+        self.over = 0
+
+    def take(self) -> bool:
+        """Whether a line may be written."""
+        if self._left:
+            self._left -= 1
+            return True
+        self.over += 1
+        return False
+
+    def turn(self) -> int:
+        """The next turn begins; returns how many lines were not written in the last one."""
+        over, self.over, self._left = self.over, 0, LINES
+        return over
+
+
+class Roll:
+    """Which devices are there: fed each `Bound` and `Unbound` as it is journalled; `settle` after each input's.
+
+    A telephone that only refreshes, or changes its contact, neither comes nor goes.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._contacts: dict[str, dict[tuple[str, str], Bound]] = {}
+        self._device_of: dict[tuple[str, str], str] = {}
+        self._touched: dict[str, tuple[bool, Bound | None, str]] = {}
+        self._came = Ration()
+        self._went = Ration()
+
+    def know(self, bindings: Iterable[Bound]) -> None:
+        """Those that were there before the exchange was started."""
+        for bound in bindings:
+            self._bind(bound)
+        self._touched.clear()
+
+    def note(self, event: Bound | Unbound) -> None:
+        """One change of the registrar's table."""
+        if isinstance(event, Bound):
+            self._bind(event)
+        else:
+            self._unbind((event.line, event.uri), event.cause)
+
+    def _bind(self, bound: Bound) -> None:
+        key = (bound.line, bound.uri)
+        before = self._device_of.get(key)
+        if before == bound.device:
+            return
+        if before is not None:
+            self._unbind(key, "replaced")
+        contacts = self._contacts.setdefault(bound.device, {})
+        was_there, _, _ = self._touched.get(bound.device, (bool(contacts), None, ""))
+        contacts[key] = bound
+        self._device_of[key] = bound.device
+        self._touched[bound.device] = (was_there, bound, "")
+
+    def _unbind(self, key: tuple[str, str], cause: str) -> None:
+        device = self._device_of.pop(key, None)
+        if device is None:
+            return
+        contacts = self._contacts[device]
+        was_there, _, _ = self._touched.get(device, (True, None, ""))
+        gone = contacts.pop(key)
+        if not contacts:
+            del self._contacts[device]
+        self._touched[device] = (was_there, gone, cause)
+
+    def settle(self) -> None:
+        """Tell what the input amounted to."""
+        if not self._touched:
+            return
+        touched, self._touched = self._touched, {}
+        for device, (was_there, bound, cause) in touched.items():
+            is_there = device in self._contacts
+            if is_there == was_there or bound is None:
+                continue
+            if is_there and self._came.take():
+                self._log("telephone registered", **_about(bound))
+            elif not is_there and self._went.take():
+                self._log("telephone gone", **_about(bound), cause=cause)
+
+    def turn(self) -> None:
+        """To be called every `TURN_S`."""
+        came, went = self._came.turn(), self._went.turn()
+        if came:
+            self._log("more telephones registered", telephones=came)
+        if went:
+            self._log("more telephones gone", telephones=went)
+
+
+def _about(bound: Bound) -> dict[str, str]:
+    return {
+        "device": bound.device,
+        "line": bound.line,
+        "address": address(bound.flow.remote_host, bound.flow.remote_port),
+        "user_agent": bound.user_agent,
+    }
+
+
+def address(host: str, port: int) -> str:
+    """`192.0.2.7:5060`, `[2001:db8::7]:5060`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Refusal(msgspec.Struct):
+    """One telephone that cannot sign in, or call. `user` is the name that it gave, which may be anybody's; `last_at` in
+    Unix seconds."""
+
+    user: str
+    host: str
+    why: str
+    count: int
+    last_at: float
+
+
+class Refusals:
+    """The telephones that were turned away lately, by name and address; the ones longest ago are forgotten first."""
+
+    def __init__(self, log: Log = lambda *_, **__: None) -> None:
+        self._log = log
+        self._known: dict[str, list[Refusal]] = {}
+        self._ration = Ration()
+
+    def add(self, user: str, host: str, why: str, at: float) -> None:
+        """One more. A telephone that goes on trying has a line at its 1st, 10th, 100th … time."""
+        user = "".join(c if c.isprintable() else "?" for c in user[:MAX_NAME])
+        # It goes to the end, where the latest are.
+        his = [each for each in self._known.pop(user, ()) if at - each.last_at <= FORGET_S][-MAX_ADDRESSES + 1 :]
+        self._known[user] = his
+        if len(self._known) > MAX_REFUSED:
+            del self._known[next(iter(self._known))]
+        refusal = next((each for each in his if each.host == host and each.why == why), None)
+        if refusal is None:
+            his.append(refusal := Refusal(user, host, why, 0, at))
+        refusal.count += 1
+        refusal.last_at = at
+        if str(refusal.count).strip("0") == "1" and self._ration.take():
+            self._log("telephone refused", user=user, address=host, why=why, times=refusal.count)
+
+    def forgive(self, user: str) -> None:
+        """That telephone has signed in now."""
+        self._known.pop(user, None)
+
+    def lately(self, at: float) -> list[Refusal]:
+        """Those of the last quarter of an hour, the latest first."""
+        found = [each for his in self._known.values() for each in his if at - each.last_at <= FORGET_S]
+        return sorted(found, key=lambda each: each.last_at, reverse=True)
+
+    def turn(self) -> None:
+        """To be called every `TURN_S`."""
+        over = self._ration.turn()
+        if over:
+            self._log("more telephones refused", times=over)
