@@ -203,6 +203,8 @@ class WorkerEngine:
         self._workers: list[_Worker] = []
         self._home: dict[int, _Worker] = {}
         self._pending: dict[int, Lease] = {}
+        self._later: list[tuple[Callable[..., None], tuple[object, ...]]] = []
+        """Commands for legs that a worker which is not there yet may have."""
         self._adopted = False
         self._early: list[MediaEvent] = []
         self._joints: dict[int, tuple[int, int]] = {}
@@ -259,12 +261,15 @@ class WorkerEngine:
         """See `MediaEngine.open`."""
         self._send(lease.leg, wire.Open(lease.leg, silence_s))
 
-    def update(self, leg: int, remote: Remote) -> None:
+    def update(self, leg: int, remote: Remote, again: bool = False) -> None:
         """See `MediaEngine.update`."""
-        self._send(leg, wire.Update(leg, remote))
+        self._send(leg, wire.Update(leg, remote, again))
 
     def bridge(self, first: int, second: int) -> None:
         """See `MediaEngine.bridge`."""
+        if first in self._pending or second in self._pending:
+            self._later.append((self.bridge, (first, second)))
+            return
         here, there = self._home.get(first), self._home.get(second)
         if here is None or there is None or here is there:
             self._unjoin(first)
@@ -275,12 +280,12 @@ class WorkerEngine:
             self._unjoin(second)
             self._join(first, here, second, there)
 
-    def play(self, leg: int, source: str) -> None:
+    def play(self, leg: int, source: str, again: bool = False) -> None:
         """See `MediaEngine.play`. Raises ValueError for a source of more than 1000 characters."""
         if len(source) > wire.MAX_SOURCE_CHARS:
             raise ValueError("the source's name is too long")
         self._unjoin(leg)
-        self._send(leg, wire.Play(leg, source))
+        self._send(leg, wire.Play(leg, source, again))
 
     def stop(self, leg: int) -> None:
         """See `MediaEngine.stop`."""
@@ -295,6 +300,12 @@ class WorkerEngine:
             self._unjoin(leg)
             del self._home[leg]
             worker.send(wire.Close(leg))
+
+    def flush(self) -> None:
+        """See `MediaEngine.flush`."""
+        for worker in self._workers:
+            if worker.commands:
+                worker.flush()
 
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`; with no legs at a first start. Workers that are not there yet are asked later."""
@@ -340,6 +351,9 @@ class WorkerEngine:
                 worker.send(wire.Close(leg))
         worker.listed.clear()
         self._losses(gone)
+        later, self._later = self._later, []
+        for command, arguments in later:
+            command(*arguments)
 
     def missing(self, worker: _Worker) -> None:
         """A worker has stayed away: its legs are lost."""
@@ -382,6 +396,8 @@ class WorkerEngine:
         worker = self._home.get(leg)
         if worker is not None:
             worker.send(command)
+        elif leg in self._pending:
+            self._later.append((self._send, (leg, command)))
         else:
             # Not from inside the command: the caller is in the midst of its own decision.
             asyncio.get_running_loop().call_soon(self.on_event, LegLost(leg))

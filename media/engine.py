@@ -103,20 +103,30 @@ class MediaEngine(Protocol):
     def open(self, lease: Lease, silence_s: float) -> None:
         """Start the leg. `Silent` comes after `silence_s` without sound from a far end that ought to send; 0: never."""
 
-    def update(self, leg: int, remote: Remote) -> None:
-        """A new offer or answer of the far end: takes effect at once and re-opens address learning."""
+    def update(self, leg: int, remote: Remote, again: bool = False) -> None:
+        """A new offer or answer of the far end: takes effect at once and re-opens address learning.
+
+        `again`: it may have been told before, by an exchange that died; then nothing changes.
+        """
 
     def bridge(self, first: int, second: int) -> None:
-        """Relay RTP and RTCP between the two, as bytes. Ends any bridge, player or echo that either was in."""
+        """Relay RTP and RTCP between the two, as bytes. Ends any bridge, player or echo that either was in, but for
+        the same bridge, which goes on undisturbed."""
 
-    def play(self, leg: int, source: str) -> None:
-        """Play `tone:HZ` (for ever) or `file:PATH` (once, then `PlayEnded`) or `echo` to the leg, in its own codec."""
+    def play(self, leg: int, source: str, again: bool = False) -> None:
+        """Play `tone:HZ` (for ever) or `file:PATH` (once, then `PlayEnded`) or `echo` to the leg, in its own codec.
+
+        `again`: it may have been told before; what plays then plays on, and what has ended is not played once more.
+        """
 
     def stop(self, leg: int) -> None:
         """End the bridge or player of the leg; it stays open and silent."""
 
     def close(self, leg: int) -> None:
         """Close the leg; its ports rest before they are leased again. Closing twice is harmless."""
+
+    def flush(self) -> None:
+        """Let what was commanded leave now, out of the reach of a crash of the exchange."""
 
     def adopt(self, legs: dict[int, Lease]) -> None:
         """After a restart of the exchange: these legs are ours. Others are closed, missing ones reported `LegLost`."""

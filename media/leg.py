@@ -189,6 +189,7 @@ class Leg:
         "rtp",
         "seen",
         "silence_s",
+        "source",
         "sources",
         "told",
         "told_silent",
@@ -207,6 +208,8 @@ class Leg:
         self.peer: Leg | None = None
         self.player: Player | None = None
         self.player_ended = False
+        self.source = ""
+        """What it was told to play."""
         self.digits: rtp.DigitReader | None = None
         self.silence_s = 0.0
         self.quiet_since = 0.0

@@ -61,17 +61,17 @@ class LocalEngine:
         """See `MediaEngine.open`."""
         self._relay.open(lease.leg, silence_s)
 
-    def update(self, leg: int, remote: Remote) -> None:
+    def update(self, leg: int, remote: Remote, again: bool = False) -> None:
         """See `MediaEngine.update`."""
-        self._relay.update(leg, remote)
+        self._relay.update(leg, remote, again)
 
     def bridge(self, first: int, second: int) -> None:
         """See `MediaEngine.bridge`."""
         self._relay.bridge(first, second)
 
-    def play(self, leg: int, source: str) -> None:
+    def play(self, leg: int, source: str, again: bool = False) -> None:
         """See `MediaEngine.play`."""
-        self._relay.play(leg, source)
+        self._relay.play(leg, source, again)
 
     def stop(self, leg: int) -> None:
         """See `MediaEngine.stop`."""
@@ -80,6 +80,9 @@ class LocalEngine:
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""
         self._relay.close(leg)
+
+    def flush(self) -> None:
+        """See `MediaEngine.flush`: here everything is done at once."""
 
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`."""

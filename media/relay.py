@@ -159,10 +159,10 @@ class Relay:
         leg.silence_s = silence_s
         leg.quiet_since = self.now
 
-    def update(self, leg_id: int, remote: Remote) -> None:
-        """A new description of the far end."""
+    def update(self, leg_id: int, remote: Remote, again: bool = False) -> None:
+        """A new description of the far end; `again`: unless it is the one that the leg has."""
         leg = self._leg(leg_id)
-        if leg is not None:
+        if leg is not None and not (again and leg.remote == remote):
             leg.settle()
             leg.point(remote)
             self._listen(leg)
@@ -182,13 +182,14 @@ class Relay:
         first.peer, second.peer = second, first
         self._wire(first)
 
-    def play(self, leg_id: int, source: str) -> None:
-        """Play `source` (see `MediaEngine.play`) to the leg."""
+    def play(self, leg_id: int, source: str, again: bool = False) -> None:
+        """Play `source` (see `MediaEngine.play`) to the leg; `again`: unless it is what it was told to play last."""
         leg = self._leg(leg_id)
-        if leg is None:
+        if leg is None or (again and leg.source == source):
             return
         self._part(leg)
         self._listen(leg)
+        leg.source = source
         if source == "echo":
             leg.peer = leg
             leg.wire()
@@ -266,6 +267,7 @@ class Relay:
             peer.wire()
         leg.peer = leg.player = None
         leg.player_ended = False
+        leg.source = ""
         leg.wire()
 
     def _wire(self, leg: Leg) -> None:
@@ -377,8 +379,9 @@ class Relay:
             except OSError:
                 continue
             if not on:
+                source = leg.source
                 self._part(leg)
-                leg.player_ended = True
+                leg.source, leg.player_ended = source, True
                 self.on_event(PlayEnded(leg.id))
             elif out is not None:
                 leg.packets_out += 1

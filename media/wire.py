@@ -32,6 +32,7 @@ class Update(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
 
     leg: int
     remote: Remote
+    again: bool = False
 
 
 class Bridge(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
@@ -46,6 +47,7 @@ class Play(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
 
     leg: int
     source: str
+    again: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):

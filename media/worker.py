@@ -176,12 +176,12 @@ class Control:
                 match command:
                     case wire.Open(leg, silence_s):
                         relay.open(leg, silence_s)
-                    case wire.Update(leg, remote):
-                        relay.update(leg, remote)
+                    case wire.Update(leg, remote, again):
+                        relay.update(leg, remote, again)
                     case wire.Bridge(first, second):
                         relay.bridge(first, second)
-                    case wire.Play(leg, source):
-                        relay.play(leg, source)
+                    case wire.Play(leg, source, again):
+                        relay.play(leg, source, again)
                     case wire.Stop(leg):
                         relay.stop(leg)
                     case wire.Close(leg):

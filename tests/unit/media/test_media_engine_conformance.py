@@ -378,6 +378,46 @@ async def test_a_tone_is_heard_at_its_pitch_and_level(stage: Stage) -> None:
     assert abs(level - -12) < 0.5
 
 
+async def test_commands_repeated_after_a_crash_do_not_disturb_the_sound(stage: Stage) -> None:
+    """What was learned of the far ends stays locked: another port of the same host is not heard."""
+    first, second = await stage.call()
+    await converse(stage, first, second, 2)
+    for phone in (first, second):
+        assert phone.lease is not None
+        stage.engine.open(phone.lease, 0.0)
+        stage.engine.update(leg(phone), phone.remote(), again=True)
+    stage.engine.bridge(leg(first), leg(second))
+    stage.engine.flush()
+    await stage.quiet()
+    elsewhere = Phone("127.0.0.1", ssrc=1)
+    stage.phones.append(elsewhere)
+    elsewhere.lease = first.lease
+    for frame in sine(700, 3):
+        elsewhere.say(frame)
+    await stage.quiet()
+    assert not second.heard()
+    await converse(stage, first, second, 2)
+
+
+async def test_what_was_never_told_is_told_by_the_repetition(stage: Stage) -> None:
+    first, second = await stage.phone(ssrc=1), await stage.phone(ssrc=2)
+    stage.engine.update(leg(first), first.remote(address="192.0.2.9"))
+    stage.engine.update(leg(first), first.remote(), again=True)
+    await stage.bridge(first, second)
+    await converse(stage, first, second, 2)
+
+
+async def test_a_tone_that_is_asked_for_again_plays_on(stage: Stage) -> None:
+    phone = await stage.phone()
+    stage.engine.play(leg(phone), "tone:440", again=True)
+    before = await stage.hears(phone, 3)
+    stage.engine.play(leg(phone), "tone:440", again=True)
+    packets = before + await stage.hears(phone, 3)
+    assert len({packet[8:12] for packet in packets}) == 1
+    for one, other in itertools.pairwise(struct.unpack("!H", packet[2:4])[0] for packet in packets):
+        assert (other - one) & 0xFFFF == 1
+
+
 async def test_a_bridge_ends_the_tone(stage: Stage) -> None:
     first, second = await stage.phone(ssrc=1), await stage.phone(ssrc=2)
     stage.engine.play(leg(first), "tone:440")
