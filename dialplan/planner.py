@@ -108,7 +108,7 @@ def _from_device(model: Model, request: CallRequest, because: Because) -> tuple[
         return Reject(id="line", status=403, reason=Reason.NOT_PERMITTED, text="Line Not Permitted"), request.digits
     because.append((f"device:{device.id}", f"calls on line {line.id}"))
     digits = clean(request.digits)
-    inside = _inside(model, digits, because)
+    inside = _inside(model, digits, because, line.id)
     if inside is not None:
         return inside, digits
     number, outside = _number(model, request.digits, digits, line.profile)
@@ -118,7 +118,7 @@ def _from_device(model: Model, request: CallRequest, because: Because) -> tuple[
     own = model.dids.get(number.value)
     if own is not None:
         because.append((f"did:{number.value}", "our own number, rung without leaving the house"))
-        return _ring(model, f"did:{number.value}", own, because), number.value
+        return _ring(model, f"did:{number.value}", own, because, line.id), number.value
     if number.kind is Kind.INCOMPLETE:
         return _incomplete(model, digits, outside, because), number.value
     because.append(("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}"))
@@ -137,7 +137,7 @@ def _calling_line(model: Model, device: Device | None, wanted: str | None) -> Li
     return model.lines.get(wanted or device.lines[0])
 
 
-def _inside(model: Model, digits: str, because: Because) -> Step | None:
+def _inside(model: Model, digits: str, because: Because, calling: str = "") -> Step | None:
     service = model.services.get(digits)
     if service is not None:
         because.append((f"service:{digits}", service.source))
@@ -146,15 +146,18 @@ def _inside(model: Model, digits: str, because: Because) -> Step | None:
         return Announce(id="service", source=service.source)
     ring = model.extensions.get(digits)
     if ring is not None:
-        return _ring(model, f"extension:{digits}", ring, because)
+        return _ring(model, f"extension:{digits}", ring, because, calling)
     return None
 
 
-def _ring(model: Model, rule: str, ring: RingList, because: Because) -> Ring:
-    because.append((rule, "rings " + ", ".join(ring.lines)))
+def _ring(model: Model, rule: str, ring: RingList, because: Because, calling: str = "") -> Ring:
+    """Ring the list. Who calls it from one of its own lines wants the others; a list of that line alone rings it."""
+    lines = tuple(name for name in ring.lines if name != calling) or ring.lines
+    left_out = f"; {calling} calls, and is left out" if len(lines) < len(ring.lines) else ""
+    because.append((rule, "rings " + ", ".join(lines) + left_out))
     branches = tuple(
         Branch(id=f"ring/{n}", target=LineTarget(name), ring_s=ring.ring_s or model.lines[name].ring_s)
-        for n, name in enumerate(ring.lines)
+        for n, name in enumerate(lines)
     )
     return Ring(id="ring", stages=(Stage(branches),))
 
