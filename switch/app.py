@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,7 +52,8 @@ from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.state.bindings import SqliteBindingStore
-from switch.state.sqlite import open_state
+from switch.state.damage import SUFFIX, open_sound
+from switch.state.sqlite import NewerStateError
 from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
@@ -104,7 +106,7 @@ class Exchange:
         self._asking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
-        store = SqliteBindingStore(open_state(self._places.data / "state.sqlite3"))
+        store = SqliteBindingStore(self._open_state())
         self._bindings = store
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
         self._roll = Roll(self._log.info)
@@ -223,6 +225,18 @@ class Exchange:
         await self._keeper.stop()
         self._journal.close()
         self._log.info("stopped")
+
+    def _open_state(self) -> sqlite3.Connection:
+        path = self._places.data / "state.sqlite3"
+        connection, wrong = open_sound(path)
+        if wrong:
+            self._log.error(
+                "the state file was damaged and is set aside; telephones that the journal does not name any more are "
+                "back when they register again",
+                file=f"{path}{SUFFIX}",
+                wrong=wrong,
+            )
+        return connection
 
     def _replay(self, now: float) -> list[list[e.CallEvent]]:
         """Bindings into the registrar, and the calls that have no end."""
@@ -461,6 +475,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(arguments, compiled))
+    except NewerStateError as error:
+        # Another start would meet the same file; that it was written by us is no reason to throw it away.
+        sys.stderr.write(f"{error}; start the version that wrote it, or move {arguments.places.data} aside\n")
+        return EXIT_CONFIG
     finally:
         writer.close()
     return 0

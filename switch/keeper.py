@@ -21,13 +21,17 @@ class BindingKeeper:
     def __init__(self, store: BindingStore, position: Callable[[], Position]) -> None:
         self._store = store
         self._position = position
-        self._waiting: list[Bound | Unbound] = []
+        self._waiting: dict[tuple[str, str], Bound | Unbound] = {}
+        """The last event of each contact, in the order of the journal: no more than there are contacts, however long
+        the disk is full."""
         self._task: asyncio.Task[None] | None = None
         self.trouble = ""
 
     def add(self, event: Bound | Unbound) -> None:
         """The journal has this event."""
-        self._waiting.append(event)
+        key = event.line, event.uri
+        self._waiting.pop(key, None)
+        self._waiting[key] = event
 
     def start(self) -> None:
         """Begin to write. Must be called in the running loop."""
@@ -51,11 +55,11 @@ class BindingKeeper:
         batch, position = self._waiting, self._position()
         if not batch:
             return
-        self._waiting = []
+        self._waiting = {}
         try:
-            await asyncio.to_thread(self._store.apply, batch, position)
+            await asyncio.to_thread(self._store.apply, list(batch.values()), position)
             self.trouble = ""
         except OSError as error:
             # The journal has them all: they are tried again, and lost only with the journal.
-            self._waiting = batch + self._waiting
+            self._waiting = {key: event for key, event in batch.items() if key not in self._waiting} | self._waiting
             self.trouble = f"bindings cannot be saved: {error}"
