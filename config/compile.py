@@ -32,7 +32,7 @@ from config.compiled import (
     TrunkSettings,
     encode,
 )
-from config.problems import ConfigError, Problem, Wrong, did_you_mean
+from config.problems import ConfigError, Mark, Problem, Wrong, did_you_mean
 from config.secrets import resolve
 from config.types import Secret
 from config.validate import Loaded
@@ -90,8 +90,15 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         records=records,
         warnings=tuple(lint.warnings(loaded)),
     )
-    version = hashlib.blake2b(encode(compiled), digest_size=8).hexdigest()
-    return msgspec.structs.replace(compiled, version=version)
+    return msgspec.structs.replace(compiled, version=_version(compiled))
+
+
+def _version(compiled: Compiled) -> str:
+    """A hash of all that takes effect, so that `check` of a copy says the version which the running exchange says; not
+    of where the files lie, what else stands in them, and what was warned of."""
+    model = msgspec.structs.replace(compiled.model, origins={})
+    effective = msgspec.structs.replace(compiled, source="", model=model, warnings=())
+    return hashlib.blake2b(encode(effective), digest_size=8).hexdigest()
 
 
 class _Work:
@@ -131,27 +138,37 @@ class _Work:
         seen = set()
         for at, name in enumerate(names):
             if name not in known:
-                self._wrong(f"there is no {what} `{name}`", did_you_mean(name, known), *path, at)
+                hint = self._by_number(name) if what == "line" else ""
+                self._wrong(f"there is no {what} `{name}`", hint or did_you_mean(name, known), *path, at)
             elif name in seen:
                 self._wrong(f"{what} `{name}` is named twice", "", *path, at)
             seen.add(name)
 
+    def _by_number(self, name: str) -> str:
+        """People know their telephones by number, so a number may stand where a line's name belongs."""
+        owner = next((line for line, each in self._settings.lines.items() if each.extension == name), None)
+        return f"{name} is `{owner}`" if owner is not None else ""
+
     def _numbers(self) -> None:
-        """An internal number is one thing only. (Two lines that share it would ring by chance; a ring list says so.)"""
-        taken: dict[str, str] = {}
-        for number in self._settings.services:
-            taken[number] = "a service"
-        for number in self._settings.extensions:
-            if number in taken:
-                self._wrong(f"{number} is already {taken[number]}", "", "extensions", number, key=True)
-            taken[number] = "a ring list"
-        for name, line in self._settings.lines.items():
-            if line.extension is None:
-                continue
-            if line.extension in taken:
-                hint = "for several lines under one number use `extensions:`"
-                self._wrong(f"{line.extension} is already {taken[line.extension]}", hint, "lines", name, "extension")
-            taken.setdefault(line.extension, f"the extension of `{name}`")
+        """An internal number is one thing only. (Two lines that share it would ring by chance; a ring list says so.)
+
+        It is said where the number stands for the second time, by file and line.
+        """
+        settings = self._settings
+        uses: dict[str, list[tuple[Mark, str]]] = {}
+        for section, what in (("services", "a service"), ("extensions", "a ring list")):
+            for number in getattr(settings, section):
+                uses.setdefault(number, []).append((self._loaded.key_mark(section, number), what))
+        for name, line in settings.lines.items():
+            if line.extension is not None:
+                mark = self._loaded.mark("lines", name, "extension")
+                uses.setdefault(line.extension, []).append((mark, f"the extension of `{name}`"))
+        for number, found in uses.items():
+            first, *others = sorted(found, key=lambda use: (use[0].file, use[0].line, use[0].column))
+            for mark, what in others:
+                both_lines = what.startswith("the extension") and first[1].startswith("the extension")
+                hint = "for several lines under one number use `extensions:`" if both_lines else ""
+                self.problems.append(Problem(mark, f"{number} is already {first[1]}", hint or _at_line(mark, first[0])))
 
     def _users(self) -> None:
         users: dict[str, str] = {}
@@ -220,6 +237,10 @@ class _Work:
             ha1_sha256=hashlib.sha256(text).hexdigest(),
             name=device.name,
         )
+
+
+def _at_line(mark: Mark, first: Mark) -> str:
+    return f"at line {first.line}" if first.file == mark.file else f"at {first.file}:{first.line}"
 
 
 def _trunk(name: str, trunk: schema.Trunk) -> TrunkSettings:

@@ -115,7 +115,8 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of everything. Its name is `model.version` for decisions; `version` covers the settings too."""
+    """One version of everything. `version` is what people are told: it covers settings and secrets, too; records name
+    `model.version`, that of the decisions alone."""
 
     format: int = FORMAT
     version: str

@@ -23,6 +23,11 @@ class Problem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     message: str
     hint: str = ""
 
+    def told(self, kind: str) -> str:
+        """As `check` lays it out: place, `error` or `warning`, message; the hint in a line of its own."""
+        where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
+        return f"{where}: {kind}: {self.message}" + (f"\n    {self.hint}" if self.hint else "")
+
     def __str__(self) -> str:
         where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
         return f"{where}: {self.message}" + (f" ({self.hint})" if self.hint else "")

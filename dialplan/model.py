@@ -103,10 +103,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def versioned(model: Model) -> Model:
-    """The same model with `version` set to a hash of its content: equal content, equal version, in any process."""
-    blank = msgspec.structs.replace(model, version="")
-    content = msgspec.msgpack.encode(blank, order="deterministic")
-    return msgspec.structs.replace(blank, version=hashlib.blake2b(content, digest_size=8).hexdigest())
+    """The same model with `version` set to a hash of what it decides: equal content, equal version, in any process and
+    wherever its files lie. A comment more, which moves lines, makes no other version."""
+    content = msgspec.msgpack.encode(msgspec.structs.replace(model, version="", origins={}), order="deterministic")
+    return msgspec.structs.replace(model, version=hashlib.blake2b(content, digest_size=8).hexdigest())
 
 
 def render(

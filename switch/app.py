@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import gc
 import os
 import signal
@@ -31,7 +32,7 @@ from media.engine import MediaEvent
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
-from records.recovery import recover
+from records.recovery import Recovery, recover
 from switch import configuration, handed, logs
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
@@ -125,7 +126,7 @@ class Exchange:
         )
         self._directory: Directory
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
-        self._directory = Directory(registrar, self._flow_to, self._transports.advertised)
+        self._directory = Directory(registrar, self._flow_to, self._transports.advertised, self._transports.alive)
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         token = Tokens()
         self.core = Core(
@@ -183,7 +184,7 @@ class Exchange:
             else:
                 self._transports.add_tcp(sock, advertise)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
-        self.core.recover(found, now)
+        self.core.recover(found.calls.values(), now, found.ended)
         self._keeper.start()
         self._asking = self._loop.create_task(self._ask_again(), name="carriers")
         await self._control.start(self._places.control)
@@ -204,13 +205,15 @@ class Exchange:
         self._beat()
         self._turn()
         self._log.info(
-            "serving", version=switch.VERSION, model=self._model.version, calls_taken_over=len(self.core.calls.by_id)
+            "serving",
+            version=switch.VERSION,
+            configuration=self._compiled.version,
+            calls_taken_over=len(self.core.calls.by_id),
         )
 
     async def _stop(self) -> None:
         now = self._clock.now()
-        for call in list(self.core.calls.by_id):
-            self.core.hang_up(call, now)
+        self.core.close(now)
         deadline = now + GOODBYE_S
         while self.core.calls.by_tag and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -238,12 +241,13 @@ class Exchange:
             )
         return connection
 
-    def _replay(self, now: float) -> list[list[e.CallEvent]]:
-        """Bindings into the registrar, and the calls that have no end."""
+    def _replay(self, now: float) -> Recovery:
+        """Bindings into the registrar, and the calls that have no end, or ended a moment ago."""
         registrar = self.core.registrar
         for bound in self._bindings.load():
             registrar.apply(bound)
-        found = recover(event for _, events in self._journal.read() for event in events)
+        since = self._clock.at() - datetime.timedelta(seconds=self.core.endpoint.timings.wait)
+        found = recover((event for _, events in self._journal.read() for event in events), since)
         for line, uri in found.unbound:
             registrar.apply(e.Unbound(line, uri, "deregistered", self._clock.at()))
         for bound in found.bindings.values():
@@ -258,7 +262,7 @@ class Exchange:
         if orphans:
             self._log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
             self._journal.append(orphans)
-        return list(found.calls.values())
+        return found
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""
@@ -283,7 +287,9 @@ class Exchange:
                 compiled = await configuration.compile_apart(self._places.config)
             except configuration.ConfigurationError as error:
                 self._counters.reloads_refused += 1
-                raise Refused("the configuration has errors; nothing was changed", error.lines) from error
+                self._log.error("configuration refused", errors=error.lines)
+                told = tuple(problem.told("error") for problem in error.problems) or error.lines
+                raise Refused("the configuration has errors; nothing was changed", told) from error
             changed = compiled.version != self._compiled.version
             await self._use(compiled)
             self.core.prune(self._still_registrable, self._clock.now())
@@ -294,17 +300,15 @@ class Exchange:
             gc.collect()
             gc.freeze()
             warnings = (
-                *configuration.needs_restart(self._started_with, compiled),
-                *map(str, compiled.warnings),
+                *(f"warning: {each}" for each in configuration.needs_restart(self._started_with, compiled)),
+                *(problem.told("warning") for problem in compiled.warnings),
             )
-            self._log.info("configuration taken", model=compiled.model.version, changed=changed)
-            return ReloadView(model=compiled.model.version, changed=changed, warnings=warnings)
+            self._log.info("configuration taken", configuration=compiled.version, changed=changed)
+            return ReloadView(version=compiled.version, changed=changed, warnings=warnings)
 
     async def _reload_by_signal(self) -> None:
-        try:
+        with contextlib.suppress(Refused):
             await self.reload()
-        except Refused as refused:
-            self._log.error("configuration refused", errors=refused.details)
 
     async def _use(self, compiled: Compiled) -> None:
         """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
@@ -401,7 +405,7 @@ class Exchange:
         """See `switch.operations.Standing`."""
         return {
             "version": switch.VERSION,
-            "model": self._model.version,
+            "configuration": self._compiled.version,
             "config": str(self._places.config),
             "listeners": tuple(f"{s.transport} {s.address} port {s.port}" for s in self._arguments.sockets),
             "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),

@@ -26,11 +26,13 @@ _COMPILER = (sys.executable, "-P", "-m", "config.compile")
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used. `lines` say why, one problem each, as `file:line:column: what`."""
+    """The configuration cannot be used. `lines` say why, one problem each, as `file:line:column: what`; `problems` are
+    the same where the compiler could tell."""
 
-    def __init__(self, lines: tuple[str, ...]) -> None:
+    def __init__(self, lines: tuple[str, ...], problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(lines[0] if lines else "no configuration")
         self.lines = lines
+        self.problems = problems
 
 
 def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
@@ -106,7 +108,7 @@ def _result(code: int, out: bytes) -> Compiled:
         problems = msgspec.json.decode(out, type=tuple[Problem, ...])
     except msgspec.DecodeError:
         raise ConfigurationError((f"the compiler failed with status {code}",)) from None
-    raise ConfigurationError(tuple(str(problem) for problem in problems))
+    raise ConfigurationError(tuple(str(problem) for problem in problems), problems)
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -35,7 +35,7 @@ class Standing(Protocol):
     """What the composition root knows that the core does not."""
 
     def status(self) -> Mapping[str, Any]:
-        """Fields of StatusView: version, model, config, listeners, workers, devices, lines."""
+        """Fields of StatusView: version, configuration, config, listeners, workers, devices, lines."""
 
     def troubles(self) -> Iterable[str]:
         """One sentence for each thing that is wrong."""

@@ -32,13 +32,13 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `status`. `troubles` is empty when all is well, else one sentence each; `/healthz` says the same.
 
     `warnings` are sentences about what works as it was configured but is surely not meant. `refused` are telephones
-    that cannot sign in.
+    that cannot sign in. `configuration` is the version that `check` says, too; `config` where it lies.
     """
 
     version: str
     process: int
     started_at: datetime.datetime
-    model: str
+    configuration: str
     config: str
     draining: bool = False
     troubles: tuple[str, ...] = ()
@@ -104,9 +104,9 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `reload` when it was taken; a refusal has one line an error in its details."""
+    """Answer to `reload` when it was taken; a refusal has the errors in its details. Laid out as `check` does."""
 
-    model: str
+    version: str
     changed: bool
     warnings: tuple[str, ...] = ()
 

@@ -24,4 +24,4 @@ def reload(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         return
     for warning in view.warnings:
         typer.echo(warning, err=True)
-    typer.echo(f"{'taken: version' if view.changed else 'nothing has changed: still version'} {view.model}")
+    typer.echo(f"{'taken: version' if view.changed else 'nothing has changed: still version'} {view.version}")

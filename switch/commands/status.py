@@ -27,7 +27,7 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     grid.add_column(overflow="fold")
     up = since((utc_now() - view.started_at).total_seconds())
     grid.add_row("exchange", f"{view.version}, up for {up}, process {view.process}")
-    grid.add_row("configuration", f"{view.config}  version {view.model}")
+    grid.add_row("configuration", f"{view.config}  version {view.configuration}")
     grid.add_row("listening", "\n".join(view.listeners) or "nowhere")
     contacts = f"{view.contacts} contact{'' if view.contacts == 1 else 's'}"
     registered = f"{view.lines_registered} of {view.lines} lines registered, {contacts}"

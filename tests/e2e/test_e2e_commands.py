@@ -116,7 +116,7 @@ def test_a_trace_can_be_shown_to_strangers(exchange):
 
 
 def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):
-    before = exchange.json("status")["model"]
+    before = exchange.json("status")["configuration"]
     good = exchange.config.read_text()
     calls = exchange.settled()
     try:
@@ -125,14 +125,17 @@ def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):
             exchange.config.write_text(good + "nonsense: true\n")
             refused = exchange.run("reload")
             assert refused.returncode == 1
-            assert re.search(r"ringplan\.yaml:\d+:1: .*nonsense", refused.stderr)
-            assert exchange.json("status")["model"] == before
+            assert re.search(r"ringplan\.yaml:\d+:1: error: .*nonsense", refused.stderr)
+            assert exchange.json("status")["configuration"] == before
             assert len(exchange.json("calls")) == 1
 
             exchange.config.write_text(good.replace("bob: {extension: 102", "bob: {extension: 155"))
             taken = exchange.run("reload")
             assert taken.returncode == 0, taken.stderr
-            assert exchange.json("status")["model"] != before
+            now = exchange.json("status")["configuration"]
+            assert now != before
+            assert now in taken.stdout
+            assert now in exchange.run("check").stdout
             assert len(exchange.json("calls")) == 1  # what began under the old one goes on
             alice.do("hangup", call=here)
             bob.over(there)

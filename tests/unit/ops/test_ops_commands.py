@@ -44,7 +44,7 @@ STATUS = StatusView(
     version="0.1.0",
     process=4711,
     started_at=AGO,
-    model="3f2a91c0",
+    configuration="3f2a91c0",
     config="/etc/ringplan",
     listeners=("udp 192.0.2.1 port 5060", "tcp 192.0.2.1 port 5060"),
     workers=(WorkerView(0, True, 4), WorkerView(1, False, 0)),
@@ -111,7 +111,7 @@ class Exchange:
     def reload(self, _):
         if not self.good:
             raise Refused("the configuration was refused; nothing has changed", ("x.yaml:3:5: unknown key “liness”",))
-        return ReloadView(model="77aa", changed=True, warnings=("x.yaml:9:1: warning: nobody rings",))
+        return ReloadView(version="77aa", changed=True, warnings=("x.yaml:9:1: warning: nobody rings",))
 
     def hang_up(self, args):
         if args["call"] != CALLS[0].call:
@@ -166,14 +166,18 @@ def test_status_says_how_it_is_and_ends_with_one_when_something_is_wrong(exchang
     assert "3 of 5 lines registered" in shown
     assert "worker 1: down" in shown
     assert max(map(len, shown.splitlines())) <= 80
-    exchange.status = StatusView(version="1", process=1, started_at=NOW, model="m", config="c", troubles=("disk full",))
+    exchange.status = StatusView(
+        version="1", process=1, started_at=NOW, configuration="m", config="c", troubles=("disk full",)
+    )
     assert "disk full" in run("status", status=1)
     exchange.status = msgspec.structs.replace(STATUS, warnings=("emergency calls cannot be made",), refused=REFUSED)
     shown = run("status")
     assert "emergency calls cannot be made" in shown
     assert TOLD in " ".join(shown.split())
     assert "all is well" not in shown
-    exchange.status = StatusView(version="1", process=1, started_at=NOW, model="m", config="c", troubles=("disk full",))
+    exchange.status = StatusView(
+        version="1", process=1, started_at=NOW, configuration="m", config="c", troubles=("disk full",)
+    )
     assert json.loads(run("status", "--json", status=1))["troubles"] == ["disk full"]
 
 
