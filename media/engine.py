@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 
-class Lease(msgspec.Struct, frozen=True, gc=False):
+class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A port pair that is bound already and waits for `open`. RTP on `port`, RTCP on `port + 1`.
 
     `leg` is the media leg's id from now on: unique over all workers and all restarts.
@@ -25,7 +25,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False):
     port: int
 
 
-class Remote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Where the far end says it receives, and what it may send.
 
     `address`/`port` and `rtcp_port` come from its SDP; port 0 means that nothing is sent to it. `signalling` is the

@@ -9,6 +9,7 @@ import socket
 # Room for about a second of 20 ms packets as the kernel counts them: what is older is of no use to a listener.
 _RECEIVE_BYTES = 24 * 1024
 _EXPEDITED_FORWARDING = 0xB8
+_LEAST_REST = 0.2
 
 
 class Pair:
@@ -30,8 +31,9 @@ class Pair:
 class PortPool:
     """The ports `first` to `last` of one address. A pair that was given back rests for `rest_s` before its next use.
 
-    The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too). Not more
-    than `most` pairs are ever bound, so that a process keeps descriptors for other things.
+    The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too). Where ports
+    are short a fifth of it has to do: that a telephone cannot call is worse. Not more than `most` pairs are ever bound,
+    so that a process keeps descriptors for other things.
     """
 
     def __init__(self, address: str, first: int, last: int, rest_s: float = 5.0, most: int = 1 << 15) -> None:
@@ -40,29 +42,55 @@ class PortPool:
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._unbound = collections.deque(range(first + first % 2, last, 2))
         self._resting: collections.deque[tuple[float, Pair]] = collections.deque()
+        self._unused: collections.deque[Pair] = collections.deque()
         self._all: list[Pair] = []
         self._most = most
+        self._taken_by_others = 0
 
-    def take(self, now: float) -> Pair | None:
-        """A pair that has rested, else a newly bound one; None when the range (or the process's files) is used up."""
+    @property
+    def size(self) -> int:
+        """How many pairs there may be at most, as far as is known."""
+        return min(len(self._all) + len(self._unbound), self._most)
+
+    def standing(self) -> str:
+        """For people, when ports run short."""
+        return (
+            f"{len(self._resting)} rest; the range gives {self.size} pairs, others have {self._taken_by_others} of it: "
+            "give more ports or a shorter rest"
+        )
+
+    def take(self, now: float, hurry: bool = False) -> Pair | None:
+        """A pair that has rested, else a newly bound one; None when the range (or the process's files) is used up.
+
+        In a `hurry` one that has rested for a fifth of the time will do.
+        """
         if self._resting and self._resting[0][0] <= now:
             return self._resting.popleft()[1]
+        if self._unused:
+            return self._unused.popleft()
         while self._unbound and len(self._all) < self._most:
             try:
                 pair = self._bind(self._unbound[0])
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
-                    return None
+                    break
                 raise
             self._unbound.popleft()
             if pair is not None:
                 self._all.append(pair)
                 return pair
+            self._taken_by_others += 1
+        if hurry and self._resting and self._resting[0][0] - self.rest_s * (1 - _LEAST_REST) <= now:
+            return self._resting.popleft()[1]
         return None
 
     def give_back(self, pair: Pair, now: float) -> None:
         """The leg of `pair` is closed; its ports rest from now on."""
         self._resting.append((now + self.rest_s, pair))
+
+    def give_back_unused(self, pair: Pair) -> None:
+        """There was no leg on `pair`: it need not rest. Else a new exchange would find all ports at rest."""
+        self._unused.append(pair)
 
     def close(self) -> None:
         """Close every socket, leased or not."""
@@ -70,20 +98,20 @@ class PortPool:
             pair.close()
         self._all.clear()
         self._resting.clear()
+        self._unused.clear()
 
     def _bind(self, port: int) -> Pair | None:
         """Both sockets, or None if another program has one of the ports. Raises OSError if the address is not ours."""
         made: list[socket.socket] = []
         try:
             for number in (port, port + 1):
-                made.append(sock := socket.socket(self._family, socket.SOCK_DGRAM))
-                sock.setblocking(False)
+                made.append(sock := socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+                sock.bind((self.address, number))
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
                 if self._family == socket.AF_INET:
                     sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED_FORWARDING)
                 else:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED_FORWARDING)
-                sock.bind((self.address, number))
         except OSError as error:
             for sock in made:
                 sock.close()

@@ -4,6 +4,10 @@
 It serves a leg that is bridged, has learned its source and knows its SSRC. Anything else (first packets, RTCP,
 telephone-events, odd headers, legs with a player) goes the slow way below, where every check is spelled out.
 
+A pair of sockets stays in the epoll from call to call, so that a leg costs no system call as long as no sound comes.
+Where something comes between two legs, the socket is taken out at once, and emptied and put back when the next leg
+opens.
+
 Events are level-triggered and one packet is taken per event: a read that would only find the socket empty costs more
 than being told again, and no far end can keep the loop to itself.
 
@@ -27,6 +31,21 @@ _CHECK_S = 1.0
 _LATE_S = 0.5
 
 
+class Spare:
+    """Stands for a socket without a leg: the first packet that comes takes it out of the epoll."""
+
+    __slots__ = ("_fd", "_mute")
+    fast = False
+
+    def __init__(self, fd: int, mute: Callable[[int], None]) -> None:
+        self._fd = fd
+        self._mute = mute
+
+    def ready(self, mask: int) -> None:
+        """Something has come for which there is no leg."""
+        self._mute(self._fd)
+
+
 class Relay:
     """The media legs of one process. `ids` gives the ids of new legs, never the same twice, over restarts too.
 
@@ -48,7 +67,7 @@ class Relay:
         self.fresh: dict[int, Pair] = {}
         self.leases: dict[int, Lease] = {}
         self.now = 0.0
-        self._pool = pool
+        self.pool = pool
         self._ids = ids
         self._index = index
         self._advertise = advertise or pool.address
@@ -57,6 +76,8 @@ class Relay:
         # Port and Ready: only a Port is ever fast, which the type system cannot be told without a call a packet.
         self._table: dict[int, Any] = {}
         self._idle = Idle()
+        self._spares: dict[int, Spare] = {}
+        self._muted: set[int] = set()
         self._buffer = bytearray(MAX_PACKET_BYTES)
         view = memoryview(self._buffer)
         self._halves = view.cast("H")
@@ -129,13 +150,21 @@ class Relay:
 
     # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
 
-    def grant(self, count: int) -> list[Lease]:
-        """Up to `count` new leases; fewer when ports are short. Raises OSError if the address cannot be bound."""
-        leases = []
+    def grant(self, count: int, hurry: bool = False) -> list[Lease]:
+        """Up to `count` new leases; fewer when ports are short. `hurry` shortens their rest. Raises OSError if the
+        address cannot be bound."""
+        leases: list[Lease] = []
         for _ in range(count):
-            pair = self._pool.take(self.now)
+            try:
+                pair = self.pool.take(self.now, hurry)
+            except OSError:
+                if leases:
+                    break  # whoever asks next hears of it
+                raise
             if pair is None:
                 break
+            for sock in (pair.rtp, pair.rtcp):
+                self._keep(sock.fileno())
             lease = Lease(next(self._ids), self._index, self._advertise, pair.port)
             self.fresh[lease.leg] = pair
             self.leases[lease.leg] = lease
@@ -153,9 +182,12 @@ class Relay:
             leg = Leg(leg_id, pair, self._rtp_ready, self._rtcp_ready)
             self.legs[leg_id] = leg
             for port in (leg.rtp, leg.rtcp):
-                port.unlock()
-                port.drain()
-                self.watch(port.sock.fileno(), port)
+                fd = port.sock.fileno()
+                self._table[fd] = port
+                if fd in self._muted:
+                    port.drain()
+                    self._muted.remove(fd)
+                    self._epoll.register(fd, select.EPOLLIN)
         leg.silence_s = silence_s
         leg.quiet_since = self.now
 
@@ -217,13 +249,14 @@ class Relay:
         if leg is None:
             pair = self.fresh.pop(leg_id, None)
             if pair is not None:
-                self._pool.give_back(pair, self.now)
+                self.pool.give_back_unused(pair)
             return
         self._part(leg)
         for port in (leg.rtp, leg.rtcp):
-            self.unwatch(port.sock.fileno())
+            fd = port.sock.fileno()
+            self._table[fd] = self._spares[fd]
             port.unlock()
-        self._pool.give_back(leg.pair, self.now)
+        self.pool.give_back(leg.pair, self.now)
         self.on_event(
             Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
         )
@@ -240,10 +273,20 @@ class Relay:
         for leg_id in list(self.leases):
             self.close(leg_id)
         self._library.close()
-        self._pool.close()
+        self.pool.close()
         self._epoll.close()
 
     # --- inside ---
+
+    def _keep(self, fd: int) -> None:
+        """Have a socket in the epoll from its first lease on."""
+        if fd not in self._spares:
+            self._table[fd] = self._spares[fd] = Spare(fd, self._mute)
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def _mute(self, fd: int) -> None:
+        self._epoll.unregister(fd)
+        self._muted.add(fd)
 
     def _leg(self, leg_id: int) -> Leg | None:
         leg = self.legs.get(leg_id)

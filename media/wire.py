@@ -3,8 +3,9 @@
 One packet holds a list of values, MessagePack. Downwards commands (arrays, integer tags), upwards the worker's own news
 and the media events. Nothing is answered; every command may be repeated.
 
-On a connection the worker says `Hello`, all its legs in one or more `Legs`, then `Synced`, then new leases as the old
-ones are used. Leases that an earlier connection left unopened are void by then.
+On a connection the worker says `Hello`, all its legs in one or more `Legs`, then `Synced`, then a `Leases`, and more of
+them as leases are used. The first is empty if there are no ports left. Leases that an earlier connection left unopened
+are void by then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from media.engine import Digit, Lease, LegLost, PlayEnded, Remote, Silent, Stats
 
-VERSION = 1
+VERSION = 2
 # The kernel's limit for one packet is the send buffer, some 200 KB; the longest value is a play command.
 VALUES_A_PACKET = 128
 MAX_PACKET_BYTES = 512 * 1024

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import itertools
 import logging
+import math
 import os
 import resource
 import select
@@ -26,7 +27,7 @@ from pathlib import Path
 import msgspec
 
 from media import wire
-from media.engine import Lease, MediaEvent
+from media.engine import Lease, MediaEvent, Stats
 from media.ports import PortPool
 from media.relay import Relay
 
@@ -36,6 +37,7 @@ _EPOCH_S = 1767225600  # 2026-01-01
 _BATCH = 256
 _OTHER_FILES = 64
 _PRIORITY = -10
+_SHORT_AGAIN_S = 60.0
 LEASE_CHUNK = 512
 
 
@@ -73,6 +75,7 @@ class Link:
             except OSError:
                 packet = b""
             if packet:
+                self._control.packets += 1
                 self._control.obey(packet)
             else:
                 self._control.drop(self)
@@ -81,6 +84,11 @@ class Link:
         """Queue values; `flush` sends them."""
         for batch in _batches(values):
             self._queue.append(wire.encode(batch))
+
+    @property
+    def queued(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._queue)
 
     def flush(self) -> None:
         """Send what is queued. An exchange that does not read is dropped: it will list the legs when it comes again."""
@@ -112,24 +120,33 @@ class Control:
 
     fast = False
 
-    def __init__(self, listener: socket.socket, *, index: int, address: str, block: int, orphan_s: float) -> None:
+    def __init__(
+        self, listener: socket.socket, *, path: str, index: int, address: str, block: int, orphan_s: float
+    ) -> None:
         self.relay: Relay
         self._listener = listener
+        self._path = path
+        self._file = file_at(path) if path else None
         self._index = index
         self._address = address
         self._block = block
         self._orphan_s = orphan_s
         self.forsaken = False
+        self.packets = 0
         self._parent = os.getppid()
         self._link: Link | None = None
         self._news: list[wire.News] = []
+        self._urgent = False
+        self._told_short = -math.inf
         self._alone_since = 0.0
         self._next_check = 0.0
 
     def tell(self, event: MediaEvent) -> None:
-        """An event of the relay; told at the next `flush`, forgotten if no exchange is there."""
+        """An event of the relay: told at the next `flush`, counters within a second; forgotten without an exchange."""
         if self._link is not None:
             self._news.append(event)
+            if type(event) is not Stats:
+                self._urgent = True
 
     def ready(self, mask: int) -> None:
         """An exchange connects: it gets the list of legs and leases of its own."""
@@ -152,6 +169,8 @@ class Control:
         for value in ours:  # one a packet: a list of legs is long
             link.send([value])
         self.refill()
+        if not self.relay.fresh:
+            link.send([wire.Leases(())])
         self.relay.retell()
 
     def drop(self, link: Link) -> None:
@@ -159,6 +178,7 @@ class Control:
         if self._link is link:
             self._link = None
             self._news.clear()
+            self._urgent = False
             self._alone_since = self.relay.now
             self.relay.unwatch(link.sock.fileno())
             link.sock.close()
@@ -188,45 +208,72 @@ class Control:
                         relay.close(leg)
             except (OSError, ValueError, OverflowError) as error:
                 _log.error("%s failed: %s", type(command).__name__, error)
-        self.refill(self._block // 8)
+        if self._block - len(relay.fresh) >= self._block // 4:
+            self.refill()
 
-    def refill(self, at_least: int = 1) -> None:
-        """Give the exchange new leases for those that it has used, once they are worth a packet."""
-        if self._link is None:
-            return
+    def refill(self) -> None:
+        """Give the exchange new leases for those that it has used."""
         missing = self._block - len(self.relay.fresh)
-        if missing >= max(at_least, 1):
-            try:
-                granted = self.relay.grant(missing)
-            except OSError as error:
-                _log.error("no port can be bound on %s: %s", self._address, error)
-                return
-            for part in _parts(granted):
-                self._link.send([wire.Leases(tuple(part))])
+        if self._link is None or missing <= 0:
+            return
+        try:
+            granted = self.relay.grant(missing)
+            lacking = min(self._block, self.relay.pool.size) // 4 - len(self.relay.fresh)
+            if lacking > 0:
+                granted += self.relay.grant(lacking, hurry=True)
+                self._tell_short()
+        except OSError as error:
+            _log.error("no port can be bound on %s: %s", self._address, error)
+            return
+        for part in _parts(granted):
+            self._link.send([wire.Leases(tuple(part))])
+
+    def _tell_short(self) -> None:
+        """Say it before calls fail for it; not more than once a minute."""
+        now = self.relay.now
+        if now - self._told_short >= _SHORT_AGAIN_S:
+            self._told_short = now
+            _log.warning(
+                "ports run short: %d in calls, %d ready for calls, %s",
+                len(self.relay.legs),
+                len(self.relay.fresh),
+                self.relay.pool.standing(),
+            )
 
     def flush(self) -> None:
-        """Send what is to be told."""
+        """Send what is in a hurry, and what else waits if a packet goes anyway."""
         link = self._link
-        if link is not None:
+        if link is not None and (self._urgent or link.queued):
             if self._news:
                 link.send(self._news)
                 self._news = []
+            self._urgent = False
             link.flush()
 
     def tick(self, now: float) -> None:
-        """Once a second: leases for ports that have rested, and the end of legs that nobody owns any more."""
+        """Once a second: counters, leases for ports that have rested, and the end of legs that nobody owns any more."""
         if now < self._next_check:
             return
         self._next_check = now + 1.0
         if self._link is not None:
+            self._urgent = bool(self._news)
             self.refill()
+        elif self._parent_gone() and self.replaced():
+            self.forsaken = True
         elif now - self._alone_since >= self._orphan_s:
             if self.relay.legs:
                 _log.error("no exchange for %.0f s: %d legs are closed", self._orphan_s, len(self.relay.legs))
             for leg in list(self.relay.legs):
                 self.relay.close(leg)
             # Whoever started us is gone as well: nobody will come again, and the ports are wanted by a new worker.
-            self.forsaken = os.getppid() != self._parent
+            self.forsaken = self._parent_gone()
+
+    def _parent_gone(self) -> bool:
+        return os.getppid() != self._parent
+
+    def replaced(self) -> bool:
+        """Whether a new worker listens at our path: no exchange will ever find us, and that worker wants the ports."""
+        return self._file is not None and file_at(self._path) != self._file
 
 
 def _parts(leases: Sequence[Lease]) -> Iterator[Sequence[Lease]]:
@@ -271,11 +318,41 @@ def listen(path: str) -> socket.socket:
     return sock
 
 
+def file_at(path: str) -> tuple[int, int] | None:
+    """Which file is at `path`: it tells our control socket from one that a later worker has put there."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def allow_files(pairs: int) -> int:
+    """Raise the limit of open files for so many pairs of sockets. Returns how many pairs there may be."""
+    wanted = 2 * pairs + _OTHER_FILES
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else hard, hard))
+        return pairs
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    except (OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        allowed = (hard - _OTHER_FILES) // 2
+        _log.warning(
+            "only %d of the %d port pairs can be used: %d open files are allowed, %d are wanted",
+            *(allowed, pairs, hard, wanted),
+        )
+        return allowed
+    return pairs
+
+
 def run(relay: Relay, control: Control, ending: Ending, coalesce_s: float) -> None:
     """Relay until the end.
 
-    After a turn with few packets the loop sleeps for `coalesce_s`, so that packets are taken by the dozen and not each
-    with a wake-up of its own: it costs a few milliseconds of delay and saves most of the CPU of a quiet worker.
+    After a turn with few packets of sound the loop sleeps for `coalesce_s`, so that they are taken by the dozen and not
+    each with a wake-up of its own: it costs a few milliseconds of delay and saves most of the CPU of a quiet worker.
+    Commands come gathered already.
     """
     monotonic, sleep, poll, tick = time.monotonic, time.sleep, relay.poll, relay.tick
     while not ending.now and not control.forsaken:
@@ -283,11 +360,11 @@ def run(relay: Relay, control: Control, ending: Ending, coalesce_s: float) -> No
         wait_s = tick(now)
         control.tick(now)
         control.flush()
+        commands = control.packets
         handled = poll(wait_s)
-        if handled:
+        if control.packets - commands < handled < _BATCH:
             control.flush()
-            if handled < _BATCH:
-                sleep(coalesce_s)
+            sleep(coalesce_s)
 
 
 def _ports(text: str) -> tuple[int, int]:
@@ -321,16 +398,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(OSError):
         # Where we may (root, CAP_SYS_NICE): sound is late before anything else in the house is.
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     listener = listen(options.socket) if options.socket else socket.socket(fileno=options.fd)
     listener.setblocking(False)
     control = Control(
-        listener, index=options.index, address=options.address, block=options.block, orphan_s=options.orphan
+        listener,
+        path=options.socket or "",
+        index=options.index,
+        address=options.address,
+        block=options.block,
+        orphan_s=options.orphan,
     )
     first, last = options.ports
-    most = (files - _OTHER_FILES) // 2 if files != resource.RLIM_INFINITY else 1 << 15
-    pool = PortPool(options.address, first, last, options.rest, most)
+    pool = PortPool(options.address, first, last, options.rest, allow_files((last - first + 1) // 2))
     relay = Relay(
         pool, leg_ids(options.index, time.time()), control.tell, index=options.index, advertise=options.advertise
     )
@@ -345,7 +424,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run(relay, control, ending, options.coalesce)
     relay.end()
     listener.close()
-    if options.socket:
+    if options.socket and not control.replaced():
         Path(options.socket).unlink(missing_ok=True)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 import struct
@@ -15,6 +16,7 @@ from media import files, g711, player, rtp
 from media.engine import MediaEvent, PlayEnded, Remote, Silent
 from media.local import LocalEngine
 from media.ports import PortPool
+from media.relay import Relay
 from tests.unit.media.media_phone import Phone, free_ports, measure, sine
 
 
@@ -108,6 +110,41 @@ def test_ports_are_even_and_rest_before_they_are_used_again() -> None:
     assert pool.take(14.9) is None
     assert pool.take(15.0) is pairs[0]
     pool.close()
+
+
+def test_in_a_hurry_a_fifth_of_the_rest_will_do() -> None:
+    first = free_ports(40)
+    pool = PortPool("127.0.0.1", first, first + 1, rest_s=5.0)
+    pair = pool.take(0.0)
+    assert pair is not None
+    pool.give_back(pair, 10.0)
+    assert pool.take(10.9, hurry=True) is None
+    assert pool.take(11.0) is None
+    assert pool.take(11.0, hurry=True) is pair
+    pool.close()
+
+
+def test_packets_between_two_legs_wake_the_relay_once_and_reach_nobody() -> None:
+    first = free_ports(40)
+    relay = Relay(PortPool("127.0.0.1", first, first + 1, rest_s=0.0), itertools.count(1), lambda event: None)
+    phone = Phone()
+    for _ in range(2):
+        phone.lease = relay.grant(1)[0]
+        for _ in range(3):
+            phone.say(b"early")
+        assert relay.poll(1) == 1
+        phone.say(b"late")
+        assert relay.poll(0) == 0
+        relay.open(phone.lease.leg, 0)
+        relay.update(phone.lease.leg, phone.remote())
+        relay.play(phone.lease.leg, "echo")
+        assert relay.poll(0) == 0
+        said = phone.say(b"now")
+        assert relay.poll(1) == 1
+        assert phone.heard() == [said]
+        relay.close(phone.lease.leg)
+    relay.end()
+    phone.hang_up()
 
 
 def test_a_port_that_another_program_has_is_passed_over() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from media import wire
 from media.client import WorkerEngine
-from media.engine import LegLost, MediaEvent, PlayEnded, Stats
+from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Stats
 from media.worker import leg_ids
 from tests.unit.media.media_phone import Phone, free_ports
 
@@ -289,7 +289,7 @@ async def test_leases_come_back_after_their_rest(house: House) -> None:
     engine = await house.exchange()
     engine.adopt({})
     used = 0
-    for _ in range(40):  # 8 in the block, 100 in the range: 320 leases need each port more than once
+    for _ in range(100):  # 8 in the block, 100 in the range: 240 leases need each port more than once
         taken = list(iter(engine.lease, None))
         used += len(taken)
         for lease in taken:
@@ -298,10 +298,129 @@ async def test_leases_come_back_after_their_rest(house: House) -> None:
         if used > 240:
             break
         await asyncio.sleep(0.03)
-        with contextlib.suppress(TimeoutError):
-            await engine.ready(1.5)
     assert used > 240
     await until(lambda: sum(isinstance(event, Stats) for event in house.events) == used)
+
+
+async def test_a_worker_without_ports_keeps_nobody_waiting(house: House) -> None:
+    first = free_ports(20)
+    taken = []
+    for port in range(first, first + 20):
+        taken.append(sock := socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sock.bind(("127.0.0.1", port))
+    await house.spawn(0, "--ports", f"{first}-{first + 19}")
+    began = time.monotonic()
+    engine = await house.exchange()
+    assert time.monotonic() - began < 5
+    assert engine.lease() is None
+    for sock in taken:
+        sock.close()
+
+
+async def test_a_short_range_gives_ports_again_before_their_rest_is_over(house: House) -> None:
+    first = free_ports(8)
+    await house.spawn(0, "--ports", f"{first}-{first + 7}", "--block", "16", "--rest", "5")
+    engine = await house.exchange()
+    engine.adopt({})
+    for lease in iter(engine.lease, None):
+        engine.open(lease, 0)
+        engine.close(lease.leg)
+    began = time.monotonic()
+    again: list[Lease | None] = []
+    while not any(again):
+        assert time.monotonic() - began < 4, "a call fails while ports rest"
+        await asyncio.sleep(0.02)
+        again.append(engine.lease())
+    assert time.monotonic() - began > 0.9
+
+
+async def test_a_basic_call_is_one_packet_and_what_nobody_hears_waits(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    sent: list[list[str]] = []
+
+    def encode(values: list[wire.Command]) -> bytes:
+        sent.append([type(value).__name__ for value in values])
+        return _encode(values)
+
+    _encode = wire.encode
+    monkeypatch.setattr(wire, "encode", encode)
+    first, second = engine.lease(), engine.lease()
+    assert first is not None
+    assert second is not None
+    phone = Phone()
+    house.phones.append(phone)
+    engine.open(second, 0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not sent
+    engine.open(first, 0)
+    for lease in (first, second):
+        engine.update(lease.leg, phone.remote())
+    engine.bridge(first.leg, second.leg)
+    await until(lambda: bool(sent))
+    assert sent == [["Open", "Open", "Update", "Update", "Bridge"]]
+    engine.close(first.leg)
+    await asyncio.sleep(0)
+    engine.close(second.leg)
+    await until(lambda: len(sent) > 1)
+    assert sent[1:] == [["Close", "Close"]]
+
+
+async def test_a_close_reaches_the_worker_at_shut_down(house: House) -> None:
+    await house.spawn(0)
+    engine = await house.exchange()
+    phone = await house.phone(engine, 1)
+    await asyncio.sleep(0.1)
+    engine.close(leg(phone))
+    engine.shut()
+    again = await house.exchange()
+    assert phone.lease is not None
+    again.adopt({leg(phone): phone.lease})
+    await until(lambda: house.events == [LegLost(leg(phone))])
+
+
+async def test_the_end_of_an_old_worker_leaves_the_new_one_its_socket(house: House) -> None:
+    path = await house.spawn(0)
+    await house.exchange()
+    before = Path(path).stat().st_ino
+    await house.spawn(0, path=path)
+    await until(lambda: Path(path).exists() and Path(path).stat().st_ino != before)
+    house.workers[0].terminate()
+    await house.workers[0].wait()
+    assert Path(path).exists()
+    await house.exchange(path)
+
+
+async def test_an_orphan_whose_socket_a_new_worker_has_taken_over_ends_at_once(house: House, tmp_path: Path) -> None:
+    path, first = str(tmp_path / "w.sock"), free_ports(20)
+    command = [sys.executable, "-P", "-m", "media.worker", "--socket", path]
+    command += ["--ports", f"{first}-{first + 19}", "--address", "127.0.0.1"]
+    code = f"import subprocess, sys; subprocess.Popen({command!r}, stdout=2); sys.stdin.read()"
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdin=asyncio.subprocess.PIPE
+    )
+    await until(Path(path).exists)
+    engine = await house.exchange(path)
+    lease = engine.lease()
+    assert lease is not None
+    engine.shut()
+    parent.kill()
+    await parent.wait()
+    Path(path).unlink()
+    Path(path).touch()
+
+    def free() -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", lease.port))
+            return True
+        return False
+
+    assert not free()
+    await until(free)
+    assert Path(path).exists()
 
 
 async def test_legs_of_two_workers_can_be_bridged(house: House) -> None:
