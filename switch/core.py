@@ -334,7 +334,7 @@ class Core:
                 known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
                 why = "wrong password" if known is not None else "no device has this authentication name"
                 self.refusals.add(verdict.failed, txn.flow.remote[0], why, self._at.timestamp())
-            self.endpoint.challenge(txn, verdict.status, now, verdict.lines)
+            self.endpoint.answer_once(txn, verdict.status, now, lines=verdict.lines)
         else:
             self.counters.registrations_refused += txn.method == "REGISTER"
             self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)

@@ -48,9 +48,8 @@ from switch.sip.transaction import (
 
 #: Methods whose 18x and 2xx make a dialog, and so carry the Record-Route back (12.1.1; RFC 6665; RFC 3515).
 _DIALOG_METHODS = frozenset(("INVITE", "SUBSCRIBE", "REFER"))
-#: What a CANCEL may meet besides an INVITE; it then has no effect (9.2).
-_OTHER_METHODS = ("REGISTER", "OPTIONS", "BYE", "SUBSCRIBE", "NOTIFY", "MESSAGE", "INFO", "UPDATE", "REFER", "PUBLISH")
 _SIP_PORT = 5060
+_FULL = ("Retry-After: 10",)
 
 
 class Endpoint(Transactions):
@@ -60,14 +59,24 @@ class Endpoint(Transactions):
     for a flow. Both are called once a request. Everything raised out of here is a bug of ours (LocalProtocolError).
     """
 
-    __slots__ = ("ids", "sent_by")
+    __slots__ = ("ids", "knows", "room", "sent_by")
 
     def __init__(
-        self, timers: Timers, timings: Timings, ids: Callable[[], str], sent_by: Callable[[Flow], str]
+        self,
+        timers: Timers,
+        timings: Timings,
+        ids: Callable[[], str],
+        sent_by: Callable[[Flow], str],
+        room: int = 100_000,
     ) -> None:
         super().__init__(timers, timings)
         self.ids = ids
         self.sent_by = sent_by
+        self.room = room
+        """So many requests are remembered at once (about 1 KiB each, for 32 s); twice as many for those whom we know.
+        What begins anything new beyond that is answered 503; what belongs to a dialog is let in."""
+        self.knows: Callable[[str, float], bool] = _everybody
+        """Whether a host is one of ours, at an instant."""
 
     # -- from the network -------------------------------------------------------------------------------------------
 
@@ -108,7 +117,14 @@ class Endpoint(Transactions):
         """Answer, without a transaction, what could be read of `error.request`; never an ACK or a response (8.2.7)."""
         self.counters.malformed += 1
         request = error.request
-        if request is None or request.method == "ACK" or request.method == "":
+        if request is not None:
+            self._refuse(request, error.status, error.text, flow)
+
+    def _refuse(
+        self, request: Request, status: int, reason: str | None, flow: Flow, lines: Iterable[str] = (), tag: str = ""
+    ) -> None:
+        """Answer without a transaction: a copy of the request is answered anew."""
+        if request.method == "ACK" or request.method == "":
             return
         if request.header("Via") is None or request.header("CSeq") is None or request.header("Call-ID") is None:
             return
@@ -117,7 +133,7 @@ class Endpoint(Transactions):
         except RemoteProtocolError:
             via_top, back = None, flow
         try:
-            data = writer.response(request, error.status, error.text, self.ids(), via_top=via_top)
+            data = writer.response(request, status, reason, tag or self.ids(), lines, via_top=via_top)
         except RemoteProtocolError:
             return
         self.counters.refused += 1
@@ -225,10 +241,13 @@ class Endpoint(Transactions):
             data = writer.response(request, status, reason, tag, lines, body, txn.via_top, copy_record_route)
         return data if self.step(txn, event, now, data) else b""
 
-    def challenge(self, txn: ServerTransaction, status: int, now: float, lines: Iterable[str]) -> None:
-        """Answer 401 or 407 without remembering anything of the request (26.3.2.4)."""
-        data = writer.response(txn.request, status, None, txn.to_tag, lines, via_top=txn.via_top)
-        self.step(txn, "challenge", now, data)
+    def answer_once(
+        self, txn: ServerTransaction, status: int, now: float, *, reason: str | None = None, lines: Iterable[str] = ()
+    ) -> None:
+        """Answer a stranger (401, 407, any refusal, OPTIONS) without remembering anything of the request (26.3.2.4)."""
+        if txn._request is not None:
+            data = writer.response(txn._request, status, reason, txn.to_tag, lines, via_top=txn.via_top)
+            self.step(txn, "once", now, data)
 
     def repeat(self, txn: ServerTransaction, now: float) -> None:
         """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4)."""
@@ -272,27 +291,26 @@ class Endpoint(Transactions):
         try:
             check_request(request)
         except RemoteProtocolError as error:
-            # The headers that a response copies may be among those that cannot be read, so no transaction is made.
-            if error.status != 483:
-                self.refuse_unread(RemoteProtocolError(error.status, error.text, request), flow)
-                return
-            self._refuse(self._serve(request, key, flow, now, digest), error, now)
+            self.refuse_unread(RemoteProtocolError(error.status, error.text, request), flow)
+            return
+        if method == "CANCEL":
+            self._on_cancel(request, flow, now)
             return
         merge = 0
-        if request.to_tag is None and method != "CANCEL":
+        if request.to_tag is None:
             # 8.2.2.2: same From tag, Call-ID and CSeq, but not the same transaction: it came here by two ways.
             merge = hash((request.from_tag, request.call_id, request._index["cseq"]))
             if merge in self.merges:
-                txn = self._serve(request, key, flow, now, digest)
-                self._refuse(txn, RemoteProtocolError(482, "Loop Detected"), now)
+                self._refuse(request, 482, "Loop Detected", flow)
+                return
+            load = len(self.servers)
+            if load >= self.room and (load >= 2 * self.room or not self.knows(flow.remote[0], now)):
+                self._refuse(request, 503, None, flow, _FULL)
                 return
         txn = self._serve(request, key, flow, now, digest)
         if merge:
             txn.merge = merge
             self.merges[merge] = txn
-        if method == "CANCEL":
-            self._on_cancel(txn, request, now)
-            return
         self.out.append(Incoming(txn, request))
 
     def _serve(self, request: Request, key: str, flow: Flow, now: float, digest: int) -> ServerTransaction:
@@ -331,23 +349,22 @@ class Endpoint(Transactions):
         else:
             self.out.append(received)
 
-    def _on_cancel(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        """Section 9.2. The CANCEL is answered before the core hears of it; after a final response it does nothing."""
+    def _on_cancel(self, request: Request, flow: Flow, now: float) -> None:
+        """Section 9.2, for an INVITE; there is nothing to cancel in other requests, which are answered at once (9.1).
+
+        The CANCEL is answered before the core hears of it; after a final response it does nothing. It has no
+        transaction: a copy does nothing either, and gets the same answer.
+        """
         met = self.servers.get(_server_key(request, "INVITE"))
         if met is None:
-            met = next((t for m in _OTHER_METHODS if (t := self.servers.get(_server_key(request, m)))), None)
-        if met is None:
             self.counters.unmatched += 1
-            self.respond(txn, 481, now)
+            self._refuse(request, 481, None, flow)
             return
+        via_top, back = _way_back(request, flow)
         # "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be
         # the same."
-        self.respond(txn, 200, now, to_tag=met.to_tag)
+        self.out.append(Send(back, writer.response(request, 200, None, met.to_tag, via_top=via_top)))
         self.step(met, "cancel", now, None)
-
-    def _refuse(self, txn: ServerTransaction, error: RemoteProtocolError, now: float) -> None:
-        self.counters.refused += 1
-        self.respond(txn, error.status, now, reason=error.text)
 
     def _on_response(self, response: Response, flow: Flow, now: float) -> None:
         try:
@@ -383,6 +400,10 @@ def _server_key(request: Request, method: str = "") -> str:
         return f"{branch}|{request.sent_by}|{method}"
     tag = request.to_tag if method != "INVITE" else ""
     return f"{request.uri}|{request.from_tag}|{tag}|{request.call_id}|{request.cseq}|{request.vias[0]}|{method}"
+
+
+def _everybody(host: str, now: float) -> bool:
+    return True
 
 
 def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:

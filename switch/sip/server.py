@@ -84,9 +84,9 @@ def _refuse(layer: Transactions, txn: ServerTransaction, now: float, data: bytes
     txn.timeout = layer.timers.after(layer.wait_s, now, txn, "H")
 
 
-def _refuse_once(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
-    """26.3.2.4: a challenge is sent once and nothing is kept, so that a stranger can neither have us repeat it to
-    somebody else's address nor fill our memory. If it is lost, the client's copy of the request is challenged anew."""
+def _answer_once(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
+    """26.3.2.4: what a stranger is told is sent once and nothing is kept, so that nobody can have us repeat it to
+    somebody else's address or fill our memory. If it is lost, the client's copy of the request is answered anew."""
     layer.out.append(Send(txn.flow, data))
     txn.owner = None
     end(layer, txn, now, None)
@@ -121,7 +121,7 @@ def _answer(layer: Transactions, txn: ServerTransaction, now: float, data: bytes
     layer.linger(txn, "J", layer.wait_s, now)
 
 
-#: RFC 3261 figure 7, RFC 6026 figure 2. `1xx`, `2xx`, `3xx+`, `challenge` are what the core sends; `request` is a copy.
+#: RFC 3261 figure 7, RFC 6026 figure 2. `1xx`, `2xx`, `3xx+`, `once` are what the core sends; `request` is a copy.
 #: A flow that breaks after the 2xx is the dialog's affair: a TCP telephone may come back on another connection.
 INVITE_SERVER: Table = {
     PROCEEDING: {
@@ -130,7 +130,7 @@ INVITE_SERVER: Table = {
         "1xx": (PROCEEDING, _send),
         "2xx": (ACCEPTED, _answer_2xx),
         "3xx+": (COMPLETED, _refuse),
-        "challenge": (TERMINATED, _refuse_once),
+        "once": (TERMINATED, _answer_once),
         "cancel": (PROCEEDING, _cancelled),
         "broken": (TERMINATED, failed),
     },
@@ -161,7 +161,7 @@ NON_INVITE_SERVER: Table = {
         "1xx": (PROCEEDING, _send),
         "2xx": (COMPLETED, _answer),
         "3xx+": (COMPLETED, _answer),
-        "challenge": (TERMINATED, _refuse_once),
+        "once": (TERMINATED, _answer_once),
         "broken": (TERMINATED, failed),
     },
     PROCEEDING: {

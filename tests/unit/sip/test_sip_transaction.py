@@ -573,9 +573,10 @@ def test_cancel_that_meets_nothing_gets_481(bench: Bench) -> None:
 def test_cancel_of_a_non_invite_has_no_effect(bench: Bench) -> None:
     txn = bench.serve(request("OPTIONS"))
     bench.receive(request("CANCEL"))
-    assert [start for _, start in bench.sent] == ["200"]
+    assert [start for _, start in bench.sent] == ["481"]
     assert txn.state == "trying"
     assert bench.kinds() == [Incoming]
+    assert len(bench.endpoint.servers) == 1
 
 
 @FLOWS
@@ -585,7 +586,7 @@ def test_a_challenge_is_sent_once_and_leaves_nothing(bench: Bench, method: str, 
     retransmission algorithm"."""
     for turn in (1, 2):
         txn = bench.serve(request(method), flow)
-        bench.endpoint.challenge(txn, 401, bench.clock.now(), ["WWW-Authenticate: Digest realm=x, nonce=y"])
+        bench.endpoint.answer_once(txn, 401, bench.clock.now(), lines=["WWW-Authenticate: Digest realm=x, nonce=y"])
         bench.drain()
         assert [start for _, start in bench.sent] == ["401"] * turn
         assert txn.finished

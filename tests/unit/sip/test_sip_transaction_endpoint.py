@@ -195,12 +195,27 @@ def test_max_forwards_0_inside_a_dialog_reaches_the_core() -> None:
     assert isinstance(effect, Incoming)
 
 
-def test_a_refused_invite_absorbs_its_ack() -> None:
+def test_an_invite_that_is_refused_unread_is_forgotten_at_once() -> None:
     on = endpoint()
-    assert answer(run(request("INVITE", forwards="0"), UDP, on)).status == 483
-    assert run(request("ACK", cseq="1 ACK"), UDP, on) == []
-    on.timers.run(100.0)
+    for _ in range(2):
+        assert answer(run(request("INVITE", forwards="0"), UDP, on)).status == 483
     assert not on.servers
+    (effect,) = run(request("ACK", cseq="1 ACK"), UDP, on)
+    assert isinstance(effect, AckReceived)
+
+
+def test_when_there_is_no_room_strangers_are_answered_503_and_leave_nothing() -> None:
+    on = endpoint()
+    on.room = 2
+    on.knows = lambda host, now: host == UDP.remote[0]
+    stranger = Flow("udp", UDP.local, ("203.0.113.9", 5060))
+    for n in range(2):
+        assert isinstance(run(request("OPTIONS", call_id=f"s{n}", via=f"192.0.2.10:5062;branch=z9hG4bKs{n}"), stranger, on)[0], Incoming)
+    assert answer(run(request("OPTIONS", call_id="s3", via="192.0.2.10:5062;branch=z9hG4bKs3"), stranger, on)).status == 503
+    assert isinstance(run(request("BYE", to="<sip:b@c>;tag=b", via="192.0.2.10:5062;branch=z9hG4bKb"), stranger, on)[0], Incoming)
+    assert isinstance(run(request("OPTIONS", call_id="k", via="192.0.2.10:5062;branch=z9hG4bKk"), UDP, on)[0], Incoming)
+    assert answer(run(request("OPTIONS", call_id="l", via="192.0.2.10:5062;branch=z9hG4bKl"), UDP, on)).status == 503
+    assert len(on.servers) == 4
 
 
 # -- one request, two ways (8.2.2.2) --------------------------------------------------------------------------------
