@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from switch import redact
+from switch.reception import IN_WORDS
 
 MAX_LINES = 10_000
 GATHER_S = 0.05
@@ -106,6 +107,14 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
     return redact.values(dict(event))
 
 
+def _in_words(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    words = IN_WORDS.get(event["event"])
+    if words is None:
+        return event
+    kept = {key: event[key] for key in ("level", "timestamp") if key in event}
+    return kept | {"event": words.format_map(event)}
+
+
 def configure(level: str = "info", json: bool | None = None, writer: Writer | None = None) -> Writer:
     """Set structlog and the standard logging up for this process; close the returned writer at its end.
 
@@ -119,7 +128,7 @@ def configure(level: str = "info", json: bool | None = None, writer: Writer | No
     end: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)]
+        else [_in_words, structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)]
     )
     structlog.configure(
         processors=[

@@ -12,7 +12,7 @@ from switch.calls.call import Call
 from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
 from switch.core import Core
-from switch.reception import address
+from switch.reception import address, printable
 from switch.sip.invite import State
 from switch.trace import Tracer
 from switch.views import (
@@ -194,8 +194,8 @@ def _phone_view(bound: Bound, name: str) -> PhoneView:
         name=name,
         line=bound.line,
         address=f"{flow.transport} {address(flow.remote_host, flow.remote_port)}",
-        contact=bound.uri,
-        user_agent=bound.user_agent,
+        contact=printable(bound.uri),
+        user_agent=printable(bound.user_agent),
         at=bound.at,
         expires_at=_utc(bound.expires_at),
     )

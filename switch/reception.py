@@ -20,6 +20,13 @@ MAX_ADDRESSES = 10
 MAX_NAME = 64
 FORGET_S = 900.0
 
+IN_WORDS = {
+    "telephone registered": "{device} is registered for line {line}, from {address}",
+    "telephone gone": "{device} at {address} is no longer registered for line {line} ({cause})",
+    "telephone refused": "{user} from {address} is refused: {why}",
+}
+"""The same lines for a person at a terminal, with the fields that they name."""
+
 Log = Callable[..., object]
 """structlog's `info` or `warning`: an event and its fields."""
 
@@ -126,8 +133,13 @@ def _about(bound: Bound) -> dict[str, str]:
         "device": bound.device,
         "line": bound.line,
         "address": address(bound.flow.remote_host, bound.flow.remote_port),
-        "user_agent": bound.user_agent,
+        "user_agent": printable(bound.user_agent),
     }
+
+
+def printable(text: str) -> str:
+    """Without what would move the cursor of a terminal: telephones and strangers wrote it."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def address(host: str, port: int) -> str:
@@ -156,7 +168,7 @@ class Refusals:
 
     def add(self, user: str, host: str, why: str, at: float) -> None:
         """One more. A telephone that goes on trying has a line at its 1st, 10th, 100th … time."""
-        user = "".join(c if c.isprintable() else "?" for c in user[:MAX_NAME])
+        user = printable(user[:MAX_NAME])
         # It goes to the end, where the latest are.
         his = [each for each in self._known.pop(user, ()) if at - each.last_at <= FORGET_S][-MAX_ADDRESSES + 1 :]
         self._known[user] = his

@@ -146,6 +146,24 @@ def test_a_wrong_password_is_counted_and_kept_for_the_operator(scene: Scene) -> 
     assert core.counters.registrations == 1
 
 
+def test_the_figures_agree_with_each_other(scene: Scene) -> None:
+    """Every message is a request, a response or no SIP at all."""
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call, _ = scene.talking(alice, bob)
+    call.hang_up()
+    stranger = scene.raw("carol", register=False)
+    stranger.outside("OPTIONS", URI)
+    scene.wait()
+    core = scene.exchange.core
+    sip = core.endpoint.counters
+    assert sip.responses
+    assert core.counters.messages_in == sip.requests + sip.responses
+    stranger.send("nonsense\r\n\r\n")
+    scene.wait()
+    assert sip.malformed == 1
+    assert core.counters.messages_in == sip.requests + sip.responses + sip.malformed
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_challenge_is_sent_once_and_nothing_is_remembered(scene: Scene, transport: str) -> None:
     """RFC 3261 section 26.3.2.4: a stranger who writes somebody else's address must not get ten copies sent there."""

@@ -187,6 +187,28 @@ def test_at_a_terminal_both_logs_look_alike(monkeypatch, capsys):
         assert re.match(r"[0-2][0-9]:[0-5][0-9]:[0-6][0-9] \[info     \] \w+", line), line
 
 
+def test_at_a_terminal_a_registration_is_told_in_words():
+    read, write = os.pipe()
+    writer = logs.configure("info", json=False, writer=logs.Writer(write))
+    try:
+        log = structlog.get_logger()
+        log.info(
+            "telephone registered", device="alice-phone", line="alice", address="192.0.2.7:5060", user_agent="\x1b[2J"
+        )
+        log.warning("telephone refused", user="bob", address="192.0.2.8", why="wrong password", times=1)
+        log.info("telephone gone", device="alice-phone", line="alice", address="192.0.2.7:5060", cause="expired")
+    finally:
+        writer.close()
+        os.close(write)
+        structlog.reset_defaults()
+    with open(read, encoding="utf-8") as pipe:
+        first, second, third = pipe
+    assert "alice-phone is registered for line alice, from 192.0.2.7:5060" in first
+    assert "[2J" not in first
+    assert "bob from 192.0.2.8 is refused: wrong password" in second
+    assert "alice-phone at 192.0.2.7:5060 is no longer registered for line alice (expired)" in third
+
+
 def test_a_reader_that_is_too_slow_costs_lines_not_time():
     read, write = os.pipe()
     writer = logs.Writer(write, max_lines=50)
