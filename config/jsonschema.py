@@ -10,14 +10,37 @@ import json
 from typing import Any
 
 from config.schema import Configuration
+from config.types import DURATION_PATTERN, shown_duration
 
 
 def schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
-    made = Configuration.model_json_schema(by_alias=True)
+    made: dict[str, Any] = Configuration.model_json_schema(by_alias=True)
+    for mapping in (made, *made["$defs"].values()):
+        mapping["properties"] = {key: _as_written(each) for key, each in mapping["properties"].items()}
+    for key, each in made["properties"].items():
+        # A section whose entries are all commented out is the same as none.
+        if "$ref" in each or each.get("type") in ("object", "array"):
+            said = each.get("description", "")
+            made["properties"][key] = {"anyOf": [each, {"type": "null"}], "description": said}
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = "Ringplan configuration"
     return made
+
+
+def _as_written(written: dict[str, Any]) -> dict[str, Any]:
+    """A key without `null`, which the reader takes for a text like any other, and with its default as one writes it."""
+    kinds = written.get("anyOf", [])
+    if {"type": "null"} in kinds:
+        rest = [each for each in kinds if each != {"type": "null"}]
+        alone = rest[0] if len(rest) == 1 else {"anyOf": rest}
+        written = {key: each for key, each in written.items() if key != "anyOf"} | alone
+    default = written.pop("default", None)
+    if isinstance(default, float) and written.get("pattern") == DURATION_PATTERN:
+        default = shown_duration(default)
+    elif isinstance(default, list) and written.get("type") == "string":
+        default = "-".join(map(str, default))
+    return written if default is None else written | {"default": default}
 
 
 def text() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from config import syntax
 from config.problems import ConfigError, Mark, Problem
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -84,9 +85,7 @@ def read(text: str, name: str, budget: _Budget | None = None) -> Mapping:
     try:
         root = _Builder(name, problems, budget or _Budget()).build(text)
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
-        place = Mark(name, at.line + 1, at.column + 1) if at is not None else Mark(name, 1, 1)
-        problems.append(Problem(place, f"this is not YAML: {_plainly(error)}"))
+        problems.append(syntax.explain(error, text, name))
     except yaml.reader.ReaderError as error:
         problems.append(Problem(_place_of(text, name, error.position), "a character that YAML does not allow"))
     if root is not None and not isinstance(root, Mapping):
@@ -168,11 +167,6 @@ def _merge(merged: Mapping, tree: Mapping, problems: list[Problem]) -> None:
 def _twice(key: str, mark: Mark, first: Mark) -> Problem:
     place = f"line {first.line}" if first.file == mark.file else f"{first.file}:{first.line}"
     return Problem(mark, f"`{key}` stands here a second time", f"the first is at {place}")
-
-
-def _plainly(error: yaml.MarkedYAMLError) -> str:
-    """The parser's own words. They are fixed sentences, so they cannot show a secret."""
-    return error.problem or error.context or "unreadable"
 
 
 def _place_of(text: str, name: str, position: int) -> Mark:

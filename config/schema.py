@@ -31,10 +31,10 @@ from config.types import (
     integer,
 )
 
-Lines = Annotated[list[Identifier], OneOrMore]
+Lines = Annotated[list[Identifier], OneOrMore()]
 Port = Annotated[int, integer(1, 65535)]
 Transport = Annotated[str, choice("udp", "tcp")]
-Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore]
+Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore()]
 RingTime = Annotated[float, duration(5, 300)]
 
 
@@ -95,7 +95,7 @@ class Trunk(Section):
     host: Host = Field(description="where calls are sent to")
     port: Port = Field(default=5060, description="its port")
     transport: Transport = Field(default="udp", description="udp or tcp")
-    source: Annotated[list[SourceAddress], OneOrMore] = Field(
+    source: Annotated[list[SourceAddress], OneOrMore()] = Field(
         default_factory=list,
         alias="from",
         description="the addresses that its calls come from; its host when that is an address",
@@ -115,7 +115,7 @@ class Emergency(Section):
     """Emergency calls. The national numbers of every device's country are built in."""
 
     extra: list[Dialled] = Field(default_factory=list, description="further emergency numbers, for every device")
-    trunks: Annotated[list[Identifier], OneOrMore] = Field(
+    trunks: Annotated[list[Identifier], OneOrMore()] = Field(
         default_factory=list, description="the trunks that are tried first; all others follow"
     )
 
@@ -154,7 +154,7 @@ class Registrar(Section):
         default=16, description="how many telephones a line may be registered on"
     )
     algorithms: Algorithms = Field(
-        default_factory=lambda: ["sha-256", "md5"],
+        default=["sha-256", "md5"],
         min_length=1,
         description="how passwords are proven, best first; md5 alone for telephones that stumble over sha-256",
     )
@@ -230,7 +230,9 @@ class Configuration(Section):
     lines: dict[Identifier, Line] = Field(default_factory=dict, description="who can be called")
     devices: dict[Identifier, Device] = Field(default_factory=dict, description="the telephones")
     extensions: dict[Extension, RingList] = Field(default_factory=dict, description="numbers that ring several lines")
-    services: dict[Extension, Sound] = Field(default_factory=dict, description="numbers that the exchange answers")
+    services: dict[Extension, Sound] = Field(
+        default_factory=dict, description="numbers that the exchange answers: `echo`, or `tone:HZ`"
+    )
     trunks: dict[Identifier, Trunk] = Field(default_factory=dict, description="carriers")
     default_trunk: Identifier | None = Field(default=None, description="where outside calls go; none: they are refused")
     dids: dict[E164, Lines] = Field(default_factory=dict, description="outside numbers of ours, and whom they ring")

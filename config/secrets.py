@@ -34,7 +34,8 @@ def resolve(secret: Secret, folder: Path, environ: Mapping[str, str]) -> str:
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is None:
-        raise Wrong(f"the environment variable {name} is not set")
+        hint = "`check` sees your shell's variables, a service those of its unit (docs/configuration.md)"
+        raise Wrong(f"the environment variable {name} is not set", hint)
     return value
 
 

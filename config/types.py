@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from config.problems import Wrong
@@ -61,13 +61,14 @@ def _duration(low_s: float, high_s: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         seconds = parse_duration(_text(value))
         if not low_s <= seconds <= high_s:
-            raise Wrong(f"must be from {_shown(low_s)} to {_shown(high_s)}")
+            raise Wrong(f"must be from {shown_duration(low_s)} to {shown_duration(high_s)}")
         return seconds
 
     return check
 
 
-def _shown(seconds: float) -> str:
+def shown_duration(seconds: float) -> str:
+    """As an operator writes it."""
     for unit in ("d", "h", "m", "s"):
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
             return f"{seconds / _UNITS[unit]:g}{unit}"
@@ -136,7 +137,12 @@ def _e164(value: Any) -> str:
     text = _text(value)
     number = clean(text)
     if not re.fullmatch(r"\+[1-9][0-9]{4,14}", number):
-        raise Wrong("an outside number is written with its country code", "such as +12125550100")
+        # Ten digits and more are most likely the whole number without its plus.
+        whole = re.fullmatch(r"[1-9][0-9]{9,14}", number)
+        raise Wrong(
+            "an outside number is written with its country code",
+            f"write `+{number}`, if that is all of it" if whole else "such as +12125550100",
+        )
     return number
 
 
@@ -206,8 +212,24 @@ def _sound(value: Any) -> str:
     return text
 
 
+DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)$"
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+class OneOrMore:
+    """Marks an annotated list: one text alone stands for a list of it, for the reader and for editors alike."""
+
+    __slots__ = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_one_or_more, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        array = handler(core)
+        return {"anyOf": [array["items"], array]}
 
 
 class Typed:
@@ -245,7 +267,7 @@ def integer(low: int, high: int) -> Typed:
 
 def duration(low_s: float, high_s: float) -> Typed:
     """A duration with its unit, as seconds; bounds included."""
-    return Typed(_duration(low_s, high_s), type="string", pattern=r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)$")
+    return Typed(_duration(low_s, high_s), type="string", pattern=DURATION_PATTERN)
 
 
 # Editors' YAML makes an integer of 101; the loader does not. So editors are told that both are right.
@@ -265,4 +287,3 @@ Host = Annotated[str, Typed(_host, type="string")]
 PortRange = Annotated[tuple[int, int], Typed(_ports, type="string", pattern=r"^[0-9]+\s*-\s*[0-9]+$")]
 Sound = Annotated[str, Typed(_sound, type="string", pattern="^(echo|tone:[0-9]+)$")]
 SecretText = Annotated[Secret, Typed(_secret, type=_EITHER)]
-OneOrMore = BeforeValidator(_one_or_more)

@@ -70,6 +70,11 @@ def _is_empty(node: Node) -> bool:
     return isinstance(node, Scalar) and node.plain and not node.text
 
 
+def _first(tree: Mapping) -> Mark:
+    """Where the configuration begins: in its first file, also when it is a folder."""
+    return next((entry.mark for entry in tree.entries.values()), tree.mark)
+
+
 def place(tree: Node, path: Sequence[str | int], *, key: bool) -> Mark:
     """The mark of the value at the end of the path (`key`: of its key), or of the last part of the path that exists."""
     node = tree
@@ -92,8 +97,10 @@ def _problem(tree: Mapping, error: ErrorDetails) -> Problem:
     kind = error["type"]
     if kind == "missing":
         parent = path[:-1]
-        inside = f" in `{parent[-1]}`" if parent else ""
-        return Problem(place(tree, parent, key=True), f"{name} is missing{inside}")
+        if not parent:
+            hint = "write `country: US`, or where you are, by ISO 3166" if path == ("country",) else ""
+            return Problem(_first(tree), f"{name} is missing", hint)
+        return Problem(place(tree, parent, key=True), f"{name} is missing in `{parent[-1]}`")
     if kind == "extra_forbidden":
         known = _known_keys(path[:-1])
         return Problem(place(tree, path, key=True), f"unknown key {name}", did_you_mean(str(path[-1]), known))

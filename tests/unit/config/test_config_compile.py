@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
-from config import compiled, examples, jsonschema, loader, validate
+from config import compiled, examples, jsonschema, loader, reference, validate
 from config.compile import compile, compile_loaded  # noqa: A004
 from config.compiled import Compiled, decode, encode
 from config.problems import ConfigError
@@ -38,6 +41,9 @@ dids: {"+1 669 555 0100": alice}
 emergency: {extra: ["5000"], trunks: first}
 registrar: {realm: example.com}
 """
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def compile_text(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Compiled:
@@ -83,6 +89,21 @@ def test_compiled_bytes_come_back_as_they_were_and_are_the_same_each_time() -> N
     assert made.model.version == compile_text(OFFICE + "log: {level: debug}\n").model.version
 
 
+def test_the_version_is_of_what_takes_effect_not_of_where_it_lies(tmp_path: Path) -> None:
+    """Is what was checked, here or in a copy, what is running?"""
+    versions = set()
+    text = "country: US\nlines: {a: {extension: 101}}\ndevices: {p: {secret: %s, lines: a}}\n"
+    for folder, content in (("here", text), ("there", "# A comment moves lines.\n" + text)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.yaml").write_text(content % "long-enough-secret")
+        made = compile(tmp_path / folder)
+        assert made.warnings
+        versions.add((made.version, made.model.version))
+    assert len(versions) == 1
+    (tmp_path / "here" / "a.yaml").write_text(text % "another-long-secret")
+    assert compile(tmp_path / "here").version not in {version for version, _ in versions}
+
+
 def test_another_format_is_not_read() -> None:
     other = msgspec.structs.replace(compile_text(OFFICE), format=compiled.FORMAT + 1)
     with pytest.raises(msgspec.DecodeError):
@@ -100,6 +121,7 @@ def test_nothing_shows_a_secret() -> None:
     ("old", "new", "expected"),
     [
         ("lines: bob,", "lines: bop,", "a.yaml:8:52: there is no line `bop` (did you mean `bob`?)"),
+        ("[alice, bob]", "[alice, 202]", "a.yaml:7:47: there is no line `202` (202 is `bob`)"),
         ("[alice, bob]", "[alice, alice]", "a.yaml:7:47: line `alice` is named twice"),
         (
             "default_trunk: second",
@@ -110,7 +132,7 @@ def test_nothing_shows_a_secret() -> None:
         (
             "600: echo",
             "201: echo",
-            "a.yaml:4:22: 201 is already a service (for several lines under one number use `extensions:`)",
+            "a.yaml:9:12: 201 is already the extension of `alice` (at line 4)",
         ),
         (
             "extension: 202",
@@ -134,7 +156,8 @@ def test_nothing_shows_a_secret() -> None:
         (
             "secret: env:A, lines: bob",
             "secret: env:B, lines: bob",
-            "a.yaml:8:38: `secret`: the environment variable B is not set",
+            "a.yaml:8:38: `secret`: the environment variable B is not set "
+            "(`check` sees your shell's variables, a service those of its unit (docs/configuration.md))",
         ),
         (
             "secret: env:A, lines: bob",
@@ -270,3 +293,63 @@ def test_the_json_schema_knows_every_section_and_allows_no_other_key() -> None:
     assert "from" in made["$defs"]["Trunk"]["properties"]
     assert made["$defs"]["Line"]["properties"]["ring"]["type"] == "string"
     assert json.loads(jsonschema.text()) == made
+
+
+def test_what_a_folder_lacks_is_said_in_its_first_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("lines: {}\n")
+    (tmp_path / "b.yaml").write_text("devices: {}\n")
+    with pytest.raises(ConfigError) as caught:
+        compile(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/a.yaml:1:1: `country` is missing")
+
+
+def fits(schema: dict[str, Any], value: object) -> bool:
+    """What an editor says of a value, as far as our schema goes."""
+    if "$ref" in schema:
+        return fits(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], value)
+    if "anyOf" in schema:
+        return any(fits(each, value) for each in schema["anyOf"])
+    kinds = schema.get("type", [])
+    known = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+    wanted = [known[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    if wanted and type(value) not in wanted:
+        return False
+    if isinstance(value, dict):
+        keys = schema.get("properties", {})
+        others = schema.get("additionalProperties", True)
+        return all(
+            fits(keys[str(key)], each) if str(key) in keys else isinstance(others, dict) and fits(others, each)
+            for key, each in value.items()
+        ) and set(schema.get("required", ())) <= set(map(str, value))
+    if isinstance(value, list):
+        return all(fits(schema.get("items", {}), each) for each in value) and len(value) >= schema.get("minItems", 0)
+    if isinstance(value, str):
+        return value in schema.get("enum", [value]) and bool(re.search(schema.get("pattern", ""), value))
+    return not isinstance(value, int) or schema.get("minimum", value) <= value <= schema.get("maximum", value)
+
+
+SCHEMA = jsonschema.schema()
+
+
+def test_the_editor_finds_nothing_wrong_with_what_the_reader_takes() -> None:
+    guide = (ROOT / "docs/configuration.md").read_text()
+    smallest, more = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    one_for_a_list = "country: US\ndids: {'+12125550100': alice}\ntrunks:\ndevices: {a: {secret: 1, lines: alice}}\n"
+    for text in (examples.text(), smallest, smallest + more, one_for_a_list, OFFICE):
+        assert fits(SCHEMA, yaml.safe_load(text)), text
+    for bad in ("country: US\nlines: {a: {ring: 30}}\n", "country: US\nlins: {}\n", "lines: {}\n"):
+        assert not fits(SCHEMA, yaml.safe_load(bad)), bad
+
+
+def test_every_default_is_one_that_could_be_written() -> None:
+    found = 0
+    for section in SCHEMA["$defs"].values():
+        for key, each in section["properties"].items():
+            if "default" in each:
+                found += 1
+                assert fits(each, each["default"]), (section["title"], key)
+    assert found > 30
+
+
+def test_the_guide_has_the_table_of_every_key() -> None:
+    assert (ROOT / "docs/configuration.md").read_text().endswith(reference.markdown())

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from config import loader
 from config.problems import ConfigError, Mark
 
+INDENTED = "is the line indented as its neighbours are, and does the line above end as it should?"
+
 
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
@@ -72,8 +74,21 @@ def test_any_plain_scalar_comes_back_as_typed(text: str) -> None:
         ("just words\n", "a.yaml:1:1: a configuration is a mapping (begin with a section, such as `devices:`)"),
         ("a:\n  b:\n  c: 1\n", 'a.yaml:2:3: this key has no value (write "" for an empty text)'),
         ("? [x]\n: 1\n", "a.yaml:1:3: a key must be a plain text (put it in quotes if the text itself is meant)"),
-        ("a: 'open\n", "a.yaml:2:1: this is not YAML: found unexpected end of stream"),
-        ("a: 1\n\tb: 2\n", "a.yaml:2:1: this is not YAML: found a tab character that violates indentation"),
+        ("a: 'open\nb: 1\n", "a.yaml:1:4: a quote that is never closed"),
+        (
+            "a: [1, 2\nb: 3\n",
+            "a.yaml:1:4: a `[` that is never closed (close it with `]`; between the items are commas)",
+        ),
+        ("a: {x: 1\n", "a.yaml:1:4: a `{` that is never closed (close it with `}`; between the entries are commas)"),
+        ("a: 1\n\tb: 2\n", "a.yaml:2:1: a tab where only spaces may stand (use spaces)"),
+        ("a:\n\tb: 2\n", "a.yaml:2:1: a tab where only spaces may stand (use spaces)"),
+        ("a:\n  b: 1\n c: 2\n", f"a.yaml:3:2: this does not fit the lines above it ({INDENTED})"),
+        ("a:\n  b: 1\n   c: 2\n", f"a.yaml:3:5: this does not fit the lines above it ({INDENTED})"),
+        ("a:\n  b\n  c: 1\n", f"a.yaml:3:4: this does not fit the lines above it ({INDENTED})"),
+        ("a:\n- 1\nb c: - d\n", "a.yaml:3:6: a list cannot begin here (begin it on a new line)"),
+        ("name: Carol: the boss\n", "a.yaml:1:12: a second `: ` in one line (put the text in quotes)"),
+        ("a: 'x' y\n", "a.yaml:1:8: text after the closing quote (put all of it in quotes)"),
+        ("a: @x\n", "a.yaml:1:4: a value cannot begin with this character (put the text in quotes)"),
         ("a: \x01\n", "a.yaml:1:4: a character that YAML does not allow"),
         ("a: " + "[" * 30 + "]" * 30, "a.yaml:1:27: nested more than 24 deep"),
     ],

@@ -31,7 +31,7 @@ US = "country: US\n"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("lines: {}\n", "a.yaml:1:1: `country` is missing"),
+        ("lines: {}\n", "a.yaml:1:1: `country` is missing (write `country: US`, or where you are, by ISO 3166)"),
         (US + "linse: {}\n", "a.yaml:2:1: unknown key `linse` (did you mean `lines`?)"),
         (US + "lines:\n  a: {rign: 20s}\n", "a.yaml:3:7: unknown key `rign` (did you mean `ring`?)"),
         (
@@ -80,6 +80,11 @@ US = "country: US\n"
         (
             US + 'dids: {"+12125550100": a, "+1 212 555 0100": b}\n',
             "a.yaml:2:27: `+1 212 555 0100` stands here a second time (the first is written `+12125550100`)",
+        ),
+        (
+            US + "dids: {16695550102: a}\n",
+            "a.yaml:2:8: key `16695550102`: an outside number is written with its country code "
+            "(write `+16695550102`, if that is all of it)",
         ),
         ("country: us\n", "a.yaml:1:10: `country`: not a country code (write `US`)"),
         ("country: UK\n", "a.yaml:1:10: `country`: not a country code (write `GB`)"),

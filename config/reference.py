@@ -1,0 +1,69 @@
+"""Every key of the configuration as tables for docs/configuration.md, from the schema itself.
+
+`python -P -m config.reference` prints them; a test holds the guide to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from config import jsonschema
+
+NEEDED = "**needed**"
+_ENTRIES = {
+    "listen": "each item of `listen`",
+    "lines": "each of `lines`, by its name",
+    "devices": "each of `devices`, by its name",
+    "extensions": "each of `extensions`, by its number",
+    "trunks": "each of `trunks`, by its name",
+}
+
+
+def markdown() -> str:
+    """A table for the keys at the top, and one for each section that has keys of its own."""
+    schema = jsonschema.schema()
+    top = schema["properties"]
+    parts = ["### At the top\n\n" + _table(schema, top)]
+    for key, each in top.items():
+        model = _model(each)
+        if model:
+            found = schema["$defs"][model]
+            title = _ENTRIES.get(key, f"`{key}`")
+            parts.append(
+                f"### {title[0].upper()}{title[1:]}\n\n{found['description']}\n\n{_table(found, found['properties'])}"
+            )
+    return "\n\n".join(parts) + "\n"
+
+
+def _model(each: dict[str, Any]) -> str:
+    """The name of the section that stands under a key, directly, in a list, or by name; else empty."""
+    kinds = each.get("anyOf", [each])
+    for kind in kinds:
+        for inner in (kind, kind.get("items", {}), kind.get("additionalProperties", {})):
+            if isinstance(inner, dict) and "$ref" in inner:
+                return str(inner["$ref"]).rpartition("/")[2]
+    return ""
+
+
+def _table(schema: dict[str, Any], properties: dict[str, dict[str, Any]]) -> str:
+    rows = ["| key | default | |", "|---|---|---|"]
+    for key, each in properties.items():
+        default = NEEDED if key in schema.get("required", ()) else _default(each.get("default", ""))
+        rows.append(f"| `{key}` | {default} | {each.get('description', '')} |")
+    return "\n".join(rows)
+
+
+def _default(value: object) -> str:
+    match value:
+        case "":
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case list():
+            return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
