@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from switch.commands.common import JsonOption, console, write_json
+from switch.commands.common import JsonOption, console, short_path, write_json
 
 if TYPE_CHECKING:
     from config.compiled import Compiled
@@ -71,7 +71,7 @@ def _show(problems: tuple[Problem, ...], kind: str, style: str) -> None:
 
     out = console()
     for problem in problems:
-        place = f"{problem.mark.file}:{problem.mark.line}:{problem.mark.column}: "
+        place = f"{short_path(problem.mark.file)}:{problem.mark.line}:{problem.mark.column}: "
         out.print(Text.assemble((place, "bold"), (f"{kind}: ", style), problem.message), soft_wrap=True)
         if problem.hint:
             out.print(Text(f"    {problem.hint}", "dim"), soft_wrap=True)
@@ -80,7 +80,7 @@ def _show(problems: tuple[Problem, ...], kind: str, style: str) -> None:
 def _sum_up(path: Path, compiled: Compiled | None, errors: int, warnings: int) -> None:
     out = console()
     if compiled is None:
-        out.print(f"[bold red]●[/] {path}: {_count(errors, 'error')}", soft_wrap=True)
+        out.print(f"[bold red]●[/] {short_path(str(path))}: {_count(errors, 'error')}", soft_wrap=True)
         return
     model = compiled.model
     parts = [
@@ -88,7 +88,7 @@ def _sum_up(path: Path, compiled: Compiled | None, errors: int, warnings: int) -
         _count(len(compiled.devices), "device"),
         _count(len(compiled.trunks), "trunk"),
     ]
-    said = f"{path} is good: {', '.join(parts)}; version {compiled.version}"
+    said = f"{short_path(str(path))} is good: {', '.join(parts)}; version {compiled.version}"
     out.print(f"[bold green]●[/] {said}" + (f"; {_count(warnings, 'warning')}" if warnings else ""), soft_wrap=True)
 
 

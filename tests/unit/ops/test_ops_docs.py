@@ -82,6 +82,12 @@ def test_check_names_errors_with_their_place_and_a_hint(tmp_path):
     assert '"line": 2' in as_json.stdout
 
 
+def test_check_shows_paths_as_seen_from_here(tmp_path, monkeypatch):
+    (tmp_path / "x.yaml").write_text("country: US\nliness: {}\n")
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["check", str(tmp_path / "x.yaml")]).stdout.startswith("x.yaml:2:1: error: ")
+
+
 def test_the_shipped_example_is_good(tmp_path):
     examples.write(tmp_path)
     result = CliRunner().invoke(app, ["check", str(tmp_path)])
