@@ -145,6 +145,7 @@ class Exchange:
             on_error=self._on_error,
             counters=self._counters,
             refusals=self._refusals,
+            gate=self._transports.guard,
             soon=loop.call_soon,
         )
         clock.run = self._run_timers
@@ -254,6 +255,8 @@ class Exchange:
             registrar.apply(bound)
         registrar.resume(now, self._clock.at())
         self._roll.know(registrar.bindings())
+        for bound in registrar.bindings():
+            self._transports.guard.welcome(bound.flow.remote_host, now)
         for call in found.calls.values():
             self._tally.recall(call)
         orphans: list[e.AnyEvent] = [

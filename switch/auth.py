@@ -126,7 +126,12 @@ class Authenticator:
     def _ours(self, values: Sequence[str]) -> digest.Digest | None:
         """The Digest credentials for our realm and an algorithm that we offer. Others are somebody else's (22.3)."""
         for value in values:
-            credentials = digest.parse(value)
+            try:
+                credentials = digest.parse(value)
+            except RemoteProtocolError:
+                if self.settings.realm in value:
+                    raise
+                continue  # somebody else's to understand
             if (
                 credentials is not None
                 and credentials.get("realm") == self.settings.realm

@@ -23,6 +23,7 @@ from switch.auth import Accepted, Authenticator, Challenge, Refused
 from switch.calls.calls import Calls, Source
 from switch.calls.context import CallSettings, Context
 from switch.directory import Directory
+from switch.gate import Gate, OpenGate
 from switch.identity import identify
 from switch.metrics import Counters
 from switch.reception import Refusals
@@ -35,12 +36,16 @@ from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.parts import understood
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
-ACCEPT = "Accept: application/sdp"
+ACCEPT = "Accept: application/sdp, multipart/mixed"
+EXTENSIONS = {"REGISTER": ("path",)}
+"""Option tags that a request may require of us, by method (RFC 3327; an INVITE none)."""
+SUPPORTED = "Supported: path"
 
 
 class Core:
@@ -65,6 +70,7 @@ class Core:
         counters: Counters,
         soon: Callable[[Callable[[], None]], object] | None = None,
         refusals: Refusals | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.registrar = registrar
@@ -73,6 +79,8 @@ class Core:
         self.engine = engine
         self.counters = counters
         self.refusals = refusals or Refusals()
+        self.gate = gate or OpenGate()
+        endpoint.knows = self.gate.knows
         self._journal = journal
         self._send = send
         self._clock_at = at
@@ -113,7 +121,10 @@ class Core:
         if not self._flushing:
             self._at = self._clock_at()
         self.counters.messages_in += 1
-        self.endpoint.receive(data, flow, now)
+        try:
+            self.endpoint.receive(data, flow, now)
+        except Exception as error:  # noqa: BLE001  one message must not take along those behind it on its connection
+            self._failed(error, "message")
         self._finish(now)
 
     def flow_lost(self, flow: Flow, now: float) -> None:
@@ -226,13 +237,18 @@ class Core:
             else:
                 self._new_request(txn, request, now)
         except RemoteProtocolError as error:
-            self.endpoint.respond(txn, error.status, now, reason=error.text or None)
+            if request.to_tag is not None:
+                self.endpoint.respond(txn, error.status, now, reason=error.text or None)
+            else:
+                self.endpoint.answer_once(txn, error.status, now, reason=error.text or None)
 
     def _in_dialog(self, txn: ServerTransaction, request: Request, now: float) -> None:
         leg = self.calls.by_tag.get(request.to_tag or "")
         if leg is not None:
             dialog = leg.usage.dialog
             if dialog.call_id == request.call_id and (request.from_tag or "") == dialog.remote_tag:
+                if request.method == "INVITE" and not self._understood(txn, request, now):
+                    return
                 event = leg.usage.on_request(txn, now)
                 if request.method != "BYE":
                     leg.call.record_path(leg)
@@ -242,7 +258,7 @@ class Core:
         if request.method == "REGISTER":
             self._register(txn, request, now)
             return
-        self.endpoint.respond(txn, 481, now)
+        self.endpoint.answer_once(txn, 481, now)
 
     def _new_request(self, txn: ServerTransaction, request: Request, now: float) -> None:
         method = request.method
@@ -254,26 +270,27 @@ class Core:
             elif method == "INVITE":
                 self._invite(txn, request, now)
             else:
-                self.endpoint.respond(txn, 200, now, lines=[ALLOW, ACCEPT, "Accept-Encoding: identity"])
+                self.endpoint.answer_once(txn, 200, now, lines=[ALLOW, ACCEPT, "Accept-Encoding: identity", SUPPORTED])
             return
         status, lines = (481, []) if method == "BYE" else refusal_of(method)
-        self.endpoint.respond(txn, status, now, lines=lines)
+        self.endpoint.answer_once(txn, status, now, lines=lines)
 
     def _understood(self, txn: ServerTransaction, request: Request, now: float) -> bool:
         """RFC 3261 8.2.2 and 8.2.3: scheme, extensions, and what the body is."""
         scheme = request.uri.partition(":")[0].lower()
         if scheme not in SCHEMES or (scheme != "sip" and scheme != "sips" and request.method == "REGISTER"):
-            self.endpoint.respond(txn, 416, now)
+            self.endpoint.answer_once(txn, 416, now)
             return False
         required = request.values("Require") + request.values("Proxy-Require")
         if required:
-            self.endpoint.respond(txn, 420, now, lines=[f"Unsupported: {', '.join(required)}"])
-            return False
-        if request.body and request.method != "REGISTER":
-            encoding = (request.header("Content-Encoding") or "identity").lower()
-            if request.content_type != "application/sdp" or encoding != "identity":
-                self.endpoint.respond(txn, 415, now, lines=[ACCEPT, "Accept-Encoding: identity"])
+            ours = EXTENSIONS.get(request.method, ())
+            unknown = [each for each in required if each.lower() not in ours]
+            if unknown:
+                self.endpoint.answer_once(txn, 420, now, lines=[f"Unsupported: {', '.join(unknown)}"])
                 return False
+        if request.body and request.method != "REGISTER" and not understood(request):
+            self.endpoint.answer_once(txn, 415, now, lines=[ACCEPT, "Accept-Encoding: identity"])
+            return False
         return True
 
     def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
@@ -284,6 +301,7 @@ class Core:
             if outcome.status == 200:
                 self.counters.registrations += 1
                 self.refusals.forgive(verdict.device.user)
+                self.gate.welcome(txn.flow.remote[0], now)
             else:
                 self.counters.registrations_refused += 1
                 if outcome.status != 423:  # which the telephone mends by itself
@@ -331,6 +349,8 @@ class Core:
         if isinstance(verdict, Challenge):
             if verdict.failed:
                 self.counters.registrations_refused += txn.method == "REGISTER"
+                self.counters.logins_failed += 1
+                self.gate.failed(txn.flow.remote[0], now)
                 known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
                 why = "wrong password" if known is not None else "no device has this authentication name"
                 self.refusals.add(verdict.failed, txn.flow.remote[0], why, self._at.timestamp())

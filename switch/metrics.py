@@ -40,6 +40,7 @@ class Counters:
         "calls_ended",
         "calls_started",
         "emergency_calls",
+        "logins_failed",
         "messages_in",
         "messages_out",
         "registrations",
@@ -61,6 +62,7 @@ class Counters:
         self.emergency_calls = 0
         self.registrations = 0
         self.registrations_refused = 0
+        self.logins_failed = 0
         self.reloads = 0
         self.reloads_refused = 0
         self.slow_callbacks = 0
@@ -76,6 +78,7 @@ HELP = {
     "emergency_calls": "Emergency calls",
     "registrations": "REGISTER requests answered 200",
     "registrations_refused": "REGISTER requests refused: a wrong password, or an error; first challenges aside",
+    "logins_failed": "Requests of any kind with a wrong password, or the name of nobody",
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",

@@ -18,6 +18,7 @@ from switch.calls.recovery import recover
 from switch.calls.sound import SdpError
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
+from switch.sip.parts import session_description
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 
@@ -58,7 +59,8 @@ class Calls:
         """A new call. Raises RemoteProtocolError for a request that cannot make a dialog, and SdpError (NotAcceptable
         is one) for a description that we cannot serve; nothing has been recorded then."""
         context, request = self.context, txn.request
-        asked = sound.parsed(request.body) if request.body else None
+        offer = session_description(request)
+        asked = sound.parsed(offer) if offer else None
         call_id = context.token()
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.

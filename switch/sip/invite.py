@@ -32,6 +32,7 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.message import Request, Response
 from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.parts import session_description
 from switch.sip.timer import Timer, TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.uri import Uri
@@ -416,7 +417,7 @@ class InviteUsage:
         if accepted is None or request.cseq != accepted.cseq:
             return None
         self._forget_accepted()
-        return Acked(_sdp(request))
+        return Acked(session_description(request))
 
     def on_response(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         """A response to any request of ours in this dialog."""
@@ -513,7 +514,7 @@ class InviteUsage:
         self._server = txn
         txn.owner = self
         self.flow = toward(txn.flow, self.dialog, self.carrier)
-        return Offer(_sdp(txn.request))
+        return Offer(session_description(txn.request))
 
     def _on_provisional(self, response: Response) -> LegEvent | None:
         if self.state is not State.CALLING and self.state is not State.EARLY:
@@ -521,7 +522,7 @@ class InviteUsage:
         self.state = State.EARLY
         if response.status == 100:
             return None
-        return Progress(response.status, _sdp(response))
+        return Progress(response.status, session_description(response))
 
     def _on_invite_2xx(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         if txn is not self._client:
@@ -536,7 +537,7 @@ class InviteUsage:
                 # A Contact that leads nowhere does not undo the 2xx; we go on where the far end was.
                 self.dialog.refresh_target(response)
             self.flow = toward(self.flow, self.dialog, self.carrier)
-            return OfferAnswer(_sdp(response))
+            return OfferAnswer(session_description(response))
         if self.dialog.remote_tag or self._ack_cseq:
             # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
             self._ack_cseq = response.cseq
@@ -559,7 +560,7 @@ class InviteUsage:
         self.needs_ack = True
         self.flow = toward(self.flow, self.dialog, self.carrier)
         self.state = State.CONFIRMED
-        return Answer(_sdp(response))
+        return Answer(session_description(response))
 
     def _on_repeated_2xx(self, response: Response, now: float) -> None:
         """The same 2xx again wants the same ACK (13.2.2.4); one with another tag is a second fork's, which is ended."""
@@ -633,11 +634,6 @@ def _as_near(hop: str, host: str) -> bool:
         and (other.is_link_local or not one.is_link_local)
         and (other.is_private or not one.is_private)
     )
-
-
-def _sdp(message: Request | Response) -> bytes:
-    """The body when it is a session description; other bodies are not for us."""
-    return message.body if message.body and message.content_type == "application/sdp" else b""
 
 
 __all__ = [

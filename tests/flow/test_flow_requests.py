@@ -360,7 +360,7 @@ def test_a_tel_uri_is_a_number(scene: Scene) -> None:
 def test_an_unknown_body_is_415(scene: Scene, headers: tuple[str, ...]) -> None:
     bob = one(scene, headers, "hello", "101", 415)
     refused = bob.take(415)
-    assert refused.get("Accept") == "application/sdp"
+    assert refused.get("Accept") == "application/sdp, multipart/mixed"
     assert refused.get("Accept-Encoding") == "identity"
 
 

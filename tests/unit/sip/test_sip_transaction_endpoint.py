@@ -209,12 +209,16 @@ def test_when_there_is_no_room_strangers_are_answered_503_and_leave_nothing() ->
     on.room = 2
     on.knows = lambda host, now: host == UDP.remote[0]
     stranger = Flow("udp", UDP.local, ("203.0.113.9", 5060))
-    for n in range(2):
-        assert isinstance(run(request("OPTIONS", call_id=f"s{n}", via=f"192.0.2.10:5062;branch=z9hG4bKs{n}"), stranger, on)[0], Incoming)
-    assert answer(run(request("OPTIONS", call_id="s3", via="192.0.2.10:5062;branch=z9hG4bKs3"), stranger, on)).status == 503
-    assert isinstance(run(request("BYE", to="<sip:b@c>;tag=b", via="192.0.2.10:5062;branch=z9hG4bKb"), stranger, on)[0], Incoming)
-    assert isinstance(run(request("OPTIONS", call_id="k", via="192.0.2.10:5062;branch=z9hG4bKk"), UDP, on)[0], Incoming)
-    assert answer(run(request("OPTIONS", call_id="l", via="192.0.2.10:5062;branch=z9hG4bKl"), UDP, on)).status == 503
+
+    def one(name: str, flow: Flow, method: str = "OPTIONS", to: str = "<sip:bob@example.com>") -> list[Effect]:
+        return run(request(method, f"192.0.2.10:5062;branch=z9hG4bK{name}", to=to, call_id=name), flow, on)
+
+    assert isinstance(one("a", stranger)[0], Incoming)
+    assert isinstance(one("b", stranger)[0], Incoming)
+    assert answer(one("c", stranger)).status == 503
+    assert isinstance(one("d", stranger, "BYE", "<sip:bob@example.com>;tag=b")[0], Incoming)
+    assert isinstance(one("e", UDP)[0], Incoming)
+    assert answer(one("f", UDP)).status == 503
     assert len(on.servers) == 4
 
 

@@ -1,0 +1,67 @@
+"""The session description in a message's body, which may be one part of several (RFC 5621, RFC 2046 section 5.1).
+
+Carriers put an ISUP part beside the description, telephones in trouble their place (RFC 6442). Only `multipart/mixed`
+is taken apart, one level deep and few parts; what the other parts say is passed by, whatever their handling: a call
+with sound serves its user better than a refusal.
+"""
+
+from __future__ import annotations
+
+import re
+
+from switch.sip.message import Request, Response
+
+SDP = "application/sdp"
+MIXED = "multipart/mixed"
+MAX_PARTS = 8
+_BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"\\]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
+
+
+def session_description(message: Request | Response) -> bytes:
+    """The SDP in the body; empty when there is none, or several, or none that we can read."""
+    if not message.body:
+        return b""
+    kind = message.content_type
+    if kind == SDP:
+        return message.body
+    return _among_parts(message) if kind == MIXED else b""
+
+
+def understood(request: Request) -> bool:
+    """Whether the body is one that we take, or there is none; else 415 is to be answered (RFC 3261 section 8.2.3)."""
+    if not request.body:
+        return True
+    encoding = (request.header("Content-Encoding") or "identity").lower()
+    return encoding == "identity" and session_description(request) != b""
+
+
+def _among_parts(message: Request | Response) -> bytes:
+    found = _BOUNDARY.search(message.header("Content-Type") or "")
+    if found is None:
+        return b""
+    boundary = b"\r\n--" + (found[1] or found[2]).encode("utf-8", "surrogateescape")
+    pieces = (b"\r\n" + message.body).split(boundary, MAX_PARTS + 1)
+    if len(pieces) > MAX_PARTS + 1 and not pieces[-1].startswith(b"--"):
+        return b""
+    descriptions = []
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            break
+        padding, _, part = piece.partition(b"\r\n")
+        head, found_end, content = (b"\r\n" + part).partition(b"\r\n\r\n")
+        if not padding.strip(b" \t") and found_end and _is_description(head):
+            descriptions.append(content)
+    return descriptions[0] if len(descriptions) == 1 else b""
+
+
+def _is_description(head: bytes) -> bool:
+    """Whether the header lines of a part say that it is SDP, as it is."""
+    kind, encoding = b"text/plain", b"binary"
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        match name.strip():
+            case b"content-type" | b"c":
+                kind = value.partition(b";")[0].strip()
+            case b"content-transfer-encoding":
+                encoding = value.strip()
+    return kind == SDP.encode() and encoding in (b"7bit", b"8bit", b"binary")

@@ -1,0 +1,178 @@
+"""What strangers may cost: no memory, and few guesses; and what of the far ends' habits is taken kindly."""
+
+from __future__ import annotations
+
+import pytest
+
+from switch.net.guard import Guard, Limits
+from switch.sip.errors import LocalProtocolError
+from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, describe
+from tests.support.scene import PLACES, Scene
+
+URI = f"sip:{DOMAIN}"
+STRANGER = ("203.0.113.5", 5060)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("OPTIONS", (), 200),
+        ("BYE", (), 481),
+        ("MESSAGE", (), 405),
+        ("BREW", (), 501),
+        ("SUBSCRIBE", (), 489),
+        ("INVITE", ("Require: 100rel",), 420),
+        ("INVITE", ("Content-Type: text/plain",), 415),
+        ("REGISTER", (), 401),
+        ("CANCEL", (), 481),
+    ],
+)
+def test_a_strangers_request_is_answered_and_forgotten(
+    scene: Scene, method: str, headers: tuple[str, ...], status: int
+) -> None:
+    stranger = RawPhone(scene.network, "stranger", STRANGER)
+    text = stranger.outside(method, URI, headers, "hello" if "Content-Type: text/plain" in headers else "")
+    scene.wait(0.1)
+    stranger.take(status)
+    assert len(scene.exchange.core.endpoint.servers) == 0
+    stranger.send(text)
+    scene.wait(0.1)
+    stranger.take(status)
+    scene.wait(40.0)
+    assert len(stranger.seen) == 2
+
+
+def test_a_request_in_a_dialog_that_is_none_is_forgotten(scene: Scene) -> None:
+    stranger = RawPhone(scene.network, "stranger", STRANGER)
+    dialog = RawDialog(stranger, "c1", f"<sip:x@{DOMAIN}>;tag=1", f"<{URI}>;tag=2", URI, 1)
+    for method in ("BYE", "INFO", "INVITE", "OPTIONS"):
+        dialog.request(method)
+        scene.wait(0.1)
+        stranger.take(481)
+        assert len(scene.exchange.core.endpoint.servers) == 0
+
+
+def test_failed_log_ins_are_counted_and_charged_to_their_source(scene: Scene) -> None:
+    core = scene.exchange.core
+    core.gate = gate = Guard(Limits(rate_per_s=1.0))
+    bob = scene.raw("bob", register=False)
+    right, bob.secret = bob.secret, "wrong"
+    for _ in range(3):
+        bob.outside("REGISTER", URI)
+        scene.wait(0.1)
+        proof = bob.digest(bob.challenge_in(bob.take(401)), "REGISTER", URI)
+        bob.outside("REGISTER", URI, (f"Authorization: {proof}",))
+        scene.wait(0.1)
+        bob.take(401)
+    now = scene.clock.now()
+    assert core.counters.logins_failed == 3
+    assert sum(gate.admit(PLACES["bob"], now) for _ in range(9000)) < 8000 - 2 * 400
+    assert not gate.knows(PLACES["bob"], now)
+    bob.secret = right
+    scene.register(bob)
+    assert gate.knows(PLACES["bob"], scene.clock.now())
+    assert core.counters.logins_failed == 3
+
+
+def test_a_message_that_breaks_the_endpoint_harms_nobody_else(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = scene.exchange.core
+    scene.exchange.tolerates = True
+    bob = scene.raw("bob")
+
+    def broken(*_: object) -> None:
+        raise LocalProtocolError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(core.endpoint), "receive", broken)
+        core.receive(b"OPTIONS sip:x SIP/2.0\r\n\r\n", bob.flow, scene.clock.now())
+    assert any("a bug" in error for error in scene.exchange.errors)
+    bob.outside("OPTIONS", URI)
+    scene.wait(0.1)
+    bob.take(200)
+
+
+def test_a_registrar_knows_path(scene: Scene) -> None:
+    bob = scene.raw("bob", register=False)
+    scene.register(bob, headers=("Require: path", "Path: <sip:192.0.2.22;lr>"))
+    bob.outside("REGISTER", URI, ("Require: path, gruu",))
+    scene.wait(0.1)
+    assert bob.take(420).get("Unsupported") == "gruu"
+    bob.outside("INVITE", URI, ("Require: path",))
+    scene.wait(0.1)
+    assert bob.take(420).get("Unsupported") == "path"
+
+
+def test_credentials_for_another_realm_may_be_odd(scene: Scene) -> None:
+    bob = scene.raw("bob", register=False)
+    odd = 'Authorization: Digest realm="elsewhere.example.com", username="b", username="b"'
+    bob.outside("REGISTER", URI, (odd,))
+    scene.wait(0.1)
+    proof = bob.digest(bob.challenge_in(bob.take(401)), "REGISTER", URI)
+    bob.outside("REGISTER", URI, (odd, f"Authorization: {proof}"))
+    scene.wait(0.1)
+    bob.take(404)  # the password was right; there is no line of that name
+
+
+def mixed(description: str) -> str:
+    return (
+        "a preamble\r\n--frontier\r\nContent-Type: application/pidf+xml\r\n\r\n<presence/>\r\n"
+        f"--frontier\r\nContent-Type: application/sdp\r\n\r\n{description}\r\n--frontier--\r\n"
+    )
+
+
+MIXED = 'Content-Type: multipart/mixed; boundary="frontier"'
+
+
+def test_a_description_among_other_parts_is_found(scene: Scene) -> None:
+    bob, carol = scene.raw("bob"), scene.raw("carol")
+    one = RawDialog.authenticated(bob, "103", scene.wait, mixed(describe(PLACES["bob"])), (MIXED,))
+    scene.wait(0.1)
+    invite = carol.take("INVITE")
+    assert invite.audio_port > 0
+    carol.reply(invite, 200, describe(PLACES["carol"]), tag="c")
+    two = RawDialog.of_invite(carol, invite, "c")
+    scene.wait(0.1)
+    carol.take("ACK")
+    one.take_answer(bob.take(200))
+    one.ack()
+    one.request("INVITE", mixed(describe(PLACES["bob"], way="sendonly", version=2)), (MIXED,))
+    scene.wait(0.1)
+    again = carol.take("INVITE")
+    assert "a=sendonly" in again.body
+    carol.reply(again, 200, describe(PLACES["carol"], way="recvonly", version=2), tag="c")
+    scene.wait(0.1)
+    carol.take("ACK")
+    bob.take(200)
+    one.ack()
+    two.request("BYE")
+    scene.wait(0.1)
+    bob.reply(bob.take("BYE"), 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [(("Require: 100rel",), None, 420), (("Content-Type: text/plain",), "hello", 415)],
+)
+def test_a_new_offer_that_asks_too_much_leaves_the_call_as_it_is(
+    scene: Scene, headers: tuple[str, ...], body: str | None, status: int
+) -> None:
+    alice, bob = scene.phone("alice"), scene.raw("bob")
+    call = alice.call("102")
+    scene.wait(0.1)
+    invite = bob.take("INVITE")
+    bob.reply(invite, 200, describe(PLACES["bob"]), tag="b")
+    dialog = RawDialog.of_invite(bob, invite, "b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    dialog.request("INVITE", describe(PLACES["bob"], version=2) if body is None else body, headers)
+    scene.wait(0.1)
+    bob.take(status)
+    dialog.request("ACK", branch=dialog.branch)
+    assert call.up
+    dialog.request("INVITE", describe(PLACES["bob"], version=2))
+    scene.wait(0.1)
+    bob.take(200)
+    dialog.ack()
+    call.hang_up()
+    scene.wait(0.1)
+    bob.reply(bob.take("BYE"), 200)
