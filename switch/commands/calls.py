@@ -39,7 +39,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         state = f"{call.state}, emergency" if call.emergency else call.state
         begun = call.answered_at or call.started_at
         time = duration((now - begun).total_seconds())
-        shown.add_row(Text(call.caller), Text(call.called), Text(state, colour), time, Text(call.call, "dim"))
+        called = f"{call.called} → {call.answered_by}" if call.answered_by else call.called
+        shown.add_row(Text(call.caller), Text(called), Text(state, colour), time, Text(call.call, "dim"))
     keep_whole(shown, "Time", "Call")
     out.print(shown)
     out.print(f"{len(found)} call{'' if len(found) == 1 else 's'}", style="dim")

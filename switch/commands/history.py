@@ -160,17 +160,17 @@ def _show(found: list[CallRecord]) -> None:
 
     now = utc_now()
     out = console()
-    wide = out.width >= 100
-    answered_by = ("Answered by",) if wide else ()
-    shown = table("When", "From", "To", *answered_by, "Result", "Talk", "Call", right=("Talk",))
+    room = 60 if out.width >= 100 else 6  # who answered must not cost the end of a long number
+    shown = table("When", "From", "To", "Result", "Talk", "Call", right=("Talk",))
     for record in found:
         caller = record.caller_number or record.line or record.trunk or "?"
+        called = record.number or record.dialled
+        answered_by = record.service or record.answered_target.partition(":")[2]
         ending = record.result if record.result == "answered" else record.reason.replace("_", " ")
         shown.add_row(
             local_time(record.started_at, now),
             Text(caller),
-            Text(record.number or record.dialled),
-            *([Text(record.service or record.answered_target.partition(":")[2])] if wide else ()),
+            Text(f"{called} → {answered_by}" if answered_by and len(called) <= room else called),
             Text(ending, COLOURS.get(record.result, "")) + Text(" ↺" if record.recovered else "", "cyan"),
             duration(record.talk_s) if record.answered_at else "–",
             Text(record.call, "dim"),

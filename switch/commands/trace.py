@@ -35,10 +35,12 @@ def trace(
         return
     out = console()
     if not view.messages:
-        out.print(f"Nothing is known of {call} any more.")
+        out.print(f"Call {view.call}: none of its messages is kept. They are in memory, and do not outlive a restart.")
         raise typer.Exit(1)
     begin = view.messages[0].at
     out.print(Text.assemble((f"Call {view.call}", "bold"), f"  {local_time(begin, utc_now())}, times in seconds"))
+    if view.caller:
+        out.print(Text(f"{view.caller} calls {view.called}" + (f": {view.result}" if view.result else "")))
     if view.incomplete:
         out.print("Its beginning is forgotten already.", style="yellow")
     for index, line in enumerate(draw(ladder(view.messages), out.width)):

@@ -53,7 +53,15 @@ STATUS = StatusView(
     calls=2,
 )
 CALLS = (
-    CallView(call="c0a81f3e77aa0001", started_at=AGO, answered_at=AGO, caller="206", called="207", state="talking"),
+    CallView(
+        call="c0a81f3e77aa0001",
+        started_at=AGO,
+        answered_at=AGO,
+        caller="206",
+        called="207",
+        state="talking",
+        answered_by="reception",
+    ),
     CallView(call="c0a81f3e77aa0002", started_at=NOW, caller="207", called="112", state="ringing", emergency=True),
 )
 
@@ -129,7 +137,13 @@ class Exchange:
             )
             for i, text in enumerate(texts)
         ]
-        return TraceView(call=args["call"], messages=tuple(messages) if args["call"] == "c1" else ())
+        return TraceView(
+            call=args["call"],
+            messages=tuple(messages) if args["call"] == "c1" else (),
+            caller="206",
+            called="207",
+            result="busy",
+        )
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(5)
@@ -195,7 +209,7 @@ def test_calls_fit_eighty_columns_with_their_whole_names(exchange, monkeypatch):
     monkeypatch.setattr("switch.commands.calls.utc_now", lambda: NOW)
     shown = run("calls")
     assert max(map(len, shown.splitlines())) <= 80
-    for part in ("206", "207", "talking", "3:12", "c0a81f3e77aa0001", "emergency"):
+    for part in ("206", "207 → reception", "talking", "3:12", "c0a81f3e77aa0001", "emergency"):
         assert part in shown
     assert json.loads(run("calls", "--json"))[1]["emergency"] is True
 
@@ -215,6 +229,7 @@ def test_hangup_says_whose_call_it_ended_or_that_there_is_none(exchange):
 
 def test_trace_draws_the_ladder(exchange):
     shown = run("trace", "c1", "--full")
+    assert "206 calls 207: busy" in shown
     assert "INVITE +SDP" in shown
     assert "486 Busy Here" in shown
     assert "INVITE sip:207@example.com SIP/2.0" in shown
