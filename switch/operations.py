@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from records.events import Bound
+from records.events import Bound, CallEnded, CallStarted, LegStarted
 from switch.calls.call import Call
 from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
@@ -47,31 +47,59 @@ class Standing(Protocol):
         """The names for people of all devices, by id."""
 
 
+class Known:
+    """What is remembered of one call: by SIP Call-ID who that leg is and its contact (empty for the caller)."""
+
+    __slots__ = ("called", "caller", "legs", "result")
+
+    def __init__(self) -> None:
+        self.caller = ""
+        self.called = ""
+        self.result = ""
+        self.legs: dict[str, tuple[str, str]] = {}
+
+
 class Recent:
     """The SIP Call-IDs of the last calls, by our own id: bounded, and filled from the events as they are journalled."""
 
     def __init__(self, limit: int = RECENT_CALLS) -> None:
         self._limit = limit
-        self._calls: dict[str, list[str]] = {}
+        self._calls: dict[str, Known] = {}
 
-    def add(self, call: str, sip_call_id: str) -> None:
-        """A leg of the call has that Call-ID."""
-        known = self._calls.get(call)
+    def started(self, event: CallStarted) -> None:
+        """A call began."""
+        known = self._of(event.call)
+        known.caller = event.caller_number or "anonymous"
+        known.called = event.number or event.dialled
+        known.legs[event.sip_call_id] = (event.device or event.trunk or "", "")
+
+    def leg(self, event: LegStarted) -> None:
+        """A leg of the call was begun."""
+        self._of(event.call).legs[event.dialog.call_id] = (event.target, event.contact)
+
+    def ended(self, event: CallEnded) -> None:
+        """The call is over."""
+        known = self._calls.get(event.call)
         if known is not None:
-            known.append(sip_call_id)
-            return
-        if len(self._calls) >= self._limit:
-            self._calls.pop(next(iter(self._calls)))
-        self._calls[call] = [sip_call_id]
+            reason = event.reason if event.reason != event.result else ""
+            known.result = f"{event.result}, {reason}".rstrip(", ").replace("_", " ")
 
-    def find(self, text: str) -> tuple[str, list[str]] | None:
+    def _of(self, call: str) -> Known:
+        known = self._calls.get(call)
+        if known is None:
+            if len(self._calls) >= self._limit:
+                self._calls.pop(next(iter(self._calls)))
+            known = self._calls[call] = Known()
+        return known
+
+    def find(self, text: str) -> tuple[str, Known] | None:
         """The call whose id, or whose SIP Call-ID, is or begins with `text`; the latest when there are several."""
         if text in self._calls:
             return text, self._calls[text]
         for call in reversed(self._calls):
-            ids = self._calls[call]
-            if text and (call.startswith(text) or text in ids):
-                return call, ids
+            known = self._calls[call]
+            if text and (call.startswith(text) or text in known.legs):
+                return call, known
         return None
 
 
@@ -157,9 +185,29 @@ class Operations:
         found = self._recent.find(str(args.get("call", "")))
         if found is None:
             raise Refused("no such call is up, or recent enough to be remembered")
-        call, ids = found
-        messages = self._tracer.views(ids, self._core.calls.context.advertised)
-        return TraceView(call=call, messages=messages, incomplete=not messages or not _is_beginning(messages[0].text))
+        call, known = found
+        return self._traced(call, known)
+
+    def _traced(self, call: str, known: Known) -> TraceView:
+        names = {call_id: self._name(*leg) for call_id, leg in known.legs.items()}
+        messages = self._tracer.views(names, self._core.calls.context.advertised)
+        up = self._core.calls.by_id.get(call)
+        return TraceView(
+            call=call,
+            caller=known.caller,
+            called=known.called,
+            result=known.result or (_view(up).state if up is not None else ""),
+            messages=messages,
+            incomplete=not messages or not _is_beginning(messages[0].text),
+        )
+
+    def _name(self, target: str, contact: str) -> str:
+        """Who is at the other end of a leg: the telephone, where it is registered still; else the line or trunk."""
+        if contact:
+            for bound in self._core.registrar.bindings():
+                if bound.uri == contact:
+                    return bound.device
+        return target.partition(":")[2] or target
 
     def hang_up(self, args: dict[str, Any]) -> CallView:
         """End the one call whose id is, or begins with, what was given. Returns it as it was."""

@@ -51,7 +51,7 @@ class Tally:
         """A call that a former process began: its legs are known again, and since when it is answered."""
         for event in events:
             if isinstance(event, e.CallStarted):
-                self._recent.add(event.call, event.sip_call_id)
+                self._recent.started(event)
             elif isinstance(event, e.LegStarted):
                 self._leg(event)
             elif isinstance(event, e.LegAnswered) and event.leg == 0:
@@ -64,10 +64,10 @@ class Tally:
     def _started(self, event: e.CallStarted) -> None:
         self._counters.calls_started += 1
         self._counters.emergency_calls += event.emergency
-        self._recent.add(event.call, event.sip_call_id)
+        self._recent.started(event)
 
     def _leg(self, event: e.LegStarted) -> None:
-        self._recent.add(event.call, event.dialog.call_id)
+        self._recent.leg(event)
 
     def _leg_answered(self, event: e.LegAnswered) -> None:
         if event.leg == 0:
@@ -75,6 +75,7 @@ class Tally:
             self._answered[event.call] = event.at
 
     def _ended(self, event: e.CallEnded) -> None:
+        self._recent.ended(event)
         self._counters.calls_ended[event.result, event.reason] += 1
         answered = self._answered.pop(event.call, None)
         talk_s = (event.at - answered).total_seconds() if answered is not None else 0.0

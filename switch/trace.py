@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from switch import redact
@@ -70,9 +70,10 @@ class Tracer:
         wanted = frozenset(call_ids)
         return [Traced(*entry) for entry in self._ring if (entry[0] or sip_call_id(entry[3])) in wanted]
 
-    def views(self, call_ids: Collection[str], ours: Ours | None = None) -> tuple[MessageView, ...]:
-        """The same, redacted and ready for the control socket."""
-        return tuple(view(traced, ours) for traced in self.find(call_ids))
+    def views(self, names: Mapping[str, str], ours: Ours | None = None) -> tuple[MessageView, ...]:
+        """The same, redacted and ready for the control socket. `names`: by SIP Call-ID, who is at the other end."""
+        found = self.find(names)
+        return tuple(view(each, ours, names.get(each.call_id or sip_call_id(each.data) or "", "")) for each in found)
 
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -84,7 +85,7 @@ def sip_call_id(data: bytes) -> str | None:
     return found[1].rstrip().decode("utf-8", "surrogateescape") if found else None
 
 
-def view(traced: Traced, ours: Ours | None = None) -> MessageView:
+def view(traced: Traced, ours: Ours | None = None, who: str = "") -> MessageView:
     """One message for a person: text instead of bytes, secrets out. `ours` says what others call us on a flow, as a
     socket that listens everywhere has no address of its own."""
     flow = traced.flow
@@ -95,6 +96,7 @@ def view(traced: Traced, ours: Ours | None = None) -> MessageView:
         local=_address(ours(flow) if ours is not None else flow.local),
         remote=_address(flow.remote),
         text=redact.sip(traced.data.decode("utf-8", "replace")),
+        who=who,
     )
 
 
@@ -121,7 +123,7 @@ class Rung(NamedTuple):
 
 
 class Ladder(NamedTuple):
-    """Lanes from left to right (peers' addresses and ourselves), and the messages between them."""
+    """Lanes from left to right (the peers and ourselves), and the messages between them."""
 
     lanes: tuple[str, ...]
     rungs: tuple[Rung, ...]
@@ -129,20 +131,27 @@ class Ladder(NamedTuple):
 
 def ladder(messages: Sequence[MessageView]) -> Ladder:
     """Who sent what to whom: the first peer to the left, then ourselves, then everybody else as they appear."""
-    peers = list(dict.fromkeys(message.remote for message in messages))
-    lanes = (*peers[:1], US, *peers[1:])
-    lane_of = {name: index for index, name in enumerate(lanes)}
-    us = lane_of[US]
-    seen: set[tuple[str, bool, str]] = set()
+    peers = list(dict.fromkeys((message.who, message.remote) for message in messages))
+    known = [who for who, _ in peers]
+    names = [_lane(who, remote, known.count(who)) for who, remote in peers]
+    lanes = (*names[:1], US, *names[1:])
+    us = min(1, len(peers))
+    lane_of = {peer: index + (index >= us) for index, peer in enumerate(peers)}
+    seen: set[tuple[str, str, bool, str]] = set()
     rungs = []
     for message in messages:
-        peer = lane_of[message.remote]
-        key = (message.remote, message.incoming, message.text)
+        peer = lane_of[message.who, message.remote]
+        key = (message.who, message.remote, message.incoming, message.text)
         source, target = (peer, us) if message.incoming else (us, peer)
         offset = (message.at - messages[0].at).total_seconds()
         rungs.append(Rung(offset, source, target, label(message.text), key in seen))
         seen.add(key)
     return Ladder(lanes, tuple(rungs))
+
+
+def _lane(who: str, remote: str, times: int) -> str:
+    """By name where there is one; with the address besides where several have it."""
+    return remote if not who else who if times == 1 else f"{who} {remote}"
 
 
 def label(text: str) -> str:

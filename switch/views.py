@@ -112,7 +112,8 @@ class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
-    """One SIP message in the answer to `trace`, secrets taken out already. `incoming`: it came from `remote`."""
+    """One SIP message in the answer to `trace`, secrets taken out already. `incoming`: it came from `remote`, where
+    `who` is: a telephone, a line or a trunk; empty when nobody of ours is known there."""
 
     at: datetime.datetime
     incoming: bool
@@ -120,11 +121,16 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     local: str
     remote: str
     text: str
+    who: str = ""
 
 
 class TraceView(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `trace`. `incomplete`: the ring has forgotten the beginning of the call."""
+    """Answer to `trace`. `result` is how the call ended, or its state while it is up. `incomplete`: the ring has
+    forgotten the beginning of the call."""
 
     call: str
     messages: tuple[MessageView, ...]
+    caller: str = ""
+    called: str = ""
+    result: str = ""
     incomplete: bool = False

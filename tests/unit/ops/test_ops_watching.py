@@ -52,7 +52,7 @@ def test_a_call_is_found_over_all_its_legs_and_nothing_else():
 
 
 def test_the_ladder_tells_who_sent_what_to_whom():
-    lines = draw(ladder(recorded().views({"a", "b"})), 80)
+    lines = draw(ladder(recorded().views(dict.fromkeys(("a", "b"), ""))), 80)
     assert lines[0].split() == ["192.0.2.10:5060", "Ringplan", "192.0.2.11:5062"]
     assert all(len(line) <= 80 for line in lines)
     assert "INVITE +SDP" in lines[1]
@@ -64,8 +64,18 @@ def test_the_ladder_tells_who_sent_what_to_whom():
     assert "3.500" in lines[5]
 
 
+def test_lanes_are_named_by_who_is_there():
+    lines = draw(ladder(recorded().views({"a": "alice-phone", "b": "carrier"})), 80)
+    assert lines[0].split() == ["alice-phone", "Ringplan", "carrier"]
+
+
+def test_two_of_the_same_name_keep_their_addresses():
+    lanes = ladder(recorded().views({"a": "bob", "b": "bob", "other": ""})).lanes
+    assert lanes == ("bob 192.0.2.10:5060", "Ringplan", "bob 192.0.2.11:5062", "[2001:db8::7]:40000")
+
+
 def test_a_narrow_terminal_gets_a_list():
-    lines = draw(ladder(recorded().views({"a", "b"})), 50)
+    lines = draw(ladder(recorded().views(dict.fromkeys(("a", "b"), ""))), 50)
     assert len(lines) == 7
     assert all(len(line) <= 50 for line in lines)
 
