@@ -22,8 +22,11 @@ def test_the_exchange_is_killed_and_the_call_goes_on(tmp_path, who):
         bob.play(1200, -20)
         here, there = connect(alice, bob, "102")
         time.sleep(0.7)
+        (call,) = exchange.json("calls")
         exchange.kill("exchange")
         exchange.serving(2)
+        assert exchange.json("trace", call["call"])["call"] == call["call"]
+        assert len(exchange.json("phones")["phones"]) == 2
         time.sleep(0.7)
 
         phone, other = (alice, bob) if who == "caller" else (bob, alice)
@@ -31,6 +34,8 @@ def test_the_exchange_is_killed_and_the_call_goes_on(tmp_path, who):
         phone.do("hangup", call=ends)
         assert phone.over(ends)["status"] == 200
         assert other.over(follows)["status"] == 200
+        traced = [each["text"].partition(" ")[0] for each in exchange.json("trace", call["call"])["messages"]]
+        assert traced.count("BYE") == 2
 
         record = exchange.record()
         assert record["recovered"] is True
