@@ -51,6 +51,21 @@ class MediaPort(msgspec.Struct, frozen=True, array_like=True, gc=False):
     port: int
 
 
+class FarEnd(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the media engine was told of a leg's far end; the same fields as `media.engine.Remote`. No keys."""
+
+    address: str
+    port: int
+    rtcp_port: int
+    signalling: str
+    payloads: tuple[int, ...]
+    send: bool
+    receive: bool
+    telephone_event: int | None
+    codec: str
+    payload: int
+
+
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What all events of a call have: the call's id, the event's number in it, and the instant (zone-aware, UTC)."""
 
@@ -86,7 +101,8 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
 
 
 class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
-    """An INVITE was sent to one contact. `target` is `line:ID` or `trunk:ID`; `branch` the Via branch of the INVITE."""
+    """An INVITE was sent to one contact. `target` is `line:ID` or `trunk:ID`; `branch` the Via branch of the INVITE;
+    `device` whose contact it is, empty for a carrier."""
 
     leg: int
     target: str
@@ -94,17 +110,20 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     flow: FlowAddress
     dialog: Dialog
     branch: str
+    device: str = ""
 
 
 class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
     """The leg has a media port, and `described` is the session description (SDP) that we last sent it.
 
-    The next description on the leg has to go on from that one (RFC 3264 section 8).
+    The next description on the leg has to go on from that one (RFC 3264 section 8). `far` is what the media engine
+    was told of the far end so far, None before anything was: after a crash it may have to be told again.
     """
 
     leg: int
     media: MediaPort
     described: bytes
+    far: FarEnd | None = None
 
 
 class LegRinging(Event, frozen=True, array_like=True, gc=False, tag=4):
@@ -116,10 +135,17 @@ class LegRinging(Event, frozen=True, array_like=True, gc=False, tag=4):
 
 
 class LegAnswered(Event, frozen=True, array_like=True, gc=False, tag=5):
-    """A 2xx made the dialog. For leg 0: we answered the caller, so the call is answered."""
+    """A 2xx made the dialog. For leg 0: we answered the caller, so the call is answered.
+
+    `far` is what the media engine is told of the called side (of the caller its `LegMedia` says so). None when the
+    caller made no offer and has yet to answer ours; `offer` is then the description in the called side's 2xx, which
+    waits for that answer.
+    """
 
     leg: int
     dialog: Dialog
+    far: FarEnd | None = None
+    offer: bytes = b""
 
 
 class LegMoved(Event, frozen=True, array_like=True, gc=False, tag=6):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import deque
 from collections.abc import Iterable
 
@@ -39,21 +40,28 @@ class Recovery(msgspec.Struct):
     `calls` are the calls without an end, with all their events in order. `bindings` the contacts registered within the
     events read, by (line, uri); expired ones are still in, `unbound` names those known to be gone, so both can be laid
     over an older state. `orphans` are calls without an end whose beginning was lost with a damaged part, and the number
-    of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`.
+    of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`. `ended` are
+    calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
     """
 
     calls: dict[str, list[CallEvent]]
     bindings: dict[tuple[str, str], Bound]
     unbound: set[tuple[str, str]]
     orphans: dict[str, int]
+    ended: deque[list[CallEvent]]
 
 
-def recover(events: Iterable[AnyEvent]) -> Recovery:
-    """Fold a journal, keeping only what is open. Events told twice count once."""
+MAX_ENDED = 4096
+"""How many calls that have just ended are kept: two BYEs for each are sent at once."""
+
+
+def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) -> Recovery:
+    """Fold a journal, keeping what is open and, with `since`, what ended no earlier. Events told twice count once."""
     calls: dict[str, list[CallEvent]] = {}
     bindings: dict[tuple[str, str], Bound] = {}
     unbound: set[tuple[str, str]] = set()
     orphans: dict[str, int] = {}
+    ended: deque[list[CallEvent]] = deque(maxlen=MAX_ENDED)
     finished = Finished()
     for event in events:
         if isinstance(event, Event):
@@ -61,6 +69,9 @@ def recover(events: Iterable[AnyEvent]) -> Recovery:
             known = calls.get(call)
             if isinstance(event, CallEnded):
                 calls.pop(call, None)
+                if known is not None and since is not None and event.at >= since:
+                    known.append(event)
+                    ended.append(known)
                 orphans.pop(call, None)
                 finished.add(call)
             elif known is not None:
@@ -77,7 +88,7 @@ def recover(events: Iterable[AnyEvent]) -> Recovery:
         else:
             bindings.pop((event.line, event.uri), None)
             unbound.add((event.line, event.uri))
-    return Recovery(calls, bindings, unbound, orphans)
+    return Recovery(calls, bindings, unbound, orphans, ended)
 
 
 def open_calls(events: Iterable[AnyEvent]) -> dict[str, list[CallEvent]]:

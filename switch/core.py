@@ -86,6 +86,7 @@ class Core:
         self._clock_at = at
         self._at = at()
         self._on_error = on_error
+        self.closing = False
         self._soon = soon
         self._flushing = False
         self._events: list[e.AnyEvent] = []
@@ -176,11 +177,18 @@ class Core:
         self._events += self.registrar.prune(keep, self._at)
         self._finish(now)
 
-    def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
-        """After a crash: take over the calls whose events the journal holds without an end."""
+    def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
+        """After a crash: take over the calls whose events the journal holds without an end. `ended` are those that
+        ended within the last 64*T1, whose BYEs may not have left."""
         self._at = self._clock_at()
         self.calls.recover(calls, now)
         self._finish(now)
+
+    def close(self, now: float) -> None:
+        """The exchange stops in order: its calls are ended, and no new ones are begun."""
+        self.closing = True
+        for call in list(self.calls.by_id):
+            self.hang_up(call, now)
 
     # -- after each input ---------------------------------------------------------------------------------------
 
@@ -210,6 +218,7 @@ class Core:
         if self._events:
             self._journal(self._events)
             self._events.clear()
+        self.engine.flush()
         if self._sends:
             sends, self._sends = self._sends, []
             self.counters.messages_out += len(sends)
@@ -311,6 +320,10 @@ class Core:
         self._not_accepted(txn, verdict, now)
 
     def _invite(self, txn: ServerTransaction, request: Request, now: float) -> None:
+        if self.closing:
+            # An emergency call too: taken now, it would be cut off a second later. Another try meets our successor.
+            self.endpoint.respond(txn, 503, now, lines=["Retry-After: 2"])
+            return
         source = self._source(txn, request, now)
         if source is None:
             return
@@ -417,6 +430,7 @@ class Core:
         response = effect.response
         leg = self.calls.by_tag.get(response.from_tag or "")
         if leg is not None and leg.usage.dialog.call_id == response.call_id:
+            leg.reach(now)
             leg.usage.on_stray(response, now)
 
 

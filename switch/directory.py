@@ -12,8 +12,10 @@ import msgspec
 from dialplan.model import Model
 from switch.calls.calls import Source
 from switch.calls.context import Phone
-from switch.registrar import Registrar
+from switch.registrar import Binding, Registrar
+from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.sip.uri import Uri
 
 FlowTo = Callable[[str, str, int, tuple[str, int] | None], Flow | None]
 
@@ -37,10 +39,12 @@ class Directory:
         registrar: Registrar,
         flow_to: FlowTo,
         advertised: Callable[[Flow], tuple[str, int]] = lambda flow: flow.local,
+        alive: Callable[[Flow], bool] = lambda flow: True,
     ) -> None:
         self._registrar = registrar
         self._flow_to = flow_to
         self._advertised = advertised
+        self._alive = alive
         self._model: Model | None = None
         self._trunks: dict[str, TrunkHost] = {}
         self._by_source: dict[str, str] = {}
@@ -64,12 +68,44 @@ class Directory:
         """Every live contact of a line, the highest q first."""
         phones = []
         for binding in self._registrar.contacts(line, now):
-            address = binding.flow
-            local = (address.local_host, address.local_port)
-            flow = self._flow_to(*binding.next_hop, local)
+            flow = self._way(binding)
             if flow is not None:
-                phones.append(Phone(binding.uri, self._aor(line, flow), flow, binding.path))
+                phones.append(Phone(binding.uri, self._aor(line, flow), flow, binding.path, binding.device))
         return phones
+
+    def reach(self, flow: Flow, target: str, device: str, contacts: tuple[str, ...], hop: str, now: float) -> Flow:
+        """See `switch.calls.context.Directory`. A telephone that has registered over a new connection is found there;
+        one that has not yet may take connections at the address in its Contact, as a carrier does."""
+        if not flow.reliable or self._alive(flow):
+            return flow
+        kind, _, line = target.partition(":")
+        bindings = self._registrar.contacts(line, now) if kind == "line" else []
+        same = [binding for binding in bindings if binding.uri in contacts]
+        own = [binding for binding in bindings if device and binding.device == device]
+        near = [binding for binding in own if binding.flow.remote_host == flow.remote[0]]
+        for known in (same, near, own):
+            standing = [binding for binding in known if self._alive(_source(binding))]
+            if len(standing) == 1:
+                return self._way(standing[0]) or flow
+        for binding in same:
+            if binding.direct is not None:
+                return self._way(binding) or flow
+        try:
+            uri = Uri.parse(hop)
+        except RemoteProtocolError:
+            return flow
+        if uri.host.strip("[]") != flow.remote[0]:
+            return flow
+        local = (flow.local[0], 0)
+        return self._flow_to(flow.transport, flow.remote[0], uri.port or 5060, local) or flow
+
+    def _way(self, binding: Binding) -> Flow | None:
+        """The flow to a contact: over its own connection while that stands, else to where it can be connected to."""
+        address = binding.flow
+        hop = binding.next_hop
+        if binding.direct is not None and not self._alive(_source(binding)):
+            hop = binding.direct
+        return self._flow_to(*hop, (address.local_host, address.local_port))
 
     def trunk(self, trunk: str, number: str, now: float) -> list[Phone]:
         """The carrier's host; empty when it is not known or not reachable from here."""
@@ -99,3 +135,9 @@ class Directory:
     def _aor(self, line: str, flow: Flow) -> str:
         host, _ = self._advertised(flow)  # the socket's own address may be 0.0.0.0
         return f"sip:{line}@{f'[{host}]' if ':' in host else host}"
+
+
+def _source(binding: Binding) -> Flow:
+    """The flow that a contact was registered over."""
+    flow = binding.flow
+    return Flow(flow.transport, (flow.local_host, flow.local_port), (flow.remote_host, flow.remote_port))

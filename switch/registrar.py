@@ -71,6 +71,7 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     `received` is the source (host, port) to send to instead of the contact's own address, when the phone is behind NAT;
     None when its Contact can be believed or a Path leads to it. `next_hop` is (transport, host, port) to send requests
     to, with all that considered: a phone that came over a connection is reached over the same, if it still stands.
+    `direct` is where to connect to when it does not: the contact's own address, None where that cannot be believed.
     """
 
     uri: str
@@ -83,6 +84,7 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     reg_id: int
     device: str
     user_agent: str
+    direct: tuple[str, str, int] | None = None
 
 
 class _Entry:
@@ -402,7 +404,7 @@ def _params_start(contact: str) -> int:
 def _binding(bound: Bound) -> Binding:
     flow = bound.flow
     source = (flow.remote_host, flow.remote_port)
-    received = None
+    received = direct = None
     next_hop = (flow.transport, *source)
     uri = Uri.parse(bound.uri)
     # A name counts as NAT too: the source is where the phone is, and to resolve a name would take time.
@@ -410,8 +412,11 @@ def _binding(bound: Bound) -> Binding:
         received = source
     elif not bound.path:
         transport = (uri.param("transport") or flow.transport).lower()
+        own = (transport, _plain(uri.host), uri.port or (5061 if uri.scheme == "sips" else 5060))
         if transport != flow.transport or transport == "udp":
-            next_hop = (transport, _plain(uri.host), uri.port or (5061 if uri.scheme == "sips" else 5060))
+            next_hop = own
+        else:
+            direct = own
     return Binding(
         bound.uri,
         next_hop,
@@ -423,6 +428,7 @@ def _binding(bound: Bound) -> Binding:
         bound.reg_id,
         bound.device,
         bound.user_agent,
+        direct,
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dialplan import vocabulary as v
 from dialplan.plan import Announce, Echo, Outcome, Plan
 from dialplan.termination import Reason, Result, Termination
+from media import sdp
 from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Silent
 from media.sdp import Description
 from records import events as e
@@ -30,6 +31,7 @@ from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.headers import quote
+from switch.sip.privacy import ANONYMOUS, PRIVACY, withheld
 from switch.sip.uri import escape_user
 
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
@@ -91,7 +93,10 @@ class Call:
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
-        local = self._from_value(host)
+        hidden = is_trunk(target) and self._hidden()
+        local = ANONYMOUS if hidden else self._from_value(host)
+        # Carriers want to see a user in Contact; a telephone finds us without.
+        user = ("anonymous" if hidden else self._number()) if is_trunk(target) else ""
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
@@ -101,8 +106,8 @@ class Call:
             context.endpoint,
             phone.flow,
             dialog,
-            contact_value(host, port, phone.flow.transport),
-            self._passed_lines(),
+            contact_value(host, port, phone.flow.transport, user),
+            [*self._passed_lines(), PRIVACY] if hidden else self._passed_lines(),
             offer,
             now,
             leg,
@@ -139,7 +144,13 @@ class Call:
             self._hang_up(NOT_ACCEPTABLE, now)
             return
         at = self.context.at()
-        self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value()))
+        offer = b""
+        if asked is not None:
+            self._note(asked, leg, theirs)
+        else:
+            offer = sdp.write(theirs)
+        far = sound.far_value(leg.sound)
+        self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value(), far, offer))
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
         self.record(e.Connected(self.id, self.state.n, at, leg.index))
@@ -147,7 +158,7 @@ class Call:
         if asked is None:
             self.offers.expect_answer(caller)
         else:
-            self.join(asked, leg, theirs)
+            self._bridge(leg)
             caller.sound.remote = leg.sound.remote = None
             self.record_hold(caller)
             self.record_hold(leg)
@@ -166,6 +177,8 @@ class Call:
         except SdpError:
             self.finish(NOT_ACCEPTABLE, now)
             return
+        if asked is not None:
+            sound.note(caller.sound, asked, caller.address)
         at = self.context.at()
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
@@ -174,7 +187,7 @@ class Call:
         if asked is None:
             self.offers.expect_answer(caller)
         else:
-            sound.heed(self.context.engine, caller.sound, asked, caller.address)
+            sound.tell(self.context.engine, caller.sound)
             caller.sound.remote = None
             self.record_hold(caller)
         self.context.engine.play(_leased(caller), source)
@@ -200,6 +213,12 @@ class Call:
         """Decide on one event of a leg."""
         if type(event) is sip.Closed:
             self.context.forget_leg(leg.tag)
+            return
+        if type(event) is sip.Astray:
+            if leg.reach(now):
+                leg.usage.bye_again(now)
+            else:
+                self.context.forget_leg(leg.tag)
             return
         leg.stop_waiting()
         if leg.index not in self.legs:
@@ -372,9 +391,10 @@ class Call:
         for leg in list(self.legs.values()):
             usage = leg.usage
             if usage.state is sip.State.CONFIRMED:
+                leg.reach(now)
                 if usage.needs_ack:
                     usage.ack(now)
-                usage.bye(now, _BYE_REASON.get(termination.reason, ()))
+                usage.bye(now, BYE_REASON.get(termination.reason, ()))
             elif usage.state is sip.State.ENDED:
                 self.context.forget_leg(leg.tag)
             elif leg.index == CALLER:
@@ -405,10 +425,32 @@ class Call:
 
     def join(self, callers: Description, called: Leg, calleds: Description) -> None:
         """Tell the engine where both sides are, and bridge them."""
+        self._note(callers, called, calleds)
+        self._bridge(called)
+
+    def _note(self, callers: Description, called: Leg, calleds: Description) -> None:
+        caller = self.caller
+        sound.note(caller.sound, callers, caller.address, calleds)
+        sound.note(called.sound, calleds, called.address, callers)
+
+    def _bridge(self, called: Leg, again: bool = False) -> None:
         engine, caller = self.context.engine, self.caller
-        sound.heed(engine, caller.sound, callers, caller.address, calleds)
-        sound.heed(engine, called.sound, calleds, called.address, callers)
+        sound.tell(engine, caller.sound, again)
+        sound.tell(engine, called.sound, again)
         engine.bridge(_leased(caller), _leased(called))
+
+    def sound_again(self) -> None:
+        """After a crash: what the engine was told may have died with the former process. It is told once more, and
+        disturbs nothing that it has heard already."""
+        engine, caller, peer = self.context.engine, self.caller, self.other(self.caller)
+        for leg in (caller, peer):
+            if leg is not None and leg.sound.lease is not None:
+                engine.open(leg.sound.lease, self.context.settings.silence_s)
+        if peer is None:
+            sound.tell(engine, caller.sound, again=True)
+            engine.play(_leased(caller), self.state.service, again=True)
+        elif caller.sound.far is not None and peer.sound.far is not None:
+            self._bridge(peer, again=True)
 
     def record(self, event: e.CallEvent) -> None:
         """Apply one event to the state and hand it to the journal."""
@@ -420,7 +462,8 @@ class Call:
         lease = leg.sound.lease
         if lease is not None:
             media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port)
-            self.record(e.LegMedia(self.id, self.state.n, self.context.at(), leg.index, media, leg.sound.local))
+            far = sound.far_value(leg.sound)
+            self.record(e.LegMedia(self.id, self.state.n, self.context.at(), leg.index, media, leg.sound.local, far))
 
     def record_path(self, leg: Leg) -> None:
         """Record where the leg's far end is, if its last request says that it has moved: a BYE must find it, also after
@@ -510,15 +553,25 @@ class Call:
         )
         flow = flow_value(phone.flow)
         at = self.context.at()
-        self.record(e.LegStarted(self.id, self.state.n, at, leg.index, leg.target, phone.uri, flow, value, branch))
+        self.record(
+            e.LegStarted(self.id, self.state.n, at, leg.index, leg.target, phone.uri, flow, value, branch, phone.device)
+        )
         self.record_media(leg)
 
     def _from_value(self, host: str) -> str:
         """The From of called legs: who calls, at our own address. The caller's own URI is never passed on."""
         started = self.state.started
-        number = escape_user(started.caller_number) or "anonymous"
         name = f"{quote(started.caller_name)} " if started.caller_name else ""
-        return f"{name}<sip:{number}@{host}>"
+        return f"{name}<sip:{self._number()}@{host}>"
+
+    def _number(self) -> str:
+        return escape_user(self.state.started.caller_number) or "anonymous"
+
+    def _hidden(self) -> bool:
+        """CID-2: whether a carrier is not to learn who calls. In the house everybody is known, and an emergency
+        service always learns it."""
+        request = self.caller.usage.pending_request
+        return request is not None and not self.state.started.emergency and withheld(request)
 
     def _max_forwards(self) -> int:
         """One less than the caller's: it is what ends a loop through other exchanges (RFC 7332)."""
@@ -570,7 +623,7 @@ _LEG_ENDINGS = {
 
 _STOPPED = {Reason.BUSY: Result.BUSY, Reason.NO_ANSWER: Result.NO_ANSWER, Reason.REJECTED: Result.REJECTED}
 
-_BYE_REASON = {
+BYE_REASON: dict[Reason, Sequence[str]] = {
     Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),
     Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
     Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
@@ -578,8 +631,8 @@ _BYE_REASON = {
 }
 
 
-def contact_value(host: str, port: int, transport: str) -> str:
-    """Our Contact on a flow."""
+def contact_value(host: str, port: int, transport: str, user: str = "") -> str:
+    """Our Contact on a flow; `user` is escaped already."""
     literal = f"[{host}]" if ":" in host else host
     suffix = "" if transport == "udp" else f";transport={transport}"
-    return f"<sip:{literal}:{port}{suffix}>"
+    return f"<sip:{f'{user}@' if user else ''}{literal}:{port}{suffix}>"

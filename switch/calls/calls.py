@@ -14,7 +14,7 @@ from switch.calls import sound
 from switch.calls.call import Call, contact_value
 from switch.calls.context import Context
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
-from switch.calls.recovery import recover
+from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
@@ -139,8 +139,8 @@ class Calls:
         ended = e.CallEnded(last.call, last.n + 1, context.at(), result, Reason.INTERNAL_ERROR, 500)
         context.record(ended)
 
-    def recover(self, calls: Iterable[list[e.CallEvent]], now: float) -> None:
-        """Take over what the journal says was up when the exchange died."""
+    def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
+        """Take over what the journal says was up when the exchange died; `ended` had ended just before."""
         leases: dict[int, Lease] = {}
         for events in calls:
             try:
@@ -156,7 +156,19 @@ class Calls:
                 if leg.sound.lease is not None:
                     leases[leg.sound.lease.leg] = leg.sound.lease
                     self.by_media[leg.sound.lease.leg] = leg
+        for events in ended:
+            try:
+                for leg in farewell(self.context, events, now):
+                    self.by_tag[leg.tag] = leg
+            except Exception as error:  # noqa: BLE001  its record is closed already
+                self.context.on_error(error, f"ended call {events[-1].call}")
         self.context.engine.adopt(leases)
+        for call in list(self.by_id.values()):
+            if call.state.ended is None:
+                try:
+                    call.sound_again()
+                except Exception as error:  # noqa: BLE001  see Call.broken
+                    call.broken(error, now)
 
 
 __all__ = ["Calls", "SdpError", "Source"]

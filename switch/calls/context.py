@@ -15,12 +15,14 @@ from switch.sip.flow import Flow
 
 
 class Phone(msgspec.Struct, frozen=True):
-    """Where one INVITE of a branch goes: a registered contact, or a carrier. `to` is the To header's URI."""
+    """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device). `to` is the To
+    header's URI."""
 
     uri: str
     to: str
     flow: Flow
     routes: tuple[str, ...] = ()
+    device: str = ""
 
 
 class Directory(Protocol):
@@ -32,13 +34,16 @@ class Directory(Protocol):
     def trunk(self, trunk: str, number: str, now: float) -> list[Phone]:
         """The carrier's hosts, best first; only the first is rung."""
 
+    def reach(self, flow: Flow, target: str, device: str, contacts: tuple[str, ...], hop: str, now: float) -> Flow:
+        """The way to the far end of a dialog. Where a connection is gone it is another one, if there is any: to a live
+        contact of the line, that of `contacts` or of `device`; or to the next `hop`'s own address. Else `flow`."""
+
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Times of the call layer. `unreachable_s`: a phone that says nothing for so long counts as an outage (FWD-4)."""
 
     unreachable_s: float = 4.0
     silence_s: float = 60.0
-    agent: str = "Ringplan"
 
 
 def _unset(*_: object) -> None:

@@ -42,6 +42,25 @@ class Leg:
         """The host from which the leg's far end speaks SIP: behind NAT, its sound comes from there too."""
         return self.usage.flow.remote[0]
 
+    def reach(self, now: float) -> bool:
+        """Before a request of ours: if the connection to the far end is gone, take another way to it. Whether one was
+        found."""
+        usage = self.usage
+        if not usage.flow.reliable:
+            return False
+        call, dialog = self.call, usage.dialog
+        state = call.state.legs.get(self.index)
+        # Through a proxy only the proxy leads to the telephone.
+        target = "" if dialog.routes else self.target
+        device, contact = (state.device, state.contact) if state is not None else ("", "")
+        directory = call.context.directory
+        flow = directory.reach(usage.flow, target, device, (dialog.target, contact), dialog.next_hop(), now)
+        if flow == usage.flow:
+            return False
+        usage.flow = flow
+        call.record_path(self)
+        return True
+
     def heard(self, event: LegEvent, now: float) -> None:
         """The usage reports something: it is the call's to decide."""
         try:

@@ -55,6 +55,7 @@ class Offers:
             return
         leg.sound.proposed = proposed
         self._asking = leg
+        other.reach(now)
         other.usage.offer(passed, now)
         # The number of our request has to outlive a crash: the far end would refuse a lower one.
         call.record_move(other)
@@ -110,12 +111,15 @@ class Offers:
         try:
             theirs = sdp.parse(body)
             if other is None:
-                sound.heed(call.context.engine, leg.sound, theirs, leg.address)
+                sound.note(leg.sound, theirs, leg.address)
+                sound.tell(call.context.engine, leg.sound)
+                call.record_media(leg)
                 call.record_hold(leg)
                 return
             offered, other.sound.remote = other.sound.remote, None
             if offered is None:
                 return
+            other.reach(now)
             other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
             _join(call, leg, theirs, other, offered)
         except SdpError:
@@ -132,7 +136,8 @@ class Offers:
             self._asking = leg
         else:
             leg.usage.accept(sound.answer_ourselves(port, proposed, call.state.service), now)
-            sound.heed(call.context.engine, port, proposed, leg.address)
+            sound.note(port, proposed, leg.address)
+            sound.tell(call.context.engine, port)
         call.record_move(leg)
 
 

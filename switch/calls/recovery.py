@@ -2,7 +2,7 @@
 
 An answered call goes on: its dialogs are made again, and the media workers never stopped. A call that was still ringing
 is ended, since its transactions died with the process: whoever rang gets a CANCEL, and the caller a 503 that tells the
-phone to try again.
+phone to try again. A call that ended a moment ago says its BYEs once more, as the first may not have left.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Lease
 from records import events as e
-from switch.calls.call import Call, contact_value
+from switch.calls import sound
+from switch.calls.call import BYE_REASON, Call, contact_value
 from switch.calls.context import Context
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.state import CallState, LegState, apply, fold
@@ -42,8 +43,31 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)
         return None
-    _answer_again(context, call, now)
+    if not _answer_again(context, call, now):
+        call.end_broken(now)
+        return None
     return call
+
+
+def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> list[Leg]:
+    """Say BYE again to those legs of a call that has just ended who did not say it themselves. One who has heard it
+    answers 481, which is no harm."""
+    state = fold(events)
+    if state.answered_at is None or state.ended is None:
+        return []
+    reason = state.ended.reason
+    spoke = {Reason.CALLER_HUNG_UP: CALLER, Reason.CALLEE_HUNG_UP: state.peer}.get(reason)
+    call = Call(context, state)
+    legs = []
+    for index, leg_state in state.legs.items():
+        if index != spoke and leg_state.answered and leg_state.dialog is not None:
+            leg = _leg(context, call, index, leg_state)
+            leg.reach(now)
+            if leg.usage.needs_ack:
+                leg.usage.ack(now)
+            leg.usage.bye(now, BYE_REASON.get(reason, ()))
+            legs.append(leg)
+    return legs
 
 
 def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
@@ -54,10 +78,15 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     flow = flow_of(state.flow)
     host, port = context.advertised(flow)
     contact = contact_value(host, port, flow.transport)
-    leg.usage = InviteUsage.recovered(context.endpoint, flow, dialog, contact, leg, is_trunk(state.target))
+    leg.usage = InviteUsage.recovered(
+        context.endpoint, flow, dialog, contact, leg, is_trunk(state.target), bool(state.offer)
+    )
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
         leg.sound.local = state.described
+    if state.offer:
+        leg.sound.remote = sound.parsed(state.offer)
+    leg.sound.far = sound.far_of(state.far)
     leg.sound.held = state.held
     return leg
 
@@ -107,18 +136,24 @@ def _invite(state: CallState, routes: Sequence[str] = ()) -> Request:
     return invite
 
 
-def _answer_again(context: Context, call: Call, now: float) -> None:
-    """Our 200 may have died with the former process, or its ACK have come while nobody was there."""
+def _answer_again(context: Context, call: Call, now: float) -> bool:
+    """Our 200 may have died with the former process, or its ACK have come while nobody was there. False when that ACK
+    was to bring the caller's answer to our offer, and it is too late to ask for it."""
     state = call.state
+    caller = call.caller
+    offered = caller.sound.far is None
     wait_s = 64 * context.endpoint.timings.t1
     if state.answered_at is None or (context.at() - state.answered_at).total_seconds() > wait_s:
-        return
-    usage = call.caller.usage
-    if usage.dialog.remote_cseq != state.started.cseq:
-        # The caller has sent another request since: it knows that the call stands.
-        return
-    txn = context.endpoint.resume_server(_invite(state, usage.dialog.routes), flow_of(state.started.flow), now)
-    usage.accept_again(txn, call.caller.sound.local, now)
+        return not offered
+    dialog = caller.usage.dialog
+    if not offered and (dialog.remote_cseq != state.started.cseq or dialog.local_cseq):
+        # There was another request since, of the caller or of ours: the caller knows that the call stands.
+        return True
+    txn = context.endpoint.resume_server(_invite(state, dialog.routes), flow_of(state.started.flow), now)
+    caller.usage.accept_again(txn, caller.sound.local, now, offered=offered)
+    if offered:
+        call.offers.expect_answer(caller)
+    return True
 
 
 def _record(context: Context, state: CallState, event: e.CallEvent) -> None:

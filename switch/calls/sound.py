@@ -7,24 +7,26 @@ are put together for the one shape that a call has, a caller and a called side.
 from __future__ import annotations
 
 from media import negotiate, sdp
-from media.engine import Lease, MediaEngine
+from media.engine import Lease, MediaEngine, Remote
 from media.sdp import Description, SdpError
+from records import events as e
 
 
 class Sound:
     """One leg's sound. `lease` is its port pair; `remote` what the far end described, until the call acts on it.
 
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
-    answered yet. `held`: the far end does not want to hear us.
+    answered yet. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     """
 
-    __slots__ = ("held", "lease", "local", "proposed", "remote")
+    __slots__ = ("far", "held", "lease", "local", "proposed", "remote")
 
     def __init__(self, lease: Lease | None = None) -> None:
         self.lease = lease
         self.remote: Description | None = None
         self.local: bytes = b""
         self.proposed: Description | None = None
+        self.far: Remote | None = None
         self.held = False
 
 
@@ -73,17 +75,56 @@ def offer_ourselves(leg: Sound) -> bytes:
     return leg.local
 
 
-def heed(
-    engine: MediaEngine, leg: Sound, description: Description, signalling: str, others: Description | None = None
-) -> None:
-    """Tell the engine where the leg's far end is, and remember whether it holds the call.
+def note(leg: Sound, description: Description, signalling: str, others: Description | None = None) -> None:
+    """Work out where the leg's far end is, and whether it holds the call.
 
     `others` is the other side's description, whose payload numbers we have passed on to this one.
     """
-    lease = _leased(leg)
-    remote = negotiate.remote(description, signalling, others if others is not None else leg.local or None)
-    engine.update(lease.leg, remote)
-    leg.held = remote.port != 0 and not remote.receive
+    leg.far = far = negotiate.remote(description, signalling, others if others is not None else leg.local or None)
+    leg.held = far.port != 0 and not far.receive
+
+
+def tell(engine: MediaEngine, leg: Sound, again: bool = False) -> None:
+    """Tell the engine what was noted."""
+    if leg.far is not None:
+        engine.update(_leased(leg).leg, leg.far, again)
+
+
+def far_value(leg: Sound) -> e.FarEnd | None:
+    """The far end as the journal keeps it."""
+    far = leg.far
+    if far is None:
+        return None
+    return e.FarEnd(
+        far.address,
+        far.port,
+        far.rtcp_port,
+        far.signalling,
+        far.payloads,
+        far.send,
+        far.receive,
+        far.telephone_event,
+        far.codec,
+        far.payload,
+    )
+
+
+def far_of(value: e.FarEnd | None) -> Remote | None:
+    """The same, back."""
+    if value is None:
+        return None
+    return Remote(
+        address=value.address,
+        port=value.port,
+        rtcp_port=value.rtcp_port,
+        signalling=value.signalling,
+        payloads=value.payloads,
+        send=value.send,
+        receive=value.receive,
+        telephone_event=value.telephone_event,
+        codec=value.codec,
+        payload=value.payload,
+    )
 
 
 def _leased(leg: Sound) -> Lease:
@@ -97,8 +138,11 @@ __all__ = [
     "Sound",
     "answer_ourselves",
     "answer_to",
-    "heed",
+    "far_of",
+    "far_value",
+    "note",
     "offer_ourselves",
     "offer_to",
     "parsed",
+    "tell",
 ]

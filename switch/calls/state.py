@@ -26,6 +26,9 @@ class LegState(msgspec.Struct):
     branch: str = ""
     media: e.MediaPort | None = None
     described: bytes = b""
+    far: e.FarEnd | None = None
+    offer: bytes = b""
+    device: str = ""
     ringing: bool = False
     answered: bool = False
     held: bool = False
@@ -48,7 +51,7 @@ class CallState(msgspec.Struct):
 
 def begin(event: e.CallStarted) -> CallState:
     """The state after a call's first event."""
-    caller = LegState(_caller(event), "", event.flow)
+    caller = LegState(_caller(event), "", event.flow, device=event.device or "")
     return CallState(event.call, 1, event, {0: caller})
 
 
@@ -73,13 +76,18 @@ def fold(events: Iterable[e.CallEvent]) -> CallState:
 
 
 def _leg_started(state: CallState, event: e.LegStarted) -> None:
-    state.legs[event.leg] = LegState(event.target, event.contact, event.flow, event.dialog, event.branch)
+    state.legs[event.leg] = LegState(
+        event.target, event.contact, event.flow, event.dialog, event.branch, device=event.device
+    )
 
 
 def _leg_media(state: CallState, event: e.LegMedia) -> None:
     leg = state.legs[event.leg]
     leg.media = event.media
     leg.described = event.described
+    leg.far = event.far
+    if event.far is not None:
+        leg.offer = b""
 
 
 def _leg_ringing(state: CallState, event: e.LegRinging) -> None:
@@ -90,6 +98,9 @@ def _leg_answered(state: CallState, event: e.LegAnswered) -> None:
     leg = state.legs[event.leg]
     leg.answered = True
     leg.dialog = event.dialog
+    if event.far is not None:
+        leg.far = event.far
+    leg.offer = event.offer
     if event.leg == 0:
         state.answered_at = event.at
 

@@ -103,6 +103,10 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     status: int
 
 
+class Astray(msgspec.Struct, frozen=True, gc=False):
+    """The connection broke under our BYE. If there is another way, `bye_again` takes it; otherwise all is over."""
+
+
 class Closed(msgspec.Struct, frozen=True, gc=False):
     """The usage is over and no more is to come of it: it can be forgotten."""
 
@@ -119,6 +123,7 @@ LegEvent = (
     | OfferRefusal
     | Ended
     | Lost
+    | Astray
     | Closed
 )
 
@@ -162,6 +167,7 @@ class InviteUsage:
         "_ack_cseq",
         "_client",
         "_dropped",
+        "_farewell",
         "_reason",
         "_server",
         "carrier",
@@ -198,6 +204,8 @@ class InviteUsage:
         self._ack: bytes = b""
         self._ack_cseq = 0
         self._reason: Sequence[str] = ()
+        self._farewell = ""
+        """The branch of our BYE, while it may be sent once more."""
         self._dropped: Mapping[str, bytes] = NOTHING
         """Tags of dialogs that were ended as soon as they were made, and their ACKs."""
         self.needs_ack = False
@@ -244,10 +252,24 @@ class InviteUsage:
 
     @classmethod
     def recovered(
-        cls, endpoint: Endpoint, flow: Flow, dialog: Dialog, contact: str, owner: UsageOwner, carrier: bool = False
+        cls,
+        endpoint: Endpoint,
+        flow: Flow,
+        dialog: Dialog,
+        contact: str,
+        owner: UsageOwner,
+        carrier: bool = False,
+        unacknowledged: bool = False,
     ) -> InviteUsage:
-        """A confirmed usage out of the journal; `flow` is the one that it was last heard on."""
-        return cls(endpoint, toward(flow, dialog, carrier), dialog, contact, State.CONFIRMED, owner, carrier)
+        """A confirmed usage out of the journal; `flow` is the one that it was last heard on.
+
+        `unacknowledged`: the 2xx of our INVITE made an offer, and the answer that its ACK is to bring is not there yet.
+        """
+        usage = cls(endpoint, toward(flow, dialog, carrier), dialog, contact, State.CONFIRMED, owner, carrier)
+        if unacknowledged:
+            usage.needs_ack = True
+            usage._ack_cseq = dialog.local_cseq
+        return usage
 
     @classmethod
     def abandoned(
@@ -319,11 +341,11 @@ class InviteUsage:
         )
         accepted.timer = self.endpoint.timers.start(now + accepted.interval_s, self.owner, accepted)
 
-    def accept_again(self, txn: ServerTransaction, body: bytes, now: float) -> None:
+    def accept_again(self, txn: ServerTransaction, body: bytes, now: float, *, offered: bool = False) -> None:
         """After a crash: repeat the 200 that may not have reached the far end, until its ACK or for 64*T1."""
         self._server = txn
         txn.owner = self
-        self.accept(body, now)
+        self.accept(body, now, offered=offered)
         if self._accepted is not None:
             self._accepted.again = True
 
@@ -371,7 +393,12 @@ class InviteUsage:
             self.refuse(487, now)
         self._forget_accepted()
         self.state = State.ENDED
-        self._bye(self.dialog, self.flow, now, lines)
+        self._reason = lines
+        self._farewell = self._bye(self.dialog, self.flow, now, lines).branch
+
+    def bye_again(self, now: float) -> None:
+        """After `Astray`: say BYE over what `flow` is now. It is not tried a third time."""
+        self._bye(self.dialog, self.flow, now, self._reason)
 
     # -- what comes in ------------------------------------------------------------------------------------------
 
@@ -433,7 +460,7 @@ class InviteUsage:
 
     def on_stray(self, response: Response, now: float) -> None:
         """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
-        if self.state is State.CONFIRMED:
+        if self.state is State.CONFIRMED and not self.needs_ack:
             if (response.to_tag or "") == self.dialog.remote_tag and response.cseq != self._ack_cseq:
                 self._ack_cseq = response.cseq
                 self.ack(now)
@@ -443,6 +470,9 @@ class InviteUsage:
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
         """No response came (timer B or F), or the transport failed; 17.1.4 makes the first a 408, the second a 503."""
         if txn is not self._client:
+            if transport and txn.branch == self._farewell:
+                self._farewell = ""
+                return Astray()
             return Closed() if self.state is State.ENDED else None
         return self._on_invite_failure(503 if transport else 408, silent=self.state is State.CALLING)
 
@@ -453,7 +483,8 @@ class InviteUsage:
             return None
         if now >= accepted.deadline:
             self._accepted = None
-            return None if accepted.again else Lost(408)
+            # Without the answer that the ACK brings there is no sound, whoever has seen it.
+            return None if accepted.again and not accepted.offered else Lost(408)
         timings = self.endpoint.timings
         self.endpoint.repeat(accepted.txn, now)
         accepted.interval_s = min(accepted.interval_s * 2, timings.t2)
@@ -479,10 +510,10 @@ class InviteUsage:
     def _reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
         self.endpoint.respond(txn, status, now, lines=lines)
 
-    def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> None:
+    def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> ClientTransaction:
         head = dialog.lines("BYE", dialog.next_cseq())
         head += lines
-        self.endpoint.request(flow, "BYE", dialog.request_uri(), head, b"", now, self)
+        return self.endpoint.request(flow, "BYE", dialog.request_uri(), head, b"", now, self)
 
     def _forget_accepted(self) -> None:
         accepted = self._accepted
@@ -640,6 +671,7 @@ __all__ = [
     "Acked",
     "Answer",
     "Cancelled",
+    "Astray",
     "Closed",
     "Ended",
     "InviteUsage",

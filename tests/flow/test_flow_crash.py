@@ -287,7 +287,7 @@ def test_crash_during_a_new_offer(scene: Scene, moment_s: float, mute: bool) -> 
 
 @pytest.mark.parametrize("mute", [False, True])
 def test_crash_after_bye_was_sent(scene: Scene, mute: bool) -> None:
-    """The record is closed; the BYE's answer comes to an exchange that knows nothing of it, which is no harm."""
+    """The record is closed, and BYE is said once more: it may not have left, and meets 481 if it had."""
     *_, call, answered = pair(scene)
     call.hang_up()
     scene.wait(0.005)
@@ -299,9 +299,6 @@ def test_crash_after_bye_was_sent(scene: Scene, mute: bool) -> None:
     assert call.over
     assert len(scene.exchange.records) == 1
     assert scene.exchange.calls == []
-    if mute:
-        answered.hang_up()  # its user puts the receiver down, and hears 481
-        scene.wait()
     assert answered.over
 
 
@@ -464,6 +461,7 @@ def test_callee_on_a_dead_stream_cannot_be_told_and_nothing_is_left(scene: Scene
     alice, bob = scene.phone("alice"), scene.phone("bob", transport="tcp")
     call, _ = scene.talking(alice, bob)
     scene.exchange.crash_and_restart(1.0)
+    scene.network.detach(bob.address)
     call.hang_up()
     scene.wait(1)
     assert call.over

@@ -40,6 +40,8 @@ class BookEngine:
         self.limit = limit
         self.legs: dict[int, Book] = {}
         self.log: list[tuple[Any, ...]] = []
+        self.deaf = False
+        """While True, commands are lost: what a crash between the exchange and its media workers leaves behind."""
         self._given = 0
 
     # -- the protocol -------------------------------------------------------------------------------------------
@@ -57,20 +59,23 @@ class BookEngine:
 
     def open(self, lease: Lease, silence_s: float) -> None:
         """See `MediaEngine.open`."""
-        self._note("open", lease.leg)
+        if self._lost("open", lease.leg):
+            return
         book = self.legs.get(lease.leg)
         if book is None:
             raise MisuseError(f"open of {lease.leg}, which was not leased")
         book.silence_s = silence_s
 
-    def update(self, leg: int, remote: Remote) -> None:
+    def update(self, leg: int, remote: Remote, again: bool = False) -> None:
         """See `MediaEngine.update`."""
-        self._note("update", leg, remote)
+        if self._lost("update", leg, remote) or (again and self._opened(leg).remote == remote):
+            return
         self._opened(leg).remote = remote
 
     def bridge(self, first: int, second: int) -> None:
         """See `MediaEngine.bridge`."""
-        self._note("bridge", first, second)
+        if self._lost("bridge", first, second):
+            return
         if first == second:
             raise MisuseError(f"{first} bridged with itself")
         one, other = self._opened(first), self._opened(second)
@@ -78,28 +83,35 @@ class BookEngine:
         self._part(other)
         one.peer, other.peer = second, first
 
-    def play(self, leg: int, source: str) -> None:
+    def play(self, leg: int, source: str, again: bool = False) -> None:
         """See `MediaEngine.play`."""
-        self._note("play", leg, source)
+        if self._lost("play", leg, source):
+            return
         book = self._opened(leg)
         self._part(book)
         book.source = source
 
     def stop(self, leg: int) -> None:
         """See `MediaEngine.stop`."""
-        self._note("stop", leg)
+        if self._lost("stop", leg):
+            return
         self._part(self._opened(leg))
 
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""
-        self._note("close", leg)
+        if self._lost("close", leg):
+            return
         book = self.legs.pop(leg, None)
         if book is not None:
             self._part(book)
 
+    def flush(self) -> None:
+        """See `MediaEngine.flush`."""
+        self._lost("flush")
+
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`."""
-        self._note("adopt", *legs)
+        self._lost("adopt", *legs)
         for leg in [leg for leg in self.legs if leg not in legs]:
             self._part(self.legs.pop(leg))
         for leg in legs:
@@ -135,5 +147,8 @@ class BookEngine:
             self.legs[book.peer].peer = None
         book.peer, book.source = None, ""
 
-    def _note(self, *command: Any) -> None:
-        self.log.append(command)
+    def _lost(self, *command: Any) -> bool:
+        """Note a command down; whether it never arrives."""
+        if not self.deaf:
+            self.log.append(command)
+        return self.deaf

@@ -6,6 +6,7 @@ journal in memory. `check` looks at what has to be true after every test.
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
 from switch.calls.recovery import flow_of
+from switch.calls.sound import far_of
 from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
@@ -139,7 +141,7 @@ class Exchange:
         timers.on_earlier = lambda when: self._wake_at(timers, when)
         holder: list[Directory] = []
         registrar = Registrar(timers, _Late(holder), RegistrarSettings())
-        directory = Directory(registrar, self._flow_to)
+        directory = Directory(registrar, self._flow_to, alive=self._stands)
         holder.append(directory)
         directory.use(self.model, self.trunks)
         sent_by = f"{self.address[0]}:{self.address[1]}"
@@ -165,7 +167,7 @@ class Exchange:
     def crash(self) -> None:
         """Die: no goodbye, all memory gone. Datagrams that come meanwhile are lost, streams are cut."""
         self.alive = False
-        self.mute = False
+        self.mute = self.engine.deaf = False
         self.crashes += 1
         self.timers.on_earlier = None
         self.network.detach(self.address)
@@ -180,13 +182,14 @@ class Exchange:
         self._boot()
         now = self.clock.now()
         registrar = self.core.registrar
-        found = recover(event for _, events in self.journal.read() for event in events)
+        since = self.clock.at() - datetime.timedelta(seconds=self.timings.wait)
+        found = recover((event for _, events in self.journal.read() for event in events), since)
         for bound in found.bindings.values():
             registrar.apply(bound)
         registrar.resume(now, self.clock.at())
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
-        self.core.recover(found.calls.values(), now)
+        self.core.recover(found.calls.values(), now, found.ended)
         self._remember()
 
     def crash_and_restart(self, away_s: float = 0.0) -> None:
@@ -258,6 +261,9 @@ class Exchange:
                     assert leg.sound.lease is None or state.media is not None
                     assert leg.sound.lease is None or leg.sound.local == state.described, (call.id, index)
                     assert leg.sound.held == state.held
+                    assert leg.sound.far == far_of(state.far), (call.id, index)
+                    if leg.sound.lease is not None and not self.engine.deaf:
+                        assert self.engine.legs[leg.sound.lease.leg].remote == leg.sound.far, (call.id, index)
         for leg in self.core.calls.by_media.values():
             assert leg.call.id in self.core.calls.by_id
 
@@ -316,8 +322,19 @@ class Exchange:
             return
         if flow.transport == "tcp" and flow.connection not in self._streams:
             # A flow out of the journal goes by its address, as in `switch/net/flows.py`.
-            flow = next((known for known, _ in self._streams.values() if known.remote == flow.remote), flow)
+            flow = self._stream(flow) or flow
         self.network.send(flow, data)
+
+    def _stream(self, flow: Flow) -> Flow | None:
+        """The connection of a flow; one without a number goes by its address."""
+        if flow.connection in self._streams:
+            return flow
+        return next((known for known, _ in self._streams.values() if known.remote == flow.remote), None)
+
+    def _stands(self, flow: Flow) -> bool:
+        if flow.connection:
+            return flow.connection in self._streams
+        return flow.transport == "udp" or self._stream(flow) is not None
 
     def _on_error(self, error: BaseException, where: str) -> None:
         import traceback

@@ -47,13 +47,13 @@ class Scene:
 
     def register(self, phone: RawPhone, contact: str = "", headers: tuple[str, ...] = ()) -> None:
         """REGISTER with a challenge, by hand."""
-        uri = "sip:pbx.example.com"
+        uri, call_id = "sip:pbx.example.com", phone.token()
 
         def lines(cseq: int) -> list[str]:
             aor = f"<sip:{phone.user}@pbx.example.com>"
             return [
                 f"Via: {phone.via()}", "Max-Forwards: 70", f"From: {aor};tag=reg", f"To: {aor}",
-                f"Call-ID: reg{phone.address}".replace(" ", ""), f"CSeq: {cseq} REGISTER",
+                f"Call-ID: {call_id}", f"CSeq: {cseq} REGISTER",
                 f"Contact: {contact or phone.contact()}", "Expires: 600", *headers,
             ]  # fmt: skip
 

@@ -14,7 +14,7 @@ from records.events import AnyEvent, CallEnded
 from records.journal import BEGIN, FileJournal, Journal, MemoryJournal, Position
 from records.recovery import open_calls, recover
 from records.segments import Reader, segments
-from tests.support.call_events import answered_call, bound, inputs, started, unbound
+from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
 
 KINDS = ["memory", "file", "file with small segments"]
 
@@ -204,6 +204,15 @@ def test_recovery_keeps_only_what_is_open() -> None:
     assert list(found.bindings.values()) == [bound("202", "sip:x")]
     assert found.unbound == {("201", "sip:201@192.0.2.77")}
     assert found.orphans == {}
+
+
+def test_recovery_keeps_what_has_just_ended() -> None:
+    long_ago, lately = answered_call("before"), answered_call("lately", 100.0)
+    events = [*long_ago, *lately, *answered_call("up", 101.0)[:6]]
+    found = recover(events, since=at(90.0))
+    assert list(found.ended) == [lately]
+    assert list(found.calls) == ["up"]
+    assert not recover(events).ended
 
 
 def test_recovery_counts_events_once_and_names_calls_without_a_beginning() -> None:
