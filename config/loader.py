@@ -6,6 +6,9 @@ object is made by it, and depth and size are bounded before anything is built (i
 
 Left out of YAML on purpose, each with an error that says so: anchors, aliases and merge keys (a few lines of them can
 stand for gigabytes), tags, several documents in a file, keys that are not plain text, and the same key twice.
+
+An error does not end the reading of the rest: a value that cannot be used leaves a hole, the first of two equal keys
+stands, and a file that cannot be read at all leaves the document not `whole`.
 """
 
 from __future__ import annotations
@@ -36,6 +39,12 @@ class Scalar(msgspec.Struct, frozen=True):
     mark: Mark
 
 
+class Hole(msgspec.Struct, frozen=True):
+    """Where a value stood that was refused. It has been reported already."""
+
+    mark: Mark
+
+
 class Sequence(msgspec.Struct, frozen=True):
     """A list."""
 
@@ -57,42 +66,72 @@ class Mapping(msgspec.Struct, frozen=True):
     mark: Mark
 
 
-Node = Scalar | Sequence | Mapping
+Node = Scalar | Sequence | Mapping | Hole
 
 
-def load(path: Path) -> Mapping:
-    """The tree of one file, or of all `*.yaml` and `*.yml` of a folder together. Raises ConfigError."""
-    files = _files(path)
-    problems: list[Problem] = []
-    merged = Mapping({}, Mark(str(path), 1, 1))
+class Document(msgspec.Struct):
+    """All that could be read, and all problems that were found on the way.
+
+    Not `whole`: something was not read, so nobody knows which names it holds.
+    """
+
+    tree: Mapping
+    problems: list[Problem]
+    whole: bool = True
+
+
+def load(path: Path) -> Document:
+    """What stands in one file, or in all `*.yaml` and `*.yml` of a folder together."""
+    made = Document(Mapping({}, Mark(str(path), 1, 1)), [])
     budget = _Budget()
-    for file in files:
-        try:
-            tree = read(_text(file, budget), str(file), budget)
-        except ConfigError as error:
-            problems.extend(error.problems)
-            continue
-        _merge(merged, tree, problems)
-    if problems:
-        raise ConfigError(problems)
-    return merged
-
-
-def read(text: str, name: str, budget: _Budget | None = None) -> Mapping:
-    """The tree of a text; `name` stands for the file in errors. Raises ConfigError with every problem found."""
-    problems: list[Problem] = []
-    root: Node | None = None
     try:
-        root = _Builder(name, problems, budget or _Budget()).build(text)
+        for file in _files(path):
+            part = _read_file(file, budget)
+            made.problems.extend(part.problems)
+            made.whole = made.whole and part.whole
+            _merge(made.tree, part.tree, made.problems)
+    except ConfigError as error:
+        made.problems.extend(error.problems)
+        made.whole = False
+    return made
+
+
+def _read_file(file: Path, budget: _Budget) -> Document:
+    """Raises ConfigError when the configuration is too large, so that no further file is read."""
+    try:
+        text = _text(file, budget)
+    except _Unreadable as unreadable:
+        return Document(Mapping({}, unreadable.problem.mark), [unreadable.problem], whole=False)
+    return read(text, str(file), budget)
+
+
+def read(text: str, name: str, budget: _Budget | None = None) -> Document:
+    """What stands in a text; `name` stands for the file in errors. Raises ConfigError when the budget is spent."""
+    builder = _Builder(name, budget or _Budget())
+    made = Document(Mapping({}, Mark(name, 1, 1)), builder.problems)
+    try:
+        root = builder.build(text)
     except yaml.MarkedYAMLError as error:
-        problems.append(syntax.explain(error, text, name))
+        problem = syntax.explain(error, text, name)
     except yaml.reader.ReaderError as error:
-        problems.append(Problem(_place_of(text, name, error.position), "a character that YAML does not allow"))
-    if root is not None and not isinstance(root, Mapping):
-        problems.append(Problem(root.mark, "a configuration is a mapping", "begin with a section, such as `devices:`"))
-    if problems:
-        raise ConfigError(problems)
-    return root if isinstance(root, Mapping) else Mapping({}, Mark(name, 1, 1))
+        problem = Problem(_place_of(text, name, error.position), "a character that YAML does not allow")
+    else:
+        made.whole = builder.whole
+        if isinstance(root, Mapping):
+            made.tree = root
+            for key, entry in builder.doubled:
+                if is_empty(root.entries[key].node):
+                    root.entries[key] = entry
+                else:
+                    _join(root.entries[key].node, entry.node, made.problems)
+            return made
+        if root is None or isinstance(root, Hole):
+            made.whole = made.whole and root is None
+            return made
+        problem = Problem(root.mark, "a configuration is a mapping", "begin with a section, such as `devices:`")
+    made.problems.append(problem)
+    made.whole = False
+    return made
 
 
 def plain(node: Node) -> object:
@@ -100,6 +139,8 @@ def plain(node: Node) -> object:
     match node:
         case Scalar():
             return node.text
+        case Hole():
+            return ""
         case Sequence():
             return [plain(item) for item in node.items]
         case Mapping():
@@ -116,6 +157,12 @@ class _Budget:
         self.nodes = MAX_NODES
 
 
+class _Unreadable(Exception):  # noqa: N818
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
 def _files(path: Path) -> list[Path]:
     nowhere = Mark(str(path), 1, 1)
     if not path.is_dir():
@@ -129,12 +176,13 @@ def _files(path: Path) -> list[Path]:
 
 
 def _text(file: Path, budget: _Budget) -> str:
+    """Raises _Unreadable for this file, ConfigError when all files are too large together."""
     start = Mark(str(file), 1, 1)
     try:
         with file.open("rb") as opened:
             data = opened.read(budget.bytes + 1)
     except OSError as error:
-        raise ConfigError([Problem(start, f"cannot be read: {error.strerror}")]) from None
+        raise _Unreadable(Problem(start, f"cannot be read: {error.strerror}")) from None
     budget.bytes -= len(data)
     if budget.bytes < 0:
         raise ConfigError([Problem(start, f"the configuration is larger than {MAX_BYTES // 1024 // 1024} MiB")])
@@ -143,25 +191,36 @@ def _text(file: Path, budget: _Budget) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        problem = Problem(Mark(str(file), line, column), "not UTF-8", "save the file in UTF-8")
-        raise ConfigError([problem]) from None
+        raise _Unreadable(Problem(Mark(str(file), line, column), "not UTF-8", "save the file in UTF-8")) from None
+
+
+def is_empty(node: Node) -> bool:
+    """Whether nothing is written there at all."""
+    return isinstance(node, Scalar) and node.plain and not node.text
 
 
 def _merge(merged: Mapping, tree: Mapping, problems: list[Problem]) -> None:
     """Sections of several files are joined: mappings by key, lists end to end. Anything else is said twice."""
     for key, entry in tree.entries.items():
         before = merged.entries.get(key)
-        if before is None:
+        if before is None or is_empty(before.node):
             merged.entries[key] = entry
-        elif isinstance(before.node, Mapping) and isinstance(entry.node, Mapping):
-            for name, inner in entry.node.entries.items():
-                first = before.node.entries.setdefault(name, inner)
-                if first is not inner:
-                    problems.append(_twice(name, inner.mark, first.mark))
-        elif isinstance(before.node, Sequence) and isinstance(entry.node, Sequence):
-            before.node.items.extend(entry.node.items)
-        else:
+        elif not is_empty(entry.node) and not _join(before.node, entry.node, problems):
             problems.append(_twice(key, entry.mark, before.mark))
+
+
+def _join(first: Node, second: Node, problems: list[Problem]) -> bool:
+    """Add what a section holds to what it holds elsewhere. False: they are no two mappings or two lists."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for key, entry in second.entries.items():
+            before = first.entries.setdefault(key, entry)
+            if before is not entry:
+                problems.append(_twice(key, entry.mark, before.mark))
+        return True
+    if isinstance(first, Sequence) and isinstance(second, Sequence):
+        first.items.extend(second.items)
+        return True
+    return False
 
 
 def _twice(key: str, mark: Mark, first: Mark) -> Problem:
@@ -177,12 +236,14 @@ def _place_of(text: str, name: str, position: int) -> Mark:
 class _Builder:
     """Builds the tree from the parser's events, with a stack of its own instead of recursion."""
 
-    def __init__(self, name: str, problems: list[Problem], budget: _Budget) -> None:
+    def __init__(self, name: str, budget: _Budget) -> None:
+        self.problems: list[Problem] = []
+        self.whole = True
+        self.doubled: list[tuple[str, Entry]] = []  # sections that stand here a second time
         self._name = name
-        self._problems = problems
         self._budget = budget
         self._open: list[Mapping | Sequence] = []
-        self._key: Scalar | None = None
+        self._key: Scalar | Hole | None = None
         self._root: Node | None = None
 
     def build(self, text: str) -> Node | None:
@@ -193,17 +254,20 @@ class _Builder:
                     documents += 1
                     if documents == 2:
                         self._problem(event, "a second document in one file", "remove the `---`, or make it a file")
+                        self.whole = False
                         return self._root
                 case yaml.AliasEvent():
                     self._problem(event, "aliases (`*name`) are not used here", QUOTE)
-                    self._add(Scalar("", False, self._mark(event)))
+                    self._add(Hole(self._mark(event)))
                 case yaml.ScalarEvent():
-                    self._common(event)
-                    self._add(Scalar(event.value, not event.style, self._mark(event)))
+                    mark = self._mark(event)
+                    refused = self._refused(event)
+                    self._add(Hole(mark) if refused else Scalar(event.value, not event.style, mark))
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    self._common(event)
+                    self._refused(event)
                     if not self._enter(event):
-                        return self._root
+                        self.whole = False
+                        return None
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                     self._open.pop()
         return self._root
@@ -214,13 +278,15 @@ class _Builder:
         return Mark(self._name, at.line + 1, at.column + 1)
 
     def _problem(self, event: yaml.Event, message: str, hint: str = "") -> None:
-        self._problems.append(Problem(self._mark(event), message, hint))
+        self.problems.append(Problem(self._mark(event), message, hint))
 
-    def _common(self, event: yaml.NodeEvent) -> None:
+    def _refused(self, event: yaml.NodeEvent) -> bool:
+        before = len(self.problems)
         if event.anchor is not None:
             self._problem(event, "anchors (`&name`) are not used here", QUOTE)
         if getattr(event, "tag", None) is not None:
             self._problem(event, "tags (`!name`) are not used here", QUOTE)
+        return len(self.problems) > before
 
     def _enter(self, event: yaml.NodeEvent) -> bool:
         if len(self._open) >= MAX_DEPTH:
@@ -248,15 +314,21 @@ class _Builder:
             parent.items.append(node)
             return
         if self._key is None:
-            assert isinstance(node, Scalar)
+            assert isinstance(node, Scalar | Hole)
             self._key = node
             return
         key, self._key = self._key, None
-        if isinstance(node, Scalar) and node.plain and not node.text and len(self._open) > 1:
-            self._problems.append(Problem(key.mark, "this key has no value", 'write "" for an empty text'))
+        if isinstance(key, Hole):
+            self.whole = False
+            return
+        if is_empty(node) and len(self._open) > 1:
+            self.problems.append(Problem(key.mark, "this key has no value", 'write "" for an empty text'))
+            node = Hole(node.mark)
         first = parent.entries.get(key.text)
         if first is not None:
-            self._problems.append(_twice(key.text, key.mark, first.mark))
+            self.problems.append(_twice(key.text, key.mark, first.mark))
+            if len(self._open) == 1:
+                self.doubled.append((key.text, Entry(key.mark, node)))
         else:
             parent.entries[key.text] = Entry(key.mark, node)
 

@@ -50,12 +50,18 @@ class Wrong(ValueError):  # noqa: N818
         self.hint = hint
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like this one; empty when none is."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return near[0] if near else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or lists them all when they are few; else empty."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    near = nearest(word, names)
     if near:
-        return f"did you mean `{near[0]}`?"
+        return f"did you mean `{near}`?"
     if 0 < len(names) <= 12:
         return "possible: " + ", ".join(f"`{name}`" for name in names)
     return ""

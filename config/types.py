@@ -235,14 +235,14 @@ class OneOrMore:
 class Typed:
     """Marks an annotated type: `check` makes its value from the text, `schema` is what editors are told."""
 
-    __slots__ = ("_check", "_schema")
+    __slots__ = ("_schema", "check")
 
     def __init__(self, check: Callable[[Any], Any], **schema: Any) -> None:
-        self._check = check
+        self.check = check
         self._schema = schema
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._check)
+        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return dict(self._schema)

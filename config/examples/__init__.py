@@ -56,7 +56,7 @@ def write(folder: Path) -> Example:
     config = folder / CONFIG_FILE
     _create(config, text(), 0o640)
     _create(folder / SCHEMA_FILE, jsonschema.text(), 0o644)
-    settings = validate.load(config).settings
+    settings = validate.load(config).good()
     made = {name: secrets.token_urlsafe(15) for name in settings.devices}
     _create(folder / SECRETS_FILE, "".join(f"{name}={secret}\n" for name, secret in made.items()), 0o600)
     return describe(folder)
@@ -66,7 +66,7 @@ def describe(folder: Path) -> Example:
     """The devices of a folder that `write` made, with their passwords as they are now. Raises as `write` does."""
     config = folder / CONFIG_FILE
     loaded = validate.load(config)
-    settings = loaded.settings
+    settings = loaded.good()
     devices = []
     for name, device in settings.devices.items():
         try:

@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import loader
-from config.problems import ConfigError, Mark
+from config.problems import Mark
 
 INDENTED = "is the line indented as its neighbours are, and does the line above end as it should?"
 
 
 def problems(text: str) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        loader.read(text, "a.yaml")
-    return [str(problem) for problem in caught.value.problems]
+    return [str(problem) for problem in loader.read(text, "a.yaml").problems]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +39,7 @@ def problems(text: str) -> list[str]:
     ],
 )
 def test_a_plain_scalar_is_what_was_typed(typed: str) -> None:
-    assert loader.plain(loader.read(f"key: {typed}\nlist: [{typed}]", "a.yaml")) == {"key": typed, "list": [typed]}
+    assert loader.plain(loader.read(f"key: {typed}\nlist: [{typed}]", "a.yaml").tree) == {"key": typed, "list": [typed]}
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1))
@@ -55,7 +53,7 @@ def test_any_plain_scalar_comes_back_as_typed(text: str) -> None:
     if len(scalars) != 2 or scalars[1].style or scalars[1].value != typed or scalars[1].tag or not typed:
         return  # The text is not a plain scalar: it has a comment, a tag, or structure.
     if scalars[1].anchor is None:
-        assert loader.plain(loader.read(f"key: {typed}", "a.yaml")) == {"key": typed}
+        assert loader.plain(loader.read(f"key: {typed}", "a.yaml").tree) == {"key": typed}
 
 
 @pytest.mark.parametrize(
@@ -117,26 +115,22 @@ def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(loader, "MAX_NODES", 10)
     file = tmp_path / "a.yaml"
     file.write_text("a: " + "x" * 100)
-    with pytest.raises(ConfigError, match="larger than"):
-        loader.load(file)
+    assert [p.message for p in loader.load(file).problems] == ["the configuration is larger than 0 MiB"]
     file.write_text("a: [1,2,3,4,5,6,7,8,9,0]")
-    with pytest.raises(ConfigError, match="more than 10 values"):
-        loader.load(file)
+    assert [p.message for p in loader.load(file).problems] == ["more than 10 values"]
 
 
 def test_the_files_of_a_folder_are_joined(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("lines: {alice: {}}\nlisten: [1]\n")
     (tmp_path / "b.yml").write_text("lines:\n  bob: {}\nlisten: [2]\n")
     (tmp_path / "notes.txt").write_text("not: [ours")
-    assert loader.plain(loader.load(tmp_path)) == {"lines": {"alice": {}, "bob": {}}, "listen": ["1", "2"]}
+    assert loader.plain(loader.load(tmp_path).tree) == {"lines": {"alice": {}, "bob": {}}, "listen": ["1", "2"]}
 
 
 def test_what_two_files_say_twice_is_an_error_that_names_both(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("country: US\nlines: {alice: {}}\n")
     (tmp_path / "b.yaml").write_text("country: GB\nlines: {alice: {}}\n")
-    with pytest.raises(ConfigError) as caught:
-        loader.load(tmp_path)
-    assert [(p.mark, p.hint) for p in caught.value.problems] == [
+    assert [(p.mark, p.hint) for p in loader.load(tmp_path).problems] == [
         (Mark(f"{tmp_path}/b.yaml", 1, 1), f"the first is at {tmp_path}/a.yaml:1"),
         (Mark(f"{tmp_path}/b.yaml", 2, 9), f"the first is at {tmp_path}/a.yaml:2"),
     ]
@@ -145,14 +139,11 @@ def test_what_two_files_say_twice_is_an_error_that_names_both(tmp_path: Path) ->
 def test_the_problems_of_all_files_come_together(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: [\n")
     (tmp_path / "b.yaml").write_bytes(b"a: ok\nb: \xff\n")
-    with pytest.raises(ConfigError) as caught:
-        loader.load(tmp_path)
-    assert [p.mark.file for p in caught.value.problems] == [f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml"]
-    assert caught.value.problems[1].mark == Mark(f"{tmp_path}/b.yaml", 2, 4)
+    problems = loader.load(tmp_path).problems
+    assert [p.mark.file for p in problems] == [f"{tmp_path}/a.yaml", f"{tmp_path}/b.yaml"]
+    assert problems[1].mark == Mark(f"{tmp_path}/b.yaml", 2, 4)
 
 
 def test_a_missing_file_and_an_empty_folder_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
-        loader.load(tmp_path / "none.yaml")
-    with pytest.raises(ConfigError, match="no configuration in this folder"):
-        loader.load(tmp_path)
+    assert "cannot be read" in loader.load(tmp_path / "none.yaml").problems[0].message
+    assert [p.message for p in loader.load(tmp_path).problems] == ["no configuration in this folder"]

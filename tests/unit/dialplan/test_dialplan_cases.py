@@ -33,7 +33,7 @@ def model_of(name: str) -> Model:
 def calls() -> list[Any]:
     found = []
     for file in sorted(CASES.glob("*.yaml")):
-        case: Any = loader.plain(loader.load(file))
+        case: Any = loader.plain(loader.load(file).tree)
         assert case["summary"]
         for number, call in enumerate(case["calls"], 1):
             name = f"{file.stem}-{number}: {call.get('summary', call['dial'])}"

@@ -1,0 +1,180 @@
+"""What must fit together: names that refer to something, numbers that are used once, secrets that can be read.
+
+It is checked also when something else is wrong, with what is sound. Nothing is concluded from a value that was refused
+or that stands in a part which could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from config import schema
+from config.entries import KEY
+from config.problems import Mark, Problem, Wrong, did_you_mean
+from config.secrets import resolve
+from config.types import Secret
+from config.validate import Loaded
+from dialplan.countries import COUNTRIES, has_area_codes
+
+
+class Fitting:
+    """Collects the problems of one compilation."""
+
+    def __init__(self, loaded: Loaded, environ: Mapping[str, str]) -> None:
+        self._loaded = loaded
+        self._settings = loaded.settings
+        self._environ = environ
+        self.problems: list[Problem] = []
+
+    def _wrong(self, message: str, hint: str, *path: str | int, key: bool = False) -> None:
+        mark = self._loaded.key_mark(*path) if key else self._loaded.mark(*path)
+        self.problems.append(Problem(mark, message, hint))
+
+    def check(self) -> None:
+        settings = self._settings
+        for name, device in settings.devices.items():
+            self._known("line", device.lines, "devices", name, "lines")
+        for number, ring_list in settings.extensions.items():
+            self._known("line", ring_list.lines, "extensions", number, "lines")
+        for number, lines in settings.dids.items():
+            self._known("line", lines, "dids", number)
+        self._known("trunk", settings.emergency.trunks, "emergency", "trunks")
+        if settings.default_trunk is not None:
+            self._known("trunk", [settings.default_trunk], "default_trunk")
+        self._numbers()
+        self._users()
+        self._sources()
+        self._sockets()
+        self._areas()
+        times = settings.registrar
+        limits = [("registrar", key) for key in ("min_expires", "default_expires", "max_expires")]
+        if self._sound(*limits) and not times.min_expires <= times.default_expires <= times.max_expires:
+            self._wrong("`registrar`: min_expires, default_expires, max_expires must ascend", "", "registrar")
+
+    def _sound(self, *paths: tuple[str | int, ...]) -> bool:
+        return all(self._loaded.sound(*path) for path in paths)
+
+    def _known(self, what: str, names: Iterable[str], *path: str | int) -> None:
+        seen = set()
+        for at, name in enumerate(names):
+            if not self._sound((*path, at)):
+                continue
+            if self._loaded.absent(f"{what}s", name):
+                hint = self._by_number(name) if what == "line" else ""
+                known = getattr(self._settings, f"{what}s")
+                self._wrong(f"there is no {what} `{name}`", hint or did_you_mean(name, known), *path, at)
+            elif name in seen:
+                self._wrong(f"{what} `{name}` is named twice", "", *path, at)
+            seen.add(name)
+
+    def _by_number(self, name: str) -> str:
+        """People know their telephones by number, so a number may stand where a line's name belongs."""
+        owner = next((line for line, each in self._settings.lines.items() if each.extension == name), None)
+        return f"{name} is `{owner}`" if owner is not None else ""
+
+    def _numbers(self) -> None:
+        """An internal number is one thing only. (Two lines that share it would ring by chance; a ring list says so.)
+
+        It is said where the number stands for the second time, by file and line.
+        """
+        settings = self._settings
+        uses: dict[str, list[tuple[Mark, str]]] = {}
+        for section, what in (("services", "a service"), ("extensions", "a ring list")):
+            for number in getattr(settings, section):
+                if not self._sound((section, number, KEY)):
+                    continue
+                uses.setdefault(number, []).append((self._loaded.key_mark(section, number), what))
+        for name, line in settings.lines.items():
+            if line.extension is not None:
+                mark = self._loaded.mark("lines", name, "extension")
+                uses.setdefault(line.extension, []).append((mark, f"the extension of `{name}`"))
+        for number, found in uses.items():
+            first, *others = sorted(found, key=lambda use: (use[0].file, use[0].line, use[0].column))
+            for mark, what in others:
+                both_lines = what.startswith("the extension") and first[1].startswith("the extension")
+                hint = "for several lines under one number use `extensions:`" if both_lines else ""
+                self.problems.append(Problem(mark, f"{number} is already {first[1]}", hint or _at_line(mark, first[0])))
+
+    def _users(self) -> None:
+        users: dict[str, str] = {}
+        for name, device in self._settings.devices.items():
+            if not self._sound(("devices", name, "username"), ("devices", name, KEY)):
+                continue
+            user = device.username or name
+            first = users.setdefault(user, name)
+            if first != name:
+                path = ("devices", name, "username") if device.username else ("devices", name)
+                self._wrong(f"digest user name `{user}` is that of device `{first}` already", "", *path)
+
+    def _sources(self) -> None:
+        seen: dict[str, str] = {}
+        for name in self._settings.trunks:
+            trunk = self._settings.trunks[name]
+            if not trunk.source and not self._sound(("trunks", name, "from")):
+                continue
+            for at, source in enumerate(sources(trunk)):
+                if not self._sound(("trunks", name, "from", at)):
+                    continue
+                first = seen.setdefault(source, name)
+                if first != name:
+                    path = ("from", at) if trunk.source else ("host",)
+                    self._wrong(f"{source} is recognised as trunk `{first}` already", "", "trunks", name, *path)
+
+    def _sockets(self) -> None:
+        seen = set()
+        for at, each in enumerate(self._settings.listen):
+            socket = (each.transport, each.address, each.port)
+            if not self._sound(*(("listen", at, key) for key in ("transport", "address", "port"))):
+                continue
+            if socket in seen:
+                self._wrong(f"{each.transport} {each.address} port {each.port} is listened on twice", "", "listen", at)
+            seen.add(socket)
+        media = self._settings.media
+        if (
+            self._sound(("media", "ports"), ("media", "workers"))
+            and media.ports[1] - media.ports[0] + 1 < 4 * media.workers
+        ):
+            self._wrong("`ports`: too few for that many workers", "at least four each", "media", "ports")
+
+    def _areas(self) -> None:
+        settings = self._settings
+        if self._sound(("country",)):
+            self._area(settings.area_code, settings.country, "area_code")
+        for name, line in settings.lines.items():
+            if self._sound(("lines", name, "country")) and (line.country or self._sound(("country",))):
+                self._area(line.area_code, line.country or settings.country, "lines", name, "area_code")
+
+    def _area(self, area: str | None, country: str, *path: str) -> None:
+        if area is None:
+            return
+        if not has_area_codes(country):
+            self._wrong(f"`area_code`: {country} has no area codes", "leave it out", *path)
+        elif country in ("US", "CA") and (len(area) != 3 or area[0] in "01"):
+            self._wrong(f"`area_code`: not possible in {country}", "three digits, the first from 2 to 9", *path)
+        elif area != "0" and not area_of(area, country):
+            self._wrong(f"`area_code`: not possible in {country}", "", *path)
+
+    def secret(self, secret: Secret | None, *path: str | int) -> str:
+        if secret is None:
+            return ""
+        try:
+            return resolve(secret, self._loaded.folder, self._environ)
+        except Wrong as wrong:
+            self._wrong(f"`{path[-1]}`: {wrong.message}", wrong.hint, *path)
+            return ""
+
+
+def _at_line(mark: Mark, first: Mark) -> str:
+    return f"at line {first.line}" if first.file == mark.file else f"at {first.file}:{first.line}"
+
+
+def sources(trunk: schema.Trunk) -> list[str]:
+    if trunk.source:
+        return trunk.source
+    return [trunk.host] if trunk.host.replace(".", "").isdecimal() or ":" in trunk.host else []
+
+
+def area_of(area: str, country: str) -> str:
+    """Without its trunk prefix (K.3: typed with it, it is accepted and stripped)."""
+    row = COUNTRIES.get(country)
+    return area.removeprefix(row.trunk) if row is not None and row.trunk == "0" else area
