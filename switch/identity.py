@@ -7,8 +7,8 @@ A device may speak only for lines that it carries. What the request names is loo
   device is 403, also when the device has one line only: a mistyped identity shall be seen, not repaired.
 
 Two names stand for the device's default line, its first: its own digest user name, which most phones put into From and
-To, unless that is also the name of some line; and an anonymous From (RFC 3323), which hides the caller from the callee
-but never from us.
+To, unless that is also the name of some line; and an anonymous From (RFC 3323), which hides the caller from carriers,
+as Privacy does (`switch/sip/privacy.py`), but never from us or from the other telephones of the house.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Protocol
 from switch.auth import DeviceAuth, Refused
 from switch.sip.headers import NameAddr
 from switch.sip.message import Request
+from switch.sip.privacy import is_anonymous
 from switch.sip.uri import Uri
 
 
@@ -57,6 +58,6 @@ def _choose(device: DeviceAuth, uri: Uri, lines: Lines, unknown: int) -> str | R
         return line if line in device.lines else Refused(403, "Not Your Line")
     if user == device.user:
         return device.lines[0]
-    if unknown == 403 and (host.lower() == "anonymous.invalid" or user.lower() == "anonymous"):
+    if unknown == 403 and is_anonymous(uri):
         return device.lines[0]
     return Refused(unknown)

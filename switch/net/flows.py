@@ -125,6 +125,11 @@ def is_wildcard(host: str) -> bool:
     return host in ("0.0.0.0", "::")  # noqa: S104
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a numeric host is this machine talking to itself."""
+    return host.startswith("127.") or host == "::1"
+
+
 class LocalAddresses:
     """Which of our addresses a peer sees, for sockets that are bound to all of them.
 

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from switch.net.flows import Counters, LocalAddresses, family_of, is_wildcard, numeric
+from switch.net.flows import Counters, LocalAddresses, family_of, is_loopback, is_wildcard, numeric
 from switch.net.guard import Guard, Limits
 from switch.net.tcp import Streams, TcpListener
 from switch.net.udp import UdpSocket
@@ -183,8 +183,14 @@ class Transports:
         self._tcp.clear()
 
     def _udp_for(self, host: str) -> UdpSocket | None:
-        family = family_of(host)
-        return next((udp for udp in self._udp.values() if family_of(udp.local[0]) is family), None)
+        """The first socket of the family from which packets to `host` can leave: one that is bound to the loopback
+        reaches nothing else."""
+        family, near = family_of(host), is_loopback(host)
+        fitting = [udp for udp in self._udp.values() if family_of(udp.local[0]) is family]
+        for udp in fitting:
+            if is_loopback(udp.local[0]) == near:
+                return udp
+        return next((udp for udp in fitting if is_wildcard(udp.local[0])), fitting[0] if fitting else None)
 
 
 def _ignore(error: RemoteProtocolError, flow: Flow) -> None:

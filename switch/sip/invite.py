@@ -31,7 +31,7 @@ from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.message import Request, Response
-from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.methods import AGENT, ALLOW, refusal_of
 from switch.sip.parts import session_description
 from switch.sip.timer import Timer, TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
@@ -502,6 +502,7 @@ class InviteUsage:
         head = dialog.lines("INVITE", dialog.next_cseq(), max_forwards)
         head.append(f"Contact: {self.contact}")
         head.append(ALLOW)
+        head.append(AGENT)
         head += lines
         if body:
             head.append(SDP)
@@ -670,8 +671,8 @@ def _as_near(hop: str, host: str) -> bool:
 __all__ = [
     "Acked",
     "Answer",
-    "Cancelled",
     "Astray",
+    "Cancelled",
     "Closed",
     "Ended",
     "InviteUsage",

@@ -5,6 +5,8 @@ from __future__ import annotations
 SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
 ALLOW = "Allow: " + ", ".join(SERVED)
 
+AGENT = "User-Agent: Ringplan"
+
 _KNOWN = frozenset(("INFO", "MESSAGE", "PRACK", "UPDATE"))
 _EVENTS = frozenset(("SUBSCRIBE", "NOTIFY", "PUBLISH"))
 

@@ -410,3 +410,27 @@ async def test_the_loops_clock_fires_in_order_and_rearms() -> None:
     clock.close()
     await asyncio.sleep(0.01)
     assert fired == [1, 2, 3]
+
+
+async def test_packets_leave_by_a_socket_that_can_reach_their_target() -> None:
+    side = Side()
+    near = side.udp()
+    wide = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    wide.bind(("0.0.0.0", 0))
+    far = side.net.add_udp(wide)
+    try:
+        assert side.net.flow_to("udp", "127.0.0.1", 5060).local == near
+        assert side.net.flow_to("udp", "192.0.2.7", 5060).local == far
+    finally:
+        side.net.close()
+
+
+async def test_a_loopback_target_is_reached_from_every_address() -> None:
+    side = Side()
+    wide = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    wide.bind(("0.0.0.0", 0))
+    far = side.net.add_udp(wide)
+    try:
+        assert side.net.flow_to("udp", "127.0.0.1", 5060).local == far
+    finally:
+        side.net.close()
