@@ -5,9 +5,9 @@ Synchronous and free of I/O of its own, so that a test can put a virtual clock a
 
     input -> endpoint and calls decide -> all their events into the journal in one append -> packets are sent
 
-So nothing is ever promised to a peer that a crash could make us forget. Inputs that arrive together, a 180 and a 200 say,
-are decided one by one, but share the append: with `soon` (the loop's call_soon) the last two steps wait for the end of
-the loop's turn.
+So nothing is ever promised to a peer that a crash could make us forget. Inputs that arrive together, a 180 and a 200
+say, are decided one by one, but share the append: with `soon` (the loop's call_soon) the last two steps wait for the
+end of the loop's turn.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Core:
         """After a crash: take over the calls whose events the journal holds without an end. `ended` are those that
         ended within the last 64*T1, whose BYEs may not have left."""
         self._at = self._clock_at()
-        self.calls.recover(calls, now)
+        self.calls.recover(calls, now, ended)
         self._finish(now)
 
     def close(self, now: float) -> None:
@@ -213,7 +213,7 @@ class Core:
             self._soon(self.flush)
 
     def flush(self) -> None:
-        """Carry out what was decided: the journal first, then the wire."""
+        """Carry out what was decided: the journal first, then the sound, then the wire."""
         self._flushing = False
         if self._events:
             self._journal(self._events)
