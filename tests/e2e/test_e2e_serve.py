@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -128,6 +129,39 @@ def test_it_serves_survives_a_crash_reloads_and_stops(system):
     system.process.send_signal(signal.SIGTERM)
     assert system.process.wait(30) == 0
     assert system.run("status").returncode == 3
+
+
+@pytest.fixture
+def prepared(tmp_path, request):
+    """A system whose state file stood there before it was started."""
+    (tmp_path / "data").mkdir()
+    request.param(tmp_path / "data" / "state.sqlite3")
+    made = System(tmp_path)
+    yield made
+    made.close()
+
+
+def damaged(path):
+    path.write_bytes(b"no database at all " * 500)
+
+
+def newer(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+@pytest.mark.parametrize("prepared", [damaged], indirect=True)
+def test_it_starts_without_a_state_file_that_is_damaged(prepared):
+    prepared.status()
+    assert "the state file was damaged and is set aside" in (prepared.home / "log").read_text()
+    assert (prepared.home / "data" / "state.sqlite3.damaged").read_bytes().startswith(b"no database")
+
+
+@pytest.mark.parametrize("prepared", [newer], indirect=True)
+def test_it_does_not_touch_the_state_file_of_a_newer_version(prepared):
+    assert prepared.process.wait(20) == 78
+    assert "the state file is of version 99" in (prepared.home / "log").read_text()
 
 
 def test_a_second_one_on_the_same_data_is_refused(system):
