@@ -84,8 +84,9 @@ def _lines(loaded: Loaded) -> Iterator[Problem]:
 def _emergency_trunk(loaded: Loaded) -> Iterator[Problem]:
     settings = loaded.settings
     if settings.devices and not settings.trunks:
-        message = "emergency calls cannot be made: there is no trunk"
-        yield Problem(_at(loaded, ("devices",)), message, "they are refused with 503")
+        message = "emergency calls cannot be made: there is no carrier under `trunks:`"
+        where = next((each for each in ("trunks", "emergency", "country") if each in loaded.tree.entries), "devices")
+        yield Problem(_at(loaded, (where,)), message, "until there is one they are refused with 503")
 
 
 def _prefix(loaded: Loaded) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from tests.e2e.kit.house import house, secret
+from tests.e2e.kit.house import house, secret, wait_for
 from tests.e2e.kit.phones import connect, softphones
 from tests.e2e.kit.wire import WirePhone
 
@@ -113,6 +113,26 @@ def test_a_trace_can_be_shown_to_strangers(exchange):
         assert secret("alice") not in shown
         assert not re.search(r"\b(response|c?nonce)=\\?\"?[0-9a-f]{6}", shown), shown
         assert not any(nonce in shown for nonce in nonces)
+
+
+def test_a_telephone_with_a_wrong_password_is_named_and_one_that_registers_too(exchange, monkeypatch):
+    with WirePhone(exchange, "bob") as bob:
+        with monkeypatch.context() as wrong:
+            wrong.setattr("tests.e2e.kit.wire.secret", lambda line: "wrong")
+            assert bob.register().status == 401
+        assert "bob-phone from 127.0.0.1 is refused: wrong password, once" in exchange.run("status").stdout
+        assert re.search(r'"user": "bob-phone".*"wrong password".*"event": "telephone refused"', exchange.log())
+        assert sample(get(exchange, "/metrics"), "ringplan_registrations_refused_total") == 1
+        assert "bob-phone" in exchange.json("phones")["absent"]
+
+        assert bob.register().status == 200
+        view = exchange.json("phones")
+        assert view["refused"] == []
+        known = [each for each in view["phones"] if each["line"] == "bob"]
+        assert [(each["device"], each["contact"]) for each in known] == [("bob-phone", bob.contact)]
+        wait_for(lambda: '"telephone registered"' in exchange.log(), 3, "the line in the log")
+        assert bob.register(0).status == 200
+        wait_for(lambda: '"telephone gone"' in exchange.log(), 3, "the line in the log")
 
 
 def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):

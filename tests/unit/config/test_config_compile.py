@@ -243,7 +243,8 @@ def test_lints(old: str, new: str, expected: str) -> None:
 def test_a_telephone_without_a_trunk_cannot_call_for_help() -> None:
     text = "country: US\nlines: {a: {extension: 201}}\ndevices: {d: {secret: env:A, lines: a}}\n"
     assert warnings(text) == [
-        "a.yaml:3:1: emergency calls cannot be made: there is no trunk (they are refused with 503)"
+        "a.yaml:1:1: emergency calls cannot be made: there is no carrier under `trunks:`"
+        " (until there is one they are refused with 503)"
     ]
 
 
@@ -267,7 +268,7 @@ def test_the_example_is_written_once_with_fresh_passwords(tmp_path: Path) -> Non
     assert stat.S_IMODE((tmp_path / "one" / "secrets").stat().st_mode) == 0o600
     made = compile(first.config)
     assert made == compile(first.config) and set(made.model.extensions) == {"101", "102"}
-    assert [p.hint for p in compile(tmp_path / "one").warnings] == ["they are refused with 503"]
+    assert [p.hint for p in compile(tmp_path / "one").warnings] == ["until there is one they are refused with 503"]
 
 
 def test_the_process_that_compiles(tmp_path: Path) -> None:
