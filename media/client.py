@@ -338,12 +338,6 @@ class WorkerEngine:
             del self._home[leg]
             worker.send_some_time(wire.Close(leg))
 
-    def flush(self) -> None:
-        """See `MediaEngine.flush`."""
-        for worker in self._workers:
-            if worker.commands:
-                worker.flush()
-
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`; with no legs at a first start. Workers that are not there yet are asked later."""
         self._adopted = True

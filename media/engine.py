@@ -125,8 +125,5 @@ class MediaEngine(Protocol):
     def close(self, leg: int) -> None:
         """Close the leg; its ports rest before they are leased again. Closing twice is harmless."""
 
-    def flush(self) -> None:
-        """Let what was commanded leave now, out of the reach of a crash of the exchange."""
-
     def adopt(self, legs: dict[int, Lease]) -> None:
         """After a restart of the exchange: these legs are ours. Others are closed, missing ones reported `LegLost`."""

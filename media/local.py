@@ -81,9 +81,6 @@ class LocalEngine:
         """See `MediaEngine.close`."""
         self._relay.close(leg)
 
-    def flush(self) -> None:
-        """See `MediaEngine.flush`: here everything is done at once."""
-
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`."""
         for leg in list(self._relay.legs):

@@ -65,6 +65,8 @@ class Relay:
         self.on_event = on_event
         self.legs: dict[int, Leg] = {}
         self.fresh: dict[int, Pair] = {}
+        self.left: dict[int, Pair] = {}
+        """Leases of an exchange that is gone. One that it has put into a description may yet be opened by the next."""
         self.leases: dict[int, Lease] = {}
         self.now = 0.0
         self.pool = pool
@@ -175,7 +177,7 @@ class Relay:
         """Start the leg of a lease."""
         leg = self.legs.get(leg_id)
         if leg is None:
-            pair = self.fresh.pop(leg_id, None)
+            pair = self._unopened(leg_id)
             if pair is None:
                 self.on_event(LegLost(leg_id))
                 return
@@ -247,7 +249,7 @@ class Relay:
         self.leases.pop(leg_id, None)
         leg = self.legs.pop(leg_id, None)
         if leg is None:
-            pair = self.fresh.pop(leg_id, None)
+            pair = self._unopened(leg_id)
             if pair is not None:
                 self.pool.give_back_unused(pair)
             return
@@ -260,6 +262,12 @@ class Relay:
         self.on_event(
             Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
         )
+
+    def leave(self) -> None:
+        """Another exchange comes: the leases of the last one wait for it to open or close them."""
+        for leg_id in list(self.left):
+            self.close(leg_id)
+        self.left, self.fresh = self.fresh, {}
 
     def retell(self) -> None:
         """Tell a new exchange what the old one may have missed: players that have ended, and silence that goes on."""
@@ -287,6 +295,10 @@ class Relay:
     def _mute(self, fd: int) -> None:
         self._epoll.unregister(fd)
         self._muted.add(fd)
+
+    def _unopened(self, leg_id: int) -> Pair | None:
+        pair = self.fresh.pop(leg_id, None)
+        return pair if pair is not None else self.left.pop(leg_id, None)
 
     def _leg(self, leg_id: int) -> Leg | None:
         leg = self.legs.get(leg_id)

@@ -4,8 +4,8 @@ One packet holds a list of values, MessagePack. Downwards commands (arrays, inte
 and the media events. Nothing is answered; every command may be repeated.
 
 On a connection the worker says `Hello`, all its legs in one or more `Legs`, then `Synced`, then a `Leases`, and more of
-them as leases are used. The first is empty if there are no ports left. Leases that an earlier connection left unopened
-are void by then.
+them as leases are used. The first is empty if there are no ports left. Among the legs are the leases that the last
+connection left unopened: the command to open them may have died with that exchange.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class Legs(msgspec.Struct, frozen=True, tag="legs"):
-    """Legs that the worker has."""
+    """Legs that the worker has, and unopened leases of the last connection."""
 
     leases: tuple[Lease, ...]
 

@@ -157,13 +157,12 @@ class Control:
         sock.setblocking(False)
         if self._link is not None:
             self.drop(self._link)
-        for leg in list(self.relay.fresh):
-            self.relay.close(leg)
+        self.relay.leave()
         self._link = link = Link(self, sock)
         self.relay.watch(sock.fileno(), link)
         leases = self.relay.leases
         ours: list[wire.News] = [wire.Hello(wire.VERSION, self._index, os.getpid(), self._address)]
-        legs = [leases[leg] for leg in self.relay.legs]
+        legs = [leases[leg] for leg in (*self.relay.legs, *self.relay.left)]
         ours += [wire.Legs(tuple(part)) for part in _parts(legs)]
         ours.append(wire.Synced())
         for value in ours:  # one a packet: a list of legs is long
@@ -263,7 +262,7 @@ class Control:
         elif now - self._alone_since >= self._orphan_s:
             if self.relay.legs:
                 _log.error("no exchange for %.0f s: %d legs are closed", self._orphan_s, len(self.relay.legs))
-            for leg in list(self.relay.legs):
+            for leg in (*self.relay.legs, *self.relay.left):
                 self.relay.close(leg)
             # Whoever started us is gone as well: nobody will come again, and the ports are wanted by a new worker.
             self.forsaken = self._parent_gone()

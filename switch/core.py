@@ -213,12 +213,11 @@ class Core:
             self._soon(self.flush)
 
     def flush(self) -> None:
-        """Carry out what was decided: the journal first, then the sound, then the wire."""
+        """Carry out what was decided: the journal first, then the wire."""
         self._flushing = False
         if self._events:
             self._journal(self._events)
             self._events.clear()
-        self.engine.flush()
         if self._sends:
             sends, self._sends = self._sends, []
             self.counters.messages_out += len(sends)

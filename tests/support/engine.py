@@ -105,10 +105,6 @@ class BookEngine:
         if book is not None:
             self._part(book)
 
-    def flush(self) -> None:
-        """See `MediaEngine.flush`."""
-        self._lost("flush")
-
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`."""
         self._lost("adopt", *legs)

@@ -389,7 +389,6 @@ async def test_commands_repeated_after_a_crash_do_not_disturb_the_sound(stage: S
         stage.engine.open(phone.lease, 0.0)
         stage.engine.update(leg(phone), phone.remote(), again=True)
     stage.engine.bridge(leg(first), leg(second))
-    stage.engine.flush()
     await stage.quiet()
     elsewhere = Phone("127.0.0.1", ssrc=1)
     stage.phones.append(elsewhere)

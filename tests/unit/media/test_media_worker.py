@@ -132,6 +132,53 @@ async def silent(first: Phone, second: Phone) -> None:
         still = 0 if second.heard() else still + 1
 
 
+async def test_commands_that_died_with_the_exchange_may_be_repeated_by_the_next(house: House) -> None:
+    """Also before it has met the worker: they wait until it has."""
+    await house.spawn(0)
+    engine = await house.exchange()
+    engine.adopt({})
+    phones = [Phone(ssrc=1), Phone(ssrc=2)]
+    house.phones += phones
+    for phone in phones:
+        phone.lease = engine.lease()
+    engine.shut()  # killed before a word of it left
+    again = WorkerEngine(house.paths, on_event=house.events.append)
+    house.engines.append(again)
+    again.start()
+    leases = [phone.lease for phone in phones if phone.lease is not None]
+    again.adopt({lease.leg: lease for lease in leases})
+    for phone, lease in zip(phones, leases, strict=True):
+        again.open(lease, 0)
+        again.update(lease.leg, phone.remote(), again=True)
+    again.bridge(leg(phones[0]), leg(phones[1]))
+    await again.ready()
+    await reaches(phones[0], phones[1])
+    await reaches(phones[1], phones[0])
+    assert house.events == []
+
+
+async def test_a_bridge_over_two_workers_is_joined_anew_after_a_crash(house: House) -> None:
+    for index in (0, 1):
+        await house.spawn(index)
+    engine = await house.exchange()
+    engine.adopt({})
+    first = await house.phone(engine, 1)
+    second = await house.phone(engine, 2)
+    while second.lease is not None and first.lease is not None and second.lease.worker == first.lease.worker:
+        second = await house.phone(engine, 2)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    engine.shut()
+    again = await house.exchange()
+    leases = {phone.lease.leg: phone.lease for phone in (first, second) if phone.lease is not None}
+    again.adopt(leases)
+    for phone in (first, second):
+        again.update(leg(phone), phone.remote(), again=True)
+    again.bridge(leg(first), leg(second))
+    await reaches(first, second)
+    await reaches(second, first)
+
+
 async def test_the_control_socket_is_for_the_user_alone(house: House) -> None:
     path = await house.spawn(0)
     await house.exchange()
@@ -246,15 +293,18 @@ async def test_a_worker_whose_parent_and_exchange_are_gone_ends(house: House, tm
     await until(lambda: not (tmp_path / "w.sock").exists())
 
 
-async def test_a_lease_that_an_exchange_took_to_its_grave_is_reported_lost_and_not_given_again(house: House) -> None:
+async def test_a_lease_that_an_exchange_took_to_its_grave_is_not_given_again(house: House) -> None:
     await house.spawn(0)
     engine = await house.exchange()
-    lease = engine.lease()
+    lease, other = engine.lease(), engine.lease()
     assert lease is not None
+    assert other is not None
     engine.shut()
     again = await house.exchange()
     again.adopt({lease.leg: lease})
-    await until(lambda: house.events == [LegLost(lease.leg)])
+    # Nobody asked for the other one: it went back, and cannot be opened any more.
+    again.adopt({lease.leg: lease, other.leg: other})
+    await until(lambda: house.events == [LegLost(other.leg)])
     given = {one.leg for one in iter(again.lease, None)}
     assert given
     assert lease.leg not in given
