@@ -194,7 +194,7 @@ class Exchange:
                 await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
             except OSError as error:
                 place = f"{self._compiled.metrics.address} port {self._compiled.metrics.port}"
-                self._unwatched = f"/metrics and /healthz cannot be served on {place}: {error.strerror or error}"
+                self._unwatched = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
                 self._log.error(self._unwatched)
         for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
             self._loop.add_signal_handler(number, handler)

@@ -31,7 +31,7 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     grid.add_row("listening", "\n".join(view.listeners) or "nowhere")
     contacts = f"{view.contacts} contact{'' if view.contacts == 1 else 's'}"
     registered = f"{view.lines_registered} of {view.lines} lines registered, {contacts}"
-    grid.add_row("telephones", f"{view.devices} devices; {registered}")
+    grid.add_row("telephones", f"{view.devices} device{'' if view.devices == 1 else 's'}; {registered}")
     grid.add_row(
         "calls", f"[bold]{view.calls}[/] now; {view.calls_started} since start, {view.calls_answered} answered"
     )
