@@ -28,7 +28,7 @@ from config.schema import Configuration
 from config.types import OneOrMore, Secret, Typed
 
 Path_ = tuple[str | int, ...]
-KEY = "[key]"  # the last part of a path that means the key and not its value
+KEY = "[key]"  # in a path before a key: the key itself is meant, and not its value
 
 # What a key is given that must not be left out but is missing or wrong. Nothing is concluded from it.
 STAND_INS: dict[str, Any] = {"country": "", "secret": Secret("?"), "lines": [], "host": ""}
@@ -152,7 +152,7 @@ class Reading:
             try:
                 name = key_kind.check.check(key)
             except Wrong as wrong:
-                self.lost.add((*path, key, KEY))
+                self.lost.add((*path, KEY, key))
                 self._wrong(entry.mark, f"key `{key}`: {wrong.message}", wrong.hint)
             if written.setdefault(name, key) != key:
                 hint = f"the first is written `{written[name]}`"

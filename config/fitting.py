@@ -16,6 +16,9 @@ from config.types import Secret
 from config.validate import Loaded
 from dialplan.countries import COUNTRIES, has_area_codes
 
+# How many names are compared for hints in all: in thousands of lines that are all misspelt, the first hints are enough.
+MAX_COMPARISONS = 200_000
+
 
 class Fitting:
     """Collects the problems of one compilation."""
@@ -25,6 +28,7 @@ class Fitting:
         self._settings = loaded.settings
         self._environ = environ
         self.problems: list[Problem] = []
+        self._comparisons = MAX_COMPARISONS
 
     def _wrong(self, message: str, hint: str, *path: str | int, key: bool = False) -> None:
         mark = self._loaded.key_mark(*path) if key else self._loaded.mark(*path)
@@ -60,12 +64,17 @@ class Fitting:
             if not self._sound((*path, at)):
                 continue
             if self._loaded.absent(f"{what}s", name):
-                hint = self._by_number(name) if what == "line" else ""
-                known = getattr(self._settings, f"{what}s")
-                self._wrong(f"there is no {what} `{name}`", hint or did_you_mean(name, known), *path, at)
+                self._wrong(f"there is no {what} `{name}`", self._hint(what, name), *path, at)
             elif name in seen:
                 self._wrong(f"{what} `{name}` is named twice", "", *path, at)
             seen.add(name)
+
+    def _hint(self, what: str, name: str) -> str:
+        known = getattr(self._settings, f"{what}s")
+        self._comparisons -= len(known)
+        if self._comparisons < 0:
+            return ""
+        return (self._by_number(name) if what == "line" else "") or did_you_mean(name, known)
 
     def _by_number(self, name: str) -> str:
         """People know their telephones by number, so a number may stand where a line's name belongs."""
@@ -81,7 +90,7 @@ class Fitting:
         uses: dict[str, list[tuple[Mark, str]]] = {}
         for section, what in (("services", "a service"), ("extensions", "a ring list")):
             for number in getattr(settings, section):
-                if not self._sound((section, number, KEY)):
+                if not self._sound((section, KEY, number)):
                     continue
                 uses.setdefault(number, []).append((self._loaded.key_mark(section, number), what))
         for name, line in settings.lines.items():
@@ -98,7 +107,7 @@ class Fitting:
     def _users(self) -> None:
         users: dict[str, str] = {}
         for name, device in self._settings.devices.items():
-            if not self._sound(("devices", name, "username"), ("devices", name, KEY)):
+            if not self._sound(("devices", name, "username"), ("devices", KEY, name)):
                 continue
             user = device.username or name
             first = users.setdefault(user, name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from config import examples, loader, validate
+from config import entries, examples, loader, validate
 from config.compile import compile_loaded
 from config.compiled import decode, encode
 from config.problems import ConfigError
@@ -65,6 +67,44 @@ def test_any_text(text: str) -> None:
 @given(st.dictionaries(st.sampled_from(SECTIONS), values, max_size=6))
 def test_anything_in_any_section(content: dict[str, object]) -> None:
     read(written({"country": "US"} | content))
+
+
+FULL = """\
+area_code: "669"
+outside_prefix: 9
+listen: [{transport: tcp, port: 5070, advertise: pbx.example.com}, {}]
+lines: {alice: {extension: 0101, ring: 1m, country: GB}, bob: {}}
+devices: {one: {secret: env:A, lines: alice, username: uno}, two: {secret: x, lines: [alice, bob]}}
+extensions: {300: {lines: [alice], ring: 20s}}
+services: {600: echo}
+trunks: {t: {host: 192.0.2.1, from: "192.0.2.2:5080", numbers: digits, extensions: true}}
+default_trunk: t
+dids: {+1 669 555 0100: alice, +16695550101: [bob]}
+emergency: {extra: ["5000"], trunks: t}
+media: {ports: 30000-30100, workers: 2, silence: 0s}
+registrar: {realm: example.com, algorithms: md5, contacts: 2}
+metrics: {enabled: false}
+records: {url: env:A}
+"""
+
+
+def content_of(text: str) -> Any:
+    return loader.plain(loader.read(text, "a.yaml").tree)
+
+
+@given(st.dictionaries(st.sampled_from(SECTIONS), values, max_size=6))
+@example(content_of(EXAMPLE))
+@example(content_of(FULL))
+def test_the_reading_finds_fault_with_what_the_schema_does_not_allow_and_nothing_else(content: dict[str, Any]) -> None:
+    tree = loader.read(written({"country": "US"} | content), "a.yaml").tree
+    read = entries.Reading(tree, whole=True)
+    try:
+        allowed = Configuration.model_validate({"country": "US"} | content)
+    except ValidationError:
+        assert read.problems
+    else:
+        # Secrets show nothing and are equal to nothing but themselves.
+        assert not read.problems and repr(read.settings) == repr(allowed)
 
 
 @given(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 12), yamlish)
