@@ -245,7 +245,7 @@ class Core:
             else:
                 self._new_request(txn, request, now)
         except RemoteProtocolError as error:
-            if request.to_tag is not None:
+            if request.to_tag in self.calls.by_tag:
                 self.endpoint.respond(txn, error.status, now, reason=error.text or None)
             else:
                 self.endpoint.answer_once(txn, error.status, now, reason=error.text or None)
@@ -369,7 +369,7 @@ class Core:
             self.endpoint.answer_once(txn, verdict.status, now, lines=verdict.lines)
         else:
             self.counters.registrations_refused += txn.method == "REGISTER"
-            self.endpoint.respond(txn, verdict.status, now, reason=verdict.reason or None)
+            self.endpoint.answer_once(txn, verdict.status, now, reason=verdict.reason or None)
 
     def _refused(self, user: str, flow: Flow, status: int, reason: str | None) -> None:
         why = f"{status} {reason or REASONS.get(status, '')}".rstrip()

@@ -25,6 +25,8 @@ STRANGER = ("203.0.113.5", 5060)
         ("INVITE", ("Content-Type: text/plain",), 415),
         ("REGISTER", (), 401),
         ("CANCEL", (), 481),
+        ("REGISTER", (f'Authorization: Digest realm="{DOMAIN}", username="bob"',), 400),
+        ("INVITE", (f'Proxy-Authorization: Digest realm="{DOMAIN}", username="bob"',), 400),
     ],
 )
 def test_a_strangers_request_is_answered_and_forgotten(
