@@ -29,6 +29,7 @@ MAX_PACKET_BYTES = 4096
 FRAME_S = 0.02
 _CHECK_S = 1.0
 _LATE_S = 0.5
+_MOST_LEFT = 128
 
 
 class Spare:
@@ -264,10 +265,14 @@ class Relay:
         )
 
     def leave(self) -> None:
-        """Another exchange comes: the leases of the last one wait for it to open or close them."""
+        """Another exchange comes. The leases that the last one used next, the oldest, wait to be opened or closed;
+        the others go back, so that there are enough for new calls at once."""
         for leg_id in list(self.left):
             self.close(leg_id)
-        self.left, self.fresh = self.fresh, {}
+        oldest = list(self.fresh)[: min(len(self.fresh) // 4, _MOST_LEFT)]
+        self.left = {leg_id: self.fresh.pop(leg_id) for leg_id in oldest}
+        for leg_id in list(self.fresh):
+            self.close(leg_id)
 
     def retell(self) -> None:
         """Tell a new exchange what the old one may have missed: players that have ended, and silence that goes on."""

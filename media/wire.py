@@ -4,8 +4,8 @@ One packet holds a list of values, MessagePack. Downwards commands (arrays, inte
 and the media events. Nothing is answered; every command may be repeated.
 
 On a connection the worker says `Hello`, all its legs in one or more `Legs`, then `Synced`, then a `Leases`, and more of
-them as leases are used. The first is empty if there are no ports left. Among the legs are the leases that the last
-connection left unopened: the command to open them may have died with that exchange.
+them as leases are used. The first is empty if there are no ports left. Among the legs are the oldest leases that the
+last connection left unopened: the command to open them may have died with that exchange.
 """
 
 from __future__ import annotations
