@@ -118,10 +118,10 @@ def test_it_serves_survives_a_crash_reloads_and_stops(system):
     refused = system.run("reload")
     assert refused.returncode == 1
     assert "ringplan.yaml:8:1" in refused.stderr
-    assert system.status()["model"] == after["model"]
+    assert system.status()["configuration"] == after["configuration"]
     system.config.write_text(good.replace("101", "102"))
     assert system.run("reload").returncode == 0
-    assert system.status()["model"] != after["model"]
+    assert system.status()["configuration"] != after["configuration"]
 
     assert system.run("history", "--json").stdout.strip() == "[]"
     rss_kb = int(Path(f"/proc/{system.process.pid}/statm").read_text().split()[1]) * 4
@@ -173,14 +173,14 @@ def test_a_second_one_on_the_same_data_is_refused(system):
 
 
 def test_a_bad_file_at_the_start_falls_back_to_the_last_good_one(system):
-    model = system.status()["model"]
+    model = system.status()["configuration"]
     good = system.config.read_text()
     system.process.send_signal(signal.SIGTERM)
     system.process.wait(30)
     system.config.write_text("nonsense: [\n")
     system.process = system.popen("serve", stderr=system.log)
     told = system.troubles("the last good configuration is in force")
-    assert told["model"] == model
+    assert told["configuration"] == model
     assert "ringplan.yaml:2:1" in str(told["troubles"])
     assert "CANNOT BE USED" in (system.home / "log").read_text()
     system.config.write_text(good)
