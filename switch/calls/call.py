@@ -24,15 +24,21 @@ from switch.calls import sound
 from switch.calls.context import Context, Phone
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import Offers
+from switch.calls.presentation import (
+    caller_user,
+    contact_value,
+    from_value,
+    hidden_from_carriers,
+    max_forwards,
+    passed_lines,
+)
 from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState, apply, begin
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
-from switch.sip.headers import quote
-from switch.sip.privacy import ANONYMOUS, PRIVACY, withheld
-from switch.sip.uri import escape_user
+from switch.sip.privacy import ANONYMOUS, PRIVACY
 
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
 NOT_ACCEPTABLE = Termination(Result.FAILED, Reason.MEDIA_REFUSED, 488)
@@ -93,10 +99,11 @@ class Call:
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
-        hidden = is_trunk(target) and self._hidden()
-        local = ANONYMOUS if hidden else self._from_value(host)
+        asked = self.caller.usage.pending_request
+        hidden = is_trunk(target) and hidden_from_carriers(self.state, asked)
+        local = ANONYMOUS if hidden else from_value(self.state, host)
         # Carriers want to see a user in Contact; a telephone finds us without.
-        user = ("anonymous" if hidden else self._number()) if is_trunk(target) else ""
+        user = ("anonymous" if hidden else caller_user(self.state)) if is_trunk(target) else ""
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
@@ -107,12 +114,12 @@ class Call:
             phone.flow,
             dialog,
             contact_value(host, port, phone.flow.transport, user),
-            [*self._passed_lines(), PRIVACY] if hidden else self._passed_lines(),
+            [*passed_lines(asked), PRIVACY] if hidden else passed_lines(asked),
             offer,
             now,
             leg,
             via_branch,
-            self._max_forwards(),
+            max_forwards(asked),
             is_trunk(target),
         )
         leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
@@ -558,34 +565,6 @@ class Call:
         )
         self.record_media(leg)
 
-    def _from_value(self, host: str) -> str:
-        """The From of called legs: who calls, at our own address. The caller's own URI is never passed on."""
-        started = self.state.started
-        name = f"{quote(started.caller_name)} " if started.caller_name else ""
-        return f"{name}<sip:{self._number()}@{host}>"
-
-    def _number(self) -> str:
-        return escape_user(self.state.started.caller_number) or "anonymous"
-
-    def _hidden(self) -> bool:
-        """CID-2: whether a carrier is not to learn who calls. In the house everybody is known, and an emergency
-        service always learns it."""
-        request = self.caller.usage.pending_request
-        return request is not None and not self.state.started.emergency and withheld(request)
-
-    def _max_forwards(self) -> int:
-        """One less than the caller's: it is what ends a loop through other exchanges (RFC 7332)."""
-        request = self.caller.usage.pending_request
-        given = request.max_forwards if request is not None else None
-        return min(given, 70) - 1 if given is not None else 70
-
-    def _passed_lines(self) -> list[str]:
-        """Header lines of the caller's INVITE that reach the called side: those of the list, nothing else."""
-        request = self.caller.usage.pending_request
-        if request is None:
-            return []
-        return [f"{name}: {value}" for name in PASSED for value in request.all(name)]
-
 
 def _leased(leg: Leg) -> int:
     if leg.sound.lease is None:
@@ -612,8 +591,6 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Lost: Call._lost,
 }
 
-PASSED = ("Subject", "Priority", "Organization", "User-to-User")
-
 _LEG_ENDINGS = {
     Outcome.BUSY: lambda status: Termination(Result.BUSY, Reason.BUSY, status),
     Outcome.NO_ANSWER: lambda status: Termination(Result.NO_ANSWER, Reason.NO_ANSWER, status),
@@ -629,10 +606,3 @@ BYE_REASON: dict[Reason, Sequence[str]] = {
     Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
     Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
 }
-
-
-def contact_value(host: str, port: int, transport: str, user: str = "") -> str:
-    """Our Contact on a flow; `user` is escaped already."""
-    literal = f"[{host}]" if ":" in host else host
-    suffix = "" if transport == "udp" else f";transport={transport}"
-    return f"<sip:{f'{user}@' if user else ''}{literal}:{port}{suffix}>"

@@ -11,9 +11,10 @@ from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
 from switch.calls import sound
-from switch.calls.call import Call, contact_value
+from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
+from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
 from switch.sip.invite import InviteUsage

@@ -13,9 +13,10 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Lease
 from records import events as e
 from switch.calls import sound
-from switch.calls.call import BYE_REASON, Call, contact_value
+from switch.calls.call import BYE_REASON, Call
 from switch.calls.context import Context
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.presentation import contact_value
 from switch.calls.state import CallState, LegState, apply, fold
 from switch.sip import writer
 from switch.sip.dialog import Dialog

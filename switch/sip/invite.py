@@ -9,9 +9,9 @@ Once confirmed both are alike: either side may send a new offer (re-INVITE), and
 INVITE is under way in a dialog, so an INVITE that meets ours is answered 491, and one that meets an unanswered one of
 the same direction 500 (section 14.2).
 
-The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means for
-the call as one of the small events below, or None when it concerns the wire alone. What goes out goes to the
-`Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them
+The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means
+for the call as one of the small events of `leg_events.py`, or None when it concerns the wire alone. What goes out goes
+to the `Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them
 back through `on_timer`, so that what they mean reaches the call as any other event does.
 """
 
@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Protocol
 
@@ -30,102 +29,31 @@ from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.sip.leg_events import (
+    Acked,
+    Answer,
+    Astray,
+    Cancelled,
+    Closed,
+    Ended,
+    LegEvent,
+    Lost,
+    Offer,
+    OfferAnswer,
+    OfferCancelled,
+    OfferRefusal,
+    Progress,
+    Refusal,
+)
 from switch.sip.message import Request, Response
 from switch.sip.methods import AGENT, ALLOW, refusal_of
+from switch.sip.next_hop import toward
 from switch.sip.parts import session_description
 from switch.sip.timer import Timer, TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
-from switch.sip.uri import Uri
 
 SDP = "Content-Type: application/sdp"
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
-
-
-class Progress(msgspec.Struct, frozen=True, gc=False):
-    """A 18x came. `body` is its SDP, empty without early media."""
-
-    status: int
-    body: bytes
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A 2xx came for the first INVITE. `body` is an answer, or an offer when our INVITE had none."""
-
-    body: bytes
-
-
-class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """The first INVITE failed. `silent`: not even a provisional response ever came; `status` is then 408 or 503."""
-
-    status: int
-    silent: bool = False
-
-
-class Cancelled(msgspec.Struct, frozen=True, gc=False):
-    """The caller gave up before we answered."""
-
-
-class Acked(msgspec.Struct, frozen=True, gc=False):
-    """The far end confirmed our 2xx. `body` is its answer when our 2xx made the offer."""
-
-    body: bytes
-
-
-class Offer(msgspec.Struct, frozen=True, gc=False):
-    """A re-INVITE came; an empty `body` asks us for an offer. To be met by `accept` or `refuse`."""
-
-    body: bytes
-
-
-class OfferCancelled(msgspec.Struct, frozen=True, gc=False):
-    """The far end took its re-INVITE back before it was answered."""
-
-
-class OfferAnswer(msgspec.Struct, frozen=True, gc=False):
-    """Our re-INVITE got a 2xx."""
-
-    body: bytes
-
-
-class OfferRefusal(msgspec.Struct, frozen=True, gc=False):
-    """Our re-INVITE was refused; the session goes on as it was (14.1)."""
-
-    status: int
-
-
-class Ended(msgspec.Struct, frozen=True, gc=False):
-    """The far end said BYE."""
-
-
-class Lost(msgspec.Struct, frozen=True, gc=False):
-    """The dialog is dead: our 2xx was never acknowledged, or a request of ours met silence, 408 or 481 (12.2.1.2)."""
-
-    status: int
-
-
-class Astray(msgspec.Struct, frozen=True, gc=False):
-    """The connection broke under our BYE. If there is another way, `bye_again` takes it; otherwise all is over."""
-
-
-class Closed(msgspec.Struct, frozen=True, gc=False):
-    """The usage is over and no more is to come of it: it can be forgotten."""
-
-
-LegEvent = (
-    Progress
-    | Answer
-    | Refusal
-    | Cancelled
-    | Acked
-    | Offer
-    | OfferCancelled
-    | OfferAnswer
-    | OfferRefusal
-    | Ended
-    | Lost
-    | Astray
-    | Closed
-)
 
 
 class UsageOwner(TimerOwner, Protocol):
@@ -628,44 +556,6 @@ class InviteUsage:
         unwanted = self.state is State.CANCELLING or self.state is State.ENDED
         self.state = State.ENDED
         return Closed() if unwanted else Refusal(status, silent)
-
-
-def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
-    """Where the requests of a dialog go, when its messages come over `flow`.
-
-    The next hop is the first route, else the remote target (12.2.1.1). On the very host that we hear from, a stream is
-    used as it stands (RFC 5923), and over UDP the port of the next hop counts. Another host is believed of a `carrier`,
-    when its numeric address can be reached as well as the one that we hear from; a telephone's is taken for one behind
-    NAT that only the flow leads to. A host name, or a next hop that wants another transport, leaves the flow as it is.
-    """
-    if flow.reliable and not carrier:
-        return flow
-    host, port = flow.remote
-    uri = Uri.parse(dialog.next_hop())
-    hop, hop_port = uri.host.strip("[]"), uri.port or 5060
-    if hop != host:
-        wanted = uri.param("transport")
-        if not carrier or (wanted or flow.transport).lower() != flow.transport or not _as_near(hop, host):
-            return flow
-    elif flow.reliable or hop_port == port:
-        return flow
-    return Flow(flow.transport, flow.local, (hop, hop_port))
-
-
-def _as_near(hop: str, host: str) -> bool:
-    """Whether `hop` is an address of one machine that a peer at `host` may send us to: of the same family, and not
-    inside a network (this machine, a link, a private one) that `host` itself is not in."""
-    try:
-        one, other = ip_address(hop), ip_address(host)
-    except ValueError:
-        return False
-    if one.version != other.version or one.is_multicast or one.is_unspecified or str(one) == "255.255.255.255":
-        return False
-    return (
-        (other.is_loopback or not one.is_loopback)
-        and (other.is_link_local or not one.is_link_local)
-        and (other.is_private or not one.is_private)
-    )
 
 
 __all__ = [

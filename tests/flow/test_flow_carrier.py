@@ -6,7 +6,7 @@ import pytest
 
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
-from switch.sip.invite import toward
+from switch.sip.next_hop import toward
 from tests.support.raw_phone import RawPhone, describe
 from tests.support.scene import Scene
 

@@ -34,7 +34,7 @@ from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
 from switch.sip.framing import KeepAlive, StreamFramer
-from switch.sip.invite import toward
+from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
 from tests.support.engine import BookEngine
 from tests.support.network import Network
