@@ -11,8 +11,8 @@ the same direction 500 (section 14.2).
 
 The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means
 for the call as one of the small events of `leg_events.py`, or None when it concerns the wire alone. What goes out goes
-to the `Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands them
-back through `on_timer`, so that what they mean reaches the call as any other event does.
+to the `Endpoint`. The usage takes no body apart and knows nothing of SDP. Its timers fire on its `owner`, which hands
+them back through `on_timer`, so that what they mean reaches the call as any other event does.
 """
 
 from __future__ import annotations
