@@ -115,7 +115,10 @@ def parse(data: bytes) -> Description:
     """The description in `data`. Raises SdpError for anything malformed; a bare LF ends a line as CRLF does."""
     if b"\0" in data:
         raise SdpError("a NUL byte in the description")
-    lines = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    if "\r" in text:
+        raise SdpError("a carriage return within a line of the description")
+    lines = text.split("\n")
     while lines and not lines[-1]:
         lines.pop()
     if len(lines) < 3 or lines[0] != "v=0":
@@ -129,7 +132,7 @@ def parse(data: bytes) -> Description:
     timed = False
     for line in lines[3:]:
         letter = line[:1]
-        if line[1:2] != "=" or "\r" in line:
+        if line[1:2] != "=":
             raise SdpError(f"not a type=value line: {line[:40]!r}")
         if letter == "a":
             attributes.append(line[2:])

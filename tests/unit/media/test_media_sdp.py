@@ -96,7 +96,18 @@ def test_what_is_malformed_is_refused(old: bytes, new: bytes) -> None:
         sdp.parse(PHONE.replace(old, new))
 
 
-@pytest.mark.parametrize("body", [b"", b"\r\n", b"v=0", b"hello", b"\xff" * 50, b"v=0\r\no=\r\ns=\r\n"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\r\n",
+        b"v=0",
+        b"hello",
+        b"\xff" * 50,
+        b"v=0\r\no=\r\ns=\r\n",
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=a\rb\r\nt=0 0\r\n",
+    ],
+)
 def test_what_is_no_description_is_refused(body: bytes) -> None:
     with pytest.raises(sdp.SdpError):
         sdp.parse(body)
