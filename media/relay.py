@@ -259,6 +259,7 @@ class Relay:
             fd = port.sock.fileno()
             self._table[fd] = self._spares[fd]
             port.unlock()
+            port.leg = None  # type: ignore[assignment]  # leg and port held each other, and nobody collects cycles here
         self.pool.give_back(leg.pair, self.now)
         self.on_event(
             Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
