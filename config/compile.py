@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from config import lint, schema, validate
+from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
     CallSettings,
     Compiled,
@@ -29,10 +30,9 @@ from config.compiled import (
     MetricsSettings,
     RecordSettings,
     RegistrarSettings,
-    TrunkSettings,
     encode,
 )
-from config.fitting import Fitting, area_of, sources
+from config.fitting import Fitting, area_of
 from config.problems import ConfigError
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
@@ -65,7 +65,10 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         _credentials(name, each, settings.registrar.realm, work.secret(each.secret, "devices", name, "secret"))
         for name, each in settings.devices.items()
     )
-    trunks = tuple(_trunk(name, trunk) for name, trunk in settings.trunks.items())
+    trunks = tuple(
+        trunk_settings(name, each, settings.country, work.secret(each.secret, "trunks", name, "secret"))
+        for name, each in settings.trunks.items()
+    )
     records = RecordSettings(url=work.secret(settings.records.url, "records", "url"))
     if loaded.problems or work.problems:
         raise ConfigError([*loaded.problems, *work.problems])
@@ -114,12 +117,6 @@ def _credentials(name: str, device: schema.Device, realm: str, secret: str) -> D
         ha1_md5=hashlib.md5(text, usedforsecurity=False).hexdigest(),
         ha1_sha256=hashlib.sha256(text).hexdigest(),
         name=device.name,
-    )
-
-
-def _trunk(name: str, trunk: schema.Trunk) -> TrunkSettings:
-    return TrunkSettings(
-        id=name, host=trunk.host, port=trunk.port, transport=trunk.transport, sources=tuple(sources(trunk))
     )
 
 
@@ -186,7 +183,7 @@ def _model(loaded: Loaded) -> Model:
                 extensions=each.extensions,
                 profile=Profile(each.country or settings.country),
             )
-            for name, each in settings.trunks.items()
+            for name, each in ((name, effective(trunk)) for name, trunk in settings.trunks.items())
         },
         default_trunk=settings.default_trunk,
         outside_prefix=settings.outside_prefix or "",

@@ -1,7 +1,8 @@
 """The values that the other rooms are handed: settings of each room, credentials, and the dialplan's model.
 
 They can be written to bytes and read again, for the copy of the last configuration that was good. It holds password
-hashes and perhaps the database's password, so whoever stores it gives it mode 0600. No `repr` here shows a secret.
+hashes, the passwords of trunks and perhaps that of the database, so whoever stores it gives it mode 0600. No `repr`
+here shows a secret.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import msgspec
 from config.problems import Problem
 from dialplan.model import Model
 
-FORMAT = 1
+FORMAT = 2
 
 
 class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +40,67 @@ class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
         return f"DeviceCredentials(device={self.device!r}, user={self.user!r}, lines={self.lines!r})"
 
 
+class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One host of a carrier. `port` 0: by the SRV records of its name, else 5060 (RFC 3263)."""
+
+    host: str
+    port: int = 0
+    transport: str = "udp"
+    priority: int = 0
+    weight: int = 1
+
+
+class TrunkAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are at a carrier. The realm is not known before we are challenged, so this is the password itself. An
+    empty `realm` is learned; an empty `user` means that we have no account."""
+
+    user: str = ""
+    digest_user: str = ""
+    secret: str = ""
+    realm: str = ""
+
+    def __repr__(self) -> str:
+        return f"TrunkAccount(user={self.user!r}, realm={self.realm!r})"
+
+
 class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a carrier is reached and recognised. `sources` are addresses, or `address:port`."""
+    """A carrier: where it is, how it is recognised, who we are there, and how it writes (its dialect).
+
+    `sources` are addresses, `address:port` or networks; empty: the addresses of its hosts. `domain` is what stands in
+    Request-URI, From and To. `proxy` replaces `hosts` as the place that all is sent to. Times are in seconds; a
+    `channels` or `calls_per_second` of 0 is no limit.
+    """
 
     id: str
-    host: str
-    port: int
-    transport: str
-    sources: tuple[str, ...]
+    hosts: tuple[HostSettings, ...]
+    proxy: HostSettings | None = None
+    domain: str = ""
+    sources: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    account: TrunkAccount = TrunkAccount()
+    register: bool = False
+    registrar: str = ""
+    expires_s: int = 3600
+    numbers: str = "e164"
+    numbers_in: str = "auto"
+    country: str = ""
+    user_phone: bool = False
+    did_from: str = "request-uri"
+    trusted: bool = False
+    caller_in: tuple[str, ...] = ("from",)
+    caller_out: tuple[str, ...] = ("from",)
+    codecs: tuple[str, ...] = ()
+    early_media: bool = True
+    channels: int = 0
+    calls_per_second: int = 0
+    ping_s: float = 0.0
+    failover: tuple[int, ...] = (408, 500, 502, 503, 504)
+    avoid_s: float = 60.0
+
+    @property
+    def places(self) -> tuple[HostSettings, ...]:
+        """Where all is sent to: the outbound proxy, or the hosts."""
+        return (self.proxy,) if self.proxy is not None else self.hosts
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):

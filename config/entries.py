@@ -197,7 +197,8 @@ class Reading:
     def _missing(self, key: str, path: Path_, where: Mark) -> None:
         self.lost.add((*path, key))
         if path:
-            self._wrong(where, f"`{key}` is missing in `{path[-1]}`")
+            inside = next(part for part in reversed(path) if isinstance(part, str))
+            self._wrong(where, f"`{key}` is missing in `{inside}`")
         elif self._whole:
             hint = "write `country: US`, or where you are, by ISO 3166" if key == "country" else ""
             self._wrong(where, f"`{key}` is missing", hint)

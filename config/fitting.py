@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from config import schema
 from config.entries import KEY
+from config.fitting_trunk import trunk_problems
 from config.problems import Mark, Problem, Wrong, did_you_mean
 from config.secrets import resolve
 from config.types import Secret
@@ -47,7 +47,7 @@ class Fitting:
             self._known("trunk", [settings.default_trunk], "default_trunk")
         self._numbers()
         self._users()
-        self._sources()
+        self.problems += trunk_problems(self._loaded)
         self._sockets()
         self._areas()
         times = settings.registrar
@@ -115,20 +115,6 @@ class Fitting:
                 path = ("devices", name, "username") if device.username else ("devices", name)
                 self._wrong(f"digest user name `{user}` is that of device `{first}` already", "", *path)
 
-    def _sources(self) -> None:
-        seen: dict[str, str] = {}
-        for name in self._settings.trunks:
-            trunk = self._settings.trunks[name]
-            if not trunk.source and not self._sound(("trunks", name, "from")):
-                continue
-            for at, source in enumerate(sources(trunk)):
-                if not self._sound(("trunks", name, "from", at)):
-                    continue
-                first = seen.setdefault(source, name)
-                if first != name:
-                    path = ("from", at) if trunk.source else ("host",)
-                    self._wrong(f"{source} is recognised as trunk `{first}` already", "", "trunks", name, *path)
-
     def _sockets(self) -> None:
         seen = set()
         for at, each in enumerate(self._settings.listen):
@@ -175,12 +161,6 @@ class Fitting:
 
 def _at_line(mark: Mark, first: Mark) -> str:
     return f"at line {first.line}" if first.file == mark.file else f"at {first.file}:{first.line}"
-
-
-def sources(trunk: schema.Trunk) -> list[str]:
-    if trunk.source:
-        return trunk.source
-    return [trunk.host] if trunk.host.replace(".", "").isdecimal() or ":" in trunk.host else []
 
 
 def area_of(area: str, country: str) -> str:

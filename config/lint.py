@@ -100,22 +100,24 @@ def _prefix(loaded: Loaded) -> Iterator[Problem]:
 
 def _secrets(loaded: Loaded) -> Iterator[Problem]:
     settings = loaded.settings
-    literal = False
     secrets = [
         (device.secret, device.username or name, ("devices", name, "secret"))
         for name, device in settings.devices.items()
     ]
+    # A carrier's password is the carrier's choice.
+    written = [
+        ("trunks", name, "secret") for name, each in settings.trunks.items() if each.secret and each.secret.literal
+    ]
     for secret, user, path in secrets:
         if not secret.literal:
             continue
-        literal = True
+        written.append(path)
         if len(secret.written) < SHORTEST_SECRET or secret.written == user:
             hint = f"{SHORTEST_SECRET} characters at the least, chosen at random"
             yield Problem(_at(loaded, path), "this secret is easily guessed", hint)
-    if literal:
-        for file in sorted({loaded.mark(*path).file for _, _, path in secrets}):
-            if _world_readable(Path(file)):
-                yield Problem(loaded.tree.mark, f"everybody can read {file}, which holds secrets", f"chmod 0640 {file}")
+    for file in sorted({loaded.mark(*path).file for path in written}):
+        if _world_readable(Path(file)):
+            yield Problem(loaded.tree.mark, f"everybody can read {file}, which holds secrets", f"chmod 0640 {file}")
 
 
 def _world_readable(file: Path) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from config import jsonschema
@@ -17,6 +18,7 @@ _ENTRIES = {
     "devices": "each of `devices`, by its name",
     "extensions": "each of `extensions`, by its number",
     "trunks": "each of `trunks`, by its name",
+    "trunks.hosts": "each item of a trunk's `hosts`",
 }
 
 
@@ -26,14 +28,19 @@ def markdown() -> str:
     top = schema["properties"]
     parts = ["### At the top\n\n" + _table(schema, top)]
     for key, each in top.items():
-        model = _model(each)
-        if model:
-            found = schema["$defs"][model]
-            title = _ENTRIES.get(key, f"`{key}`")
-            parts.append(
-                f"### {title[0].upper()}{title[1:]}\n\n{found['description']}\n\n{_table(found, found['properties'])}"
-            )
+        parts += _sections(schema, key, each)
     return "\n\n".join(parts) + "\n"
+
+
+def _sections(schema: dict[str, Any], key: str, each: dict[str, Any]) -> Iterator[str]:
+    """The table of a section, and of those within it."""
+    model = _model(each)
+    if model:
+        found = schema["$defs"][model]
+        title = _ENTRIES.get(key, f"`{key}`")
+        yield f"### {title[0].upper()}{title[1:]}\n\n{found['description']}\n\n{_table(found, found['properties'])}"
+        for inner, kind in found["properties"].items():
+            yield from _sections(schema, f"{key}.{inner}", kind)
 
 
 def _model(each: dict[str, Any]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from config.schema_trunk import Trunk, TrunkHost
+from config.section import Port, Section, Transport
 from config.types import (
     E164,
     Address,
@@ -24,24 +26,17 @@ from config.types import (
     PortRange,
     SecretText,
     Sound,
-    SourceAddress,
     Text,
     choice,
     duration,
     integer,
 )
 
+__all__ = ["Configuration", "Section", "Trunk", "TrunkHost"]
+
 Lines = Annotated[list[Identifier], OneOrMore()]
-Port = Annotated[int, integer(1, 65535)]
-Transport = Annotated[str, choice("udp", "tcp")]
 Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore()]
 RingTime = Annotated[float, duration(5, 300)]
-
-
-class Section(BaseModel):
-    """Unknown keys are errors everywhere; nothing is guessed."""
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, frozen=True)
 
 
 class Listener(Section):
@@ -77,6 +72,9 @@ class Line(Section):
     extension: Extension | None = Field(default=None, description="its internal number")
     name: Text = Field(default="", description="shown to those who are called")
     ring: RingTime = Field(default=30.0, description="how long it rings before no answer")
+    caller_id: E164 | None = Field(
+        default=None, description="the number that those outside see; else the trunk's `caller_id`"
+    )
     country: Country | None = Field(default=None, description="the country that it dials from; else `country`")
     area_code: AreaCode | None = Field(default=None, description="the area code that it dials from; else `area_code`")
 
@@ -87,28 +85,6 @@ class RingList(Section):
     name: Text = Field(default="", description="for people")
     lines: Lines = Field(min_length=1, description="the lines that ring")
     ring: RingTime | None = Field(default=None, description="how long; else every line's own time")
-
-
-class Trunk(Section):
-    """A carrier."""
-
-    host: Host = Field(description="where calls are sent to")
-    port: Port = Field(default=5060, description="its port")
-    transport: Transport = Field(default="udp", description="udp or tcp")
-    source: Annotated[list[SourceAddress], OneOrMore()] = Field(
-        default_factory=list,
-        alias="from",
-        description="the addresses that its calls come from; its host when that is an address",
-    )
-    numbers: Annotated[str, choice("e164", "digits")] = Field(
-        default="e164", description="e164 sends +12125550100, digits 12125550100"
-    )
-    extensions: Boolean = Field(
-        default=False, description="whether its calls may reach internal numbers, not only DIDs"
-    )
-    country: Country | None = Field(
-        default=None, description="how to read its numbers in national form; else `country`"
-    )
 
 
 class Emergency(Section):

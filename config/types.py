@@ -172,12 +172,41 @@ def _address(value: Any) -> str:
 
 
 def _source(value: Any) -> str:
-    """An address by which a carrier is recognised, with a port if need be."""
+    """An address by which a carrier is recognised, with a port if need be, or a network."""
     text = _text(value)
+    if "/" in text:
+        return _network(text)
     host, colon, port = text.rpartition(":")
     if colon and port.isdecimal() and "." in host:
         return f"{_address(host)}:{_integer(1, 65535)(port)}"
     return _address(text)
+
+
+def _network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        try:
+            whole = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise Wrong("a network is wanted here", "such as 192.0.2.0/24 or 2001:db8::/32") from None
+        raise Wrong("this network has digits behind its prefix", f"write `{whole}`") from None
+    if network.prefixlen < (8 if network.version == 4 else 19):
+        raise Wrong("nobody's carrier is that large", "the addresses that its calls come from")
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if single else network)
+
+
+def _place(value: Any) -> str:
+    """A host, with a port if need be."""
+    text = _text(value)
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host.strip("[]") and not host.startswith("[")):
+        return _host(text)
+    if not port.isdecimal():
+        return _host(text)
+    name = _host(host)
+    return f"{f'[{name}]' if ':' in name else name}:{_integer(1, 65535)(port)}"
 
 
 def _host(value: Any) -> str:
@@ -284,6 +313,7 @@ AreaCode = Annotated[str, Typed(_area_code, type=_EITHER)]
 Address = Annotated[str, Typed(_address, type="string")]
 SourceAddress = Annotated[str, Typed(_source, type="string")]
 Host = Annotated[str, Typed(_host, type="string")]
+Place = Annotated[str, Typed(_place, type="string")]
 PortRange = Annotated[tuple[int, int], Typed(_ports, type="string", pattern=r"^[0-9]+\s*-\s*[0-9]+$")]
 Sound = Annotated[str, Typed(_sound, type="string", pattern="^(echo|tone:[0-9]+)$")]
 SecretText = Annotated[Secret, Typed(_secret, type=_EITHER)]

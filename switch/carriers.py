@@ -32,10 +32,10 @@ class Carriers:
     async def find(self, trunks: Iterable[TrunkSettings]) -> dict[str, TrunkHost]:
         """Every trunk's host by trunk id, asked for at the same time. One whose address is not known keeps its name."""
         trunks = tuple(trunks)
-        asked = {(trunk.host, trunk.port) for trunk in trunks}
+        asked = {_place(trunk) for trunk in trunks}
         self._known = {place: found for place, found in self._known.items() if place in asked}
         await asyncio.gather(*(self._ask(*place) for place in asked))
-        self.unknown = tuple(trunk.id for trunk in trunks if (trunk.host, trunk.port) not in self._known)
+        self.unknown = tuple(trunk.id for trunk in trunks if _place(trunk) not in self._known)
         return {trunk.id: self._host(trunk) for trunk in trunks}
 
     async def _ask(self, host: str, port: int) -> None:
@@ -53,6 +53,13 @@ class Carriers:
             self._known[host, port] = found
 
     def _host(self, trunk: TrunkSettings) -> TrunkHost:
-        found = self._known.get((trunk.host, trunk.port), ())
-        address = found[0] if found else trunk.host
-        return TrunkHost(trunk.id, trunk.transport, address, trunk.port, trunk.sources or found, trunk.host)
+        host, port = _place(trunk)
+        found = self._known.get((host, port), ())
+        address = found[0] if found else host
+        return TrunkHost(trunk.id, trunk.places[0].transport, address, port, trunk.sources or found, trunk.domain)
+
+
+def _place(trunk: TrunkSettings) -> tuple[str, int]:
+    """The first host."""
+    first = trunk.places[0]
+    return first.host, first.port or 5060

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 
-from config.compiled import TrunkSettings
+from config.compiled import HostSettings, TrunkSettings
 from switch.carriers import Carriers
 
 HERE = {"sip.one.example": ("192.0.2.1", "192.0.2.2"), "sip.two.example": ("192.0.2.3",)}
 
 
 def trunk(name: str, host: str, sources: tuple[str, ...] = ()) -> TrunkSettings:
-    return TrunkSettings(id=name, host=host, port=5060, transport="udp", sources=sources)
+    return TrunkSettings(id=name, hosts=(HostSettings(host=host),), domain=host, sources=sources)
 
 
 class NameServer:
