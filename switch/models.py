@@ -22,7 +22,7 @@ def keep(data: Path, model: Model) -> None:
     """Keep this version beside the last KEPT_VERSIONS. What the disk refuses is not worth a failed start."""
     folder = data / FOLDER
     try:
-        folder.mkdir(mode=0o750, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         new = folder / f"{model.version}.new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "wb") as file:

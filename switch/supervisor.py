@@ -25,6 +25,7 @@ import ctypes
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -292,6 +293,21 @@ def _kill(pid: int, number: int) -> None:
         pass
 
 
+def raise_file_limit() -> int:
+    """Let this process and its children have as many files open as the system allows them; returns how many.
+
+    The soft limit is often 1024, which is for programs that use select() on small sets; ours and uvloop's loops use
+    epoll, and this process only watches two descriptors that it opened at its very start.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            return soft
+    return hard
+
+
 def open_socket(transport: str, address: str, port: int) -> socket.socket:
     """A bound UDP socket, or a listening TCP one. Port 0 lets the kernel choose. Raises OSError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -372,9 +388,11 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
     if not places.config.exists() and not places.data.exists():
         log(f"there is no configuration at {places.config} (ringplan init writes a first one)")
         return EXIT_CONFIG
-    for folder in (places.data, places.runtime):
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    lock = os.open(places.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    raise_file_limit()
+    # The data are the service's own. The runtime folder has the control socket, which the service's group may use.
+    places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.runtime.mkdir(mode=0o750, parents=True, exist_ok=True)
+    lock = os.open(places.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

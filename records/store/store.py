@@ -103,6 +103,10 @@ class Store:
 
         self._run(upgrade, alone=True)
 
+    def reach(self) -> None:
+        """Ask the database for nothing: an error of it when it does not answer."""
+        self._run(lambda connection: connection.exec_driver_sql("SELECT 1"))
+
     # Writing
 
     def apply(self, records: Sequence[CallRecord], position: Position, consumer: str = "records") -> None:

@@ -6,7 +6,21 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from switch.commands import calls, check, hangup, history, init, phones, reload, schema, serve, status, trace
+from switch.commands import (
+    backup,
+    calls,
+    check,
+    doctor,
+    hangup,
+    history,
+    init,
+    phones,
+    reload,
+    schema,
+    serve,
+    status,
+    trace,
+)
 
 app = typer.Typer(
     name="ringplan",
@@ -40,9 +54,12 @@ for _name, _verb, _panel in (
     ("serve", serve.serve, "Running"),
     ("reload", reload.reload, "Running"),
     ("hangup", hangup.hangup, "Running"),
+    ("backup", backup.backup, "Running"),
+    ("restore", backup.restore, "Running"),
     ("init", init.init, "Configuring"),
     ("check", check.check, "Configuring"),
     ("schema", schema.schema, "Configuring"),
+    ("doctor", doctor.doctor, "Configuring"),
     ("status", status.status, "Watching"),
     ("phones", phones.phones, "Watching"),
     ("calls", calls.calls, "Watching"),

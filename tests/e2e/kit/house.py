@@ -96,8 +96,7 @@ class House:
             f"lines:\n{lines}devices:\n{phones}{devices}{more}"
         )
         self.environ = {**os.environ, "RINGPLAN_HOME": str(folder), "COLUMNS": "150"}
-        self._log = (folder / "log").open("a")
-        self.process = subprocess.Popen([*COMMAND, "serve"], env=self.environ, stderr=self._log, stdout=self._log)
+        self.start()
         try:
             self.serving(1)
         except BaseException:
@@ -105,6 +104,11 @@ class House:
             raise
 
     # -- processes ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """`ringplan serve`; its log goes on in the same file."""
+        self._log = (self.folder / "log").open("a")
+        self.process = subprocess.Popen([*COMMAND, "serve"], env=self.environ, stderr=self._log, stdout=self._log)
 
     def serving(self, times: int, seconds: float = 20.0) -> None:
         """Wait until the exchange has begun to serve so many times in all."""
