@@ -33,6 +33,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
 from records.segments import BEGIN, Position
@@ -104,8 +105,11 @@ class Store:
         self._run(upgrade, alone=True)
 
     def reach(self) -> None:
-        """Ask the database for nothing: an error of it when it does not answer."""
-        self._run(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        """Ask the database for nothing much. Raises ConnectionError, whatever kept it from answering."""
+        try:
+            self._run(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        except (SQLAlchemyError, OSError) as error:
+            raise ConnectionError(type(error).__name__) from None
 
     # Writing
 

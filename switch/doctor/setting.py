@@ -73,8 +73,6 @@ def judge_secrets(file: Path) -> Iterator[Finding]:
 
 def examine_store(url: str) -> Finding:
     """Whether the database of the records answers. `url` may hold a password, so it is not shown."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from records.store.store import Store
 
     kind = url.partition(":")[0].partition("+")[0]
@@ -86,7 +84,7 @@ def examine_store(url: str) -> Finding:
             store.reach()
         finally:
             store.close()
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        said = f"the {kind} database does not answer: {type(error).__name__}"
+    except (ConnectionError, ImportError) as error:
+        said = f"the {kind} database does not answer: {error}"
         return bad("records", said, "calls go on, and history waits in the journal; look at `records: url`")
     return good("records", f"the {kind} database answers")
