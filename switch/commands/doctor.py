@@ -118,16 +118,16 @@ def _names(compiled: Compiled) -> list[tuple[str, str, float]]:
     from switch.net.flows import numeric
 
     found = []
-    for trunk in compiled.trunks:
+    for host, port in dict.fromkeys((place.host, place.port) for trunk in compiled.trunks for place in trunk.places):
         try:
-            numeric(trunk.host)
+            numeric(host)
             continue
         except ValueError:
             began = time.monotonic()
         try:
-            answers = socket.getaddrinfo(trunk.host, trunk.port, type=socket.SOCK_DGRAM)
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
             addresses = ", ".join(dict.fromkeys(str(answer[4][0]) for answer in answers))
         except OSError:
             addresses = ""
-        found.append((trunk.host, addresses, time.monotonic() - began))
+        found.append((host, addresses, time.monotonic() - began))
     return found
