@@ -113,7 +113,7 @@ class Resolver:
 
     def known(self, wish: Wish) -> tuple[Group, ...] | None:
         """What the answers so far come to, without asking; None when one is missing. Raises UnresolvedError."""
-        talk = search(wish, self.transports, self._families_of(wish.host))
+        talk = search(wish, self.transports, self.families)
         try:
             questions = next(talk)
             while True:
@@ -138,7 +138,7 @@ class Resolver:
     # -- the inside ---------------------------------------------------------------------------------------------
 
     async def _find(self, wish: Wish) -> tuple[Group, ...]:
-        talk = search(wish, self.transports, self._families_of(wish.host))
+        talk = search(wish, self.transports, self.families)
         try:
             questions = next(talk)
             while True:
@@ -147,9 +147,6 @@ class Resolver:
         except StopIteration as stop:
             groups: tuple[Group, ...] = stop.value
             return groups
-
-    def _families_of(self, host: str) -> Families:
-        return self.families
 
     def _remembered(self, question: Question, stale: bool = False) -> tuple[Record, ...] | None:
         local = self._of_this_machine(question)
@@ -201,7 +198,7 @@ class Resolver:
         else:
             records, ttl_s = answer
             life_s = min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S if records else LONGEST_DENIAL_S)
-            entry = Entry(records, now + life_s, now + life_s + (STALE_S if records else 0.0))
+            entry = Entry(records, now + life_s, now + life_s + STALE_S)
         while len(self._known) >= ENTRIES:
             self._known.pop(next(iter(self._known)))
         self._known[question] = entry

@@ -199,8 +199,8 @@ def _services(records: Sequence[Record], usable: Sequence[str]) -> list[tuple[st
 def _servers(
     wish: Wish, services: Sequence[tuple[str, str]], families: Families
 ) -> Generator[list[Question], Answers, tuple[Group, ...] | None]:
-    """The groups behind SRV records; None when there is not one record. Raises UnresolvedError when there are records that
-    lead nowhere, or when a name server owes us an answer: addresses may be somebody else's then."""
+    """The groups behind SRV records; None when there is not one record. Raises UnresolvedError when there are
+    records that lead nowhere, or when a name server owes us an answer: addresses may be somebody else's then."""
     answers = yield [Question(name, "SRV") for _, name in services]
     lost = [name for _, name in services if answers[Question(name, "SRV")] is None]
     servers: list[tuple[int, str, Srv]] = []

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -83,15 +84,14 @@ class NameServer:
 class _Udp(asyncio.DatagramProtocol):
     def __init__(self, server: NameServer) -> None:
         self._server = server
-        self._transport: asyncio.DatagramTransport | None = None
+        self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
         self._transport = transport
 
     def datagram_received(self, data: bytes, address: tuple[str | int, ...]) -> None:
         answer = self._server.answer(data, "udp")
-        if answer is not None and self._transport is not None:
+        if answer is not None:
             self._transport.sendto(answer, address)
 
 
