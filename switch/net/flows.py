@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from switch.net.guard import Recent
-from switch.sip.flow import Address, Flow
+from switch.sip.flow import Flow
 
 
 class Counters(msgspec.Struct):
@@ -37,28 +37,35 @@ class Counters(msgspec.Struct):
     """Connections that ended in any way."""
     timed_out: int = 0
     overflowed: int = 0
+    tls_failed: int = 0
+    """TLS handshakes that came to nothing, on either side's wish."""
     no_flow: int = 0
     """Messages for a connection that was gone."""
 
 
+Key = tuple[Any, ...]
+"""By what a stream is found: (transport, far address), and for TLS also what its far end has proven."""
+
+
 class Connection(Protocol):
-    """What the table needs to know of a stream."""
+    """What the table needs to know of a stream. `keys` does not change, but through `ConnectionTable.alias`."""
 
     flow: Flow
     outbound: bool
+    keys: tuple[Key, ...]
 
     def close(self) -> None:
         """End it at once."""
 
 
 class ConnectionTable:
-    """All streams by number and by the far end's address. Counts them by source."""
+    """All streams by number and by their keys. Counts them by source."""
 
-    __slots__ = ("_by_number", "_by_remote", "_last", "_sources")
+    __slots__ = ("_by_key", "_by_number", "_last", "_sources")
 
     def __init__(self) -> None:
         self._by_number: dict[int, Any] = {}
-        self._by_remote: dict[Address, int] = {}
+        self._by_key: dict[Key, int] = {}
         self._sources: dict[str, int] = {}
         self._last = 0
 
@@ -68,19 +75,27 @@ class ConnectionTable:
         return self._last
 
     def add(self, connection: Connection) -> None:
-        """File a stream; a later one to the same address is the one that is found by it."""
+        """File a stream; of several with the same key the last one is found by it."""
         flow = connection.flow
         self._by_number[flow.connection] = connection
-        self._by_remote[flow.remote] = flow.connection
+        for key in connection.keys:
+            self._by_key[key] = flow.connection
         self._sources[flow.remote[0]] = self._sources.get(flow.remote[0], 0) + 1
+
+    def alias(self, connection: Connection, key: Key) -> None:
+        """Let a stream be found by one more key."""
+        if connection.flow.connection in self._by_number and key not in connection.keys:
+            connection.keys += (key,)
+            self._by_key[key] = connection.flow.connection
 
     def remove(self, connection: Connection) -> bool:
         """Strike it out; False when that was done before."""
         flow = connection.flow
         if self._by_number.pop(flow.connection, None) is None:
             return False
-        if self._by_remote.get(flow.remote) == flow.connection:
-            del self._by_remote[flow.remote]
+        for key in connection.keys:
+            if self._by_key.get(key) == flow.connection:
+                del self._by_key[key]
         host = flow.remote[0]
         left = self._sources[host] - 1
         if left:
@@ -91,12 +106,13 @@ class ConnectionTable:
 
     def get(self, flow: Flow) -> Any:
         """The stream of a flow, or None. A flow without a number (one that was written down) goes by its address."""
-        number = flow.connection or self._by_remote.get(flow.remote, 0)
-        return self._by_number.get(number)
+        if flow.connection:
+            return self._by_number.get(flow.connection)
+        return self.find((flow.transport, flow.remote))
 
-    def to(self, remote: Address) -> Any:
-        """A stream to this address, or None."""
-        return self._by_number.get(self._by_remote.get(remote, 0))
+    def find(self, key: Key) -> Any:
+        """The stream with this key, or None."""
+        return self._by_number.get(self._by_key.get(key, 0))
 
     def from_source(self, host: str) -> int:
         """How many streams a host has."""

@@ -48,7 +48,9 @@ class Limits(msgspec.Struct, frozen=True):
     stuck_s: float = 30.0
     """What is sent must begin to leave within this time."""
     connect_s: float = 8.0
-    """A connection of ours must stand by then."""
+    """A connection of ours must stand by then, its TLS handshake included."""
+    handshake_s: float = 10.0
+    """A client must have finished its TLS handshake by then."""
     batch: int = 64
     """Datagrams read at one wake-up, before other sockets and timers get their turn."""
 

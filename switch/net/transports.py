@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 
-from switch.net.flows import Counters, LocalAddresses, family_of, is_loopback, is_wildcard, numeric
+from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric
 from switch.net.guard import Guard, Limits
-from switch.net.tcp import Streams, TcpListener
+from switch.net.streams import Streams
+from switch.net.tcp import TcpListener
+from switch.net.tls import Peer, TlsListener
 from switch.net.udp import UdpSocket
+from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
 from switch.sip.timer import Timer, Timers
@@ -27,7 +31,8 @@ class Transports:
 
     `on_packet(data, flow, now)` gets each datagram or framed message; `on_lost(flow)` each flow that broke (hand it to
     `Endpoint.send_failed`); `on_unframed(error, flow)` a stream that cannot be cut, just before it is closed (hand it
-    to `Endpoint.refuse_unread` and send what that yields). All three are called from the loop only, never from `send`.
+    to `Endpoint.refuse_unread` and send what that yields); `on_tls_failure(flow, why, ours)` a handshake that came to
+    nothing, `ours` when we had connected. All are called from the loop only, never from `send`.
     """
 
     def __init__(
@@ -40,20 +45,17 @@ class Transports:
         on_unframed: Callable[[RemoteProtocolError, Flow], object] | None = None,
         limits: Limits | None = None,
         trusted: frozenset[str] = frozenset(),
+        on_tls_failure: Callable[[Flow, str, bool], object] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.guard = Guard(self.limits, trusted)
-        self.counters = Counters()
-        self._loop = loop
+        self._wire = Wire(loop, self.limits, self.guard, now, on_packet, on_lost, on_unframed, on_tls_failure)
+        self.counters = self._wire.counters
         self._timers = timers
-        self._now = now
-        self._on_packet = on_packet
-        self._on_lost = on_lost
         self._udp: dict[Address, UdpSocket] = {}
         self._tcp: list[TcpListener] = []
-        self._streams = Streams(
-            loop, self.limits, self.guard, self.counters, now, on_packet, on_lost, on_unframed or _ignore
-        )
+        """Those of TLS among them."""
+        self._streams = Streams(self._wire)
         self._addresses = LocalAddresses()
         self._sweeps = 0
         self._timer: Timer | None = timers.after(_SWEEP_S, now(), self, "sweep")
@@ -63,25 +65,33 @@ class Transports:
 
         `advertise` is the address that peers are told, where that is not the socket's own (an exchange behind NAT).
         """
-        udp = UdpSocket(
-            sock,
-            self._loop,
-            self.limits,
-            self.guard,
-            self.counters,
-            self._now,
-            self._on_packet,
-            self._on_lost,
-            advertise,
-        )
+        udp = UdpSocket(sock, self._wire, advertise)
         self._udp[udp.local] = udp
         return udp.local
 
     def add_tcp(self, sock: socket.socket, advertise: Address | None = None) -> Address:
         """Accept on a listening socket, which is ours from now on. Returns what it is bound to."""
-        listener = TcpListener(sock, self._streams, advertise)
+        listener = TcpListener(sock, self._wire, advertise)
         self._tcp.append(listener)
         return listener.local
+
+    def add_tls(
+        self, sock: socket.socket, advertise: Address | None = None, context: ssl.SSLContext | None = None
+    ) -> Address:
+        """The same for TLS. Without a context (`tls.server_context`) everybody is turned away until there is one."""
+        listener = TlsListener(sock, self._wire, advertise, context)
+        self._tcp.append(listener)
+        return listener.local
+
+    def use_tls(self, local: Address, context: ssl.SSLContext) -> None:
+        """The certificates of the TLS listener that is bound to `local`, from its next handshake on."""
+        for listener in self._tcp:
+            if isinstance(listener, TlsListener) and listener.local == local:
+                listener.context = context
+
+    def use_tls_clients(self, contexts: Mapping[str, ssl.SSLContext]) -> None:
+        """What connections of ours show and believe from now on, by profile (`tls.client_context`)."""
+        self._streams.clients = dict(contexts)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send along a flow. One that is no more is made again for a request, and for a response reported lost."""
@@ -91,20 +101,31 @@ class Transports:
                 udp.send(flow, data)
                 return
         else:
-            connection = self._streams.table.get(flow)
+            connection = self._wire.table.get(flow)
             if connection is None and data[:7] != b"SIP/2.0":
                 connection = self._streams.again(flow)
             if connection is not None:
                 connection.send(data)
                 return
         self.counters.no_flow += 1
-        self._loop.call_soon(self._on_lost, flow)
+        self._wire.loop.call_soon(self._wire.on_lost, flow)
 
-    def flow_to(self, transport: str, host: str, port: int, local: Address | None = None) -> Flow:
-        """A flow to an address: by UDP from a socket of ours (`local`, or the first that fits), by TCP over a
+    def flow_to(
+        self,
+        transport: str,
+        host: str,
+        port: int,
+        local: Address | None = None,
+        name: str | None = None,
+        profile: str = "",
+    ) -> Flow:
+        """A flow to an address: by UDP from a socket of ours (`local`, or the first that fits), by TCP or TLS over a
         connection that stands, or a new one.
 
-        Raises ValueError when `host` is no numeric address or no socket fits.
+        By TLS `name` is the domain that the far end's certificate must be for (RFC 5922), and `profile` says whose CA
+        to believe and what to show; without a name only a connection that stands will do.
+
+        Raises ValueError when `host` is no numeric address, no socket fits, or TLS is not possible.
         """
         host = numeric(host)
         if not 0 < port < 65536:
@@ -115,20 +136,25 @@ class Transports:
             if udp is None:
                 raise ValueError(f"no UDP listener for {host}")
             return udp.flow((host, port))
-        if transport != "tcp":
+        if transport not in ("tcp", "tls"):
             raise ValueError(f"no such transport: {transport}")
-        connection = self._streams.table.to((host, port))
-        if connection is not None:
-            flow: Flow = connection.flow
-            return flow
         bind = local[0] if local is not None and not is_wildcard(local[0]) else None
-        return self._streams.connect((host, port), bind)
+        peer = Peer(name.strip("[]").rstrip(".").lower(), profile) if name and transport == "tls" else None
+        return self._streams.to(transport, (host, port), bind, peer)
+
+    def peer_names(self, flow: Flow) -> tuple[str, ...]:
+        """The domains that the far end of a flow has proven by its certificate, in lower case, IP addresses among them;
+        empty for all but TLS, and for a client that showed no certificate."""
+        if flow.transport != "tls":
+            return ()
+        connection = self._wire.table.get(flow)
+        return connection.peer_names if connection is not None else ()
 
     def alive(self, flow: Flow) -> bool:
         """Whether a message can still be sent along a flow."""
         if flow.transport == "udp":
             return flow.local in self._udp
-        return self._streams.table.get(flow) is not None
+        return self._wire.table.get(flow) is not None
 
     def advertised(self, flow: Flow) -> Address:
         """The (host, port) that the far end of a flow is to reach us at, for Via and Contact."""
@@ -141,7 +167,7 @@ class Transports:
             host, port = flow.local
             family = family_of(flow.remote[0])
             for listener in self._tcp:
-                if family_of(listener.local[0]) is family:
+                if listener.transport == flow.transport and family_of(listener.local[0]) is family:
                     if listener.advertise is not None:
                         return listener.advertise
                     port = listener.local[1]
@@ -158,7 +184,7 @@ class Transports:
     @property
     def connections(self) -> int:
         """How many streams stand."""
-        return len(self._streams.table)
+        return len(self._wire.table)
 
     def on_timer(self, what: object, now: float) -> None:
         """Every few seconds: end streams that have overstayed, and forget what may have changed."""
@@ -177,7 +203,7 @@ class Transports:
             udp.close()
         for listener in self._tcp:
             listener.close()
-        for connection in self._streams.table.all():
+        for connection in self._wire.table.all():
             connection.close()
         self._udp.clear()
         self._tcp.clear()
@@ -191,7 +217,3 @@ class Transports:
             if is_loopback(udp.local[0]) == near:
                 return udp
         return next((udp for udp in fitting if is_wildcard(udp.local[0])), fitting[0] if fitting else None)
-
-
-def _ignore(error: RemoteProtocolError, flow: Flow) -> None:
-    """Where nobody cares for what a broken stream might be answered."""

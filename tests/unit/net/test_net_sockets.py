@@ -3,91 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from switch.clock import LoopClock, VirtualClock
+from switch.clock import LoopClock
 from switch.net.guard import Limits
-from switch.net.transports import Transports
-from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
-
-HOST = "127.0.0.1"
-OPTIONS = b"OPTIONS sip:x@example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\nContent-Length: 4\r\n\r\nbody"
-
-
-class Side:
-    """Transports with their callbacks noted. The clock is virtual: time limits pass when a test says so."""
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.clock = VirtualClock()
-        self.packets: list[tuple[bytes, Flow]] = []
-        self.lost: list[Flow] = []
-        self.unframed: list[RemoteProtocolError] = []
-        self.changed = asyncio.Event()
-        self.on_packet: Callable[[bytes, Flow], object] = lambda data, flow: None
-        self.net = Transports(
-            asyncio.get_running_loop(),
-            self.clock.timers,
-            self.clock.now,
-            self._packet,
-            self._lost,
-            self._unframed,
-            limits,
-        )
-
-    def udp(self) -> tuple[str, int]:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((HOST, 0))
-        return self.net.add_udp(sock)
-
-    def tcp(self) -> tuple[str, int]:
-        sock = socket.socket()
-        sock.bind((HOST, 0))
-        sock.listen(16)
-        return self.net.add_tcp(sock)
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
-            while not condition():
-                self.changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), 0.01)
-
-    def _packet(self, data: bytes, flow: Flow, now: float) -> None:
-        self.packets.append((data, flow))
-        self.on_packet(data, flow)
-        self.changed.set()
-
-    def _lost(self, flow: Flow) -> None:
-        self.lost.append(flow)
-        self.changed.set()
-
-    def _unframed(self, error: RemoteProtocolError, flow: Flow) -> None:
-        self.unframed.append(error)
-        self.changed.set()
-
-
-@pytest.fixture
-async def sides() -> AsyncIterator[Callable[..., Side]]:
-    made: list[Side] = []
-
-    def make(limits: Limits | None = None) -> Side:
-        made.append(Side(limits))
-        return made[-1]
-
-    yield make
-    for side in made:
-        side.net.close()
-        assert side.net.connections == 0
-        assert len(side.clock.timers) == 0
-    gc.collect()  # a socket left open would be warned of here
+from tests.support.sockets import HOST, OPTIONS, Side
 
 
 async def client(address: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -237,7 +162,7 @@ async def test_a_request_outlives_its_connection(sides: Callable[..., Side]) -> 
     flow = a.net.flow_to("tcp", *b.tcp())
     a.net.send(flow, OPTIONS)
     await b.until(lambda: b.packets)
-    b.net._streams.table.all()[0].close()
+    b.net._wire.table.all()[0].close()
     await a.until(lambda: a.lost)
     a.net.send(flow, OPTIONS)
     a.net.send(flow, OPTIONS)
@@ -273,7 +198,7 @@ async def test_a_ping_gets_its_pong(sides: Callable[..., Side]) -> None:
 async def test_a_stream_that_cannot_be_cut_is_told_and_closed(sides: Callable[..., Side]) -> None:
     b = sides()
     reader, writer = await client(b.tcp())
-    b.net._streams.on_unframed = lambda error, flow: (b._unframed(error, flow), b.net.send(flow, b"400"))
+    b.net._wire.on_unframed = lambda error, flow: (b._unframed(error, flow), b.net.send(flow, b"400"))
     writer.write(OPTIONS + OPTIONS.replace(b"Content-Length: 4", b"Content-Length: x"))
     assert await reader.read() == b"400"
     assert len(b.packets) == 1
@@ -314,7 +239,7 @@ async def test_slow_and_silent_clients_are_closed(sides: Callable[..., Side], se
     writer.write(sent)
     await b.until(lambda: b.net.connections)
     await b.until(
-        lambda: not sent or any(c._seen == 0 and (len(c._framer) or b.packets) for c in b.net._streams.table.all())
+        lambda: not sent or any(c._seen == 0 and (len(c._framer) or b.packets) for c in b.net._wire.table.all())
     )
     b.clock.advance(after_s - 1)
     await asyncio.sleep(0)
@@ -348,9 +273,9 @@ async def test_what_waits_for_a_slow_peer_arrives_whole(sides: Callable[..., Sid
     whole = b"".join(b"%08d" % n * 1000 for n in range(1000))
     for at in range(0, len(whole), 8000):
         b.net.send(b.packets[0][1], whole[at : at + 8000])
-    assert b.net._streams.table.all()[0]._out
+    assert b.net._wire.table.all()[0]._out
     assert await reader.readexactly(len(whole)) == whole
-    await b.until(lambda: not b.net._streams.table.all()[0]._out)
+    await b.until(lambda: not b.net._wire.table.all()[0]._out)
     b.clock.advance(40)
     assert b.net.connections == 1
     writer.close()
