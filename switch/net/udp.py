@@ -1,7 +1,7 @@
 """SIP over UDP: a non-blocking socket that is drained by the datagram, without asyncio's transports.
 
-Asyncio's datagram path costs more than the parser. Here a wake-up reads up to a batch of datagrams into one buffer and
-hands each on at once; sending is one system call, as UDP never makes us wait for a peer.
+Asyncio's datagram path costs more than the parser. Here a turn (`turns.py` says when) reads up to a batch of datagrams
+into one buffer and hands each on at once; sending is one system call, as UDP never makes us wait for a peer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 
 from switch.net.guard import Recent
+from switch.net.turns import Turns
 from switch.net.wire import Wire
 from switch.sip.flow import Address, Flow
 
@@ -21,7 +22,7 @@ _PONG = b"\r\n"
 class UdpSocket:
     """One bound socket, taken over from whoever opened it."""
 
-    __slots__ = ("_buffer", "_flows", "_view", "_wire", "advertise", "local", "sock")
+    __slots__ = ("_buffer", "_flows", "_turns", "_view", "_wire", "advertise", "local", "sock")
 
     def __init__(self, sock: socket.socket, wire: Wire, advertise: Address | None = None) -> None:
         sock.setblocking(False)
@@ -32,7 +33,7 @@ class UdpSocket:
         self._flows: Recent[Address, Flow] = Recent(wire.limits.flows)
         self._buffer = bytearray(65536)
         self._view = memoryview(self._buffer)
-        wire.loop.add_reader(sock.fileno(), self._on_readable)
+        self._turns = Turns(wire.loop, sock.fileno(), self._drain, wire.limits.batch)
 
     def flow(self, remote: Address) -> Flow:
         """The flow to an address; the same object while it is remembered."""
@@ -56,23 +57,25 @@ class UdpSocket:
     def close(self) -> None:
         """Stop reading and close."""
         if self.sock.fileno() >= 0:
-            self._wire.loop.remove_reader(self.sock.fileno())
+            self._turns.close()
             self.sock.close()
 
-    def _on_readable(self) -> None:
+    def _drain(self) -> int:
+        """Read what is there, up to a batch; returns how many datagrams that was."""
         wire = self._wire
         receive, buffer, view, counters = self.sock.recvfrom_into, self._buffer, self._view, wire.counters
         admit, young, longest = wire.guard.admit, self._flows.young, wire.limits.datagram
         now = wire.now()
-        for _ in range(wire.limits.batch):
+        batch = wire.limits.batch
+        for done in range(batch):
             try:
                 size, address = receive(buffer)
             except (BlockingIOError, InterruptedError):
-                return
+                return done
             except OSError:
                 # An ICMP error for something that we sent; the socket itself is well.
                 counters.recv_errors += 1
-                return
+                return done
             counters.datagrams_in += 1
             if not admit(address[0], now):
                 continue
@@ -88,7 +91,8 @@ class UdpSocket:
                 young = self._flows.young
             wire.on_packet(bytes(view[:size]), flow, now)
             if self.sock.fileno() < 0:
-                return
+                return done
+        return batch
 
     def _on_short(self, data: bytes, remote: Address) -> None:
         """Keep-alives (RFC 5626 section 3.5.1 in spirit): a ping is answered, other line breaks and NULs are not."""
