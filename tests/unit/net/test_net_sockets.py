@@ -324,7 +324,7 @@ async def test_the_loops_clock_fires_in_order_and_rearms() -> None:
                 done.set()
 
     owner, now = Owner(), clock.now()
-    clock.timers.after(0.02, now, owner, 3)
+    clock.timers.after(0.08, now, owner, 3)
     clock.timers.after(0.001, now, owner, 1)
     clock.timers.start(now + 0.01, owner, "never").cancel()
     async with asyncio.timeout(5):
