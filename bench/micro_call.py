@@ -208,9 +208,9 @@ class House:
     def call(self, n: int, now: float) -> None:
         """All 13 messages of one call."""
         self.timers.run(now)
-        trying, invite = self._in(
+        _trying, invite = self._in(
             request("INVITE", n, "sip:101@192.0.2.10:5060", "<sip:101@192.0.2.10>", 1, sdp("192.0.2.200")), A, now
-        )  # noqa: E501
+        )
         self._in(reply(invite, "180 Ringing", f"t{n}"), B, now)
         sent = list(self._in(reply(invite, "200 OK", f"t{n}", sdp("198.51.100.7")), B, now))
         ok = next(data for data in sent if data.startswith(b"SIP/2.0 200"))
