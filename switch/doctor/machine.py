@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import os
 import resource
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +44,7 @@ def examine(data: Path, connections: int) -> Iterator[Finding]:
     yield judge_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1], connections)
     yield judge_receive_buffer(_number("/proc/sys/net/core/rmem_max"), os.geteuid() == 0)
     yield judge_sip_helper(_text("/proc/modules"))
-    yield judge_python(
-        str(sysconfig.get_config_var("CONFIG_ARGS") or ""), importlib.util.find_spec("uvloop") is not None
-    )
+    yield judge_python(_optimised(), importlib.util.find_spec("uvloop") is not None)
 
 
 def judge_clock(state: int, error_s: float) -> Finding:
@@ -107,18 +106,21 @@ def judge_sip_helper(modules: str | None) -> Finding:
     return warning("SIP helper", said, "rmmod nf_nat_sip nf_conntrack_sip, and keep them from being loaded")
 
 
-def judge_python(built_with: str, has_uvloop: bool) -> Finding:
-    """Whether the interpreter is a quick one. `built_with` are the arguments of its configure script."""
+def judge_python(optimised: bool, has_uvloop: bool) -> Finding:
+    """Whether the interpreter is a quick one."""
     slow = []
-    if "--enable-optimizations" not in built_with:
-        slow.append(
-            "this Python was built without profile-guided optimisation: half as much CPU again for the same calls"
-        )
+    if not optimised:
+        slow.append("it was built without profile-guided optimisation: half as much CPU again for the same calls")
     if not has_uvloop:
         slow.append("uvloop is not installed")
     if slow:
         return warning("Python", "; ".join(slow), "use the distribution's: PYTHON=/usr/bin/python3 script/bootstrap")
     return good("Python", "optimised build, with uvloop")
+
+
+def _optimised() -> bool:
+    """Built with profile-guided optimisation: as its configure script was told, or by a distribution, which all do."""
+    return sys.base_prefix == "/usr" or "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
 
 
 def _clock() -> tuple[int, float]:

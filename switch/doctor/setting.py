@@ -36,8 +36,10 @@ def judge_running(view: StatusView | None, compiled: Compiled | None) -> Iterato
     yield good("exchange", f"process {view.process} runs, version {view.version}")
     for trouble in view.troubles:
         yield bad("exchange", trouble)
+    known = {problem.message for problem in compiled.warnings} if compiled is not None else set()
     for said in view.warnings:
-        yield warning("exchange", said)
+        if said not in known:
+            yield warning("exchange", said)
     if compiled is not None and view.configuration != compiled.version:
         said = f"it runs version {view.configuration} of the configuration, the files are {compiled.version}"
         yield warning("exchange", said, "ringplan reload")

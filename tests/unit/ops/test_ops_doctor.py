@@ -38,8 +38,8 @@ def compiled(tmp_path, text=GOOD):
         (machine.judge_receive_buffer(8 << 20, privileged=False), "good", "room"),
         (machine.judge_sip_helper("nf_nat_sip 20480 0 - Live\nnf_conntrack 1 0\n"), "warning", "nf_nat_sip"),
         (machine.judge_sip_helper("nf_conntrack 1 0\n"), "good", "none"),
-        (machine.judge_python("'--enable-optimizations'", has_uvloop=True), "good", "optimised"),
-        (machine.judge_python("", has_uvloop=False), "warning", "uvloop is not installed"),
+        (machine.judge_python(optimised=True, has_uvloop=True), "good", "optimised"),
+        (machine.judge_python(optimised=False, has_uvloop=False), "warning", "uvloop is not installed"),
     ],
 )
 def test_what_is_said_of_a_machine(finding, level, words):
