@@ -124,6 +124,7 @@ class Exchange:
             self._unframed,
             handed.limits(compiled.guard),
         )
+        self._emergency_numbers = handed.EmergencyNumbers()
         self._directory: Directory
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
         self._directory = Directory(registrar, self._flow_to, self._transports.advertised, self._transports.alive)
@@ -148,6 +149,9 @@ class Exchange:
             gate=self._transports.guard,
             soon=loop.call_soon,
         )
+        load = self._transports.load
+        load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
+        load.tell = self._log.warning
         clock.run = self._run_timers
         self._control = ControlServer(
             Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now).handlers(), self._on_error
@@ -318,6 +322,7 @@ class Exchange:
         trunks = await self._find_carriers(compiled)
         self._model = compiled.model
         self._credentials.use(compiled)
+        self._emergency_numbers.use(compiled.model)
         # The hashes are of the realm: both change together.
         self.core.authenticator.settings = handed.auth_settings(compiled)
         self.core.registrar.settings = handed.registrar_settings(compiled)
@@ -423,6 +428,9 @@ class Exchange:
             yield f"journal: {health.degraded}"
         if self._unwatched:
             yield self._unwatched
+        lasts_s = self._transports.load.lasts_s(self._clock.now())
+        if lasts_s is not None:
+            yield f"overload for {lasts_s:.0f} s: more comes in than can be done, new calls are refused with 503"
         if self._keeper.trouble:
             yield self._keeper.trouble
         for index, connected, _ in self._engine.workers():

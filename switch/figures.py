@@ -15,7 +15,7 @@ def readings(
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
     calls, endpoint = core.calls, core.endpoint
-    sip, net, guard = endpoint.counters, transports.counters, transports.guard
+    sip, net, guard, load = endpoint.counters, transports.counters, transports.guard, transports.load
     return {
         "calls": Reading("Calls that are up", lambda: len(calls.by_id)),
         "contacts": Reading("Registered contacts", lambda: len(core.registrar)),
@@ -36,6 +36,12 @@ def readings(
         "malformed": Reading("Messages that were no valid SIP", lambda: sip.malformed, True),
         "transactions_timed_out": Reading("Transactions that got no answer", lambda: sip.timeouts, True),
         "guard_refused": Reading("Messages over their source's rate, not read", lambda: guard.refused, True),
+        "overload": Reading("1 while new calls are refused as there is too much to do", lambda: load.refusing),
+        "overloads": Reading("Times that an overload began", lambda: load.episodes, True),
+        "overload_refused": Reading("Requests answered 503 in overload", lambda: load.refused, True),
+        "overload_dropped": Reading(
+            "Copies and requests given up by their senders, dropped unread in overload", lambda: load.dropped, True
+        ),
         "oversize": Reading("Datagrams that were too long", lambda: net.oversize, True),
         "send_errors": Reading("Datagrams that the system did not take", lambda: net.send_errors, True),
         "connections_refused": Reading(

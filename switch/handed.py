@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from config.compiled import Compiled, GuardSettings
+from dialplan.model import Model
+from dialplan.numbers import clean
 from switch.auth import AuthSettings, DeviceAuth
 from switch.net.guard import Limits
 from switch.registrar import RegistrarSettings
@@ -38,6 +40,23 @@ def registrar_settings(compiled: Compiled) -> RegistrarSettings:
     return RegistrarSettings(
         settings.default_expires_s, settings.min_expires_s, settings.max_expires_s, settings.max_contacts
     )
+
+
+class EmergencyNumbers:
+    """Every number that is an emergency number for some telephone of the house, with and without the outside prefix:
+    what is read of a packet when there is no time to ask the dialplan, which has the last word."""
+
+    def __init__(self) -> None:
+        self._numbers: frozenset[str] = frozenset()
+
+    def use(self, model: Model) -> None:
+        """Take another version."""
+        plain = frozenset(number for numbers in model.emergency.numbers.values() for number in numbers)
+        self._numbers = plain | {model.outside_prefix + number for number in plain}
+
+    def __contains__(self, dialled: str) -> bool:
+        """Whether what a Request-URI names is one of them."""
+        return clean(dialled) in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
 
 
 def limits(guard: GuardSettings) -> Limits:

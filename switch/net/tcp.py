@@ -197,7 +197,11 @@ class Connection:
             if isinstance(item, bytes):
                 if wire.guard.admit(self.flow.remote[0], now):
                     wire.counters.messages_in += 1
-                    wire.on_packet(item, self.flow, now)
+                    verdict = wire.load.verdict(item, self.flow, now) if wire.load.refusing else None
+                    if verdict is None:
+                        wire.on_packet(item, self.flow, now)
+                    elif verdict[0]:
+                        self.send(verdict[0])
             else:
                 wire.counters.keepalives += 1
                 if item is KeepAlive.PING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 
 from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric
@@ -24,6 +25,8 @@ from switch.sip.timer import Timer, Timers
 _SWEEP_S = 5.0
 #: Addresses of ours are asked for again once in so many sweeps.
 _REFRESH = 12
+#: So often the loop's lateness is looked at.
+_PULSE_S = 0.25
 
 
 class Transports:
@@ -51,6 +54,7 @@ class Transports:
         self.guard = Guard(self.limits, trusted)
         self._wire = Wire(loop, self.limits, self.guard, now, on_packet, on_lost, on_unframed, on_tls_failure)
         self.counters = self._wire.counters
+        self.load = self._wire.load
         self._timers = timers
         self._udp: dict[Address, UdpSocket] = {}
         self._tcp: list[TcpListener] = []
@@ -59,6 +63,8 @@ class Transports:
         self._addresses = LocalAddresses()
         self._sweeps = 0
         self._timer: Timer | None = timers.after(_SWEEP_S, now(), self, "sweep")
+        self._due = time.monotonic() + _PULSE_S
+        self._pulse: asyncio.TimerHandle | None = loop.call_later(_PULSE_S, self._beat)
 
     def add_udp(self, sock: socket.socket, advertise: Address | None = None) -> Address:
         """Read and write by a bound datagram socket, which is ours from now on. Returns what it is bound to.
@@ -189,6 +195,7 @@ class Transports:
     def on_timer(self, what: object, now: float) -> None:
         """Every few seconds: end streams that have overstayed, and forget what may have changed."""
         self._streams.sweep(now)
+        self.load.sweep(now)
         self._sweeps += 1
         if self._sweeps % _REFRESH == 0:
             self._addresses.forget()
@@ -199,6 +206,9 @@ class Transports:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
         for udp in self._udp.values():
             udp.close()
         for listener in self._tcp:
@@ -207,6 +217,12 @@ class Transports:
             connection.close()
         self._udp.clear()
         self._tcp.clear()
+
+    def _beat(self) -> None:
+        at = time.monotonic()
+        self.load.lags(at - self._due, self._wire.now())
+        self._due = at + _PULSE_S
+        self._pulse = self._wire.loop.call_later(_PULSE_S, self._beat)
 
     def _udp_for(self, host: str) -> UdpSocket | None:
         """The first socket of the family from which packets to `host` can leave: one that is bound to the loopback

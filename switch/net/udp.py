@@ -6,9 +6,14 @@ into one buffer and hands each on at once; sending is one system call, as UDP ne
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
+import time
+from collections.abc import Sequence
 
 from switch.net.guard import Recent
+from switch.net.overload import STALE_S
 from switch.net.turns import Turns
 from switch.net.wire import Wire
 from switch.sip.flow import Address, Flow
@@ -17,6 +22,10 @@ from switch.sip.flow import Address, Flow
 _SHORTEST = 20
 _PING = b"\r\n\r\n"
 _PONG = b"\r\n"
+#: SO_TIMESTAMPNS of Linux, which Python does not name: the kernel notes when each datagram came (a timespec).
+_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@ll")
+_ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 class UdpSocket:
@@ -26,6 +35,8 @@ class UdpSocket:
 
     def __init__(self, sock: socket.socket, wire: Wire, advertise: Address | None = None) -> None:
         sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
         self.sock = sock
         self.local: Address = sock.getsockname()[:2]
         self.advertise = advertise
@@ -63,6 +74,8 @@ class UdpSocket:
     def _drain(self) -> int:
         """Read what is there, up to a batch; returns how many datagrams that was."""
         wire = self._wire
+        if wire.load.watching:
+            return self._drain_watched()
         receive, buffer, view, counters = self.sock.recvfrom_into, self._buffer, self._view, wire.counters
         admit, young, longest = wire.guard.admit, self._flows.young, wire.limits.datagram
         now = wire.now()
@@ -92,6 +105,46 @@ class UdpSocket:
             wire.on_packet(bytes(view[:size]), flow, now)
             if self.sock.fileno() < 0:
                 return done
+        wire.load.full()
+        return batch
+
+    def _drain_watched(self) -> int:
+        """The same, while there may be more than we can do: looks how long each datagram has waited."""
+        wire, buffer, view = self._wire, self._buffer, self._view
+        counters, load, batch = wire.counters, wire.load, wire.limits.batch
+        now = wire.now()
+        for done in range(batch):
+            try:
+                size, extra, _, address = self.sock.recvmsg_into([buffer], _ANCILLARY)
+            except (BlockingIOError, InterruptedError):
+                load.drained(self, now)
+                return done
+            except OSError:
+                counters.recv_errors += 1
+                return done
+            counters.datagrams_in += 1
+            waited_s = _waited_s(extra)
+            load.waits(self, waited_s, now)
+            if not wire.guard.admit(address[0], now):
+                continue
+            if size < _SHORTEST:
+                self._on_short(bytes(view[:size]), address[:2])
+                continue
+            if size > wire.limits.datagram:
+                counters.oversize += 1
+                continue
+            flow, data = self.flow(address[:2]), bytes(view[:size])
+            if load.refusing or waited_s > STALE_S:
+                verdict = load.verdict(data, flow, now, waited_s)
+                if verdict is not None:
+                    answer, back = verdict
+                    if back is not None:
+                        self.send(back, answer)
+                    continue
+            wire.on_packet(data, flow, now)
+            if self.sock.fileno() < 0:
+                return done
+        load.full()
         return batch
 
     def _on_short(self, data: bytes, remote: Address) -> None:
@@ -103,3 +156,13 @@ class UdpSocket:
             self._wire.counters.keepalives += 1
         else:
             self._wire.counters.unread += 1
+
+
+def _waited_s(extra: Sequence[tuple[int, int, bytes]]) -> float:
+    """How long ago a datagram came, by what the kernel has noted; 0 where it has not."""
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == _TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            age_s: float = time.time() - seconds - nanoseconds * 1e-9
+            return max(0.0, age_s)
+    return 0.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from switch.net.flows import ConnectionTable, Counters
 from switch.net.guard import Guard, Limits
+from switch.net.overload import Overload
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 
@@ -15,7 +16,8 @@ class Wire:
     """Handed to each socket when it is made. The callbacks are those of `Transports`, and are called from the loop."""
 
     __slots__ = (
-        "counters", "guard", "limits", "loop", "now", "on_lost", "on_packet", "on_tls_failure", "on_unframed", "table",
+        "counters", "guard", "limits", "load", "loop", "now", "on_lost", "on_packet", "on_tls_failure", "on_unframed",
+        "table",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +34,8 @@ class Wire:
         self.loop = loop
         self.limits = limits
         self.guard = guard
+        self.load = Overload()
+        self.load.knows = guard.knows
         self.counters = Counters()
         self.table = ConnectionTable()
         self.now = now

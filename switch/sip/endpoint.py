@@ -108,6 +108,10 @@ class Endpoint(Transactions):
             self.counters.responses += 1
             self._on_response(message, flow, now)
 
+    def has_seen(self, data: bytes, flow: Flow) -> bool:
+        """Whether this is a copy of a request whose transaction is not forgotten."""
+        return not flow.reliable and hash((data, flow)) in self.digests
+
     def send_failed(self, flow: Flow, now: float) -> None:
         """The flow broke: a connection was lost, or the system refused a datagram. Unfinished transactions fail."""
         for txn in list(self.unfinished.get(flow, ())):
