@@ -35,9 +35,12 @@ class AckReceived(msgspec.Struct, frozen=True, gc=False):
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False):
-    """A CANCEL met this unanswered INVITE and has got its 200; the INVITE wants a 487 (RFC 3261 section 9.2)."""
+    """A CANCEL met this unanswered INVITE and has got its 200; the INVITE wants a 487 (RFC 3261 section 9.2).
+
+    `reasons` are those Reason header lines of the CANCEL that may be passed on."""
 
     txn: ServerTransaction
+    reasons: tuple[str, ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):

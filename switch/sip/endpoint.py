@@ -31,6 +31,7 @@ from switch.sip.flow import Flow
 from switch.sip.headers import MAGIC_COOKIE, stamp_via
 from switch.sip.message import Request, Response, parse
 from switch.sip.parser import check_request
+from switch.sip.reason import reasons_of
 from switch.sip.server import INVITE_SERVER, NON_INVITE_SERVER
 from switch.sip.timer import Timers
 from switch.sip.transaction import (
@@ -368,7 +369,7 @@ class Endpoint(Transactions):
         # "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be
         # the same."
         self.out.append(Send(back, writer.response(request, 200, None, met.to_tag, via_top=via_top)))
-        self.step(met, "cancel", now, None)
+        self.step(met, "cancel", now, reasons_of(request))
 
     def _on_response(self, response: Response, flow: Flow, now: float) -> None:
         try:

@@ -7,10 +7,16 @@ import msgspec
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """A 18x came. `body` is its SDP, empty without early media."""
+    """A 18x came. `body` is its SDP, empty without early media.
+
+    `fork` is the early dialog's tag when the 18x was a reliable one. `asks`: the SDP is an offer, and its PRACK waits
+    for our answer (`InviteUsage.prack`).
+    """
 
     status: int
     body: bytes
+    fork: str = ""
+    asks: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -24,10 +30,27 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
     status: int
     silent: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+class Resent(msgspec.Struct, frozen=True, gc=False):
+    """Our first INVITE was sent once more, as the far end wants a longer session interval (RFC 4028 section 7.3)."""
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False):
-    """The caller gave up before we answered."""
+    """The caller gave up before we answered. `reasons` are Reason header lines that may be passed on (RFC 3326)."""
+
+    reasons: tuple[str, ...] = ()
+
+
+class Pracked(msgspec.Struct, frozen=True, gc=False):
+    """A reliable 1xx of ours was acknowledged. `body` is the answer when it made an offer."""
+
+    body: bytes = b""
+
+
+class Unpracked(msgspec.Struct, frozen=True, gc=False):
+    """A reliable 1xx of ours never was: the call cannot be set up (RFC 3262 section 3)."""
 
 
 class Acked(msgspec.Struct, frozen=True, gc=False):
@@ -37,9 +60,11 @@ class Acked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
-    """A re-INVITE came; an empty `body` asks us for an offer. To be met by `accept` or `refuse`."""
+    """A new offer came, by re-INVITE, UPDATE or PRACK; an empty `body` (re-INVITE only) asks us for one. To be met by
+    `answer_offer` or `refuse_offer`. `pracked`: it came in the PRACK for a reliable 1xx of ours."""
 
     body: bytes
+    pracked: bool = False
 
 
 class OfferCancelled(msgspec.Struct, frozen=True, gc=False):
@@ -47,19 +72,33 @@ class OfferCancelled(msgspec.Struct, frozen=True, gc=False):
 
 
 class OfferAnswer(msgspec.Struct, frozen=True, gc=False):
-    """Our re-INVITE got a 2xx."""
+    """Our re-INVITE or UPDATE got a 2xx."""
 
     body: bytes
 
 
 class OfferRefusal(msgspec.Struct, frozen=True, gc=False):
-    """Our re-INVITE was refused; the session goes on as it was (14.1)."""
+    """Our re-INVITE or UPDATE was refused; the session goes on as it was (14.1)."""
 
     status: int
 
 
+class Refreshed(msgspec.Struct, frozen=True, gc=False):
+    """The session timer runs anew, by a request of ours that made no offer."""
+
+
+class RefreshDue(msgspec.Struct, frozen=True, gc=False):
+    """It is on us to refresh the session (RFC 4028 section 7.4)."""
+
+
+class Lapsed(msgspec.Struct, frozen=True, gc=False):
+    """The session interval is over without a refresh: the call is to end by BYE (RFC 4028 section 10)."""
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """The far end said BYE."""
+    """The far end said BYE. `reasons` are Reason header lines that may be passed on (RFC 3326)."""
+
+    reasons: tuple[str, ...] = ()
 
 
 class Lost(msgspec.Struct, frozen=True, gc=False):
@@ -80,12 +119,18 @@ LegEvent = (
     Progress
     | Answer
     | Refusal
+    | Resent
     | Cancelled
+    | Pracked
+    | Unpracked
     | Acked
     | Offer
     | OfferCancelled
     | OfferAnswer
     | OfferRefusal
+    | Refreshed
+    | RefreshDue
+    | Lapsed
     | Ended
     | Lost
     | Astray

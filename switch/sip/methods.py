@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE")
 ALLOW = "Allow: " + ", ".join(SERVED)
+
+EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "INVITE": ("100rel", "timer"),
+        "UPDATE": ("timer",),
+        "PRACK": ("100rel",),
+        "OPTIONS": ("100rel", "timer", "path"),
+        "REGISTER": ("path",),
+    }
+)
+"""Option tags that a request may require of us, by method (RFC 3262, 4028, 3327); what it requires besides is 420."""
+SUPPORTED = "Supported: 100rel, timer"
+SUPPORTED_ALL = "Supported: 100rel, timer, path"
+ACCEPT = "Accept: application/sdp, multipart/mixed"
+CAPABILITIES = (ALLOW, ACCEPT, "Accept-Encoding: identity", "Accept-Language: en", SUPPORTED_ALL)
+"""What OPTIONS is answered with, in a dialog or not (RFC 3261 section 11.2)."""
 
 AGENT = "User-Agent: Ringplan"
 
-_KNOWN = frozenset(("INFO", "MESSAGE", "PRACK", "UPDATE"))
+_KNOWN = frozenset(("INFO", "MESSAGE"))
 _EVENTS = frozenset(("SUBSCRIBE", "NOTIFY", "PUBLISH"))
 
 

@@ -12,6 +12,7 @@ import re
 from switch.sip.message import Request, Response
 
 SDP = "application/sdp"
+SDP_LINE = "Content-Type: application/sdp"
 MIXED = "multipart/mixed"
 MAX_PARTS = 8
 _BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"\\]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)

@@ -53,8 +53,8 @@ def _forget(txn: ServerTransaction) -> None:
     txn.owner = None
 
 
-def _cancelled(layer: Transactions, txn: ServerTransaction, now: float, _: None) -> None:
-    layer.out.append(Cancelled(txn))
+def _cancelled(layer: Transactions, txn: ServerTransaction, now: float, reasons: tuple[str, ...]) -> None:
+    layer.out.append(Cancelled(txn, reasons))
 
 
 def _answer_2xx(layer: Transactions, txn: ServerTransaction, now: float, data: bytes) -> None:
