@@ -40,6 +40,7 @@ class Reason(enum.StrEnum):
     MEDIA_REFUSED = "media_refused"
     MEDIA_LOST = "media_lost"
     DIALOG_LOST = "dialog_lost"
+    SESSION_EXPIRED = "session_expired"
     DURATION_LIMIT = "duration_limit"
     OVERLOAD = "overload"
     PROTOCOL_ERROR = "protocol_error"

@@ -102,6 +102,14 @@ def relay_offer(
     return _written(_placed(ours, previous), address, session_id, version, previous)
 
 
+def repeated(description: bytes, previous: bytes) -> bytes:
+    """A description of ours that was in force before `previous` was offered, to be offered again: the same with the
+    next version. Streams that `previous` added stay, with port 0 (RFC 3264 section 8)."""
+    old, last = sdp.parse(description), sdp.parse(previous)
+    streams = [*old.media, *(_refused(media) for media in last.media[len(old.media) :])]
+    return _written(streams, last.origin.address, last.origin.id, last.origin.version, previous)
+
+
 def _placed(ours: Media, previous: bytes) -> list[Media]:
     """Our stream among those that were described on this leg before, which are never fewer afterwards."""
     if not previous:

@@ -30,6 +30,8 @@ class Dialog(msgspec.Struct, frozen=True, array_like=True, gc=False):
     route_set: tuple[str, ...]
     local_cseq: int
     remote_cseq: int
+    update: bool = False
+    """Whether the far end takes UPDATE."""
 
 
 class FlowAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -117,13 +119,15 @@ class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
     """The leg has a media port, and `described` is the session description (SDP) that we last sent it.
 
     The next description on the leg has to go on from that one (RFC 3264 section 8). `far` is what the media engine
-    was told of the far end so far, None before anything was: after a crash it may have to be told again.
+    was told of the far end so far, None before anything was: after a crash it may have to be told again. `settled` is
+    empty while `described` is in force; else that was an offer which is not taken yet, and `settled` holds.
     """
 
     leg: int
     media: MediaPort
     described: bytes
     far: FarEnd | None = None
+    settled: bytes = b""
 
 
 class LegRinging(Event, frozen=True, array_like=True, gc=False, tag=4):
@@ -149,11 +153,13 @@ class LegAnswered(Event, frozen=True, array_like=True, gc=False, tag=5):
 
 
 class LegMoved(Event, frozen=True, array_like=True, gc=False, tag=6):
-    """The dialog's numbers, remote target or path changed (re-INVITE, UPDATE, another request of ours)."""
+    """The dialog's numbers, remote target or path changed (re-INVITE, UPDATE, another request of ours). `branch` is the
+    Via branch of a first INVITE that was sent once more; else it is empty."""
 
     leg: int
     dialog: Dialog
     flow: FlowAddress
+    branch: str = ""
 
 
 class LegHeld(Event, frozen=True, array_like=True, gc=False, tag=7):
@@ -189,6 +195,17 @@ class CallEnded(Event, frozen=True, array_like=True, gc=False, tag=10):
 
 class Recovered(Event, frozen=True, array_like=True, gc=False, tag=11):
     """The exchange was restarted while the call was up, and took it over again."""
+
+
+class SessionTimed(Event, frozen=True, array_like=True, gc=False, tag=12):
+    """A session interval (RFC 4028) was agreed on with the leg, or refreshed, at `at`; 0: there is none any more.
+
+    `ours`: it is on us to refresh.
+    """
+
+    leg: int
+    interval_s: int
+    ours: bool
 
 
 class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
@@ -232,5 +249,6 @@ CallEvent = (
     | Connected
     | CallEnded
     | Recovered
+    | SessionTimed
 )
 AnyEvent = CallEvent | Bound | Unbound

@@ -35,17 +35,19 @@ from switch.sip.flow import Flow
 from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
-from switch.sip.methods import ALLOW, refusal_of
+from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, refusal_of
 from switch.sip.parts import understood
+from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
-ACCEPT = "Accept: application/sdp, multipart/mixed"
-EXTENSIONS = {"REGISTER": ("path",)}
-"""Option tags that a request may require of us, by method (RFC 3327; an INVITE none)."""
-SUPPORTED = "Supported: path"
+CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS"))
+"""Requests in a dialog that are refused when they ask for more than we know. A BYE is taken whatever it asks for."""
+
+IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK"))
+"""What makes sense in a dialog only: 481 outside of one."""
 
 
 class Core:
@@ -254,8 +256,8 @@ class Core:
         leg = self.calls.by_tag.get(request.to_tag or "")
         if leg is not None:
             dialog = leg.usage.dialog
-            if dialog.call_id == request.call_id and (request.from_tag or "") == dialog.remote_tag:
-                if request.method == "INVITE" and not self._understood(txn, request, now):
+            if dialog.call_id == request.call_id and leg.usage.speaks_with(request.from_tag or ""):
+                if request.method in CHECKED and not self._understood(txn, request, now):
                     return
                 event = leg.usage.on_request(txn, now)
                 if request.method != "BYE":
@@ -278,9 +280,9 @@ class Core:
             elif method == "INVITE":
                 self._invite(txn, request, now)
             else:
-                self.endpoint.answer_once(txn, 200, now, lines=[ALLOW, ACCEPT, "Accept-Encoding: identity", SUPPORTED])
+                self.endpoint.answer_once(txn, 200, now, lines=CAPABILITIES)
             return
-        status, lines = (481, []) if method == "BYE" else refusal_of(method)
+        status, lines = (481, []) if method in IN_DIALOG else refusal_of(method)
         self.endpoint.answer_once(txn, status, now, lines=lines)
 
     def _understood(self, txn: ServerTransaction, request: Request, now: float) -> bool:
@@ -325,6 +327,10 @@ class Core:
             return
         source = self._source(txn, request, now)
         if source is None:
+            return
+        brief = too_small(request, self.calls.context.settings.sessions)
+        if brief and not self.calls.is_emergency(request, source):
+            self.endpoint.respond(txn, 422, now, lines=brief)
             return
         try:
             self.calls.invite(txn, source, now)
@@ -397,7 +403,7 @@ class Core:
     def _on_cancelled(self, effect: fx.Cancelled, now: float) -> None:
         usage = effect.txn.owner
         if isinstance(usage, InviteUsage):
-            event = usage.on_cancel(effect.txn, now)
+            event = usage.on_cancel(effect.txn, now, effect.reasons)
             if event is not None:
                 usage.owner.heard(event, now)
         else:

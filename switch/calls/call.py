@@ -22,8 +22,9 @@ from media.sdp import Description
 from records import events as e
 from switch.calls import sound
 from switch.calls.context import Context, Phone
+from switch.calls.early import Early
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
-from switch.calls.offers import Offers
+from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
     caller_user,
     contact_value,
@@ -40,6 +41,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 
+UNACKNOWLEDGED = Termination(Result.FAILED, Reason.PROTOCOL_ERROR, 504)
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
 NOT_ACCEPTABLE = Termination(Result.FAILED, Reason.MEDIA_REFUSED, 488)
 UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
@@ -48,7 +50,7 @@ UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
 class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
 
-    __slots__ = ("_early", "_numbered", "context", "legs", "offers", "ringer", "state")
+    __slots__ = ("_numbered", "_refused", "_why", "context", "early", "legs", "offers", "ringer", "state")
 
     def __init__(self, context: Context, state: CallState) -> None:
         self.context = context
@@ -56,8 +58,11 @@ class Call:
         self.legs: dict[int, Leg] = {}
         self.ringer: Ringer | None = None
         self.offers = Offers()
-        self._early: Leg | None = None
-        """The called leg whose early media the caller hears."""
+        self.early = Early()
+        self._why: Sequence[str] = ()
+        """The Reason header lines with which the caller gave up."""
+        self._refused: tuple[int, Sequence[str]] = (0, ())
+        """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
         self._numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
 
@@ -97,6 +102,8 @@ class Call:
         leg.sound = Sound(lease)
         proposed = self.caller.sound.remote
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
+        # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
+        extensions = context.extensions[bool(offer) or bool(self.caller.usage.reliably)]
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
         asked = self.caller.usage.pending_request
@@ -114,13 +121,14 @@ class Call:
             phone.flow,
             dialog,
             contact_value(host, port, phone.flow.transport, user),
-            [*passed_lines(asked), PRIVACY] if hidden else passed_lines(asked),
+            [*extensions, *passed_lines(asked), PRIVACY] if hidden else [*extensions, *passed_lines(asked)],
             offer,
             now,
             leg,
             via_branch,
             max_forwards(asked),
             is_trunk(target),
+            context.settings.sessions,
         )
         leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
         return leg
@@ -131,22 +139,30 @@ class Call:
         """CANCEL a leg that rings still; its record says why."""
         if leg.index not in self.legs:
             return
-        leg.usage.cancel(now, lines)
+        leg.usage.cancel(now, lines or self._why)
         self._leg_over(leg, Termination(_STOPPED.get(reason, Result.CANCELLED), reason, 487))
 
     def connect(self, leg: Leg, now: float) -> None:
         """The walk's choice: join the caller and that leg, whose description waits in its sound."""
-        caller = self.caller
+        caller, early = self.caller, self.early
+        if early.waits(self, lambda then: self.connect(leg, then)):
+            return
         theirs, asked = leg.sound.remote, caller.sound.remote
-        if theirs is None or not self._ensure_lease(caller):
+        settled, alone = caller.usage.settled, leg.index in early.alone
+        if theirs is None or not self.ensure_lease(caller):
             self._hang_up(NOT_ACCEPTABLE if theirs is None else UNAVAILABLE, now)
             return
-        if asked is not None:
+        if asked is not None or alone:
             leg.usage.ack(now)
         try:
             # Without an offer in the caller's INVITE the called side made one in its 2xx. It goes on to the caller in
             # ours, and the caller's ACK brings the answer back (RFC 3261 section 13.2.1).
-            body = sound.answer_to(caller.sound, asked, theirs) if asked else sound.offer_to(caller.sound, theirs)
+            if settled:
+                body = b""
+            elif asked is not None:
+                body = sound.answer_to(caller.sound, asked, theirs)
+            else:
+                body = sound.offer_to(caller.sound, theirs)
         except SdpError:
             self._hang_up(NOT_ACCEPTABLE, now)
             return
@@ -166,21 +182,35 @@ class Call:
             self.offers.expect_answer(caller)
         else:
             self._bridge(leg)
+            if settled and (early.leg is not leg or CALLER in early.stale):
+                self.offers.owe(caller, theirs)
+            if alone or leg.index in early.stale:
+                self.offers.owe(leg, asked)
             caller.sound.remote = leg.sound.remote = None
             self.record_hold(caller)
             self.record_hold(leg)
+        self.record_session(caller)
+        self.record_session(leg)
         self.ringer = None
 
     def execute(self, step: Announce | Echo, now: float) -> None:
         """Answer the caller ourselves and play, or send the caller's own sound back."""
         caller = self.caller
+        if self.early.waits(self, lambda then: self.execute(step, then)):
+            return
         asked = caller.sound.remote
-        if not self._ensure_lease(caller):
+        if not self.ensure_lease(caller):
             self.finish(UNAVAILABLE, now)
             return
         source = step.source if isinstance(step, Announce) else "echo"
         try:
-            body = sound.answer_ourselves(caller.sound, asked, source) if asked else sound.offer_ourselves(caller.sound)
+            if caller.usage.settled:
+                body = b""
+                self.offers.owe(caller, OURSELVES)
+            elif asked is not None:
+                body = sound.answer_ourselves(caller.sound, asked, source)
+            else:
+                body = sound.offer_ourselves(caller.sound)
         except SdpError:
             self.finish(NOT_ACCEPTABLE, now)
             return
@@ -197,6 +227,7 @@ class Call:
             sound.tell(self.context.engine, caller.sound)
             caller.sound.remote = None
             self.record_hold(caller)
+        self.record_session(caller)
         self.context.engine.play(_leased(caller), source)
         if self.ringer is not None:
             self.ringer.stop()
@@ -209,7 +240,8 @@ class Call:
         for leg in list(self.legs.values()):
             if leg.index != CALLER:
                 self.stop_ringing(leg, now, (), termination.reason)
-        self.caller.usage.refuse(termination.sip_status, now)
+        status, reasons = self._refused
+        self.caller.usage.refuse(termination.sip_status, now, reasons if status == termination.sip_status else ())
         self.context.forget_leg(self.caller.tag)
         self._leg_over(self.caller, termination)
         self._close(termination)
@@ -245,7 +277,10 @@ class Call:
             return
         if self.state.answered_at is None:
             if type(event) is LegLost:
-                self._lost_while_ringing(leg, now)
+                if self.early.held is not None:
+                    self._hang_up(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+                else:
+                    self._lost_while_ringing(leg, now)
             return
         match event:
             case Silent():
@@ -304,39 +339,19 @@ class Call:
     # -- ringing ------------------------------------------------------------------------------------------------
 
     def _progress(self, leg: Leg, event: sip.Progress, now: float) -> None:
-        if self.ringer is None or self.state.answered_at is not None:
-            return
-        if not self.state.legs[leg.index].ringing:
-            early = bool(event.body)
-            self.record(e.LegRinging(self.id, self.state.n, self.context.at(), leg.index, event.status, early))
-            self.ringer.feed(v.Ringing(leg.branch, leg.contact, early), now)
-        caller = self.caller
-        body = self._early_media(leg, event.body) if event.body else b""
-        # The caller is told what is new: another status, or early media after none; never a 18x for each of ten phones.
-        told = event.status + (EARLY if body else 0)
-        if told != caller.told and (body or caller.told < EARLY):
-            caller.told = told
-            caller.usage.progress(event.status, now, body)
+        self.early.progress(self, leg, event, now)
 
-    def _early_media(self, leg: Leg, body: bytes) -> bytes:
-        """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
+    def _pracked(self, leg: Leg, event: sip.Pracked, now: float) -> None:
+        self.early.pracked(self, event.body, now)
 
-        The description for the caller's 18x; empty when there is none to send.
-        """
-        caller = self.caller
-        asked = caller.sound.remote
-        try:
-            leg.sound.remote = theirs = sound.parsed(body)
-            if asked is None or (self._early is not None and self._early is not leg):
-                return b""
-            if not self._ensure_lease(caller):
-                return b""
-            answer = sound.answer_to(caller.sound, asked, theirs)
-        except SdpError:
-            return b""
-        self._early = leg
-        self.join(asked, leg, theirs)
-        return answer
+    def _unpracked(self, leg: Leg, event: sip.Unpracked, now: float) -> None:
+        self._hang_up(UNACKNOWLEDGED, now)
+
+    def _resent(self, leg: Leg, event: sip.Resent, now: float) -> None:
+        """A CANCEL after a crash has to name the INVITE that stands."""
+        at, flow = self.context.at(), flow_value(leg.usage.flow)
+        moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)
+        self.record(moved)
 
     def _answer(self, leg: Leg, event: sip.Answer, now: float) -> None:
         if self.ringer is None or self.ringer.over:
@@ -349,7 +364,14 @@ class Call:
                 leg.sound.remote = None
         self.ringer.feed(v.Answered(leg.branch, leg.contact), now)
 
+    def give_up(self, leg: Leg, status: int, now: float) -> None:
+        """A telephone that rings cannot be used."""
+        leg.usage.cancel(now)
+        self._failed(leg, status, False, now)
+
     def _refusal(self, leg: Leg, event: sip.Refusal, now: float) -> None:
+        if event.reasons:
+            self._refused = event.status, event.reasons
         self._failed(leg, event.status, event.silent, now)
 
     def _failed(self, leg: Leg, status: int, silent: bool, now: float) -> None:
@@ -361,6 +383,7 @@ class Call:
             self.ringer.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
 
     def _cancelled(self, leg: Leg, event: sip.Cancelled, now: float) -> None:
+        self._why = event.reasons
         if self.ringer is not None and not self.ringer.over:
             self.ringer.feed(v.CallerGone(), now)
         else:
@@ -372,7 +395,10 @@ class Call:
         self.offers.acked(self, leg, event.body, now)
 
     def _offered(self, leg: Leg, event: sip.Offer, now: float) -> None:
-        self.offers.asked(self, leg, event.body, now)
+        if self.state.answered_at is None:
+            self.early.offered(self, leg, event, now)
+        else:
+            self.offers.asked(self, leg, event.body, now)
 
     def _offer_cancelled(self, leg: Leg, event: sip.OfferCancelled, now: float) -> None:
         self.offers.cancelled(self, leg, now)
@@ -381,11 +407,25 @@ class Call:
         self.offers.answered(self, leg, event.body, now)
 
     def _offer_refused(self, leg: Leg, event: sip.OfferRefusal, now: float) -> None:
-        self.offers.refused(event.status, now)
+        self.offers.refused(self, leg, event.status, now)
+
+    def _refreshed(self, leg: Leg, event: sip.Refreshed, now: float) -> None:
+        self.record_session(leg)
+
+    def _refresh_due(self, leg: Leg, event: sip.RefreshDue, now: float) -> None:
+        self.offers.refresh(self, leg, now)
+
+    def _lapsed(self, leg: Leg, event: sip.Lapsed, now: float) -> None:
+        self._hang_up(Termination(Result.ANSWERED, Reason.SESSION_EXPIRED, 408), now)
 
     def _ended(self, leg: Leg, event: sip.Ended, now: float) -> None:
         reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
-        self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
+        self._why = event.reasons
+        if self.state.answered_at is None:
+            # It hung up while its answer waited for the caller's PRACK.
+            self._hang_up(Termination(Result.NO_ANSWER, reason, 480), now)
+        else:
+            self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
 
     def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
         self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
@@ -401,7 +441,7 @@ class Call:
                 leg.reach(now)
                 if usage.needs_ack:
                     usage.ack(now)
-                usage.bye(now, BYE_REASON.get(termination.reason, ()))
+                usage.bye(now, BYE_REASON.get(termination.reason, self._why))
             elif usage.state is sip.State.ENDED:
                 self.context.forget_leg(leg.tag)
             elif leg.index == CALLER:
@@ -420,7 +460,9 @@ class Call:
             leg.usage.ack(now)
             leg.usage.bye(now)
         elif type(event) is sip.Offer:
-            leg.usage.refuse(487, now)
+            leg.usage.refuse_offer(487, now)
+        elif type(event) is sip.OfferAnswer and leg.usage.needs_ack:
+            leg.usage.ack(now)
         elif type(event) is sip.Refusal or type(event) is sip.Ended:
             self.context.forget_leg(leg.tag)
 
@@ -469,8 +511,8 @@ class Call:
         lease = leg.sound.lease
         if lease is not None:
             media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port)
-            far = sound.far_value(leg.sound)
-            self.record(e.LegMedia(self.id, self.state.n, self.context.at(), leg.index, media, leg.sound.local, far))
+            port, far, at = leg.sound, sound.far_value(leg.sound), self.context.at()
+            self.record(e.LegMedia(self.id, self.state.n, at, leg.index, media, port.local, far, port.settled))
 
     def record_path(self, leg: Leg) -> None:
         """Record where the leg's far end is, if its last request says that it has moved: a BYE must find it, also after
@@ -482,6 +524,18 @@ class Call:
         flow = flow_value(usage.flow)
         if state.dialog.remote_target != usage.dialog.target or state.flow != flow:
             self.record(e.LegMoved(self.id, self.state.n, self.context.at(), leg.index, leg.dialog_value(), flow))
+        self.record_session(leg)
+
+    def record_session(self, leg: Leg) -> None:
+        """Record what was agreed on with the leg about its session timer, if that is new."""
+        session = leg.usage.session
+        if session is None:
+            if self.state.legs[leg.index].session is not None:
+                self.record(e.SessionTimed(self.id, self.state.n, self.context.at(), leg.index, 0, False))
+        elif session.fresh:
+            session.fresh = False
+            at = self.context.at()
+            self.record(e.SessionTimed(self.id, self.state.n, at, leg.index, session.interval_s, session.ours))
 
     def record_move(self, leg: Leg) -> None:
         """Record what a re-INVITE changed."""
@@ -489,13 +543,14 @@ class Call:
         self.record(e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow_value(leg.usage.flow)))
         self.record_media(leg)
         self.record_hold(leg)
+        self.record_session(leg)
 
     def record_hold(self, leg: Leg) -> None:
         """Record whether the leg's far end holds the call, if that has changed."""
         if leg.sound.held != self.state.legs[leg.index].held:
             self.record(e.LegHeld(self.id, self.state.n, self.context.at(), leg.index, leg.sound.held))
 
-    def _ensure_lease(self, leg: Leg) -> bool:
+    def ensure_lease(self, leg: Leg) -> bool:
         """Give the leg a media port if it has none. False when there is none left."""
         if leg.sound.lease is None:
             near = next((one.sound.lease.leg for one in self.legs.values() if one.sound.lease is not None), None)
@@ -523,8 +578,7 @@ class Call:
         if self.legs.pop(leg.index, None) is None:
             return
         leg.stop_waiting()
-        if leg is self._early:
-            self._early = None
+        self.early.over(leg)
         lease = leg.sound.lease
         if lease is not None:
             self.context.forget_media(lease.leg)
@@ -574,11 +628,11 @@ def _leased(leg: Leg) -> int:
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
-EARLY = 1000
-"""Added to the status in `Leg.told` when it was told with early media."""
-
 _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Progress: Call._progress,
+    sip.Pracked: Call._pracked,
+    sip.Unpracked: Call._unpracked,
+    sip.Resent: Call._resent,
     sip.Answer: Call._answer,
     sip.Refusal: Call._refusal,
     sip.Cancelled: Call._cancelled,
@@ -587,6 +641,9 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.OfferCancelled: Call._offer_cancelled,
     sip.OfferAnswer: Call._offer_answered,
     sip.OfferRefusal: Call._offer_refused,
+    sip.Refreshed: Call._refreshed,
+    sip.RefreshDue: Call._refresh_due,
+    sip.Lapsed: Call._lapsed,
     sip.Ended: Call._ended,
     sip.Lost: Call._lost,
 }
@@ -604,5 +661,6 @@ BYE_REASON: dict[Reason, Sequence[str]] = {
     Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),
     Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
     Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
+    Reason.SESSION_EXPIRED: ('Reason: SIP;cause=408;text="session timer expired"',),
     Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
 }

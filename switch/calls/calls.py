@@ -43,6 +43,7 @@ class Calls:
         self.by_id: dict[str, Call] = {}
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
+        context.extensions = context.settings.extension_lines(False), context.settings.extension_lines(True)
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg
         context.forget_call = lambda call: self.by_id.pop(call, None)
@@ -66,7 +67,15 @@ class Calls:
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
         usage_contact = contact_value(host, port, txn.flow.transport)
-        usage = InviteUsage.incoming(context.endpoint, txn, call_id, usage_contact, NOBODY, source.trunk is not None)
+        usage = InviteUsage.incoming(
+            context.endpoint,
+            txn,
+            call_id,
+            usage_contact,
+            NOBODY,
+            source.trunk is not None,
+            context.settings.sessions,
+        )
         wanted = self._wanted(request, source)
         plan = self.plan(wanted)
         started = e.CallStarted(

@@ -12,6 +12,7 @@ from media.engine import MediaEngine
 from records.events import CallEvent
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
+from switch.sip.session_timer import SessionSettings
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -44,6 +45,13 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     unreachable_s: float = 4.0
     silence_s: float = 60.0
+    sessions: SessionSettings = SessionSettings()
+
+    def extension_lines(self, reliable: bool) -> tuple[str, ...]:
+        """The header lines in which our INVITEs say what we can do; `reliable`: also take 18x reliably."""
+        tags = [tag for tag, wanted in (("100rel", reliable), ("timer", self.sessions.interval_s)) if wanted]
+        supported = (f"Supported: {', '.join(tags)}",) if tags else ()
+        return (*supported, *self.sessions.lines) if self.sessions.interval_s else supported
 
 
 def _unset(*_: object) -> None:
@@ -67,3 +75,5 @@ class Context(msgspec.Struct):
     forget_call: Callable[[str], object] = _unset
     register_media: Callable[[int, Any], object] = _unset
     forget_media: Callable[[int], object] = _unset
+    extensions: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    """Header lines of our INVITEs: without reliable 18x, and with."""

@@ -77,6 +77,12 @@ class Leg:
             except Exception as error:  # noqa: BLE001  see Call.broken
                 self.call.broken(error, now)
             return
+        if what is SETTLE:
+            try:
+                self.call.offers.settle(self.call, now)
+            except Exception as error:  # noqa: BLE001  see Call.broken
+                self.call.broken(error, now)
+            return
         event = self.usage.on_timer(what, now)
         if event is not None:
             self.heard(event, now)
@@ -91,7 +97,16 @@ class Leg:
         """The dialog as the journal keeps it."""
         d = self.usage.dialog
         return e.Dialog(
-            d.call_id, d.local_tag, d.remote_tag, d.local, d.remote, d.target, d.routes, d.local_cseq, d.remote_cseq
+            d.call_id,
+            d.local_tag,
+            d.remote_tag,
+            d.local,
+            d.remote,
+            d.target,
+            d.routes,
+            d.local_cseq,
+            d.remote_cseq,
+            self.usage.allows_update,
         )
 
 
@@ -114,6 +129,7 @@ def is_trunk(target: str) -> bool:
 
 
 UNREACHABLE = "unreachable"
+SETTLE = "settle"
 
 
 def flow_value(flow: Flow) -> e.FlowAddress:

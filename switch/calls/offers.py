@@ -1,99 +1,137 @@
-"""New offers in a call that stands: a re-INVITE of one side becomes a re-INVITE to the other (RFC 3261 s.14, RFC 6337).
+"""New offers in a call that stands: one side's re-INVITE or UPDATE is passed on to the other (RFC 3261 s.14, RFC 6337).
 
     one side asks with an offer     ->  the other is offered the same  ->  its answer goes back, both sides' sound moves
     one side asks without an offer  ->  the other is asked for one     ->  it goes back in our 2xx, and the answer that
                                                                            the ACK brings is passed on in ours
     the other refuses               ->  its status goes back; the session stays as it was
+    the asking side cancels         ->  so do we; an answer that crossed that is taken back by a re-INVITE of ours
 
-Hold is nothing else: the direction attributes pass end to end. One exchange at a time: while one is under way, an
-INVITE of either side is answered 491.
+Hold is nothing else: the direction attributes pass end to end. An UPDATE goes on as UPDATE where the other side takes
+it, else as re-INVITE. One exchange at a time: while one is under way, a new offer of either side is answered 491.
+
+Besides, we may have to make an offer ourselves, called a *correction* here: to take an offer back, to bring a side up
+to date that was answered before the other one had spoken, to refresh the session timer of a side that does not know
+UPDATE. It waits until the leg is free, and after a 491 for a while (section 14.1).
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from media import sdp
 from switch.calls import sound
-from switch.calls.leg import CALLER, Leg
+from switch.calls.leg import CALLER, SETTLE, Leg
 from switch.calls.sound import SdpError
 
 if TYPE_CHECKING:
     from media.sdp import Description
     from switch.calls.call import Call
 
+OURSELVES = "ourselves"
+"""The other side is a service of ours."""
+RESTORE = "restore"
+"""What was in force before an offer holds again."""
+REFRESH = "refresh"
+"""The session as it is; the session timer asks again by itself."""
+
 
 class Offers:
     """The offer/answer exchange between a call's two sides. It does not hold the call, which is handed in each time, so
     that a call that is over leaves no cycle behind."""
 
-    __slots__ = ("_asking",)
+    __slots__ = ("_asking", "_correcting", "_owed")
 
     def __init__(self) -> None:
         self._asking: Leg | None = None
-        """The leg whose INVITE is being passed on, or whose ACK has to bring an answer."""
+        """The leg whose offer is being passed on, or whose ACK has to bring an answer."""
+        self._owed: dict[int, Description | str] = {}
+        """Corrections that wait for their leg to be free."""
+        self._correcting: dict[int, Description | str] = {}
+        """Corrections under way."""
 
     def expect_answer(self, leg: Leg) -> None:
         """Our 2xx to this leg made an offer: its ACK brings the answer."""
         self._asking = leg
 
     def asked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
-        """A re-INVITE came. An empty `body` asks for an offer."""
+        """A new offer came. An empty `body` asks for one."""
         other = call.other(leg)
         if self._asking is not None or (other is not None and other.usage.offer_pending):
-            leg.usage.refuse(491, now)
+            leg.usage.refuse_offer(491, now)
             return
+        by_update = leg.usage.asking is not None
         try:
             proposed = sound.parsed(body) if body else None
             if other is None:
                 self._ask_service(call, leg, proposed, now)
                 return
-            passed = sound.offer_to(other.sound, proposed) if proposed is not None else b""
+            passed = sound.propose(other.sound, proposed) if proposed is not None else b""
         except SdpError:
             # Also a change to fax (T.38): refused, and the call lives.
-            leg.usage.refuse(488, now)
+            leg.usage.refuse_offer(488, now)
             return
         leg.sound.proposed = proposed
         self._asking = leg
         other.reach(now)
-        other.usage.offer(passed, now)
+        if by_update and other.usage.allows_update:
+            other.usage.update(now, passed)
+        else:
+            other.usage.offer(passed, now)
         # The number of our request has to outlive a crash: the far end would refuse a lower one.
         call.record_move(other)
 
     def answered(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The other side took the offer, or made one."""
+        if leg.index in self._correcting:
+            self._corrected(call, leg, body, now)
+            return
         asking, self._asking = self._asking, None
         if asking is None:
-            leg.usage.ack(now)
+            self._take_back(call, leg, body, now)
             return
         proposed, asking.sound.proposed = asking.sound.proposed, None
         try:
             theirs = sdp.parse(body)
             if proposed is not None:
-                leg.usage.ack(now)
-                asking.usage.accept(sound.answer_to(asking.sound, proposed, theirs), now)
+                _acknowledge(leg, now)
+                leg.sound.settled = b""
+                asking.usage.answer_offer(sound.answer_to(asking.sound, proposed, theirs), now)
+                asking.sound.settled = b""
                 _join(call, asking, proposed, leg, theirs)
             else:
-                asking.usage.accept(sound.offer_to(asking.sound, theirs), now, offered=True)
+                asking.usage.answer_offer(sound.propose(asking.sound, theirs), now, offered=True)
                 leg.sound.remote = theirs
                 self._asking = asking
         except SdpError:
-            if leg.usage.needs_ack:
-                leg.usage.ack(now)
-            asking.usage.refuse(488, now)
+            _acknowledge(leg, now)
+            asking.usage.refuse_offer(488, now)
+            if proposed is not None:
+                # It has taken an offer whose answer could not be used.
+                self.owe(leg, RESTORE)
             return
         call.record_move(leg)
         call.record_move(asking)
+        self.settle(call, now)
 
-    def refused(self, status: int, now: float) -> None:
-        """The other side keeps the session as it is."""
+    def refused(self, call: Call, leg: Leg, status: int, now: float) -> None:
+        """The other side keeps the session as it is: what it was described before is in force again."""
+        if leg.index in self._correcting:
+            what = self._correcting.pop(leg.index)
+            if call.state.answered_at is None:
+                call.early.stale |= {leg.index}
+            if status in _LATER and what is not REFRESH:
+                self._owed[leg.index] = what
+                call.context.endpoint.timers.start(now + _pause_s(leg), leg, SETTLE)
+            return
         asking, self._asking = self._asking, None
         if asking is not None:
             asking.sound.proposed = None
-            asking.usage.refuse(status, now)
+            asking.usage.refuse_offer(status if status >= 400 and status not in _OURS_ALONE else 488, now)
+        self.settle(call, now)
 
     def cancelled(self, call: Call, leg: Leg, now: float) -> None:
-        """The asking side has changed its mind. An answer that comes all the same is acknowledged, no more."""
+        """The asking side has changed its mind. An answer that comes all the same is taken back."""
         if leg is not self._asking:
             return
         self._asking = None
@@ -104,12 +142,17 @@ class Offers:
 
     def acked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """A 2xx of ours was acknowledged. When it made an offer, the answer is here and the other side waits."""
-        if leg is not self._asking:
-            return
-        self._asking = None
+        if leg is self._asking:
+            self._asking = None
+            self._answer(call, leg, body, now)
+        if self._owed:
+            self.settle(call, now)
+
+    def _answer(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         other = call.other(leg)
         try:
             theirs = sdp.parse(body)
+            leg.sound.settled = b""
             if other is None:
                 sound.note(leg.sound, theirs, leg.address)
                 sound.tell(call.context.engine, leg.sound)
@@ -119,8 +162,12 @@ class Offers:
             offered, other.sound.remote = other.sound.remote, None
             if offered is None:
                 return
-            other.reach(now)
-            other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
+            if other.usage.needs_ack:
+                other.reach(now)
+                other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
+                other.sound.settled = b""
+            else:
+                self.owe(other, theirs)  # we have answered its offer for ourselves, before the caller could
             _join(call, leg, theirs, other, offered)
         except SdpError:
             call.media_refused(now)
@@ -129,16 +176,118 @@ class Offers:
         call.record_move(other)
 
     def _ask_service(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> None:
-        """A re-INVITE of a caller who listens to a service of ours."""
+        """A new offer of a caller who listens to a service of ours."""
         port = leg.sound
         if proposed is None:
             leg.usage.accept(sound.offer_ourselves(port), now, offered=True)
             self._asking = leg
         else:
-            leg.usage.accept(sound.answer_ourselves(port, proposed, call.state.service), now)
+            leg.usage.answer_offer(sound.answer_ourselves(port, proposed, call.state.service), now)
             sound.note(port, proposed, leg.address)
             sound.tell(call.context.engine, port)
         call.record_move(leg)
+
+    # -- corrections --------------------------------------------------------------------------------------------
+
+    def owe(self, leg: Leg, what: Description | str) -> None:
+        """The leg is to be described `what`: another description than it knows, OURSELVES or RESTORE."""
+        self._owed[leg.index] = what
+
+    def expect(self, leg: Leg) -> None:
+        """An UPDATE of ours goes out on the leg before the call is answered."""
+        self._correcting[leg.index] = REFRESH
+
+    def refresh(self, call: Call, leg: Leg, now: float) -> None:
+        """The session timer asks for a sign of life. An exchange under way is one, too."""
+        usage = leg.usage
+        if usage.offer_pending or usage.needs_ack:
+            return
+        leg.reach(now)
+        if usage.allows_update:
+            usage.update(now)
+        else:
+            self._correcting[leg.index] = REFRESH
+            usage.offer(sound.again(leg.sound), now)
+        call.record_move(leg)
+
+    def settle(self, call: Call, now: float) -> None:
+        """Make the corrections that are owed to legs that are free."""
+        for index in list(self._owed):
+            leg = call.legs.get(index)
+            if leg is None:
+                del self._owed[index]
+                continue
+            usage = leg.usage
+            if self._asking is not None or usage.offer_pending or usage.needs_ack or not usage.confirmed:
+                continue
+            what, before = self._owed.pop(index), leg.sound.local
+            try:
+                body = _corrected_offer(leg, what)
+            except SdpError:
+                continue
+            if body == before and not leg.sound.settled:
+                continue
+            self._correcting[index] = what
+            leg.reach(now)
+            usage.offer(body, now)
+            call.record_move(leg)
+
+    def _corrected(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
+        """The leg has taken a correction. Where its sound is may have changed on this occasion."""
+        del self._correcting[leg.index]
+        _acknowledge(leg, now)
+        leg.sound.settled = b""
+        if call.state.answered_at is None:
+            call.early.updated(call, leg, body)
+            return
+        try:
+            theirs = sdp.parse(body)
+            sound.note(leg.sound, theirs, leg.address)
+            sound.tell(call.context.engine, leg.sound)
+        except SdpError:
+            pass  # it answered without a description: what it said before holds
+        call.record_move(leg)
+        self.settle(call, now)
+
+    def _take_back(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
+        """The other side's 2xx crossed our CANCEL, and nobody stands behind the offer any more."""
+        if leg.sound.settled:
+            _acknowledge(leg, now)
+            self.owe(leg, RESTORE)
+        else:
+            # We had asked for an offer: the answer to it is what it heard of us last.
+            try:
+                answer = sound.answer_to(leg.sound, sdp.parse(body), sdp.parse(leg.sound.local))
+            except SdpError:
+                answer = b""
+            if leg.usage.needs_ack:
+                leg.usage.ack(now, answer)
+        call.record_move(leg)
+        self.settle(call, now)
+
+
+_LATER = frozenset((491, 500, 503, 504))
+_OURS_ALONE = frozenset((401, 407, 421, 422))
+"""Refusals that speak of our request, not of the offer in it."""
+
+
+def _pause_s(leg: Leg) -> float:
+    """How long to wait after a 491 (RFC 3261 section 14.1): 2.1 to 4 s who chose the Call-ID, 0 to 2 s the other."""
+    number = zlib.crc32(leg.tag.encode())
+    return number % 200 / 100 if leg.index == CALLER else 2.1 + number % 190 / 100
+
+
+def _acknowledge(leg: Leg, now: float) -> None:
+    if leg.usage.needs_ack:
+        leg.usage.ack(now)
+
+
+def _corrected_offer(leg: Leg, what: Description | str) -> bytes:
+    if what is OURSELVES:
+        return sound.offer_ourselves(leg.sound)
+    if isinstance(what, str):
+        return sound.again(leg.sound)
+    return sound.propose(leg.sound, what)
 
 
 def _join(call: Call, one: Leg, ones: Description, other: Leg, others: Description) -> None:

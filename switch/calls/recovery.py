@@ -23,6 +23,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request, parse
+from switch.sip.session_timer import Session
 
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
 
@@ -38,7 +39,9 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
     call = Call(context, state)
     for index, leg_state in state.legs.items():
         if leg_state.ended is None and leg_state.answered and leg_state.dialog is not None:
-            call.legs[index] = _leg(context, call, index, leg_state)
+            call.legs[index] = leg = _leg(context, call, index, leg_state)
+            if leg_state.session is not None:
+                _go_on_with_session(context, leg, leg_state.session, now)
     call.record(e.Recovered(call.id, state.n, context.at()))
     if CALLER not in call.legs or (state.peer is not None and state.peer not in call.legs):
         # One side had gone already when the exchange died; the other only waits for its BYE.
@@ -80,16 +83,33 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     host, port = context.advertised(flow)
     contact = contact_value(host, port, flow.transport)
     leg.usage = InviteUsage.recovered(
-        context.endpoint, flow, dialog, contact, leg, is_trunk(state.target), bool(state.offer)
+        context.endpoint,
+        flow,
+        dialog,
+        contact,
+        leg,
+        is_trunk(state.target),
+        bool(state.offer),
+        context.settings.sessions,
     )
+    leg.usage.allows_update = value.update
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
         leg.sound.local = state.described
+        leg.sound.settled = state.settled
     if state.offer:
         leg.sound.remote = sound.parsed(state.offer)
     leg.sound.far = sound.far_of(state.far)
     leg.sound.held = state.held
     return leg
+
+
+def _go_on_with_session(context: Context, leg: Leg, known: e.SessionTimed, now: float) -> None:
+    """The session timer runs on from when it was agreed on. A far end whose refresh fell into our absence gets the time
+    to try again."""
+    elapsed_s = max(0.0, (context.at() - known.at).total_seconds())
+    session = Session(known.interval_s, known.ours, fresh=False)
+    leg.usage.agree(session, now, min(elapsed_s, known.interval_s - 64.0))
 
 
 def _dialog(value: e.Dialog) -> Dialog:
@@ -147,7 +167,7 @@ def _answer_again(context: Context, call: Call, now: float) -> bool:
     if state.answered_at is None or (context.at() - state.answered_at).total_seconds() > wait_s:
         return not offered
     dialog = caller.usage.dialog
-    if not offered and (dialog.remote_cseq != state.started.cseq or dialog.local_cseq):
+    if not offered and (dialog.local_cseq, dialog.remote_cseq) != state.legs[CALLER].numbers:
         # There was another request since, of the caller or of ours: the caller knows that the call stands.
         return True
     txn = context.endpoint.resume_server(_invite(state, dialog.routes), flow_of(state.started.flow), now)

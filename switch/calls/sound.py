@@ -16,15 +16,17 @@ class Sound:
     """One leg's sound. `lease` is its port pair; `remote` what the far end described, until the call acts on it.
 
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
-    answered yet. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
+    answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
+    `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     """
 
-    __slots__ = ("far", "held", "lease", "local", "proposed", "remote")
+    __slots__ = ("far", "held", "lease", "local", "proposed", "remote", "settled")
 
     def __init__(self, lease: Lease | None = None) -> None:
         self.lease = lease
         self.remote: Description | None = None
         self.local: bytes = b""
+        self.settled: bytes = b""
         self.proposed: Description | None = None
         self.far: Remote | None = None
         self.held = False
@@ -42,6 +44,22 @@ def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it."""
     lease = _leased(leg)
     leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
+    return leg.local
+
+
+def propose(leg: Sound, offer: Description) -> bytes:
+    """`offer_to` for a session that stands, which holds until the offer is taken (RFC 6337 section 3.4)."""
+    before = leg.local
+    body = offer_to(leg, offer)
+    if body != before and not leg.settled:
+        leg.settled = before
+    return body
+
+
+def again(leg: Sound) -> bytes:
+    """The description in force, as an offer. It is a new version when another was offered meanwhile."""
+    if leg.settled:
+        leg.local = negotiate.repeated(leg.settled, leg.local)
     return leg.local
 
 
@@ -136,6 +154,7 @@ def _leased(leg: Sound) -> Lease:
 __all__ = [
     "SdpError",
     "Sound",
+    "again",
     "answer_ourselves",
     "answer_to",
     "far_of",
@@ -144,5 +163,6 @@ __all__ = [
     "offer_ourselves",
     "offer_to",
     "parsed",
+    "propose",
     "tell",
 ]

@@ -32,6 +32,10 @@ class LegState(msgspec.Struct):
     ringing: bool = False
     answered: bool = False
     held: bool = False
+    settled: bytes = b""
+    session: e.SessionTimed | None = None
+    numbers: tuple[int, int] = (0, 0)
+    """Our sequence number and the far end's when it was answered."""
     ended: Termination | None = None
 
 
@@ -86,6 +90,7 @@ def _leg_media(state: CallState, event: e.LegMedia) -> None:
     leg.media = event.media
     leg.described = event.described
     leg.far = event.far
+    leg.settled = event.settled
     if event.far is not None:
         leg.offer = b""
 
@@ -98,6 +103,7 @@ def _leg_answered(state: CallState, event: e.LegAnswered) -> None:
     leg = state.legs[event.leg]
     leg.answered = True
     leg.dialog = event.dialog
+    leg.numbers = event.dialog.local_cseq, event.dialog.remote_cseq
     if event.far is not None:
         leg.far = event.far
     leg.offer = event.offer
@@ -109,6 +115,8 @@ def _leg_moved(state: CallState, event: e.LegMoved) -> None:
     leg = state.legs[event.leg]
     leg.dialog = event.dialog
     leg.flow = event.flow
+    if event.branch:
+        leg.branch = event.branch
 
 
 def _leg_held(state: CallState, event: e.LegHeld) -> None:
@@ -132,6 +140,10 @@ def _call_ended(state: CallState, event: e.CallEnded) -> None:
     state.ended = _termination(event)
 
 
+def _session_timed(state: CallState, event: e.SessionTimed) -> None:
+    state.legs[event.leg].session = event if event.interval_s else None
+
+
 def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
 
@@ -152,6 +164,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.Connected: _connected,
     e.CallEnded: _call_ended,
     e.Recovered: _recovered,
+    e.SessionTimed: _session_timed,
 }
 
 

@@ -7,7 +7,9 @@ Two kinds of beginning, one life:
 
 Once confirmed both are alike: either side may send a new offer (re-INVITE), and either may say BYE. At most one
 INVITE is under way in a dialog, so an INVITE that meets ours is answered 491, and one that meets an unanswered one of
-the same direction 500 (section 14.2).
+the same direction 500 (section 14.2). Three rooms beside this one hold what not every call needs, and work on the
+usage: `reliable.py` (provisional responses that are acknowledged by PRACK), `update.py` (new offers by UPDATE) and
+`session_timer.py`.
 
 The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means
 for the call as one of the small events of `leg_events.py`, or None when it concerns the wire alone. What goes out goes
@@ -25,6 +27,7 @@ from typing import Protocol
 
 import msgspec
 
+from switch.sip import reliable, session_timer, update
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
@@ -36,24 +39,36 @@ from switch.sip.leg_events import (
     Cancelled,
     Closed,
     Ended,
+    Lapsed,
     LegEvent,
     Lost,
     Offer,
     OfferAnswer,
     OfferCancelled,
     OfferRefusal,
+    Pracked,
     Progress,
+    RefreshDue,
+    Refreshed,
     Refusal,
+    Resent,
+    Unpracked,
 )
 from switch.sip.message import Request, Response
-from switch.sip.methods import AGENT, ALLOW, refusal_of
+from switch.sip.methods import AGENT, ALLOW, CAPABILITIES, refusal_of
 from switch.sip.next_hop import toward
+from switch.sip.offer_answer import Standing, standing
+from switch.sip.parts import SDP_LINE as SDP
 from switch.sip.parts import session_description
+from switch.sip.reason import reasons_of
+from switch.sip.reliable import EarlyDialog, Provisionals
+from switch.sip.session_timer import Session, SessionSettings
 from switch.sip.timer import Timer, TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
+from switch.sip.update import Update
 
-SDP = "Content-Type: application/sdp"
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
+NO_FORKS: Mapping[str, EarlyDialog] = MappingProxyType({})
 
 
 class UsageOwner(TimerOwner, Protocol):
@@ -97,15 +112,27 @@ class InviteUsage:
         "_dropped",
         "_farewell",
         "_reason",
+        "_sent",
         "_server",
+        "_tries",
+        "allows_update",
+        "asking",
+        "asking_early",
         "carrier",
         "contact",
         "dialog",
         "endpoint",
         "flow",
+        "forks",
+        "least_s",
         "needs_ack",
         "owner",
+        "provisionals",
+        "reliably",
+        "session",
+        "sessions",
         "state",
+        "updating",
     )
 
     def __init__(
@@ -117,6 +144,7 @@ class InviteUsage:
         state: State,
         owner: UsageOwner,
         carrier: bool = False,
+        sessions: SessionSettings | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.flow = flow
@@ -138,6 +166,24 @@ class InviteUsage:
         """Tags of dialogs that were ended as soon as they were made, and their ACKs."""
         self.needs_ack = False
         """A 2xx came whose ACK is the call's to send, by `ack`."""
+        self._sent: tuple[Sequence[str], bytes, int] = NOT_SENT
+        """The lines, body and Max-Forwards of our latest INVITE, until its final response."""
+        self._tries = 0
+        self.reliably = reliable.NEVER
+        """Whether the caller wants reliable 1xx."""
+        self.provisionals: Provisionals | None = None
+        self.forks: Mapping[str, EarlyDialog] = NO_FORKS
+        """The early dialogs that reliable 1xx to our INVITE made, by To tag."""
+        self.updating: Update | None = None
+        self.asking: ServerTransaction | None = None
+        """The UPDATE or PRACK whose offer waits for our answer; `asking_early` the early dialog that it came in."""
+        self.asking_early: EarlyDialog | None = None
+        self.allows_update = False
+        """Whether the far end takes UPDATE."""
+        self.sessions = sessions
+        self.session: Session | None = None
+        self.least_s = 0
+        """The Min-SE that a 422 has told us of."""
 
     # -- beginnings ---------------------------------------------------------------------------------------------
 
@@ -150,11 +196,16 @@ class InviteUsage:
         contact: str,
         owner: UsageOwner,
         carrier: bool = False,
+        sessions: SessionSettings | None = None,
     ) -> InviteUsage:
         """The usage behind an INVITE that came outside a dialog. Raises RemoteProtocolError 400 without Contact."""
-        dialog = Dialog.from_request(txn.request, local_tag)
-        usage = cls(endpoint, toward(txn.flow, dialog, carrier), dialog, contact, State.CALLING, owner, carrier)
+        request = txn.request
+        dialog = Dialog.from_request(request, local_tag)
+        flow = toward(txn.flow, dialog, carrier)
+        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
         usage._server = txn
+        usage.reliably = reliable.wish_of(request)
+        usage.allows_update = allows_update(request)
         txn.owner = usage
         return usage
 
@@ -172,9 +223,10 @@ class InviteUsage:
         branch: str | None = None,
         max_forwards: int = 70,
         carrier: bool = False,
+        sessions: SessionSettings | None = None,
     ) -> InviteUsage:
         """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds."""
-        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier)
+        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
         usage._client = usage._invite(lines, body, now, branch, max_forwards)
         return usage
 
@@ -188,12 +240,14 @@ class InviteUsage:
         owner: UsageOwner,
         carrier: bool = False,
         unacknowledged: bool = False,
+        sessions: SessionSettings | None = None,
     ) -> InviteUsage:
         """A confirmed usage out of the journal; `flow` is the one that it was last heard on.
 
         `unacknowledged`: the 2xx of our INVITE made an offer, and the answer that its ACK is to bring is not there yet.
         """
-        usage = cls(endpoint, toward(flow, dialog, carrier), dialog, contact, State.CONFIRMED, owner, carrier)
+        flow = toward(flow, dialog, carrier)
+        usage = cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner, carrier, sessions)
         if unacknowledged:
             usage.needs_ack = True
             usage._ack_cseq = dialog.local_cseq
@@ -221,9 +275,51 @@ class InviteUsage:
 
     @property
     def offer_pending(self) -> bool:
-        """Whether an INVITE is under way in either direction, so that we may not send one."""
+        """Whether an INVITE or an offer is under way in either direction, so that we may not send one."""
         accepted = self._accepted
-        return self._client is not None or self._server is not None or (accepted is not None and not accepted.again)
+        return (
+            self._client is not None
+            or self._server is not None
+            or (accepted is not None and not accepted.again)
+            or self.updating is not None
+            or self.asking is not None
+        )
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the dialog stands."""
+        return self.state is State.CONFIRMED
+
+    @property
+    def inviting(self) -> bool:
+        """Whether an INVITE of ours is under way."""
+        return self._client is not None
+
+    @property
+    def accepted_offer(self) -> bool:
+        """Whether a 2xx of ours made an offer, whose answer the ACK has yet to bring."""
+        return self._accepted is not None and self._accepted.offered
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether a 2xx may not be sent yet, as a reliable 1xx with SDP waits for its PRACK (RFC 3262 section 3)."""
+        return self.provisionals is not None and self.provisionals.described
+
+    @property
+    def early_tag(self) -> str:
+        """The latest early dialog of our INVITE that a reliable 1xx made; empty when there is none."""
+        return list(self.forks)[-1] if self.forks else ""
+
+    def speaks_with(self, tag: str) -> bool:
+        """Whether a request with that From tag belongs here: the dialog's far end, or any early one's."""
+        return tag == self.dialog.remote_tag or (
+            bool(tag) and self._client is not None and self.state in (State.CALLING, State.EARLY)
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether the offer of the far end's INVITE was answered in a reliable 1xx, so that our 2xx carries none."""
+        return self.provisionals is not None and self.provisionals.settled
 
     @property
     def pending_request(self) -> Request | None:
@@ -240,11 +336,18 @@ class InviteUsage:
         if self._server is not None:
             self.endpoint.respond(self._server, 100, now)
 
-    def progress(self, status: int, now: float, body: bytes = b"") -> None:
-        """Send a 18x to the caller, with SDP as early media when `body` is given."""
+    def progress(self, status: int, now: float, body: bytes = b"", *, offered: bool = False) -> None:
+        """Send a 18x to the caller, with SDP as early media when `body` is given.
+
+        Reliably, if the caller requires that; else, if he supports it, when there is SDP. `offered`: `body` is an offer
+        to a caller who made none, which only goes reliably.
+        """
         if self._server is None or self.state is State.CONFIRMED or self.state is State.ENDED:
             return
         self.state = State.EARLY
+        if self.reliably and (body or self.reliably == reliable.REQUIRED or self.must_wait):
+            reliable.send(self, self._server, status, body, offered, now)
+            return
         lines = [f"Contact: {self.contact}", ALLOW]
         if body:
             lines.append(SDP)
@@ -260,6 +363,12 @@ class InviteUsage:
         self._server = None
         self.state = State.CONFIRMED
         lines = [f"Contact: {self.contact}", ALLOW]
+        if self.sessions is not None:
+            lines += self.agree_to(txn.request, now)
+        if self.provisionals is not None:
+            if self.provisionals.txn is txn and self.provisionals.settled:
+                body, offered = b"", False
+            self.provisionals.stop()
         if body:
             lines.append(SDP)
         timings = self.endpoint.timings
@@ -285,6 +394,7 @@ class InviteUsage:
         self._server = None
         if self.state is not State.CONFIRMED:
             self.state = State.ENDED
+            self._be_quiet(now)
         self.endpoint.respond(txn, status, now, to_tag=self.dialog.local_tag, lines=lines)
 
     def cancel(self, now: float, lines: Sequence[str] = ()) -> None:
@@ -297,7 +407,45 @@ class InviteUsage:
 
     def offer(self, body: bytes, now: float) -> None:
         """Send a re-INVITE; an empty body asks the far end for an offer. Only when not `offer_pending`."""
+        self._tries = 0
         self._client = self._invite([], body, now, None)
+
+    def update(self, now: float, body: bytes = b"", fork: str = "") -> None:
+        """Send an UPDATE, with an offer or to refresh the session timer. Only when the far end `allows_update` and not
+        `offer_pending`; `fork` names an early dialog of our INVITE."""
+        update.send(self, body, now, self.forks.get(fork) if fork else None)
+
+    def may_update(self, fork: str = "") -> bool:
+        """Whether an offer by UPDATE is allowed now, before or after the answer."""
+        early = self.forks.get(fork) if fork else None
+        return (
+            self.allows_update
+            and self.asking is None
+            and not self.must_wait
+            and (early is not None or not fork)
+            and standing(self, early) is Standing.STABLE
+        )
+
+    def answer_offer(self, body: bytes, now: float, *, offered: bool = False) -> None:
+        """Answer the re-INVITE, UPDATE or PRACK that asks. `offered`: the re-INVITE had no offer, `body` is ours."""
+        if self.asking is not None:
+            update.answer(self, body, now)
+        else:
+            self.accept(body, now, offered=offered)
+
+    def refuse_offer(self, status: int, now: float, lines: Sequence[str] = ()) -> None:
+        """Refuse the offer of the re-INVITE, UPDATE or PRACK that asks."""
+        if self.asking is not None:
+            update.refuse(self, status, now)
+        else:
+            self.refuse(status, now, lines)
+
+    def prack(self, fork: str, body: bytes, now: float) -> None:
+        """Acknowledge the reliable 1xx that made an offer, with our answer."""
+        early = self.forks.get(fork)
+        if early is not None and early.rack:
+            rack, early.rack = early.rack, ""
+            self._prack(early, rack, body, now)
 
     def cancel_offer(self, now: float) -> None:
         """Take our re-INVITE back. It may still be answered; then the answer holds."""
@@ -321,6 +469,7 @@ class InviteUsage:
             self.refuse(487, now)
         self._forget_accepted()
         self.state = State.ENDED
+        self._be_quiet(now)
         self._reason = lines
         self._farewell = self._bye(self.dialog, self.flow, now, lines).branch
 
@@ -336,13 +485,15 @@ class InviteUsage:
         method = request.method
         if self.state is State.ENDED:
             # A BYE that crossed ours has done what it was sent for.
-            self._reply(txn, 200 if method == "BYE" else 481, now)
+            self.reply(txn, 200 if method == "BYE" else 481, now)
             return None
         if request.cseq == self.dialog.remote_cseq and method == "INVITE" and self._server is not None:
-            self._reply(txn, 482, now)
+            self.reply(txn, 482, now)
             return None
+        if self._client is not None and self.state is not State.CONFIRMED:
+            return self._on_early_request(txn, now)
         if not self.dialog.in_order(request):
-            self._reply(txn, 500, now, ["Retry-After: 1"])
+            self.reply(txn, 500, now, ["Retry-After: 1"])
             return None
         if method != "BYE":
             self.flow = toward(txn.flow, self.dialog, self.carrier)
@@ -351,20 +502,24 @@ class InviteUsage:
                 return self._on_bye(txn, now)
             case "INVITE":
                 return self._on_reinvite(txn, now)
+            case "UPDATE":
+                return update.received(self, txn, now, None)
+            case "PRACK":
+                return reliable.pracked(self, txn, now)
             case "OPTIONS":
-                self._reply(txn, 200, now, [ALLOW, "Accept: application/sdp"])
+                self.reply(txn, 200, now, CAPABILITIES)
             case _:
                 status, lines = refusal_of(method)
-                self._reply(txn, status, now, lines)
+                self.reply(txn, status, now, lines)
         return None
 
-    def on_cancel(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+    def on_cancel(self, txn: ServerTransaction, now: float, reasons: tuple[str, ...] = ()) -> LegEvent | None:
         """A CANCEL met this INVITE (the 200 for the CANCEL itself was sent by the endpoint)."""
         if txn is not self._server:
             return None
         reinvite = self.state is State.CONFIRMED
         self.refuse(487, now)
-        return OfferCancelled() if reinvite else Cancelled()
+        return OfferCancelled() if reinvite else Cancelled(reasons)
 
     def on_ack(self, request: Request) -> LegEvent | None:
         """The ACK for a 2xx of ours. Repeated ones fall through silently."""
@@ -382,9 +537,13 @@ class InviteUsage:
             if txn is not self._client:
                 return None
             if response.status < 200:
-                return self._on_provisional(response)
-            return self._on_invite_failure(response.status)
-        return Closed() if response.status >= 200 and self.state is State.ENDED else None
+                return self._on_provisional(response, now)
+            if response.status == 422 and self._resend(response, now):
+                return None if self.state is State.CONFIRMED else Resent()
+            return self._on_invite_failure(response.status, reasons=reasons_of(response))
+        if self.updating is not None and txn is self.updating.txn:
+            return update.answered(self, self.updating, response, now)
+        return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
 
     def on_stray(self, response: Response, now: float) -> None:
         """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
@@ -401,11 +560,17 @@ class InviteUsage:
             if transport and txn.branch == self._farewell:
                 self._farewell = ""
                 return Astray()
-            return Closed() if self.state is State.ENDED else None
+            if self.updating is not None and txn is self.updating.txn:
+                return update.failed(self, self.updating, 503 if transport else 408, now)
+            return Closed() if self.state is State.ENDED and txn.method == "BYE" else None
         return self._on_invite_failure(503 if transport else 408, silent=self.state is State.CALLING)
 
     def on_timer(self, what: object, now: float) -> LegEvent | None:
         """Our 2xx is due again, or 64*T1 have passed without its ACK: then the session ends by BYE (13.3.1.4)."""
+        if what is self.session and self.session is not None:
+            return self._on_session_timer(self.session, now)
+        if what is self.provisionals and self.provisionals is not None:
+            return reliable.repeat(self, self.provisionals, now)
         accepted = self._accepted
         if accepted is None or what is not accepted:
             return None
@@ -431,12 +596,18 @@ class InviteUsage:
         head.append(f"Contact: {self.contact}")
         head.append(ALLOW)
         head.append(AGENT)
+        if self.session is not None:
+            head += ["Supported: timer", self.session.as_uac]
+            if self.least_s > session_timer.FLOOR_S:
+                head.append(f"Min-SE: {self.least_s}")
         head += lines
         if body:
             head.append(SDP)
+        self._sent = lines, body, max_forwards
         return self.endpoint.request(self.flow, "INVITE", dialog.request_uri(), head, body, now, self, branch)
 
-    def _reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
+    def reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
+        """Answer a request in the dialog."""
         self.endpoint.respond(txn, status, now, lines=lines)
 
     def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> ClientTransaction:
@@ -452,7 +623,8 @@ class InviteUsage:
             self._accepted = None
 
     def _on_bye(self, txn: ServerTransaction, now: float) -> LegEvent | None:
-        self._reply(txn, 200, now)
+        reasons = reasons_of(txn.request)
+        self.reply(txn, 200, now)
         early = self.state is not State.CONFIRMED
         if self._server is not None:
             # 15.1.2: a UAS that gets BYE answers what is pending in the dialog, with 487 by preference.
@@ -460,14 +632,36 @@ class InviteUsage:
             self.endpoint.respond(server, 487, now, to_tag=self.dialog.local_tag)
         self._forget_accepted()
         self.state = State.ENDED
-        return Cancelled() if early else Ended()
+        self._be_quiet(now)
+        return Cancelled(reasons) if early else Ended(reasons)
+
+    def _on_early_request(self, txn: ServerTransaction, now: float) -> LegEvent | None:
+        """A request of a called side that has not answered. An early dialog that only an unreliable 1xx made cannot
+        take a new offer, as ours has no answer yet in it (RFC 3311 section 5.2)."""
+        request = txn.request
+        early = self.forks.get(request.from_tag or "")
+        if request.method == "OPTIONS":
+            self.reply(txn, 200, now, CAPABILITIES)
+        elif request.method != "UPDATE":
+            self.reply(txn, 481, now)
+        elif early is not None:
+            if early.dialog.in_order(request):
+                return update.received(self, txn, now, early)
+            self.reply(txn, 500, now, ["Retry-After: 1"])
+        else:
+            lines = [f"Contact: {self.contact}", ALLOW]
+            self.reply(txn, 491 if session_description(request) else 200, now, lines)
+        return None
 
     def _on_reinvite(self, txn: ServerTransaction, now: float) -> LegEvent | None:
-        if self._client is not None or (self._accepted is not None and self._accepted.offered):
-            self._reply(txn, 491, now)
+        if self._client is not None or self.accepted_offer or (self.updating is not None and self.updating.offered):
+            self.reply(txn, 491, now)
             return None
-        if self._server is not None or self.state is not State.CONFIRMED:
-            self._reply(txn, 500, now, ["Retry-After: 5"])
+        if self._server is not None or self.state is not State.CONFIRMED or self.asking is not None:
+            self.reply(txn, 500, now, ["Retry-After: 5"])
+            return None
+        if self.sessions is not None and (brief := session_timer.too_small(txn.request, self.sessions)):
+            self.reply(txn, 422, now, brief)
             return None
         self.dialog.refresh_target(txn.request)
         self._forget_accepted()
@@ -476,13 +670,43 @@ class InviteUsage:
         self.flow = toward(txn.flow, self.dialog, self.carrier)
         return Offer(session_description(txn.request))
 
-    def _on_provisional(self, response: Response) -> LegEvent | None:
+    def _on_provisional(self, response: Response, now: float) -> LegEvent | None:
         if self.state is not State.CALLING and self.state is not State.EARLY:
             return None
         self.state = State.EARLY
         if response.status == 100:
             return None
+        if reliable.is_reliable(response):
+            return self._on_reliable(response, now)
         return Progress(response.status, session_description(response))
+
+    def _on_reliable(self, response: Response, now: float) -> LegEvent | None:
+        """A 1xx that wants a PRACK: at once, or with the call's answer when it makes an offer."""
+        early = reliable.received(self, response, response.cseq)
+        if early is None:
+            return None
+        tag, body = response.to_tag or "", session_description(response)
+        rack = f"{early.rseq} {response.cseq} INVITE"
+        if not self.allows_update:
+            self.allows_update = allows_update(response)
+        if early.description:
+            body = b""  # the first one holds (RFC 3261 section 13.2.1)
+        else:
+            early.description = body
+            if body and not self._sent[1]:
+                early.rack = rack
+                return Progress(response.status, body, tag, True)
+        self._prack(early, rack, b"", now)
+        return Progress(response.status, body, tag)
+
+    def _prack(self, early: EarlyDialog, rack: str, body: bytes, now: float) -> None:
+        dialog = early.dialog
+        lines = dialog.lines("PRACK", dialog.next_cseq())
+        lines.append(f"RAck: {rack}")
+        if body:
+            lines.append(SDP)
+        flow = toward(self.flow, dialog, self.carrier)
+        self.endpoint.request(flow, "PRACK", dialog.request_uri(), lines, body, now, self)
 
     def _on_invite_2xx(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         if txn is not self._client:
@@ -490,9 +714,11 @@ class InviteUsage:
             return None
         _ = response.to_tag, response.cseq  # what every way from here reads: raises while nothing has changed
         self._client = None
+        self._sent = NOT_SENT
         if self.state is State.CONFIRMED:
             self._ack_cseq = response.cseq
             self.needs_ack = True
+            self.agree(session_timer.agreed(response), now)
             with contextlib.suppress(RemoteProtocolError):
                 # A Contact that leads nowhere does not undo the 2xx; we go on where the far end was.
                 self.dialog.refresh_target(response)
@@ -520,7 +746,23 @@ class InviteUsage:
         self.needs_ack = True
         self.flow = toward(self.flow, self.dialog, self.carrier)
         self.state = State.CONFIRMED
+        self.allows_update = allows_update(response)
+        self.agree(session_timer.agreed(response), now)
+        if self.forks:
+            return Answer(self._out_of_fork(response))
         return Answer(session_description(response))
+
+    def _out_of_fork(self, response: Response) -> bytes:
+        """Of several early dialogs one was answered: its numbers go on, and what it described reliably holds."""
+        early = self.forks.get(self.dialog.remote_tag)
+        self.forks = NO_FORKS
+        if early is None:
+            return session_description(response)
+        self.dialog.local_cseq = max(self.dialog.local_cseq, early.dialog.local_cseq)
+        self.dialog.remote_cseq = early.dialog.remote_cseq
+        if self.updating is not None and self.updating.early is early:
+            self.updating.early = None
+        return early.description or session_description(response)
 
     def _on_repeated_2xx(self, response: Response, now: float) -> None:
         """The same 2xx again wants the same ACK (13.2.2.4); one with another tag is a second fork's, which is ended."""
@@ -549,13 +791,87 @@ class InviteUsage:
             self.state = State.ENDED
         self._bye(dialog, flow, now, self._reason)
 
-    def _on_invite_failure(self, status: int, silent: bool = False) -> LegEvent | None:
+    def _on_invite_failure(self, status: int, silent: bool = False, reasons: tuple[str, ...] = ()) -> LegEvent | None:
         self._client = None
+        self._sent = NOT_SENT
         if self.state is State.CONFIRMED:
             return Lost(status) if status in (408, 481) else OfferRefusal(status)
         unwanted = self.state is State.CANCELLING or self.state is State.ENDED
         self.state = State.ENDED
-        return Closed() if unwanted else Refusal(status, silent)
+        return Closed() if unwanted else Refusal(status, silent, reasons)
+
+    # -- the session timer --------------------------------------------------------------------------------------
+
+    def agree(self, session: Session | None, now: float, elapsed_s: float = 0.0) -> None:
+        """Take what was agreed on, or that nothing was; `elapsed_s` ago."""
+        if self.session is not None:
+            self.session.stop()
+        self.session = session
+        if session is not None:
+            due = session.begin(now, elapsed_s)
+            session.timer = self.endpoint.timers.start(max(due, now), self.owner, session)
+
+    def agree_to(self, request: Request, now: float) -> list[str]:
+        """As UAS: agree to what the request asks for; the header lines of the 2xx."""
+        session = session_timer.answering(request, self.sessions) if self.sessions is not None else None
+        if session is None and self.session is None:
+            return []
+        self.agree(session, now)
+        return session.as_uas() if session is not None else []
+
+    def longer(self, least_s: int) -> bool:
+        """After a 422: ask for no less than `least_s` from now on. False when that is not longer than it was."""
+        session = self.session
+        before = session.interval_s if session is not None else self.least_s
+        if not before < least_s <= MAX_SESSION_S:
+            return False
+        self.least_s = least_s
+        if session is not None:
+            session.interval_s = least_s
+        return True
+
+    def _resend(self, response: Response, now: float) -> bool:
+        """Our INVITE asked for too short a session interval (422): send it again with a longer one, twice at most."""
+        lines, body, max_forwards = self._sent
+        if self.state is State.CANCELLING or self._tries + 1 >= update.MAX_TRIES:
+            return False
+        if not self.longer(session_timer.wanted(response)):
+            return False
+        self._tries += 1
+        if self.session is None:
+            lines = [line for line in lines if not line.startswith(("Session-Expires:", "Min-SE:"))]
+            lines += [f"Session-Expires: {self.least_s}", f"Min-SE: {self.least_s}"]
+        self.forks = NO_FORKS
+        self._client = self._invite(lines, body, now, None, max_forwards)
+        return True
+
+    def _on_session_timer(self, session: Session, now: float) -> LegEvent | None:
+        if now >= session.deadline:
+            self.session = None
+            return Lapsed()
+        session.timer = self.endpoint.timers.start(session.next(now), self.owner, session)
+        return RefreshDue() if session.ours else None
+
+    def _be_quiet(self, now: float) -> None:
+        """The usage ends: what waits in it is let go."""
+        if self.session is not None:
+            self.session.stop()
+        if self.provisionals is not None:
+            self.provisionals.stop()
+        if self.asking is not None:
+            update.refuse(self, 487, now)
+        self.updating = None
+
+
+NOT_SENT: tuple[Sequence[str], bytes, int] = ((), b"", 70)
+MAX_SESSION_S = 86400
+"""A far end that wants the session refreshed less often than once a day is taken for one in error."""
+
+
+def allows_update(message: Request | Response) -> bool:
+    """Whether the sender takes UPDATE."""
+    allowed = message.header("Allow")
+    return allowed is not None and "UPDATE" in allowed
 
 
 __all__ = [
@@ -566,13 +882,19 @@ __all__ = [
     "Closed",
     "Ended",
     "InviteUsage",
+    "Lapsed",
     "LegEvent",
     "Lost",
     "Offer",
     "OfferAnswer",
     "OfferCancelled",
     "OfferRefusal",
+    "Pracked",
     "Progress",
+    "RefreshDue",
+    "Refreshed",
     "Refusal",
+    "Resent",
     "State",
+    "Unpracked",
 ]

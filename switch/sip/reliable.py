@@ -155,9 +155,7 @@ def send(usage: InviteUsage, txn: ServerTransaction, status: int, body: bytes, o
         provisionals.waiting.append((status, body, offered))
 
 
-def _send(
-    usage: InviteUsage, provisionals: Provisionals, status: int, body: bytes, offered: bool, now: float
-) -> None:
+def _send(usage: InviteUsage, provisionals: Provisionals, status: int, body: bytes, offered: bool, now: float) -> None:
     if provisionals.settled:
         body, offered = b"", False  # the first answer holds (RFC 3261 section 13.2.1)
     provisionals.rseq += 1

@@ -38,7 +38,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct):
-    """What was agreed on in a dialog. `ours`: we refresh. Instants are monotonic; `fresh` until it has been recorded."""
+    """What was agreed on in a dialog. `ours`: we refresh. `deadline` is monotonic; `fresh` until it was recorded."""
 
     interval_s: int
     ours: bool

@@ -337,7 +337,7 @@ def one(scene: Scene, headers: tuple[str, ...], body: str, uri: str, status: int
 
 def test_an_extension_that_nobody_has_is_420(scene: Scene) -> None:
     bob = one(scene, ("Require: 100rel, teleport",), describe("192.0.2.22"), "101", 420)
-    assert bob.take(420).get("Unsupported") == "100rel, teleport"
+    assert bob.take(420).get("Unsupported") == "teleport"
 
 
 @pytest.mark.parametrize("uri", ["http://101@pbx.example.com", "mailto:alice@example.com"])
@@ -381,7 +381,7 @@ def test_an_invite_without_contact_is_400(scene: Scene) -> None:
 
 METHODS = [
     ("SUBSCRIBE", 489), ("NOTIFY", 489), ("PUBLISH", 489), ("REFER", 603), ("MESSAGE", 405), ("INFO", 405),
-    ("UPDATE", 405), ("PRACK", 405), ("BREW", 501), ("BYE", 481), ("CANCEL", 481), ("OPTIONS", 200),
+    ("UPDATE", 481), ("PRACK", 481), ("BREW", 501), ("BYE", 481), ("CANCEL", 481), ("OPTIONS", 200),
 ]  # fmt: skip
 
 
@@ -408,7 +408,7 @@ def test_methods_in_a_dialog_leave_the_call_as_it_is(scene: Scene, method: str, 
     scene.wait(0.1)
     dialog.request(method)
     scene.wait(0.1)
-    carol.take(status)
+    carol.take(200 if method == "UPDATE" else status)
     assert bob.last.up
     dialog.request("BYE")
     scene.wait(0.1)

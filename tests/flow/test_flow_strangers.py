@@ -21,7 +21,7 @@ STRANGER = ("203.0.113.5", 5060)
         ("MESSAGE", (), 405),
         ("BREW", (), 501),
         ("SUBSCRIBE", (), 489),
-        ("INVITE", ("Require: 100rel",), 420),
+        ("INVITE", ("Require: teleport",), 420),
         ("INVITE", ("Content-Type: text/plain",), 415),
         ("REGISTER", (), 401),
         ("CANCEL", (), 481),
@@ -153,7 +153,7 @@ def test_a_description_among_other_parts_is_found(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
-    [(("Require: 100rel",), None, 420), (("Content-Type: text/plain",), "hello", 415)],
+    [(("Require: teleport",), None, 420), (("Content-Type: text/plain",), "hello", 415)],
 )
 def test_a_new_offer_that_asks_too_much_leaves_the_call_as_it_is(
     scene: Scene, headers: tuple[str, ...], body: str | None, status: int

@@ -261,6 +261,12 @@ class Exchange:
                     assert leg.sound.lease is None or state.media is not None
                     assert leg.sound.lease is None or leg.sound.local == state.described, (call.id, index)
                     assert leg.sound.held == state.held
+                    assert leg.sound.settled == state.settled, (call.id, index)
+                    assert usage.allows_update == kept.update, (call.id, index)
+                    timed, session = state.session, usage.session
+                    assert (session is None) == (timed is None), (call.id, index)
+                    if session is not None and timed is not None:
+                        assert (session.interval_s, session.ours) == (timed.interval_s, timed.ours), (call.id, index)
                     assert leg.sound.far == far_of(state.far), (call.id, index)
                     if leg.sound.lease is not None and not self.engine.deaf:
                         assert self.engine.legs[leg.sound.lease.leg].remote == leg.sound.far, (call.id, index)
