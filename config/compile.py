@@ -21,6 +21,7 @@ from config import lint, schema, validate
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
     CallSettings,
+    CertificateSettings,
     Compiled,
     DeviceCredentials,
     GuardSettings,
@@ -34,6 +35,7 @@ from config.compiled import (
 )
 from config.fitting import Fitting, area_of
 from config.problems import ConfigError
+from config.schema_listener import Listener
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
 from dialplan.model import (
@@ -76,12 +78,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         version="",
         source=source,
         model=_model(loaded),
-        listeners=tuple(
-            ListenerSettings(
-                transport=each.transport, address=each.address, port=each.port, advertise=each.advertise or ""
-            )
-            for each in settings.listen
-        ),
+        listeners=tuple(_listener(each) for each in settings.listen),
         devices=devices,
         trunks=trunks,
         media=_media(settings.media),
@@ -104,6 +101,20 @@ def _version(compiled: Compiled) -> str:
     model = msgspec.structs.replace(compiled.model, origins={})
     effective = msgspec.structs.replace(compiled, source="", model=model, warnings=())
     return hashlib.blake2b(encode(effective), digest_size=8).hexdigest()
+
+
+def _listener(listener: Listener) -> ListenerSettings:
+    return ListenerSettings(
+        transport=listener.transport,
+        address=listener.address,
+        port=listener.socket_port,
+        advertise=listener.advertise or "",
+        certificates=tuple(
+            CertificateSettings(certificate=certificate, key=key) for certificate, key, _ in listener.pairs
+        ),
+        client_ca=listener.client_ca or "",
+        client_required=listener.client_required,
+    )
 
 
 def _credentials(name: str, device: schema.Device, realm: str, secret: str) -> DeviceCredentials:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.compiled import HostSettings, TrunkAccount, TrunkSettings
+from config.compiled import CertificateSettings, HostSettings, TrunkAccount, TrunkSettings
 from config.presets import PRESETS
 from config.schema_trunk import Trunk
 
@@ -38,6 +38,10 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         domain=domain,
         sources=tuple(sources(trunk)),
         certificates=tuple(trunk.certificates),
+        ca=trunk.ca or "",
+        certificate=CertificateSettings(certificate=trunk.certificate, key=trunk.key)
+        if trunk.certificate and trunk.key
+        else None,
         account=TrunkAccount(
             user=user, digest_user=trunk.auth_username or user, secret=secret, realm=trunk.realm or ""
         ),

@@ -15,15 +15,25 @@ from dialplan.model import Model
 FORMAT = 2
 
 
+class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a certificate and its key are: files, relative to the configuration's folder."""
+
+    certificate: str
+    key: str
+
+
 class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One socket. `advertise` is empty when the address that we listen on (or the one of the flow) is the one to
-    name.
+    name. What follows is for TLS: `client_ca` is a file, or empty when clients are not asked who they are.
     """
 
     transport: str
     address: str
     port: int
     advertise: str = ""
+    certificates: tuple[CertificateSettings, ...] = ()
+    client_ca: str = ""
+    client_required: bool = False
 
 
 class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +78,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `sources` are addresses, `address:port` or networks; empty: the addresses of its hosts. `domain` is what stands in
     Request-URI, From and To. `proxy` replaces `hosts` as the place that all is sent to. Times are in seconds; a
-    `channels` or `calls_per_second` of 0 is no limit.
+    `channels` or `calls_per_second` of 0 is no limit. `ca` is a file (empty: the system's authorities), `certificate`
+    what we show there by TLS.
     """
 
     id: str
@@ -77,6 +88,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     domain: str = ""
     sources: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    ca: str = ""
+    certificate: CertificateSettings | None = None
     account: TrunkAccount = TrunkAccount()
     register: bool = False
     registrar: str = ""

@@ -31,7 +31,14 @@ Path_ = tuple[str | int, ...]
 KEY = "[key]"  # in a path before a key: the key itself is meant, and not its value
 
 # What a key is given that must not be left out but is missing or wrong. Nothing is concluded from it.
-STAND_INS: dict[str, Any] = {"country": "", "secret": Secret("?"), "lines": [], "host": ""}
+STAND_INS: dict[str, Any] = {
+    "country": "",
+    "secret": Secret("?"),
+    "lines": [],
+    "host": "",
+    "certificate": "",
+    "key": "",
+}
 
 _LOST = object()
 

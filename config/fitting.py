@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
+from config.fitting_tls import tls_problems
 from config.fitting_trunk import trunk_problems
 from config.problems import Mark, Problem, Wrong, did_you_mean
 from config.secrets import resolve
@@ -48,6 +49,7 @@ class Fitting:
         self._numbers()
         self._users()
         self.problems += trunk_problems(self._loaded)
+        self.problems += tls_problems(self._loaded)
         self._sockets()
         self._areas()
         times = settings.registrar
@@ -118,11 +120,13 @@ class Fitting:
     def _sockets(self) -> None:
         seen = set()
         for at, each in enumerate(self._settings.listen):
-            socket = (each.transport, each.address, each.port)
+            socket = ("udp" if each.transport == "udp" else "tcp", each.address, each.socket_port)
             if not self._sound(*(("listen", at, key) for key in ("transport", "address", "port"))):
                 continue
             if socket in seen:
-                self._wrong(f"{each.transport} {each.address} port {each.port} is listened on twice", "", "listen", at)
+                self._wrong(
+                    f"{each.transport} {each.address} port {each.socket_port} is listened on twice", "", "listen", at
+                )
             seen.add(socket)
         media = self._settings.media
         if (

@@ -14,6 +14,7 @@ from config import jsonschema
 NEEDED = "**needed**"
 _ENTRIES = {
     "listen": "each item of `listen`",
+    "listen.certificates": "each item of a listener's `certificates`",
     "lines": "each of `lines`, by its name",
     "devices": "each of `devices`, by its name",
     "extensions": "each of `extensions`, by its number",

@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from config.schema_listener import CertificateFiles, Listener
 from config.schema_trunk import Trunk, TrunkHost
-from config.section import Port, Section, Transport
+from config.section import Port, Section
 from config.types import (
     E164,
     Address,
@@ -20,7 +21,6 @@ from config.types import (
     Country,
     Dialled,
     Extension,
-    Host,
     Identifier,
     OneOrMore,
     PortRange,
@@ -32,22 +32,11 @@ from config.types import (
     integer,
 )
 
-__all__ = ["Configuration", "Section", "Trunk", "TrunkHost"]
+__all__ = ["CertificateFiles", "Configuration", "Listener", "Section", "Trunk", "TrunkHost"]
 
 Lines = Annotated[list[Identifier], OneOrMore()]
 Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore()]
 RingTime = Annotated[float, duration(5, 300)]
-
-
-class Listener(Section):
-    """Where SIP is spoken."""
-
-    transport: Transport = Field(default="udp", description="udp or tcp")
-    address: Address = Field(default="0.0.0.0", description="the address to listen on; 0.0.0.0 is every one")  # noqa: S104
-    port: Port = Field(default=5060, description="the port")
-    advertise: Host | None = Field(
-        default=None, description="the address that telephones know us by, behind a static NAT"
-    )
 
 
 def _usual_listeners() -> list[Listener]:

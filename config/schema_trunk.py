@@ -16,6 +16,7 @@ from config.types import (
     E164,
     Boolean,
     Country,
+    File,
     Host,
     Identifier,
     OneOrMore,
@@ -54,7 +55,7 @@ class Trunk(Section):
     port: Port | None = Field(
         default=None, description="its port; when left out a host name is asked for SRV records, else it is 5060"
     )
-    transport: Transport = Field(default="udp", description="udp or tcp")
+    transport: Transport = Field(default="udp", description="udp, tcp or tls")
     hosts: list[TrunkHost] = Field(default_factory=list, description="several hosts, in place of `host`")
     outbound_proxy: Place | None = Field(
         default=None, description="all is sent there instead, as `host` or `host:port`; `host` is what addresses name"
@@ -68,6 +69,11 @@ class Trunk(Section):
     certificates: Annotated[list[Host], OneOrMore()] = Field(
         default_factory=list, description="names in its TLS client certificate, by which its calls are known as well"
     )
+    ca: File | None = Field(
+        default=None, description="tls: a file with the CAs that it is believed by; the system's when left out"
+    )
+    certificate: File | None = Field(default=None, description="tls: a file with the certificate that we show there")
+    key: File | None = Field(default=None, description="tls: the file with its private key")
     username: Identifier | None = Field(default=None, description="our account's name there")
     auth_username: Text | None = Field(default=None, description="the name in digests, if it is another")
     secret: SecretText | None = Field(default=None, description="our password there")

@@ -16,4 +16,4 @@ class Section(BaseModel):
 
 
 Port = Annotated[int, integer(1, 65535)]
-Transport = Annotated[str, choice("udp", "tcp")]
+Transport = Annotated[str, choice("udp", "tcp", "tls")]

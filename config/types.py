@@ -209,6 +209,13 @@ def _place(value: Any) -> str:
     return f"{f'[{name}]' if ':' in name else name}:{_integer(1, 65535)(port)}"
 
 
+def _file(value: Any) -> str:
+    text = _string(value)
+    if not text:
+        raise Wrong("the name of a file is wanted here")
+    return text
+
+
 def _host(value: Any) -> str:
     text = _text(value)
     try:
@@ -313,6 +320,7 @@ AreaCode = Annotated[str, Typed(_area_code, type=_EITHER)]
 Address = Annotated[str, Typed(_address, type="string")]
 SourceAddress = Annotated[str, Typed(_source, type="string")]
 Host = Annotated[str, Typed(_host, type="string")]
+File = Annotated[str, Typed(_file, type=_EITHER)]
 Place = Annotated[str, Typed(_place, type="string")]
 PortRange = Annotated[tuple[int, int], Typed(_ports, type="string", pattern=r"^[0-9]+\s*-\s*[0-9]+$")]
 Sound = Annotated[str, Typed(_sound, type="string", pattern="^(echo|tone:[0-9]+)$")]

@@ -23,6 +23,7 @@ from typing import Any
 import structlog
 
 import switch
+from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.plan import CallRequest, Plan
@@ -38,6 +39,7 @@ from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.calls.context import CallSettings
 from switch.carriers import AGAIN_S, Carriers
+from switch.certificates import Certificates, Handshakes
 from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
@@ -105,6 +107,7 @@ class Exchange:
         self._credentials = handed.Credentials()
         self._carriers = Carriers(self._look_up)
         self._asking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(self._open_state())
@@ -123,6 +126,10 @@ class Exchange:
             self._flow_lost,
             self._unframed,
             handed.limits(compiled.guard),
+            on_tls_failure=Handshakes(self._log.warning, self._refuse, clock.now).failed,
+        )
+        self._certificates = Certificates(
+            folder_of(self._places.config), self._show_certificates, self._log.info, self._log.warning, clock.at
         )
         self._emergency_numbers = handed.EmergencyNumbers()
         self._directory: Directory
@@ -158,7 +165,13 @@ class Exchange:
         )
         self._unwatched = ""
         self._feeder = Watch(self._places.heartbeat, time.time())
-        figures = readings(self.core, self._transports, self._journal.health, lambda: self._feeder.lag_s(time.time()))
+        figures = readings(
+            self.core,
+            self._transports,
+            self._journal.health,
+            lambda: self._feeder.lag_s(time.time()),
+            self._certificates.ends,
+        )
         self._watch = WatchServer(self._counters, figures, self.troubles)
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -186,12 +199,16 @@ class Exchange:
             advertise = self._advertise(listening.transport, listening.address, listening.port)
             if listening.transport == "udp":
                 self._transports.add_udp(sock, advertise)
+            elif listening.transport == "tls":
+                self._transports.add_tls(sock, advertise)
             else:
                 self._transports.add_tcp(sock, advertise)
+        self._show_certificates()
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found.calls.values(), now, found.ended)
         self._keeper.start()
         self._asking = self._loop.create_task(self._ask_again(), name="carriers")
+        self._looking = self._loop.create_task(self._certificates.keep_looking(), name="certificates")
         await self._control.start(self._places.control)
         if self._compiled.metrics.enabled:
             try:
@@ -222,8 +239,9 @@ class Exchange:
         deadline = now + GOODBYE_S
         while self.core.calls.by_tag and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        if self._asking is not None:
-            self._asking.cancel()
+        for task in (self._asking, self._looking):
+            if task is not None:
+                task.cancel()
         await self._control.stop()
         await self._watch.stop()
         self.core.flush()
@@ -320,6 +338,7 @@ class Exchange:
     async def _use(self, compiled: Compiled) -> None:
         """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
         trunks = await self._find_carriers(compiled)
+        await self._certificates.use(compiled)
         self._model = compiled.model
         self._credentials.use(compiled)
         self._emergency_numbers.use(compiled.model)
@@ -327,6 +346,14 @@ class Exchange:
         self.core.authenticator.settings = handed.auth_settings(compiled)
         self.core.registrar.settings = handed.registrar_settings(compiled)
         self._reach(compiled, trunks)
+
+    def _show_certificates(self) -> None:
+        for local, context in self._certificates.servers():
+            self._transports.use_tls(local, context)
+        self._transports.use_tls_clients(self._certificates.clients())
+
+    def _refuse(self, who: str, address: str, why: str) -> None:
+        self._refusals.add(who, address, why, time.time())
 
     async def _find_carriers(self, compiled: Compiled) -> dict[str, TrunkHost]:
         before = self._carriers.unknown
@@ -416,6 +443,7 @@ class Exchange:
             "configuration": self._compiled.version,
             "config": str(self._places.config),
             "listeners": tuple(f"{s.transport} {s.address} port {s.port}" for s in self._arguments.sockets),
+            "certificates": self._certificates.views(),
             "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),
             "devices": len(self._compiled.devices),
             "lines": len(self._model.lines),
@@ -436,6 +464,7 @@ class Exchange:
         for index, connected, _ in self._engine.workers():
             if not connected:
                 yield f"media worker {index} is away"
+        yield from self._certificates.troubles()
         late = self._feeder.trouble(time.time())
         if late:
             yield late
@@ -447,6 +476,7 @@ class Exchange:
         """See `switch.operations.Standing`."""
         if self._compiled.devices and not self._compiled.trunks:
             yield "emergency calls cannot be made: there is no carrier under `trunks:`"
+        yield from self._certificates.warnings()
 
     def devices(self) -> Mapping[str, str]:
         """See `switch.operations.Standing`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from config.compiled import Compiled, decode, encode
+from config.compiled import Compiled, ListenerSettings, decode, encode
 from config.problems import Problem
 from switch import models
 from switch.arguments import Places
@@ -82,7 +82,7 @@ def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
     """What a reload cannot change: other processes have it, or what stands was made with it. `old` is what the exchange
     started with."""
     names = {
-        "listen": old.listeners != new.listeners,
+        "listen": _sockets(old) != _sockets(new),
         "media": old.media != new.media,
         "registrar.nonce_lifetime": old.registrar.nonce_life_s != new.registrar.nonce_life_s,
         "calls": old.calls != new.calls,
@@ -92,6 +92,14 @@ def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
         "records": old.records != new.records,
     }
     return tuple(f"changes under `{name}` take effect at the next start" for name, differs in names.items() if differs)
+
+
+def _sockets(compiled: Compiled) -> list[ListenerSettings]:
+    """The listeners without what a reload can change."""
+    return [
+        msgspec.structs.replace(each, certificates=(), client_ca="", client_required=False)
+        for each in compiled.listeners
+    ]
 
 
 def _kept(data: Path) -> Compiled | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from records.journal import Health
 from switch.core import Core
-from switch.metrics import Reading, Readings
+from switch.metrics import Labelled, Reading, Readings
 from switch.net.transports import Transports
 
 
 def readings(
-    core: Core, transports: Transports, journal: Callable[[], Health], records_lag_s: Callable[[], float]
+    core: Core,
+    transports: Transports,
+    journal: Callable[[], Health],
+    records_lag_s: Callable[[], float],
+    certificates: Callable[[], Iterable[tuple[tuple[str, ...], float]]],
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
     calls, endpoint = core.calls, core.endpoint
@@ -22,7 +26,7 @@ def readings(
         "open_transactions": Reading(
             "SIP transactions that are remembered", lambda: len(endpoint.clients) + len(endpoint.servers)
         ),
-        "connections": Reading("TCP connections that stand", lambda: transports.connections),
+        "connections": Reading("TCP and TLS connections that stand", lambda: transports.connections),
         "journal_waiting": Reading("Events that wait for the disk", lambda: journal().waiting_events),
         "journal_sync_lag_seconds": Reading(
             "Age of the oldest event that a loss of power would take", lambda: journal().sync_lag_s
@@ -45,8 +49,12 @@ def readings(
         "oversize": Reading("Datagrams that were too long", lambda: net.oversize, True),
         "send_errors": Reading("Datagrams that the system did not take", lambda: net.send_errors, True),
         "connections_refused": Reading(
-            "TCP connections refused for the limits of `guard`", lambda: net.connections_refused, True
+            "TCP and TLS connections refused for the limits of `guard`", lambda: net.connections_refused, True
         ),
-        "connections_lost": Reading("TCP connections that ended in any way", lambda: net.lost, True),
-        "unframed": Reading("TCP connections closed as no SIP came over them", lambda: net.unframed, True),
+        "connections_lost": Reading("TCP and TLS connections that ended in any way", lambda: net.lost, True),
+        "unframed": Reading("TCP and TLS connections closed as no SIP came over them", lambda: net.unframed, True),
+        "tls_handshakes_failed": Reading("TLS handshakes that came to nothing", lambda: net.tls_failed, True),
+        "certificate_ends_timestamp_seconds": Labelled(
+            "When a certificate of ours ends, in seconds of Unix time", ("where", "name"), certificates
+        ),
     }

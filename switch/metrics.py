@@ -27,7 +27,15 @@ class Reading(NamedTuple):
     grows: bool = False
 
 
-Readings = Mapping[str, Reading]
+class Labelled(NamedTuple):
+    """A figure that there are several of: each with the values of `labels`."""
+
+    says: str
+    labels: tuple[str, ...]
+    read: Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+
+
+Readings = Mapping[str, Reading | Labelled]
 """By name, without the `ringplan_` in front."""
 
 
@@ -104,6 +112,12 @@ class Collector:
             else:
                 yield CounterMetricFamily(f"ringplan_{name}", says, value=value)
         for name, reading in self._readings.items():
+            if isinstance(reading, Labelled):
+                gauge = GaugeMetricFamily(f"ringplan_{name}", reading.says, labels=reading.labels)
+                for values, figure in reading.read():
+                    gauge.add_metric(list(values), figure)
+                yield gauge
+                continue
             family = CounterMetricFamily if reading.grows else GaugeMetricFamily
             yield family(f"ringplan_{name}", reading.says, value=reading.read())
 

@@ -28,6 +28,14 @@ class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime.datetime
 
 
+class CertificateView(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate of ours: `where` it is shown (a listener, or a trunk), the `name` it is told by, its last instant."""
+
+    where: str
+    name: str
+    ends_at: datetime.datetime
+
+
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `status`. `troubles` is empty when all is well, else one sentence each; `/healthz` says the same.
 
@@ -45,6 +53,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     refused: tuple[RefusedView, ...] = ()
     listeners: tuple[str, ...] = ()
+    certificates: tuple[CertificateView, ...] = ()
     workers: tuple[WorkerView, ...] = ()
     devices: int = 0
     lines: int = 0

@@ -28,7 +28,7 @@ LIBRARIES = {
     "dialplan": {"msgspec", "phonenumbers"},
     "media": {"aiortc", "av", "msgspec", "numpy", "pylibsrtp", "soxr"},
     "records": {"aiosqlite", "alembic", "asyncpg", "msgspec", "sqlalchemy"},
-    "config": {"msgspec", "phonenumbers", "pydantic", "pydantic_core", "watchfiles", "yaml"},
+    "config": {"cryptography", "msgspec", "phonenumbers", "pydantic", "pydantic_core", "watchfiles", "yaml"},
     "console": {"fastapi", "msgspec", "starlette", "uvicorn", "websockets"},
     "switch": {
         "argon2",

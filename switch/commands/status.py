@@ -29,6 +29,11 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     grid.add_row("exchange", f"{view.version}, up for {up}, process {view.process}")
     grid.add_row("configuration", f"{view.config}  version {view.configuration}")
     grid.add_row("listening", "\n".join(view.listeners) or "nowhere")
+    for certificate in view.certificates:
+        left = (certificate.ends_at - utc_now()).total_seconds()
+        told = f"for {since(left)} still" if left > 0 else "[bold red]has ended[/]"
+        first = certificate == view.certificates[0]
+        grid.add_row("TLS" if first else "", f"{certificate.name} on {certificate.where}: {told}")
     contacts = f"{view.contacts} contact{'' if view.contacts == 1 else 's'}"
     registered = f"{view.lines_registered} of {view.lines} lines registered, {contacts}"
     grid.add_row("telephones", f"{view.devices} device{'' if view.devices == 1 else 's'}; {registered}")

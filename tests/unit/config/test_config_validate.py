@@ -65,7 +65,7 @@ US = "country: US\n"
             US + "metrics: {address: localhost}\n",
             "a.yaml:2:20: `address`: an IP address is wanted here (such as 192.0.2.1 or 2001:db8::1)",
         ),
-        (US + "listen:\n- {transport: upd}\n", "a.yaml:3:15: `transport`: must be `udp` or `tcp`"),
+        (US + "listen:\n- {transport: upd}\n", "a.yaml:3:15: `transport`: must be `udp` or `tcp` or `tls`"),
         (US + "listen: []\n", "a.yaml:2:9: `listen`: must not be empty"),
         (US + "media: {ports: 20000}\n", "a.yaml:2:16: `ports`: a range of ports is wanted here (such as 20000-29999)"),
         (
@@ -138,7 +138,7 @@ def test_the_defaults_are_safe() -> None:
     made = settings(US)
     assert made.devices == {} and made.trunks == {} and made.default_trunk is None
     assert made.metrics.address == "127.0.0.1"
-    assert [(each.transport, each.port) for each in made.listen] == [("udp", 5060), ("tcp", 5060)]
+    assert [(each.transport, each.socket_port) for each in made.listen] == [("udp", 5060), ("tcp", 5060)]
 
 
 @pytest.mark.parametrize(
