@@ -422,9 +422,17 @@ class Exchange:
         self._tracer.add(None, False, flow, data, time.time())
         self._transports.send(flow, data)
 
-    def _flow_to(self, transport: str, host: str, port: int, local: tuple[str, int] | None) -> Flow | None:
+    def _flow_to(
+        self,
+        transport: str,
+        host: str,
+        port: int,
+        local: tuple[str, int] | None,
+        name: str | None = None,
+        profile: str = "",
+    ) -> Flow | None:
         try:
-            return self._transports.flow_to(transport, host, port, local)
+            return self._transports.flow_to(transport, host, port, local, name, profile)
         except ValueError:
             return None
 

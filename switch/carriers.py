@@ -56,10 +56,10 @@ class Carriers:
         host, port = _place(trunk)
         found = self._known.get((host, port), ())
         address = found[0] if found else host
-        return TrunkHost(trunk.id, trunk.places[0].transport, address, port, trunk.sources or found, trunk.domain)
+        return TrunkHost(trunk.id, trunk.places[0].transport, address, port, trunk.sources or found, trunk.domain, host)
 
 
 def _place(trunk: TrunkSettings) -> tuple[str, int]:
     """The first host."""
     first = trunk.places[0]
-    return first.host, first.port or 5060
+    return first.host, first.port or (5061 if first.transport == "tls" else 5060)

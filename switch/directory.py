@@ -17,7 +17,8 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.uri import Uri
 
-FlowTo = Callable[[str, str, int, tuple[str, int] | None], Flow | None]
+FlowTo = Callable[..., Flow | None]
+"""(transport, host, port, local address or None, and for TLS the name to prove and the trunk), or None."""
 
 
 class TrunkHost(msgspec.Struct, frozen=True):
@@ -29,6 +30,8 @@ class TrunkHost(msgspec.Struct, frozen=True):
     port: int
     sources: tuple[str, ...]
     domain: str = ""
+    name: str = ""
+    """The host as the operator wrote it, which its certificate must be for."""
 
 
 class Directory:
@@ -112,11 +115,11 @@ class Directory:
         host = self._trunks.get(trunk)
         if host is None:
             return []
-        flow = self._flow_to(host.transport, host.host, host.port, None)
+        flow = self._flow_to(host.transport, host.host, host.port, None, host.name or host.host, host.id)
         if flow is None:
             return []
         domain = host.domain or (f"[{host.host}]" if ":" in host.host else host.host)
-        place = domain if host.port == 5060 else f"{domain}:{host.port}"
+        place = domain if host.port == (5061 if host.transport == "tls" else 5060) else f"{domain}:{host.port}"
         uri = number if number.startswith("urn:") else f"sip:{number}@{place}"
         return [Phone(uri, uri, flow)]
 

@@ -33,6 +33,7 @@ class Labelled(NamedTuple):
     says: str
     labels: tuple[str, ...]
     read: Callable[[], Iterable[tuple[tuple[str, ...], float]]]
+    grows: bool = False
 
 
 Readings = Mapping[str, Reading | Labelled]

@@ -29,7 +29,7 @@ class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateView(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate of ours: `where` it is shown (a listener, or a trunk), the `name` it is told by, its last instant."""
+    """A certificate of ours: `where` it is shown (a listener or a trunk), a `name` of it, and its last instant."""
 
     where: str
     name: str

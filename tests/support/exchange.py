@@ -347,7 +347,7 @@ class Exchange:
 
         self.errors.append(f"{where}: " + "".join(traceback.format_exception(error)))
 
-    def _flow_to(self, transport: str, host: str, port: int, local: Address | None) -> Flow | None:
+    def _flow_to(self, transport: str, host: str, port: int, local: Address | None, *tls: str) -> Flow | None:
         if transport == "udp":
             return Flow("udp", self.address, (host, port))
         for flow, _ in self._streams.values():
