@@ -181,10 +181,16 @@ class Operations:
         )
 
     def trace(self, args: dict[str, Any]) -> TraceView:
-        """The messages of one call, live or recent."""
-        found = self._recent.find(str(args.get("call", "")))
+        """The messages of one call, live or recent; or those by which a telephone registered, or tried to."""
+        asked = str(args.get("call", ""))
+        found = self._recent.find(asked)
         if found is None:
-            raise Refused("no such call is up, or recent enough to be remembered")
+            registrations = self._tracer.registrations(asked) if asked else ()
+            if not registrations:
+                raise Refused("no such call is up, or recent enough to be remembered, and no telephone of that name")
+            names = dict.fromkeys(registrations, asked)
+            messages = self._tracer.views(names, self._core.calls.context.advertised)
+            return TraceView(call=asked, messages=messages, registrations=True)
         call, known = found
         return self._traced(call, known)
 

@@ -62,8 +62,10 @@ class Roll:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._contacts: dict[str, dict[tuple[str, str], Bound]] = {}
-        self._device_of: dict[tuple[str, str], str] = {}
+        self._lines: dict[str, tuple[Bound, ...]] = {}
+        """The contacts of each line; the very values that the registrar holds, so they cost little here."""
+        self._contacts: dict[str, int] = {}
+        """How many contacts a device has."""
         self._touched: dict[str, tuple[bool, Bound | None, str]] = {}
         self._came = Ration()
         self._went = Ration()
@@ -78,32 +80,36 @@ class Roll:
         """One change of the registrar's table."""
         if isinstance(event, Bound):
             self._bind(event)
-        else:
-            self._unbind((event.line, event.uri), event.cause)
+            return
+        for known in self._lines.get(event.line, ()):
+            if known.uri == event.uri:
+                self._unbind(known, event.cause)
 
     def _bind(self, bound: Bound) -> None:
-        key = (bound.line, bound.uri)
-        before = self._device_of.get(key)
-        if before == bound.device:
-            return
-        if before is not None:
-            self._unbind(key, "replaced")
-        contacts = self._contacts.setdefault(bound.device, {})
-        was_there, _, _ = self._touched.get(bound.device, (bool(contacts), None, ""))
-        contacts[key] = bound
-        self._device_of[key] = bound.device
+        known = self._lines.get(bound.line, ())
+        for index, before in enumerate(known):
+            if before.uri == bound.uri:
+                if before.device == bound.device:
+                    self._lines[bound.line] = (*known[:index], bound, *known[index + 1 :])
+                    return
+                self._unbind(before, "replaced")
+        contacts = self._contacts.get(bound.device, 0)
+        was_there, _, _ = self._touched.get(bound.device, (contacts > 0, None, ""))
+        self._contacts[bound.device] = contacts + 1
+        self._lines[bound.line] = (*self._lines.get(bound.line, ()), bound)
         self._touched[bound.device] = (was_there, bound, "")
 
-    def _unbind(self, key: tuple[str, str], cause: str) -> None:
-        device = self._device_of.pop(key, None)
-        if device is None:
-            return
-        contacts = self._contacts[device]
-        was_there, _, _ = self._touched.get(device, (True, None, ""))
-        gone = contacts.pop(key)
-        if not contacts:
-            del self._contacts[device]
-        self._touched[device] = (was_there, gone, cause)
+    def _unbind(self, gone: Bound, cause: str) -> None:
+        left = tuple([each for each in self._lines[gone.line] if each is not gone])
+        if left:
+            self._lines[gone.line] = left
+        else:
+            del self._lines[gone.line]
+        was_there, _, _ = self._touched.get(gone.device, (True, None, ""))
+        self._contacts[gone.device] -= 1
+        if not self._contacts[gone.device]:
+            del self._contacts[gone.device]
+        self._touched[gone.device] = (was_there, gone, cause)
 
     def settle(self) -> None:
         """Tell what the input amounted to."""

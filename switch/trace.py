@@ -41,39 +41,88 @@ class Traced(NamedTuple):
     at: float
 
 
-class Tracer:
-    """A ring of at most `max_messages` and `max_bytes`, whichever is reached first; 0 messages switches it off."""
+class _Ring:
+    """The latest messages, at most so many of so many bytes."""
 
-    __slots__ = ("_bytes", "_max_bytes", "_max_messages", "_ring", "forgotten")
+    __slots__ = ("bytes", "entries", "max_bytes", "max_messages")
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self.entries: deque[tuple[str | None, bool, Path, bytes, float]] = deque()
+        self.bytes = 0
+        self.max_messages = max_messages
+        self.max_bytes = max_bytes
+
+    def trim(self) -> int:
+        """Forget the oldest that are too much; returns how many."""
+        entries, before = self.entries, len(self.entries)
+        while len(entries) > self.max_messages or self.bytes > self.max_bytes:
+            self.bytes -= len(entries.popleft()[3])
+        return before - len(entries)
+
+
+class Tracer:
+    """The messages of calls: at most `max_messages` and `max_bytes`, whichever is reached first; 0 messages switches it
+    off. What telephones say without anybody calling, REGISTER and OPTIONS, comes without end and has a smaller ring of
+    its own, an eighth of each, so that it pushes no call out."""
+
+    __slots__ = ("_calls", "_idle", "forgotten")
 
     def __init__(self, max_messages: int = 50_000, max_bytes: int = 32 * 1024 * 1024) -> None:
-        self._ring: deque[tuple[str | None, bool, Path, bytes, float]] = deque()
-        self._bytes = 0
-        self._max_messages = max_messages
-        self._max_bytes = max_bytes
+        self._calls = _Ring(max_messages, max_bytes)
+        self._idle = _Ring(max_messages // 8, max_bytes // 8)
         self.forgotten = 0
 
     def __len__(self) -> int:
-        return len(self._ring)
+        return len(self._calls.entries) + len(self._idle.entries)
 
     def add(self, call_id: str | None, incoming: bool, flow: Path, data: bytes, at: float) -> None:
         """Remember one message. `call_id` may be None: it is then read from the message when somebody asks."""
-        ring = self._ring
-        ring.append((call_id, incoming, flow, data, at))
-        self._bytes += len(data)
-        while len(ring) > self._max_messages or self._bytes > self._max_bytes:
-            self._bytes -= len(ring.popleft()[3])
-            self.forgotten += 1
+        ring = self._idle if _is_idle(data) else self._calls
+        entries = ring.entries
+        entries.append((call_id, incoming, flow, data, at))
+        ring.bytes += len(data)
+        if ring.bytes > ring.max_bytes or len(entries) > ring.max_messages:
+            self.forgotten += ring.trim()
 
     def find(self, call_ids: Collection[str]) -> list[Traced]:
-        """Every message of these SIP Call-IDs (all legs of a call), oldest first. Walks the whole ring."""
+        """Every message of these SIP Call-IDs (all legs of a call), oldest first. Walks both rings."""
         wanted = frozenset(call_ids)
-        return [Traced(*entry) for entry in self._ring if (entry[0] or sip_call_id(entry[3])) in wanted]
+        found = [
+            Traced(*entry)
+            for ring in (self._calls, self._idle)
+            for entry in ring.entries
+            if (entry[0] or sip_call_id(entry[3])) in wanted
+        ]
+        return sorted(found, key=lambda traced: traced.at)
+
+    def registrations(self, user: str) -> set[str]:
+        """The SIP Call-IDs of the REGISTERs of this name that are remembered: as authentication name, or as the user
+        of the address that it wants to be reached by. Whether they were accepted or not."""
+        name = user.encode("utf-8", "surrogateescape")
+        marks = (b'username="%b"' % name, b":%b@" % name)
+        return {
+            call_id
+            for known, incoming, _, data, _ in self._idle.entries
+            if incoming and data.startswith(b"REGISTER ") and any(mark in data for mark in marks)
+            if (call_id := known or sip_call_id(data))
+        }
 
     def views(self, names: Mapping[str, str], ours: Ours | None = None) -> tuple[MessageView, ...]:
         """The same, redacted and ready for the control socket. `names`: by SIP Call-ID, who is at the other end."""
         found = self.find(names)
         return tuple(view(each, ours, names.get(each.call_id or sip_call_id(each.data) or "", "")) for each in found)
+
+
+_IDLE = (b"REGISTER ", b"OPTIONS ")
+_IDLE_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+(?:REGISTER|OPTIONS)[ \t]*\r", re.IGNORECASE)
+
+
+def _is_idle(data: bytes) -> bool:
+    """Whether a message is a REGISTER or OPTIONS, or answers one."""
+    if not data.startswith(b"SIP/2.0"):
+        return data.startswith(_IDLE)
+    # A search for plain bytes costs a fifth of the other one; but they may also end an Allow.
+    return (b" REGISTER\r" in data or b" OPTIONS\r" in data) and _IDLE_CSEQ.search(data) is not None
 
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)

@@ -135,7 +135,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
 
 class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `trace`. `result` is how the call ended, or its state while it is up. `incomplete`: the ring has
-    forgotten the beginning of the call."""
+    forgotten the beginning of the call. `registrations`: it is no call; `call` names a telephone that registered, or
+    tried to."""
 
     call: str
     messages: tuple[MessageView, ...]
@@ -143,3 +144,4 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     called: str = ""
     result: str = ""
     incomplete: bool = False
+    registrations: bool = False

@@ -1,4 +1,4 @@
-"""`ringplan trace`: what went over the wire in one call."""
+"""`ringplan trace`: what went over the wire in one call, or when a telephone registered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from switch.commands.common import JsonOption, RuntimeOption, console, exchange,
 
 def trace(
     call: Annotated[
-        str, typer.Argument(help="A call, as `ringplan calls` or `history` names it, or a SIP Call-ID.", metavar="CALL")
+        str,
+        typer.Argument(
+            help="A call, as `ringplan calls` or `history` names it, or a SIP Call-ID; or the authentication name of a "
+            "telephone, for its latest registrations, refused ones too.",
+            metavar="CALL",
+        ),
     ],
     runtime: RuntimeOption = None,
     full: Annotated[
@@ -19,7 +24,7 @@ def trace(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """The SIP ladder of a recent call, all its legs together.
+    """The SIP ladder of a recent call, all its legs together; or of a telephone's latest registrations.
 
     Passwords, digest answers, keys and keyed digits are taken out, so it can be shown to others.
     """
@@ -38,7 +43,8 @@ def trace(
         out.print(f"Call {view.call}: none of its messages is kept. They are in memory, and do not outlive a restart.")
         raise typer.Exit(1)
     begin = view.messages[0].at
-    out.print(Text.assemble((f"Call {view.call}", "bold"), f"  {local_time(begin, utc_now())}, times in seconds"))
+    what = f"Registrations of {view.call}" if view.registrations else f"Call {view.call}"
+    out.print(Text.assemble((what, "bold"), f"  {local_time(begin, utc_now())}, times in seconds"))
     if view.caller:
         out.print(Text(f"{view.caller} calls {view.called}" + (f": {view.result}" if view.result else "")))
     if view.incomplete:

@@ -18,6 +18,7 @@ from switch.sip.headers import quote, unquote
 _ITEM = re.compile(
     r'[ \t]*+([A-Za-z0-9\-.!%*_+`\'~]++)[ \t]*+=[ \t]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",]*+)[ \t]*+(,|$)', re.DOTALL
 )
+_USUAL_ITEMS = re.compile(r'(([A-Za-z0-9\-]++)=(?:"([^"\\]*+)"|([^\s",]++))(?:,[ \t]*+|$))').findall
 _SCHEME = re.compile(r"[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.*+))?", re.DOTALL)
 _HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -51,13 +52,21 @@ def parse(value: str) -> Digest | None:
     None when the scheme is not Digest, which a server treats as if the header were not there (RFC 4475 section
     3.3.7). Raises RemoteProtocolError(400) when it is Digest but malformed, a parameter given twice included.
     """
+    if value[:7] == "Digest ":
+        # As nearly all write it: no gaps, nothing escaped, no name twice. Anything else is read with care below.
+        text = value[7:]
+        items = _USUAL_ITEMS(text)
+        params = {name.lower(): quoted or bare for _, name, quoted, bare in items}
+        whole = sum([len(item[0]) for item in items]) == len(text) and text[-1:] not in ", \t"
+        if whole and len(params) == len(items):
+            return Digest(params)
     head = _SCHEME.fullmatch(value)
     if head is None:
         raise RemoteProtocolError(400, "Malformed credentials")
     if head[1].lower() != "digest":
         return None
     text = (head[2] or "").rstrip(" \t")
-    params: dict[str, str] = {}
+    params = {}
     at = 0
     while at < len(text):
         match = _ITEM.match(text, at)

@@ -87,6 +87,9 @@ def test_status_calls_trace_and_history_of_a_call(exchange):
         assert text in ladder.stdout, ladder.stdout
     assert ladder.stdout.count("INVITE +SDP") == 3  # without the password, with it, and to the other telephone
     assert exchange.run("trace", "no-such-call").returncode == 1
+    registrations = exchange.run("trace", "alice-phone").stdout
+    for text in ("Registrations of alice-phone", "REGISTER", "401 Unauthorized · REGISTER", "200 OK · REGISTER"):
+        assert text in registrations, registrations
 
     table = exchange.run("history", "-n", "1").stdout
     assert "answered" in table

@@ -92,6 +92,36 @@ def test_the_ring_forgets_the_oldest_by_count_and_by_bytes():
     assert by_count.find({"9"})
 
 
+def test_registrations_push_no_call_out_of_the_ring():
+    tracer = Tracer(80, 80_000)
+    call = message("INVITE sip:207@example.com SIP/2.0", "a", "1 INVITE")
+    answer = message("SIP/2.0 200 OK\r\nAllow: INVITE, REGISTER", "a", "1 INVITE")
+    tracer.add(None, True, ALICE, call, 100.0)
+    tracer.add(None, False, ALICE, answer, 100.1)
+    for number in range(200):
+        for method in ("REGISTER", "OPTIONS"):
+            request = message(f"{method} sip:example.com SIP/2.0", f"r{number}", f"{number} {method}")
+            tracer.add(None, True, ALICE, request, 101.0 + number)
+            tracer.add(
+                None, False, ALICE, message("SIP/2.0 200 OK", f"r{number}", f"{number} {method}"), 101.0 + number
+            )
+    assert [traced.data for traced in tracer.find({"a"})] == [call, answer]
+    assert len(tracer) == 12
+    assert len(tracer.find({"r199"})) == 4
+
+
+def test_the_registrations_of_a_telephone_are_found_by_its_name_refused_or_not():
+    tracer = Tracer()
+    first = message("REGISTER sip:example.com SIP/2.0\r\nTo: <sip:207@example.com>", "one", "1 REGISTER")
+    second = message('REGISTER sip:example.com SIP/2.0\r\nAuthorization: Digest username="desk"', "two", "1 REGISTER")
+    other = message("REGISTER sip:example.com SIP/2.0\r\nTo: <sip:2070@example.com>", "three", "1 REGISTER")
+    for data in (first, second, other):
+        tracer.add(None, True, ALICE, data, 1.0)
+    assert tracer.registrations("207") == {"one"}
+    assert tracer.registrations("desk") == {"two"}
+    assert tracer.registrations("20") == set()
+
+
 @pytest.mark.parametrize("header", [b"Call-ID: x@y", b"i:x@y", b"call-id :  x@y  "])
 def test_the_call_id_is_read_in_every_spelling(header):
     assert sip_call_id(b"BYE sip:a SIP/2.0\r\nVia: z\r\n" + header + b"\r\n\r\n") == "x@y"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switch.sip import digest
 from switch.sip.errors import LocalProtocolError, RemoteProtocolError
@@ -80,3 +82,20 @@ def test_what_we_cannot_compute() -> None:
     answer = digest.parse('Digest username="u", realm="r", nonce="n", uri="x", response="0", algorithm=ROT13')
     assert answer is not None
     assert not digest.verify(answer, "0" * 32, "INVITE")
+
+
+@given(
+    st.lists(
+        st.sampled_from(('a="b"', "A=b", 'c="d\\"e"', "f =g", "h= i", "j=", 'k=""', " ", ",", ", ", "\t", "=", '"'))
+    )
+)
+def test_the_short_way_through_a_header_reads_what_the_long_one_reads(parts):
+    text = "".join(parts)
+
+    def read(value):
+        try:
+            return digest.parse(value)
+        except RemoteProtocolError as error:
+            return error.status, error.text
+
+    assert read(f"Digest {text}") == read(f" Digest {text}")  # the space in front leads the long way
