@@ -12,7 +12,8 @@ that we sent on the leg, carries all three from one call of these functions to t
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from media import sdp
 from media.engine import Remote
@@ -25,6 +26,8 @@ _NAMES = {ways: name for name, ways in _WAYS.items()}
 _STATIC_NUMBERS = {"PCMU": 0, "PCMA": 8, "G722": 9}
 LOCAL_CODECS = ("PCMU", "PCMA")
 _EVENT_NUMBER = 101
+_REMEMBERED = 128
+_ADDRESSES = 1024
 
 
 def _parsed(description: bytes | Description) -> Description:
@@ -40,9 +43,10 @@ def _pick(description: Description) -> int:
 
 def audio(description: bytes | Description) -> Media | None:
     """The one stream that we serve: the first audio stream of plain RTP that is not refused. None if there is none."""
-    description = _parsed(description)
-    index = _pick(description)
-    return description.media[index] if index >= 0 else None
+    for media in _parsed(description).media:
+        if media.kind == "audio" and media.port and media.proto in _PLAIN:
+            return media
+    return None
 
 
 def has_t38(description: bytes | Description) -> bool:
@@ -63,25 +67,26 @@ def _ways(description: Description, media: Media) -> tuple[bool, bool]:
     return sends, receives and description.address(media) not in ("0.0.0.0", "::", "::0")  # noqa: S104
 
 
-def _passed(media: Media, ways: tuple[bool, bool]) -> list[str]:
-    return [line for line in media.attributes if line.startswith(_PASSED)] + [_NAMES[ways]]
+@lru_cache(_REMEMBERED)
+def _passed(attributes: tuple[str, ...], ways: tuple[bool, bool]) -> tuple[str, ...]:
+    return (*(line for line in attributes if line.startswith(_PASSED)), _NAMES[ways])
 
 
 def _refused(media: Media) -> Media:
     """The stream with port 0: refused in an answer, not used in an offer (RFC 3264 sections 5.1 and 6)."""
-    return Media(media.kind, 0, media.proto, media.formats[:1], None, [], [])
+    return Media(media.kind, 0, media.proto, media.formats[:1])
 
 
-def _written(streams: list[Media], address: str, session_id: int, version: int, previous: bytes) -> bytes:
+def _written(streams: tuple[Media, ...], address: str, session_id: int, version: int, previous: bytes) -> bytes:
     origin = Origin("ringplan", session_id, version, address)
     if previous:
         old = sdp.parse(previous).origin
-        same = sdp.write(Description(Origin("ringplan", old.id, old.version, address), "-", address, [], streams))
+        same = sdp.write(Description(Origin("ringplan", old.id, old.version, address), "-", address, (), streams))
         if same == previous:
             return previous
         # RFC 3264 section 8: the version MUST go up by one when the description changes.
         origin = Origin("ringplan", old.id, old.version + 1, address)
-    return sdp.write(Description(origin, "-", address, [], streams))
+    return sdp.write(Description(origin, "-", address, (), streams))
 
 
 def relay_offer(
@@ -98,7 +103,7 @@ def relay_offer(
     if media is None:
         raise NotAcceptable("no audio stream of plain RTP is offered")
     ways = _ways(description, media)
-    ours = Media("audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media, ways))
+    ours = Media("audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media.attributes, ways))
     return _written(_placed(ours, previous), address, session_id, version, previous)
 
 
@@ -106,21 +111,21 @@ def repeated(description: bytes, previous: bytes) -> bytes:
     """A description of ours that was in force before `previous` was offered, to be offered again: the same with the
     next version. Streams that `previous` added stay, with port 0 (RFC 3264 section 8)."""
     old, last = sdp.parse(description), sdp.parse(previous)
-    streams = [*old.media, *(_refused(media) for media in last.media[len(old.media) :])]
+    streams = (*old.media, *(_refused(media) for media in last.media[len(old.media) :]))
     return _written(streams, last.origin.address, last.origin.id, last.origin.version, previous)
 
 
-def _placed(ours: Media, previous: bytes) -> list[Media]:
+def _placed(ours: Media, previous: bytes) -> tuple[Media, ...]:
     """Our stream among those that were described on this leg before, which are never fewer afterwards."""
     if not previous:
-        return [ours]
+        return (ours,)
     before = sdp.parse(previous)
     place = _pick(before)
     if place < 0:
         place = next((i for i, m in enumerate(before.media) if m.kind == "audio"), len(before.media))
     streams = [_refused(media) for media in before.media]
     streams[place : place + 1] = [ours]
-    return streams
+    return tuple(streams)
 
 
 def relay_answer(
@@ -144,13 +149,22 @@ def relay_answer(
     place = _pick(asked)
     if place < 0:
         raise NotAcceptable("no audio stream of plain RTP is offered")
-    streams = [_refused(media) for media in asked.media]
     media = audio(answered)
+    ours = None
     if media is not None:
         wanted = asked.media[place]
         ways = _answering(_ways(asked, wanted), _ways(answered, media))
-        streams[place] = Media("audio", port, wanted.proto, media.formats, None, media.bandwidth, _passed(media, ways))
-    return _written(streams, address, session_id, version, previous)
+        ours = Media("audio", port, wanted.proto, media.formats, None, media.bandwidth, _passed(media.attributes, ways))
+    return _written(_answered(asked, place, ours), address, session_id, version, previous)
+
+
+def _answered(asked: Description, place: int, ours: Media | None) -> tuple[Media, ...]:
+    """An answer's streams: `ours` in its place, the others refused."""
+    if ours is not None and len(asked.media) == 1:
+        return (ours,)
+    return tuple(
+        ours if ours is not None and index == place else _refused(media) for index, media in enumerate(asked.media)
+    )
 
 
 def _answering(offered: tuple[bool, bool], wanted: tuple[bool, bool]) -> tuple[bool, bool]:
@@ -190,9 +204,8 @@ def answer_local(
         formats.append(str(event))
         lines += [f"rtpmap:{event} telephone-event/8000", f"fmtp:{event} 0-16"]
     ways = _answering(_ways(asked, wanted), (True, True))
-    streams = [_refused(media) for media in asked.media]
-    streams[place] = Media("audio", port, wanted.proto, formats, None, [], [*lines, "ptime:20", _NAMES[ways]])
-    return _written(streams, address, session_id, version, previous)
+    ours = Media("audio", port, wanted.proto, tuple(formats), None, (), (*lines, "ptime:20", _NAMES[ways]))
+    return _written(_answered(asked, place, ours), address, session_id, version, previous)
 
 
 def offer_local(
@@ -209,16 +222,16 @@ def offer_local(
     lines = [f"rtpmap:{_STATIC_NUMBERS[name]} {name}/8000" for name in codecs]
     formats.append(str(_EVENT_NUMBER))
     lines += [f"rtpmap:{_EVENT_NUMBER} telephone-event/8000", f"fmtp:{_EVENT_NUMBER} 0-16", "ptime:20", "sendrecv"]
-    ours = Media("audio", port, "RTP/AVP", formats, None, [], lines)
+    ours = Media("audio", port, "RTP/AVP", tuple(formats), None, (), tuple(lines))
     return _written(_placed(ours, previous), address, session_id, version, previous)
 
 
-def _first(offered: dict[int, str], codecs: Iterable[str]) -> int | None:
+def _first(offered: Mapping[int, str], codecs: Iterable[str]) -> int | None:
     wanted = {f"{name}/8000" for name in codecs}
     return next((number for number, codec in offered.items() if codec in wanted), None)
 
 
-def _first_sound(offered: dict[int, str]) -> int | None:
+def _first_sound(offered: Mapping[int, str]) -> int | None:
     return next((n for n, codec in offered.items() if codec.partition("/")[0] not in ("CN", "TELEPHONE-EVENT")), None)
 
 
@@ -228,7 +241,7 @@ def _described(media: Media, number: int) -> list[str]:
     return [line for line in media.attributes if line.startswith(starts)]
 
 
-def _event(offered: dict[int, str]) -> int | None:
+def _event(offered: Mapping[int, str]) -> int | None:
     return next((number for number, codec in offered.items() if codec == "TELEPHONE-EVENT/8000"), None)
 
 
@@ -246,35 +259,46 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
             address=signalling, port=0, rtcp_port=0, signalling=signalling, payloads=(), send=False, receive=False
         )
     address = description.address(media)
-    if not sdp.is_address(address):
-        address = signalling
     sends, receives = _ways(description, media)
-    if not _is_one_host(address):
-        address, receives = signalling, False
-    codecs = media.codecs()
-    numbers = list(codecs)
+    where = _reachable(address)
+    if where is not True:
+        if where is False:
+            receives = False
+        address = signalling
+    numbers, event, codec, payload = _received(media.formats, media.attributes)
     if ours is not None:
         own = audio(ours)
-        if own is not None:
-            numbers += [int(number) for number in own.formats if int(number) not in codecs]
-    playable = _first(codecs, LOCAL_CODECS)
-    payload = playable if playable is not None else next(iter(codecs), 0)
+        if own is not None and own.formats != media.formats:
+            known = media.codecs()
+            numbers += tuple([int(number) for number in own.formats if int(number) not in known])
     return Remote(
         address=address,
         port=media.port,
         rtcp_port=_rtcp_port(media),
         signalling=signalling,
-        payloads=tuple(numbers),
+        payloads=numbers,
         send=sends,
         receive=receives,
-        telephone_event=_event(codecs),
-        codec=codecs.get(payload, "") or "PCMU/8000",
+        telephone_event=event,
+        codec=codec,
         payload=payload,
     )
 
 
-def _is_one_host(address: str) -> bool:
-    """Whether an IP literal names a host that can be sent to: not a group, everybody, or nobody."""
+@lru_cache(_REMEMBERED)
+def _received(formats: tuple[str, ...], attributes: tuple[str, ...]) -> tuple[tuple[int, ...], int | None, str, int]:
+    """What a stream takes: payload numbers, that of telephone-events, and codec and number for sound of our own."""
+    codecs = sdp.codecs(formats, attributes)
+    playable = _first(codecs, LOCAL_CODECS)
+    payload = playable if playable is not None else next(iter(codecs), 0)
+    return tuple(codecs), _event(codecs), codecs.get(payload, "") or "PCMU/8000", payload
+
+
+@lru_cache(_ADDRESSES)
+def _reachable(address: str) -> bool | None:
+    """Whether an IP literal names a host that can be sent to: not a group, everybody, or nobody. None for a name."""
+    if not sdp.is_address(address):
+        return None
     if ":" in address:
         target = ipaddress.IPv6Address(address.partition("%")[0])
         return not (target.is_multicast or target.is_unspecified)

@@ -2,17 +2,32 @@
 
 Whatever is malformed raises `SdpError` with a text that says what. Attributes stay raw strings in their order, because
 a relay passes most of them on and asks for few of them. What an exchange does with them is in `negotiate.py`.
+
+A telephone describes itself in the same words call after call; only its port and the numbers of its session change. So
+what is worked out from those words (pure functions of immutable values, all) is remembered, within bounds.
 """
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import msgspec
 
 _SESSION_LETTERS = frozenset("iuepcbtrzka")
 _MEDIA_LETTERS = frozenset("icbka")
 _DIRECTIONS = frozenset(("sendrecv", "sendonly", "recvonly", "inactive"))
+_REMEMBERED = 128
+_MEMORABLE = 2048
+"""Characters of a stream's description beyond which it is read anew each time."""
+# What nearly all descriptions begin with; text that this lets pass is text that `_session` reads the same way.
+_USUAL_HEAD = re.compile(
+    r"v=0\no=([!-~]+) ([0-9]{1,39}) ([0-9]{1,39}) IN IP[46] ([!-~]+)\ns=([^\n]*)\nc=IN IP[46] ([!-.0-~]+)\nt=[^\n]*"
+    r"((?:\na=[^\n]*)*)"
+)
 _STATIC = {
     0: "PCMU/8000",
     3: "GSM/8000",
@@ -46,43 +61,34 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     address: str
 
 
-class Media(msgspec.Struct):
+class Media(msgspec.Struct, frozen=True, gc=False):
     """One `m=` section. `formats` are payload numbers as text for RTP. `connection` is its own `c=` address or None."""
 
     kind: str
     port: int
     proto: str
-    formats: list[str]
-    connection: str | None
-    bandwidth: list[str]
-    attributes: list[str]
+    formats: tuple[str, ...]
+    connection: str | None = None
+    bandwidth: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
     def attribute(self, name: str) -> str | None:
         """The value of the first `a=name:value` (an empty text for `a=name`), or None."""
         return _attribute(self.attributes, name)
 
-    def codecs(self) -> dict[int, str]:
+    def codecs(self) -> Mapping[int, str]:
         """Payload number to `NAME/RATE` (upper case, one channel unsaid), in order of preference (RFC 3551, 8866)."""
-        maps: dict[str, str] = {}
-        for line in self.attributes:
-            if line.startswith("rtpmap:"):
-                number, _, name = line[7:].partition(" ")
-                maps[number] = name.strip().upper().removesuffix("/1")
-        found: dict[int, str] = {}
-        for text in self.formats:
-            number_ = int(text)
-            found[number_] = maps.get(text) or _STATIC.get(number_, "")
-        return found
+        return codecs(self.formats, self.attributes)
 
 
-class Description(msgspec.Struct):
+class Description(msgspec.Struct, frozen=True, gc=False):
     """A whole session description."""
 
     origin: Origin
     name: str
     connection: str | None
-    attributes: list[str]
-    media: list[Media]
+    attributes: tuple[str, ...]
+    media: tuple[Media, ...]
 
     def attribute(self, name: str) -> str | None:
         """The value of the first session-level `a=name:value`, or None."""
@@ -94,14 +100,10 @@ class Description(msgspec.Struct):
 
     def direction(self, media: Media) -> str:
         """The stream's direction, inherited from the session where the stream has none (RFC 8866 section 6.7)."""
-        for lines in (media.attributes, self.attributes):
-            for line in lines:
-                if line in _DIRECTIONS:
-                    return line
-        return "sendrecv"
+        return _direction(media.attributes) or _direction(self.attributes) or "sendrecv"
 
 
-def _attribute(lines: list[str], name: str) -> str | None:
+def _attribute(lines: tuple[str, ...], name: str) -> str | None:
     start = name + ":"
     for line in lines:
         if line == name:
@@ -111,6 +113,26 @@ def _attribute(lines: list[str], name: str) -> str | None:
     return None
 
 
+@lru_cache(_REMEMBERED)
+def _direction(lines: tuple[str, ...]) -> str:
+    return next((line for line in lines if line in _DIRECTIONS), "")
+
+
+@lru_cache(_REMEMBERED)
+def codecs(formats: tuple[str, ...], attributes: tuple[str, ...]) -> Mapping[int, str]:
+    """See `Media.codecs`."""
+    maps: dict[str, str] = {}
+    for line in attributes:
+        if line.startswith("rtpmap:"):
+            number, _, name = line[7:].partition(" ")
+            maps[number] = name.strip().upper().removesuffix("/1")
+    found: dict[int, str] = {}
+    for text in formats:
+        payload = int(text)
+        found[payload] = maps.get(text) or _STATIC.get(payload, "")
+    return MappingProxyType(found)
+
+
 def parse(data: bytes) -> Description:
     """The description in `data`. Raises SdpError for anything malformed; a bare LF ends a line as CRLF does."""
     if b"\0" in data:
@@ -118,49 +140,55 @@ def parse(data: bytes) -> Description:
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     if "\r" in text:
         raise SdpError("a carriage return within a line of the description")
-    lines = text.split("\n")
-    while lines and not lines[-1]:
-        lines.pop()
+    head, *sections = text.rstrip("\n").split("\nm=")
+    usual = _USUAL_HEAD.fullmatch(head)
+    if usual is not None:
+        username, number, version, address, name, connection, lines = usual.groups()
+        origin = Origin(username, int(number), int(version), address)
+        attributes = tuple(lines[3:].split("\na=")) if lines else ()
+    else:
+        origin, name, connection, attributes = _session(head.split("\n"))
+    media = tuple([_media(section) for section in sections])
+    if connection is None:
+        for stream in media:
+            if stream.connection is None and stream.port:
+                raise SdpError(f"no c= line for the {stream.kind} stream")
+    return Description(origin, name, connection, attributes, media)
+
+
+def _session(lines: list[str]) -> tuple[Origin, str, str | None, tuple[str, ...]]:
+    """What stands before the first `m=`: origin, name, connection address, attributes."""
     if len(lines) < 3 or lines[0] != "v=0":
         raise SdpError("the description does not start with v=0")
     if lines[1][:2] != "o=" or lines[2][:2] != "s=":
         raise SdpError("o= and s= must follow v=")
-    description = Description(_origin(lines[1][2:]), lines[2][2:], None, [], [])
-    attributes = description.attributes
-    media: Media | None = None
-    letters = _SESSION_LETTERS
-    timed = False
-    for line in lines[3:]:
+    connection, _, attributes, timed = _lines(lines[3:], _SESSION_LETTERS)
+    if not timed:
+        raise SdpError("the t= line is missing")
+    return _origin(lines[1][2:]), lines[2][2:], connection, attributes
+
+
+def _lines(lines: Iterable[str], letters: frozenset[str]) -> tuple[str | None, tuple[str, ...], tuple[str, ...], bool]:
+    """Connection address, bandwidths, attributes, and whether there is a time."""
+    connection, timed = None, False
+    bandwidth: list[str] = []
+    attributes: list[str] = []
+    for line in lines:
         letter = line[:1]
         if line[1:2] != "=":
             raise SdpError(f"not a type=value line: {line[:40]!r}")
-        if letter == "a":
-            attributes.append(line[2:])
-        elif letter == "m":
-            media = _media(line[2:])
-            description.media.append(media)
-            attributes = media.attributes
-            letters = _MEDIA_LETTERS
-        elif letter not in letters:
+        if letter not in letters:
             # RFC 8866 section 5: a parser MUST ignore or reject a description with a type letter unknown to it.
             raise SdpError(f"the line {line[:40]!r} has no place here")
+        if letter == "a":
+            attributes.append(line[2:])
         elif letter == "c":
-            address = _connection(line[2:])
-            if media is not None:
-                media.connection = address
-            else:
-                description.connection = address
+            connection = _connection(line[2:])
         elif letter == "t":
             timed = True
-        elif letter == "b" and media is not None:
-            media.bandwidth.append(line[2:])
-    if not timed:
-        raise SdpError("the t= line is missing")
-    if description.connection is None:
-        for media in description.media:
-            if media.connection is None and media.port:
-                raise SdpError(f"no c= line for the {media.kind} stream")
-    return description
+        elif letter == "b":
+            bandwidth.append(line[2:])
+    return connection, tuple(bandwidth), tuple(attributes), timed
 
 
 def _origin(value: str) -> Origin:
@@ -184,19 +212,32 @@ def _connection(value: str) -> str:
     return address
 
 
-def _media(value: str) -> Media:
-    fields = value.split()
-    if len(fields) < 4:
-        raise SdpError(f"bad m= line: {value[:60]!r}")
+def _media(section: str) -> Media:
+    """One stream. All but its port is the same in every call of a telephone, so that is remembered."""
+    first, _, lines = section.partition("\n")
+    fields = first.split(None, 2)
+    if len(fields) < 3:
+        raise SdpError(f"bad m= line: {first[:60]!r}")
     port, _, count = fields[1].partition("/")
     if not _digits(port) or int(port) > 65535 or (count and not _digits(count)):
-        raise SdpError(f"bad port in the m= line: {value[:60]!r}")
-    formats = fields[3:]
-    if "RTP/" in fields[2]:
+        raise SdpError(f"bad port in the m= line: {first[:60]!r}")
+    read = _stream if len(section) <= _MEMORABLE else _stream.__wrapped__
+    proto, formats, connection, bandwidth, attributes = read(fields[2], lines)
+    return Media(fields[0].lower(), int(port), proto, formats, connection, bandwidth, attributes)
+
+
+@lru_cache(_REMEMBERED)
+def _stream(first: str, lines: str) -> tuple[str, tuple[str, ...], str | None, tuple[str, ...], tuple[str, ...]]:
+    """Protocol, formats, connection address, bandwidths and attributes, from what follows the port."""
+    proto, *formats = first.split()
+    if not formats:
+        raise SdpError(f"bad m= line: {first[:60]!r}")
+    if "RTP/" in proto:
         for number in formats:
             if not _digits(number) or int(number) > 127:
-                raise SdpError(f"bad payload number in the m= line: {value[:60]!r}")
-    return Media(fields[0].lower(), int(port), fields[2], formats, None, [], [])
+                raise SdpError(f"bad payload number in the m= line: {first[:60]!r}")
+    connection, bandwidth, attributes, _ = _lines(lines.split("\n") if lines else (), _MEDIA_LETTERS)
+    return proto, tuple(formats), connection, bandwidth, attributes
 
 
 def is_address(text: str) -> bool:
@@ -216,22 +257,37 @@ def network(address: str) -> str:
 def write(description: Description) -> bytes:
     """The description as bytes. Raises SdpError if a value holds a line break."""
     origin = description.origin
-    lines = [
-        "v=0",
-        f"o={origin.username} {origin.id} {origin.version} {network(origin.address)}",
-        f"s={description.name}",
-    ]
+    text = f"v=0\r\no={origin.username} {origin.id} {origin.version} {network(origin.address)}\r\ns={description.name}"
+    breaks = 3
     if description.connection is not None:
-        lines.append(f"c={network(description.connection)}")
-    lines.append("t=0 0")
-    lines += ["a=" + line for line in description.attributes]
+        text += f"\r\nc={network(description.connection)}"
+        breaks += 1
+    text += "\r\nt=0 0\r\n"
+    if description.attributes:
+        tail, lines = _tail("", (), None, (), description.attributes)
+        text += tail
+        breaks += lines
     for media in description.media:
-        lines.append(f"m={media.kind} {media.port} {media.proto} {' '.join(media.formats)}")
-        if media.connection is not None:
-            lines.append(f"c={network(media.connection)}")
-        lines += ["b=" + line for line in media.bandwidth]
-        lines += ["a=" + line for line in media.attributes]
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        tail, lines = _tail(media.proto, media.formats, media.connection, media.bandwidth, media.attributes)
+        text += f"m={media.kind} {media.port} {tail}"
+        breaks += lines
+    if text.count("\n") != breaks + 1 or text.count("\r") != breaks + 1:
         raise SdpError("a line break inside a value")
-    return text.encode("utf-8", "surrogateescape") + b"\r\n"
+    return text.encode("utf-8", "surrogateescape")
+
+
+@lru_cache(_REMEMBERED)
+def _tail(
+    proto: str,
+    formats: tuple[str, ...],
+    connection: str | None,
+    bandwidth: tuple[str, ...],
+    attributes: tuple[str, ...],
+) -> tuple[str, int]:
+    """What follows a stream's port, and how many lines that is."""
+    lines = [f"{proto} {' '.join(formats)}"] if proto else []
+    if connection is not None:
+        lines.append(f"c={network(connection)}")
+    lines += ["b=" + line for line in bandwidth]
+    lines += ["a=" + line for line in attributes]
+    return "\r\n".join([*lines, ""]), len(lines)

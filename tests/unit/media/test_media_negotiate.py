@@ -74,15 +74,15 @@ class TestRelayOffer:
         media = relayed.media[0]
         assert relayed.origin == sdp.Origin("ringplan", 5, 1, "203.0.113.1")
         assert relayed.address(media) == "203.0.113.1"
-        assert (media.port, media.proto, media.formats) == (30000, "RTP/AVP", ["8", "0", "101"])
-        assert media.attributes == [
+        assert (media.port, media.proto, media.formats) == (30000, "RTP/AVP", ("8", "0", "101"))
+        assert media.attributes == (
             "rtpmap:8 PCMA/8000",
             "rtpmap:101 telephone-event/8000",
             "fmtp:101 0-15",
             "ptime:30",
             "maxptime:60",
             "sendrecv",
-        ]
+        )
 
     def test_nothing_of_the_callers_hop_passes(self) -> None:
         raw = negotiate.relay_offer(WEB.encode(), "203.0.113.1", 30000, session_id=5)
@@ -102,9 +102,9 @@ class TestRelayOffer:
         for word in (b"crypto", b"mid:", b"a=rtcp", b"mozilla", b"video"):
             assert word not in raw
         media = sdp.parse(raw).media[0]
-        assert media.formats == ["96", "0", "101"]
-        assert media.attributes[:2] == ["rtpmap:96 opus/48000/2", "fmtp:96 useinbandfec=1"]
-        assert media.bandwidth == ["AS:64"]
+        assert media.formats == ("96", "0", "101")
+        assert media.attributes[:2] == ("rtpmap:96 opus/48000/2", "fmtp:96 useinbandfec=1")
+        assert media.bandwidth == ("AS:64",)
 
     @pytest.mark.parametrize("media", [VIDEO, T38, "m=audio 5004 RTP/SAVP 0\n", "m=audio 0 RTP/AVP 0\n", ""])
     def test_without_plain_audio_it_cannot_be_served(self, media: str) -> None:
@@ -162,21 +162,21 @@ class TestRelayAnswer:
         chosen = "m=audio 7000 RTP/AVP 0 101\na=rtpmap:0 PCMU/8000\na=rtpmap:101 telephone-event/8000\na=ptime:20\n"
         relayed = answer(body(AUDIO), body(chosen))
         assert shape(relayed) == [("audio", 30002)]
-        assert relayed.media[0].formats == ["0", "101"]
+        assert relayed.media[0].formats == ("0", "101")
         assert relayed.media[0].attribute("ptime") == "20"
 
     def test_every_stream_of_the_offer_is_answered_in_its_place(self) -> None:
         relayed = answer(body(VIDEO + AUDIO + T38), body("m=audio 7000 RTP/AVP 8\n"))
         assert shape(relayed) == [("video", 0), ("audio", 30002), ("image", 0)]
         assert [media.proto for media in relayed.media] == ["RTP/AVP", "RTP/AVP", "udptl"]
-        assert relayed.media[2].formats == ["t38"]
+        assert relayed.media[2].formats == ("t38",)
 
     def test_avpf_ice_and_mux_are_answered_as_plain_rtp(self) -> None:
         relayed = answer(WEB.encode(), body("m=audio 7000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n"))
         assert shape(relayed) == [("audio", 30002), ("video", 0)]
         assert relayed.media[0].proto == "RTP/AVPF"  # an answer cannot change the profile; it takes up nothing of it
-        assert relayed.media[0].attributes == ["rtpmap:101 telephone-event/8000", "sendrecv"]
-        assert relayed.attributes == []
+        assert relayed.media[0].attributes == ("rtpmap:101 telephone-event/8000", "sendrecv")
+        assert relayed.attributes == ()
 
     def test_a_refusal_is_a_refusal(self) -> None:
         assert shape(answer(body(AUDIO), body("m=audio 0 RTP/AVP 8\n"))) == [("audio", 0)]
@@ -217,7 +217,7 @@ class TestLocal:
         raw = negotiate.answer_local(body(asked + VIDEO), "203.0.113.1", 30004, session_id=3)
         made = sdp.parse(raw)
         assert shape(made) == [("audio", 30004), ("video", 0)]
-        assert made.media[0].formats == ["8", "96"]
+        assert made.media[0].formats == ("8", "96")
         assert made.media[0].codecs() == {8: "PCMA/8000", 96: "TELEPHONE-EVENT/8000"}
         assert direction(made) == "sendrecv"
 
@@ -228,8 +228,8 @@ class TestLocal:
     def test_an_echo_takes_any_codec(self) -> None:
         raw = negotiate.answer_local(WEB.encode(), "203.0.113.1", 30004, session_id=3, codecs=None)
         media = sdp.parse(raw).media[0]
-        assert media.formats == ["96", "101"]
-        assert media.attributes[:2] == ["rtpmap:96 opus/48000/2", "fmtp:96 useinbandfec=1"]
+        assert media.formats == ("96", "101")
+        assert media.attributes[:2] == ("rtpmap:96 opus/48000/2", "fmtp:96 useinbandfec=1")
 
     def test_a_holding_caller_is_answered_in_kind(self) -> None:
         raw = negotiate.answer_local(body(AUDIO + "a=sendonly\n"), "203.0.113.1", 30004, session_id=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def test_a_phones_offer_is_read() -> None:
     description = sdp.parse(PHONE)
     assert description.origin == sdp.Origin("-", 20518, 1, "192.0.2.10")
     media = description.media[0]
-    assert (media.kind, media.port, media.proto, media.formats) == ("audio", 11780, "RTP/AVP", ["9", "0", "18", "101"])
+    assert (media.kind, media.port, media.proto, media.formats) == ("audio", 11780, "RTP/AVP", ("9", "0", "18", "101"))
     assert media.codecs() == {9: "G722/8000", 0: "PCMU/8000", 18: "G729/8000", 101: "TELEPHONE-EVENT/8000"}
     assert media.attribute("ptime") == "20"
     assert media.attribute("sendrecv") == ""
@@ -51,8 +52,8 @@ def test_a_stream_has_its_own_address_and_direction_before_the_sessions() -> Non
     media = description.media[0]
     assert description.address(media) == "2001:db8::5"
     assert description.direction(media) == "inactive"
-    media.attributes.append("sendonly")
-    assert description.direction(media) == "sendonly"
+    description = sdp.parse(body.replace(b"101\r\n", b"101\r\na=sendonly\r\n", 1))
+    assert description.direction(description.media[0]) == "sendonly"
 
 
 def test_bytes_that_are_not_utf8_come_back() -> None:
@@ -115,9 +116,38 @@ def test_what_is_no_description_is_refused(body: bytes) -> None:
 
 def test_a_line_break_in_a_value_is_not_written() -> None:
     description = sdp.parse(PHONE)
-    description.media[0].attributes.append("x\r\nm=video 1 RTP/AVP 31")
+    (media,) = description.media
+    for change in (
+        {"attributes": ("x\r\nm=video 1 RTP/AVP 31",)},
+        {"kind": "audio\n"},
+        {"connection": "192.0.2.1\r\na=x"},
+        {"bandwidth": ("AS:64\r",)},
+    ):
+        broken = msgspec.structs.replace(media, **change)
+        with pytest.raises(sdp.SdpError):
+            sdp.write(msgspec.structs.replace(description, media=(broken,)))
     with pytest.raises(sdp.SdpError):
-        sdp.write(description)
+        sdp.write(msgspec.structs.replace(description, name="-\r\na=x"))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=x\r\na=y:z\r\n",
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\ni=\r\nc=IN IP4 192.0.2.1/127\r\nt=0 0\r\na=x\r\nk=y\r\na=y:z\r\n",
+        b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\na=x\r\nc=IN  IP4 192.0.2.1\r\nb=AS:1\r\na=y:z\r\nt=0 0\r\n",
+    ],
+)
+def test_the_usual_head_and_an_unusual_one_are_read_alike(head: bytes) -> None:
+    description = sdp.parse(head + b"m=audio 6000 RTP/AVP 0\r\n")
+    assert description.origin == sdp.Origin("-", 1, 1, "192.0.2.1")
+    assert (description.name, description.connection, description.attributes) == ("-", "192.0.2.1", ("x", "y:z"))
+
+
+def test_what_is_remembered_of_one_description_does_not_reach_another() -> None:
+    one, other = sdp.parse(PHONE), sdp.parse(PHONE.replace(b" 11780 ", b" 11790 ").replace(b"sendrecv", b"sendonly"))
+    assert (one.media[0].port, other.media[0].port) == (11780, 11790)
+    assert (one.direction(one.media[0]), other.direction(other.media[0])) == ("sendrecv", "sendonly")
 
 
 _LINES = st.lists(st.sampled_from(PHONE.split(b"\r\n")) | st.binary(max_size=30), max_size=20).map(b"\r\n".join)
