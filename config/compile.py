@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from config import lint, schema, validate
+from config.addresses import local_networks, sound_told, written
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
     CallSettings,
@@ -78,10 +79,10 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         version="",
         source=source,
         model=_model(loaded),
-        listeners=tuple(_listener(each) for each in settings.listen),
+        listeners=tuple(_listener(each, optional="listen" not in loaded.tree.entries) for each in settings.listen),
         devices=devices,
         trunks=trunks,
-        media=_media(settings.media),
+        media=_media(settings, usual=not written(loaded, "media", "address")),
         registrar=_registrar(settings.registrar),
         calls=CallSettings(unreachable_s=settings.calls.unreachable),
         guard=_guard(settings.guard),
@@ -103,7 +104,7 @@ def _version(compiled: Compiled) -> str:
     return hashlib.blake2b(encode(effective), digest_size=8).hexdigest()
 
 
-def _listener(listener: Listener) -> ListenerSettings:
+def _listener(listener: Listener, *, optional: bool) -> ListenerSettings:
     return ListenerSettings(
         transport=listener.transport,
         address=listener.address,
@@ -114,6 +115,9 @@ def _listener(listener: Listener) -> ListenerSettings:
         ),
         client_ca=listener.client_ca or "",
         client_required=listener.client_required,
+        local_networks=local_networks(listener.local_networks),
+        dscp=listener.dscp,
+        optional=optional and ":" in listener.address,
     )
 
 
@@ -131,10 +135,15 @@ def _credentials(name: str, device: schema.Device, realm: str, secret: str) -> D
     )
 
 
-def _media(media: schema.Media) -> MediaSettings:
+def _media(settings: schema.Configuration, *, usual: bool) -> MediaSettings:
+    media = settings.media
+    told, networks = sound_told(settings)
     return MediaSettings(
-        address=media.address,
-        advertise=media.advertise or "",
+        addresses=tuple(media.address),
+        advertise=told,
+        local_networks=networks,
+        dscp=media.dscp,
+        optional=tuple(each for each in media.address if usual and ":" in each),
         first_port=media.ports[0],
         last_port=media.ports[1],
         workers=media.workers,

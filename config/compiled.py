@@ -24,7 +24,9 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One socket. `advertise` is empty when the address that we listen on (or the one of the flow) is the one to
-    name. What follows is for TLS: `client_ca` is a file, or empty when clients are not asked who they are.
+    name; peers in `local_networks` (CIDR) are told that one in any case. `optional`: it is there by default, and left
+    out where the machine does not have its family. `client_ca` (for TLS) is a file, or empty when clients are not
+    asked who they are.
     """
 
     transport: str
@@ -34,6 +36,9 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[CertificateSettings, ...] = ()
     client_ca: str = ""
     client_required: bool = False
+    local_networks: tuple[str, ...] = ()
+    dscp: int = 24
+    optional: bool = False
 
 
 class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,10 +122,15 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The sound. `advertise` may be empty. Ports are UDP, both bounds included; times in seconds."""
+    """The sound. `addresses` are those that ports are bound on, at most one of a family; of the `optional` ones those
+    are left out whose family the machine does not have. `advertise` (one a family) may be empty: then it is that of the
+    listeners. Ports are UDP, both bounds included; times in seconds."""
 
-    address: str
-    advertise: str
+    addresses: tuple[str, ...]
+    advertise: tuple[str, ...]
+    local_networks: tuple[str, ...]
+    dscp: int
+    optional: tuple[str, ...]
     first_port: int
     last_port: int
     workers: int

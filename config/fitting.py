@@ -129,6 +129,9 @@ class Fitting:
                 )
             seen.add(socket)
         media = self._settings.media
+        for key, found in (("address", media.address), ("advertise", media.advertise)):
+            if self._sound(("media", key)) and len({":" in each for each in found}) < len(found):
+                self._wrong(f"`{key}`: two of one family", "one of IPv4 and one of IPv6 at the most", "media", key)
         if (
             self._sound(("media", "ports"), ("media", "workers"))
             and media.ports[1] - media.ports[0] + 1 < 4 * media.workers

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from config import addresses
 from config.fitting_tls import tls_warnings
 from config.problems import Mark, Problem
 from config.schema import Configuration
@@ -20,7 +21,8 @@ SHORTEST_SECRET = 12
 def warnings(loaded: Loaded) -> list[Problem]:
     """All of them, in the order of the rules below."""
     found: list[Problem] = []
-    for rule in (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, _secrets, tls_warnings):
+    rules = (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
+    for rule in (*rules, tls_warnings):
         found.extend(rule(loaded))
     return found
 

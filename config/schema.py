@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.schema_listener import CertificateFiles, Listener
+from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
 from config.types import (
@@ -20,6 +20,7 @@ from config.types import (
     Boolean,
     Country,
     Dialled,
+    Dscp,
     Extension,
     Identifier,
     OneOrMore,
@@ -35,12 +36,17 @@ from config.types import (
 __all__ = ["CertificateFiles", "Configuration", "Listener", "Section", "Trunk", "TrunkHost"]
 
 Lines = Annotated[list[Identifier], OneOrMore()]
+Addresses = Annotated[list[Address], OneOrMore()]
 Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore()]
 RingTime = Annotated[float, duration(5, 300)]
 
 
 def _usual_listeners() -> list[Listener]:
-    return [Listener(transport="udp"), Listener(transport="tcp")]
+    return [
+        Listener(transport=transport, address=address)
+        for address in ("0.0.0.0", "::")  # noqa: S104
+        for transport in ("udp", "tcp")
+    ]
 
 
 class Device(Section):
@@ -88,8 +94,21 @@ class Emergency(Section):
 class Media(Section):
     """The sound."""
 
-    address: Address = Field(default="0.0.0.0", description="the address that sound is received on")  # noqa: S104
-    advertise: Address | None = Field(default=None, description="the address in SDP, behind a static NAT")
+    address: Addresses = Field(
+        default=["0.0.0.0", "::"],  # noqa: S104
+        min_length=1,
+        max_length=2,
+        description="the address that sound is received on: one, or one of IPv4 and one of IPv6",
+    )
+    advertise: Addresses = Field(
+        default_factory=list,
+        max_length=2,
+        description="the address in SDP for peers outside, one a family at the most; that of `listen` when left out",
+    )
+    local_networks: Networks | None = Field(
+        default=None, description="peers in these networks are told the interface's own; as in `listen`"
+    )
+    dscp: Dscp = Field(default=46, description="the mark of its packets: a name such as EF or a number from 0 to 63")
     ports: PortRange = Field(default=(20000, 29999), description="the UDP ports for sound")
     workers: Annotated[int, integer(1, 64)] = Field(
         default=1, description="processes that relay sound; about one for each core"
@@ -190,7 +209,7 @@ class Configuration(Section):
     listen: list[Listener] = Field(
         default_factory=_usual_listeners,
         min_length=1,
-        description="where SIP is spoken; UDP and TCP on port 5060 when left out",
+        description="where SIP is spoken; UDP and TCP on port 5060, IPv4 and IPv6, when left out",
     )
     lines: dict[Identifier, Line] = Field(default_factory=dict, description="who can be called")
     devices: dict[Identifier, Device] = Field(default_factory=dict, description="the telephones")

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from config.section import Port, Section
-from config.types import Address, Boolean, File, Host, choice
+from config.types import Address, Boolean, Dscp, File, Host, Network, OneOrMore, choice
 
+Networks = Annotated[list[Network], OneOrMore()]
 SIP_PORT = 5060
 SIPS_PORT = 5061
 
@@ -24,11 +25,20 @@ class Listener(Section):
     """Where SIP is spoken."""
 
     transport: Annotated[str, choice("udp", "tcp", "tls")] = Field(default="udp", description="udp, tcp or tls")
-    address: Address = Field(default="0.0.0.0", description="the address to listen on; 0.0.0.0 is every one")  # noqa: S104
+    address: Address = Field(
+        default="0.0.0.0",  # noqa: S104
+        description="the address to listen on; 0.0.0.0 is every one of IPv4, `::` every one of IPv6 and of that alone",
+    )
     port: Port | None = Field(default=None, description="the port; 5060 when left out, for tls 5061")
     advertise: Host | None = Field(
-        default=None, description="the address that telephones know us by, behind a static NAT"
+        default=None, description="the address or name that we are known by outside: behind a static NAT, in a cloud"
     )
+    local_networks: Networks | None = Field(
+        default=None,
+        description="peers in these networks are told the interface's own address instead; private, link-local and "
+        "loopback networks when left out",
+    )
+    dscp: Dscp = Field(default=24, description="the mark of its packets: a name such as CS3 or a number from 0 to 63")
     certificate: File | None = Field(
         default=None, description="tls: a file with the certificate and those between it and the CA (PEM)"
     )

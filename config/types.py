@@ -171,6 +171,35 @@ def _address(value: Any) -> str:
         raise Wrong("an IP address is wanted here", "such as 192.0.2.1 or 2001:db8::1") from None
 
 
+def _cidr(value: Any) -> str:
+    """A network in CIDR notation; an address alone is a network of one. Bits behind the prefix are cut off."""
+    text = _text(value)
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise Wrong("a network is wanted here", "such as 192.168.0.0/16 or 2001:db8::/32") from None
+
+
+_DSCP_NAMES = {
+    "BE": 0,
+    "LE": 1,  # RFC 8622
+    "VA": 44,  # RFC 5865
+    "EF": 46,  # RFC 3246
+    **{f"CS{n}": 8 * n for n in range(8)},
+    **{f"AF{c}{d}": 8 * c + 2 * d for c in range(1, 5) for d in range(1, 4)},  # RFC 2597
+}
+
+
+def _dscp(value: Any) -> int:
+    text = _text(value)
+    known = _DSCP_NAMES.get(text.upper())
+    if known is not None:
+        return known
+    if not _INTEGER.fullmatch(text) or not 0 <= int(text[:9]) <= 63:
+        raise Wrong("not a DSCP", "a number from 0 to 63, or a name such as CS3, AF31, EF")
+    return int(text)
+
+
 def _source(value: Any) -> str:
     """An address by which a carrier is recognised, with a port if need be, or a network."""
     text = _text(value)
@@ -318,6 +347,8 @@ E164 = Annotated[str, Typed(_e164, type="string")]
 Country = Annotated[str, Typed(_country, type="string", pattern="^[A-Z]{2}$")]
 AreaCode = Annotated[str, Typed(_area_code, type=_EITHER)]
 Address = Annotated[str, Typed(_address, type="string")]
+Network = Annotated[str, Typed(_cidr, type="string")]
+Dscp = Annotated[int, Typed(_dscp, type=["string", "integer"])]
 SourceAddress = Annotated[str, Typed(_source, type="string")]
 Host = Annotated[str, Typed(_host, type="string")]
 File = Annotated[str, Typed(_file, type=_EITHER)]

@@ -41,6 +41,10 @@ def _leases_left(worker: _Worker) -> int:
     return len(worker.fresh)
 
 
+def _leases_left_v6(worker: _Worker) -> int:
+    return len(worker.fresh_v6)
+
+
 class _Worker:
     """One worker as the exchange sees it: its connection, its leases, its legs, and what is yet to be sent."""
 
@@ -51,6 +55,7 @@ class _Worker:
         self.synced = False
         self.granted = False
         self.fresh: collections.deque[Lease] = collections.deque()
+        self.fresh_v6: collections.deque[Lease] = collections.deque()
         self.listed: dict[int, Lease] = {}
         self.commands: list[wire.Command] = []
         self._engine = engine
@@ -99,6 +104,7 @@ class _Worker:
             self._sock = None
         self.synced = self.granted = False
         self.fresh.clear()
+        self.fresh_v6.clear()
         self.listed.clear()
         self._queue.clear()
 
@@ -207,7 +213,8 @@ class _Worker:
                 self._engine.synced(self)
                 self.flush()
             case wire.Leases(leases):
-                self.fresh.extend(leases)
+                for lease in leases:
+                    (self.fresh_v6 if ":" in lease.address else self.fresh).append(lease)
                 self.granted = True
                 self._engine.leased()
             case _:
@@ -274,19 +281,20 @@ class WorkerEngine:
 
     # --- MediaEngine ---
 
-    def lease(self, near: int | None = None) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
         """See `MediaEngine.lease`. Without `near` the worker with the most leases left is taken, the emptiest one."""
         worker = self._home.get(near) if near is not None else None
-        if worker is None or not worker.fresh:
+        if worker is None or not (worker.fresh_v6 if v6 else worker.fresh):
             if not self._workers:
                 return None
-            worker = max(self._workers, key=_leases_left)
-        return self._lease(worker)
+            worker = max(self._workers, key=_leases_left_v6 if v6 else _leases_left)
+        return self._lease(worker, v6)
 
-    def _lease(self, worker: _Worker) -> Lease | None:
-        if not worker.fresh:
+    def _lease(self, worker: _Worker, v6: bool) -> Lease | None:
+        fresh = worker.fresh_v6 if v6 else worker.fresh
+        if not fresh:
             return None
-        lease = worker.fresh.popleft()
+        lease = fresh.popleft()
         self._home[lease.leg] = worker
         return lease
 
@@ -434,7 +442,7 @@ class WorkerEngine:
             asyncio.get_running_loop().call_soon(self.on_event, LegLost(leg))
 
     def _join(self, first: int, here: _Worker, second: int, there: _Worker) -> None:
-        near, far = self._lease(here), self._lease(there)
+        near, far = self._lease(here, ":" in here.address), self._lease(there, ":" in there.address)
         if near is None or far is None:
             for lease in (near, far):
                 if lease is not None:

@@ -14,7 +14,7 @@ import msgspec
 
 
 class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A port pair that is bound already and waits for `open`. RTP on `port`, RTCP on `port + 1`.
+    """A port pair that is bound already on `address` and waits for `open`. RTP on `port`, RTCP on `port + 1`.
 
     `leg` is the media leg's id from now on: unique over all workers and all restarts.
     """
@@ -94,8 +94,8 @@ class MediaEngine(Protocol):
 
     on_event: Callable[[MediaEvent], None]
 
-    def lease(self, near: int | None = None) -> Lease | None:
-        """A port pair out of the block that the exchange holds; None when there is none left.
+    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
+        """A port pair out of the block that the exchange holds, of IPv4 or IPv6; None when there is none left.
 
         `near`: a leg that this one is likely to be bridged with, so that both come to lie in one worker.
         """

@@ -23,6 +23,8 @@ from media.engine import Remote
 from media.ports import Pair
 
 Send = Callable[[Any], int]
+Source = tuple[Any, ...]
+"""A socket's address as the kernel gives it: (host, port), and for IPv6 the flow and the scope of a link-local one."""
 _words = lru_cache(maxsize=256)(rtp.first_words)
 _libc = ctypes.CDLL(None, use_errno=True)
 _UNSPECIFIED = struct.pack("H14x", socket.AF_UNSPEC)
@@ -36,7 +38,8 @@ def disconnect(sock: socket.socket) -> None:
 
 
 def plain(address: str) -> str:
-    """The address as the kernel writes it, so that two spellings of one IPv6 address compare equal."""
+    """The address as the kernel writes it, without a scope, so that two spellings of one IPv6 address compare equal."""
+    address = address.partition("%")[0]
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         return socket.inet_ntop(family, socket.inet_pton(family, address))
@@ -97,8 +100,8 @@ class Port:
         self.ssrc = -1
         self.candidate = -1
         self.candidate_sequence = -1
-        self.locked: tuple[str, int] | None = None
-        self.target: tuple[str, int] | None = None
+        self.locked: Source | None = None
+        self.target: Source | None = None
         self.out: Send | None = None
         self.forward: Send | None = None
         self.packets = 0
@@ -108,7 +111,7 @@ class Port:
         """Something has come while the loop may not relay by itself."""
         self.receive(self)
 
-    def lock(self, source: tuple[str, int]) -> bool:
+    def lock(self, source: Source) -> bool:
         """Take packets from `source` alone and send there. False if the kernel refuses that address."""
         try:
             self.sock.connect(source)
@@ -127,7 +130,7 @@ class Port:
         self.ssrc = self.candidate = -1
         self.aim(self.target)
 
-    def aim(self, target: tuple[str, int] | None) -> None:
+    def aim(self, target: Source | None) -> None:
         """Send to `target` from now on, as long as no source has been learned."""
         self.target = target
         self.out = partial(_send_to, self.sock.sendto, target) if target is not None else None
@@ -154,7 +157,7 @@ class Port:
         return False
 
 
-def _send_to(sendto: Callable[[Any, tuple[str, int]], int], target: tuple[str, int], data: object) -> int:
+def _send_to(sendto: Callable[[Any, Source], int], target: Source, data: object) -> int:
     return sendto(data, target)
 
 
@@ -232,19 +235,28 @@ class Leg:
         self.rtcp.unlock()
         if moved or (old is not None and old.rtcp_port != remote.rtcp_port):
             # Unmoved, what was learned stays the target: a phone behind NAT hears on until it is learned again.
-            self.rtp.aim((address, remote.port) if address and 0 < remote.port < 65536 else None)
-            self.rtcp.aim((address, remote.rtcp_port) if address and 0 < remote.rtcp_port < 65536 else None)
+            self.rtp.aim(self._target(address, remote.port))
+            self.rtcp.aim(self._target(address, remote.rtcp_port))
         event = remote.telephone_event
         # Telephone-events are left to the slow way, where digits are read.
         self.rtp.words = _words(tuple(number for number in remote.payloads if number != event))
         self.digits = rtp.DigitReader() if event is not None else None
 
-    def learn(self, port: Port, source: tuple[str, int]) -> bool:
+    def _target(self, address: str, port: int) -> Source | None:
+        """Where to send before anything was learned; None where that is no place, or not one of our sockets' family."""
+        if not address or not 0 < port < 65536 or (":" in address) != (self.rtp.sock.family == socket.AF_INET6):
+            return None
+        if self.remote is not None and address.startswith("fe80:"):
+            # A link-local address means something on its link alone: the one that the far end's signalling came by.
+            address += "".join(self.remote.signalling.partition("%")[1:])
+        return address, port
+
+    def learn(self, port: Port, source: Source) -> bool:
         """Lock `port` to `source` if it may send at all (see the top of the file)."""
         if source[0] not in self.sources or not port.lock(source):
             return False
-        if port is self.rtp and self.rtcp.locked is None and source != self.told and source[1] < 65535:
-            self.rtcp.aim((source[0], source[1] + 1))
+        if port is self.rtp and self.rtcp.locked is None and source[:2] != self.told and source[1] < 65535:
+            self.rtcp.aim((source[0], source[1] + 1, *source[2:]))
         return True
 
     def wire(self) -> None:

@@ -6,7 +6,7 @@ It is driven by hand: `run` handles what has come and what is due at the instant
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from media.engine import Lease, LegLost, MediaEvent, Remote
 from media.ports import PortPool
@@ -23,17 +23,17 @@ class LocalEngine:
     def __init__(
         self,
         *,
-        address: str = "127.0.0.1",
+        address: str | Sequence[str] = "127.0.0.1",
         first_port: int = 20000,
         last_port: int = 29999,
         rest_s: float = 5.0,
-        advertise: str = "",
         ids: Iterator[int] | None = None,
         on_event: Callable[[MediaEvent], None] = _ignore,
     ) -> None:
         self.on_event = on_event
-        pool = PortPool(address, first_port, last_port, rest_s)
-        self._relay = Relay(pool, ids or itertools.count(1), self._tell, advertise=advertise)
+        addresses = [address] if isinstance(address, str) else address
+        pools = [PortPool(each, first_port, last_port, rest_s) for each in addresses]
+        self._relay = Relay(pools, ids or itertools.count(1), self._tell)
 
     def _tell(self, event: MediaEvent) -> None:
         self.on_event(event)
@@ -52,10 +52,13 @@ class LocalEngine:
         """Close all legs and sockets."""
         self._relay.end()
 
-    def lease(self, near: int | None = None) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
         """See `MediaEngine.lease`."""
-        leases = self._relay.grant(1)
-        return leases[0] if leases else None
+        for pool in self._relay.pools:
+            if (":" in pool.address) is v6:
+                leases = self._relay.grant(1, pool=pool)
+                return leases[0] if leases else None
+        return None
 
     def open(self, lease: Lease, silence_s: float) -> None:
         """See `MediaEngine.open`."""

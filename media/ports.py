@@ -1,4 +1,8 @@
-"""Pairs of UDP sockets, bound beforehand: RTP on an even port, RTCP on the next one."""
+"""Pairs of UDP sockets, bound beforehand: RTP on an even port, RTCP on the next one.
+
+A pool is of one address and so of one family. A leg gets a pair of the family that its telephone speaks, and what comes
+on it can leave by a pair of the other: packets are relayed between sockets, whatever these are bound to.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,17 @@ import socket
 
 # Room for about a second of 20 ms packets as the kernel counts them: what is older is of no use to a listener.
 _RECEIVE_BYTES = 24 * 1024
-_EXPEDITED_FORWARDING = 0xB8
+EXPEDITED_FORWARDING = 46
 _LEAST_REST = 0.2
 
 
 class Pair:
-    """The two sockets of one leg. They outlive the leg: after a rest the next leg gets them."""
+    """The two sockets of one leg. They outlive the leg: after a rest the next leg gets them, out of the same `pool`."""
 
-    __slots__ = ("port", "rtcp", "rtp")
+    __slots__ = ("pool", "port", "rtcp", "rtp")
 
-    def __init__(self, port: int, rtp: socket.socket, rtcp: socket.socket) -> None:
+    def __init__(self, pool: PortPool, port: int, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self.pool = pool
         self.port = port
         self.rtp = rtp
         self.rtcp = rtcp
@@ -34,11 +39,22 @@ class PortPool:
     The rest keeps late packets of one call out of the next (and the far end's ICMP errors out of it, too). Where ports
     are short a fifth of it has to do: that a telephone cannot call is worse. Not more than `most` pairs are ever bound,
     so that a process keeps descriptors for other things.
+    Packets are marked with `dscp`. `fresh` are the pairs that were leased and are not open yet, by the id of their leg.
     """
 
-    def __init__(self, address: str, first: int, last: int, rest_s: float = 5.0, most: int = 1 << 15) -> None:
+    def __init__(
+        self,
+        address: str,
+        first: int,
+        last: int,
+        rest_s: float = 5.0,
+        most: int = 1 << 15,
+        dscp: int = EXPEDITED_FORWARDING,
+    ) -> None:
         self.address = address
         self.rest_s = rest_s
+        self.fresh: dict[int, Pair] = {}
+        self._dscp = dscp
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._unbound = collections.deque(range(first + first % 2, last, 2))
         self._resting: collections.deque[tuple[float, Pair]] = collections.deque()
@@ -106,16 +122,19 @@ class PortPool:
         try:
             for number in (port, port + 1):
                 made.append(sock := socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+                if self._family == socket.AF_INET6:
+                    # Whatever the system's bindv6only says: the pool of the other family has the same ports.
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 sock.bind((self.address, number))
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
                 if self._family == socket.AF_INET:
-                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED_FORWARDING)
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._dscp << 2)
                 else:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED_FORWARDING)
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, self._dscp << 2)
         except OSError as error:
             for sock in made:
                 sock.close()
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 return None
             raise
-        return Pair(port, made[0], made[1])
+        return Pair(self, port, made[0], made[1])

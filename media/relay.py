@@ -17,12 +17,12 @@ Time comes in through `tick`, so that tests move it. Not thread-safe.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from media import files, player, rtp
 from media.engine import Digit, Lease, LegLost, MediaEvent, PlayEnded, Remote, Silent, Stats
-from media.leg import Idle, Leg, Port, Ready
+from media.leg import Idle, Leg, Port, Ready, Source
 from media.ports import Pair, PortPool
 
 MAX_PACKET_BYTES = 4096
@@ -50,30 +50,27 @@ class Spare:
 class Relay:
     """The media legs of one process. `ids` gives the ids of new legs, never the same twice, over restarts too.
 
-    `advertise` is the address that goes into SDP, if it is not the one that the pool binds. Events go to `on_event`.
+    Of `pools` there is one for each address; a lease names the address of its own. Events go to `on_event`.
     """
 
     def __init__(
         self,
-        pool: PortPool,
+        pools: Sequence[PortPool],
         ids: Iterator[int],
         on_event: Callable[[MediaEvent], None],
         *,
         index: int = 0,
-        advertise: str = "",
         max_events: int = 512,
     ) -> None:
         self.on_event = on_event
         self.legs: dict[int, Leg] = {}
-        self.fresh: dict[int, Pair] = {}
         self.left: dict[int, Pair] = {}
         """Leases of an exchange that is gone. One that it has put into a description may yet be opened by the next."""
         self.leases: dict[int, Lease] = {}
         self.now = 0.0
-        self.pool = pool
+        self.pools = tuple(pools)
         self._ids = ids
         self._index = index
-        self._advertise = advertise or pool.address
         self._max_events = max_events
         self._epoll = select.epoll()
         # Port and Ready: only a Port is ever fast, which the type system cannot be told without a call a packet.
@@ -153,13 +150,14 @@ class Relay:
 
     # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
 
-    def grant(self, count: int, hurry: bool = False) -> list[Lease]:
-        """Up to `count` new leases; fewer when ports are short. `hurry` shortens their rest. Raises OSError if the
-        address cannot be bound."""
+    def grant(self, count: int, hurry: bool = False, pool: PortPool | None = None) -> list[Lease]:
+        """Up to `count` new leases of a pool, the first one by default; fewer when ports are short. `hurry` shortens
+        their rest. Raises OSError if the address cannot be bound."""
         leases: list[Lease] = []
+        pool = pool or self.pools[0]
         for _ in range(count):
             try:
-                pair = self.pool.take(self.now, hurry)
+                pair = pool.take(self.now, hurry)
             except OSError:
                 if leases:
                     break  # whoever asks next hears of it
@@ -168,8 +166,8 @@ class Relay:
                 break
             for sock in (pair.rtp, pair.rtcp):
                 self._keep(sock.fileno())
-            lease = Lease(next(self._ids), self._index, self._advertise, pair.port)
-            self.fresh[lease.leg] = pair
+            lease = Lease(next(self._ids), self._index, pool.address, pair.port)
+            pool.fresh[lease.leg] = pair
             self.leases[lease.leg] = lease
             leases.append(lease)
         return leases
@@ -252,7 +250,7 @@ class Relay:
         if leg is None:
             pair = self._unopened(leg_id)
             if pair is not None:
-                self.pool.give_back_unused(pair)
+                pair.pool.give_back_unused(pair)
             return
         self._part(leg)
         for port in (leg.rtp, leg.rtcp):
@@ -260,7 +258,7 @@ class Relay:
             self._table[fd] = self._spares[fd]
             port.unlock()
             port.leg = None  # type: ignore[assignment]  # leg and port held each other, and nobody collects cycles here
-        self.pool.give_back(leg.pair, self.now)
+        leg.pair.pool.give_back(leg.pair, self.now)
         self.on_event(
             Stats(leg_id, leg.packets_in, leg.packets_out, leg.octets_in, leg.octets_out, leg.dropped),
         )
@@ -270,10 +268,11 @@ class Relay:
         the others go back, so that there are enough for new calls at once."""
         for leg_id in list(self.left):
             self.close(leg_id)
-        oldest = list(self.fresh)[: min(len(self.fresh) // 4, _MOST_LEFT)]
-        self.left = {leg_id: self.fresh.pop(leg_id) for leg_id in oldest}
-        for leg_id in list(self.fresh):
-            self.close(leg_id)
+        for pool in self.pools:
+            oldest = list(pool.fresh)[: min(len(pool.fresh) // 4, _MOST_LEFT)]
+            self.left.update((leg_id, pool.fresh.pop(leg_id)) for leg_id in oldest)
+            for leg_id in list(pool.fresh):
+                self.close(leg_id)
 
     def retell(self) -> None:
         """Tell a new exchange what the old one may have missed: players that have ended, and silence that goes on."""
@@ -287,7 +286,8 @@ class Relay:
         for leg_id in list(self.leases):
             self.close(leg_id)
         self._library.close()
-        self.pool.close()
+        for pool in self.pools:
+            pool.close()
         self._epoll.close()
 
     # --- inside ---
@@ -303,8 +303,11 @@ class Relay:
         self._muted.add(fd)
 
     def _unopened(self, leg_id: int) -> Pair | None:
-        pair = self.fresh.pop(leg_id, None)
-        return pair if pair is not None else self.left.pop(leg_id, None)
+        for pool in self.pools:
+            pair = pool.fresh.pop(leg_id, None)
+            if pair is not None:
+                return pair
+        return self.left.pop(leg_id, None)
 
     def _leg(self, leg_id: int) -> Leg | None:
         leg = self.legs.get(leg_id)
@@ -343,13 +346,13 @@ class Relay:
             return
         self._packet(port, size, source)
 
-    def _packet(self, port: Port, size: int, source: tuple[str, int] | None) -> None:
+    def _packet(self, port: Port, size: int, source: Source | None) -> None:
         """A packet on an RTP port that the loop did not relay by itself; `source` None: from the learned one."""
         leg, buffer = port.leg, self._buffer
         what = rtp.kind(buffer, size)
         if what == rtp.RTCP:
             # A far end that multiplexes without having been asked to (RFC 5761): as if it had come to the RTCP port.
-            if port.locked is not None and (source is None or source[:2] == port.locked):
+            if port.locked is not None and (source is None or source == port.locked):
                 self._control(leg, size)
             else:
                 leg.dropped += 1
@@ -360,11 +363,11 @@ class Relay:
             return
         learned = False
         if port.locked is None:
-            if source is None or not leg.learn(port, source[:2]):
+            if source is None or not leg.learn(port, source):
                 leg.dropped += 1
                 return
             learned = True
-        elif source is not None and source[:2] != port.locked:
+        elif source is not None and source != port.locked:
             leg.dropped += 1
             return
         known = port.ssrc
@@ -411,11 +414,11 @@ class Relay:
             leg.dropped += 1
             return
         if port.locked is None:
-            if not leg.learn(port, source[:2]):
+            if not leg.learn(port, source):
                 leg.dropped += 1
                 return
             self._wire(leg)
-        elif source[:2] != port.locked:
+        elif source != port.locked:
             leg.dropped += 1
             return
         self._control(leg, size)

@@ -28,7 +28,7 @@ import msgspec
 
 from media import wire
 from media.engine import Lease, MediaEvent, Stats
-from media.ports import PortPool
+from media.ports import EXPEDITED_FORWARDING, PortPool
 from media.relay import Relay
 
 _log = logging.getLogger("ringplan.media.worker")
@@ -168,7 +168,7 @@ class Control:
         for value in ours:  # one a packet: a list of legs is long
             link.send([value])
         self.refill()
-        if not self.relay.fresh:
+        if not any(pool.fresh for pool in self.relay.pools):
             link.send([wire.Leases(())])
         self.relay.retell()
 
@@ -207,27 +207,39 @@ class Control:
                         relay.close(leg)
             except (OSError, ValueError, OverflowError) as error:
                 _log.error("%s failed: %s", type(command).__name__, error)
-        if self._block - len(relay.fresh) >= self._block // 4:
-            self.refill()
+        for pool, block in self._blocks():
+            if block - len(pool.fresh) >= block // 4:
+                self._refill(pool, block)
 
     def refill(self) -> None:
         """Give the exchange new leases for those that it has used."""
-        missing = self._block - len(self.relay.fresh)
+        for pool, block in self._blocks():
+            self._refill(pool, block)
+
+    def _blocks(self) -> Iterator[tuple[PortPool, int]]:
+        """How many leases of each pool the exchange holds: of the second family fewer, as few telephones speak it."""
+        block = self._block
+        for pool in self.relay.pools:
+            yield pool, block
+            block = max(self._block // 4, 4)
+
+    def _refill(self, pool: PortPool, block: int) -> None:
+        missing = block - len(pool.fresh)
         if self._link is None or missing <= 0:
             return
         try:
-            granted = self.relay.grant(missing)
-            lacking = min(self._block, self.relay.pool.size) // 4 - len(self.relay.fresh)
+            granted = self.relay.grant(missing, pool=pool)
+            lacking = min(block, pool.size) // 4 - len(pool.fresh)
             if lacking > 0:
-                granted += self.relay.grant(lacking, hurry=True)
-                self._tell_short()
+                granted += self.relay.grant(lacking, hurry=True, pool=pool)
+                self._tell_short(pool)
         except OSError as error:
-            _log.error("no port can be bound on %s: %s", self._address, error)
+            _log.error("no port can be bound on %s: %s", pool.address, error)
             return
         for part in _parts(granted):
             self._link.send([wire.Leases(tuple(part))])
 
-    def _tell_short(self) -> None:
+    def _tell_short(self, pool: PortPool) -> None:
         """Say it before calls fail for it; not more than once a minute."""
         now = self.relay.now
         if now - self._told_short >= _SHORT_AGAIN_S:
@@ -235,8 +247,8 @@ class Control:
             _log.warning(
                 "ports run short: %d in calls, %d ready for calls, %s",
                 len(self.relay.legs),
-                len(self.relay.fresh),
-                self.relay.pool.standing(),
+                len(pool.fresh),
+                pool.standing(),
             )
 
     def flush(self) -> None:
@@ -380,10 +392,10 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     where.add_argument("--socket", help="path of the control socket, made with mode 0600")
     where.add_argument("--fd", type=int, help="descriptor of a listening SOCK_SEQPACKET socket that is inherited")
     parser.add_argument("--ports", type=_ports, required=True, help="RTP and RTCP ports, FIRST-LAST")
-    parser.add_argument("--address", required=True, help="address to bind")
-    parser.add_argument("--advertise", default="", help="address to write into SDP, if not the bound one")
+    parser.add_argument("--address", required=True, action="append", help="address to bind; another one of IPv6")
     parser.add_argument("--index", type=int, default=0, help="number of this worker, 0 to 63")
     parser.add_argument("--rest", type=float, default=5.0, help="seconds that a freed port rests")
+    parser.add_argument("--dscp", type=int, default=EXPEDITED_FORWARDING, help="mark of the packets")
     parser.add_argument("--block", type=int, default=1024, help="port pairs that the exchange holds in advance")
     parser.add_argument("--orphan", type=float, default=60.0, help="seconds without an exchange until legs are closed")
     parser.add_argument("--coalesce", type=float, default=0.004, help="seconds that packets may be held together")
@@ -403,15 +415,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         listener,
         path=options.socket or "",
         index=options.index,
-        address=options.address,
+        address=options.address[0],
         block=options.block,
         orphan_s=options.orphan,
     )
     first, last = options.ports
-    pool = PortPool(options.address, first, last, options.rest, allow_files((last - first + 1) // 2))
-    relay = Relay(
-        pool, leg_ids(options.index, time.time()), control.tell, index=options.index, advertise=options.advertise
-    )
+    most = allow_files((last - first + 1) // 2 * len(options.address)) // len(options.address)
+    pools = [PortPool(address, first, last, options.rest, most, options.dscp) for address in options.address]
+    relay = Relay(pools, leg_ids(options.index, time.time()), control.tell, index=options.index)
     control.relay = relay
     relay.watch(listener.fileno(), control)
     ending = Ending(relay)

@@ -45,12 +45,14 @@ class FlowAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class MediaPort(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The media leg behind a call leg; the same fields as `media.engine.Lease`."""
+    """The media leg behind a call leg; the same fields as `media.engine.Lease`, but that `address` is the one that the
+    far end was told, and `bound` the sockets' own where that is another."""
 
     leg: int
     worker: int
     address: str
     port: int
+    bound: str = ""
 
 
 class FarEnd(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -147,6 +147,7 @@ class Exchange:
             settings=CallSettings(unreachable_s=compiled.calls.unreachable_s, silence_s=compiled.media.silence_s),
             token=token,
             advertised=self._transports.advertised,
+            sound_address=self._transports.sound_address,
             at=clock.at,
             journal=self._append,
             send=self._send,
@@ -196,14 +197,15 @@ class Exchange:
             self._log.error("media workers are not ready: calls are refused until they are")
         for listening in self._arguments.sockets:
             sock = socket.socket(fileno=listening.fd)
-            advertise = self._advertise(listening.transport, listening.address, listening.port)
+            reach, dscp = handed.reach(self._compiled, listening)
             if listening.transport == "udp":
-                self._transports.add_udp(sock, advertise)
+                self._transports.add_udp(sock, reach)
             elif listening.transport == "tls":
-                self._transports.add_tls(sock, advertise)
+                self._transports.add_tls(sock, reach, dscp=dscp)
             else:
-                self._transports.add_tcp(sock, advertise)
+                self._transports.add_tcp(sock, reach, dscp)
         self._show_certificates()
+        self._transports.sound = handed.sound_reach(self._compiled.media)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found.calls.values(), now, found.ended)
         self._keeper.start()
@@ -435,12 +437,6 @@ class Exchange:
             return self._transports.flow_to(transport, host, port, local, name, profile)
         except ValueError:
             return None
-
-    def _advertise(self, transport: str, address: str, port: int) -> tuple[str, int] | None:
-        for listener in self._compiled.listeners:
-            if (listener.transport, listener.address, listener.port) == (transport, address, port):
-                return (listener.advertise, port) if listener.advertise else None
-        return None
 
     # -- what people are told -----------------------------------------------------------------------------------
 

@@ -133,38 +133,35 @@ class ExchangeArguments(NamedTuple):
 
 class WorkerArguments(NamedTuple):
     """How a media worker is started: `python -P -m media.worker` and these. It may use ports `first_port` to
-    `last_port`, binds them on `address` and names `advertise` in SDP, where that differs (behind a static NAT); a freed
-    port rests for `rest_s` seconds."""
+    `last_port` and binds them on each of `addresses`; a freed port rests for `rest_s` seconds. Its packets are marked
+    with `dscp`."""
 
     socket: Path
     number: int
-    address: str
-    advertise: str
+    addresses: tuple[str, ...]
     first_port: int
     last_port: int
     rest_s: float
+    dscp: int
 
     def argv(self) -> list[str]:
         """The command line, without the interpreter and the module."""
-        found = ["--socket", str(self.socket), "--index", str(self.number), "--address", self.address]
-        return [
-            *found,
-            "--advertise",
-            self.advertise,
-            "--ports",
-            f"{self.first_port}-{self.last_port}",
-            "--rest",
-            f"{self.rest_s:g}",
-        ]
+        found = ["--socket", str(self.socket), "--index", str(self.number)]
+        for address in self.addresses:
+            found += ["--address", address]
+        found += ["--ports", f"{self.first_port}-{self.last_port}"]
+        return [*found, "--rest", f"{self.rest_s:g}", "--dscp", str(self.dscp)]
 
 
 class Blueprint(NamedTuple):
-    """What the supervisor must know of the configuration: `listen` as (transport, address, port), and the media
-    workers' share. Made by `switch.blueprint` in a process of its own, since the supervisor reads no YAML."""
+    """What the supervisor must know of the configuration: `listen` as (transport, address, port, DSCP, optional), and
+    the media workers' share. What is optional is left out where the machine does not have its family. Made by
+    `switch.blueprint` in a process of its own, since the supervisor reads no YAML."""
 
-    listen: tuple[tuple[str, str, int], ...]
-    media_address: str
-    media_advertise: str
+    listen: tuple[tuple[str, str, int, int, bool], ...]
+    media_addresses: tuple[str, ...]
+    media_optional: tuple[str, ...]
+    media_dscp: int
     first_port: int
     last_port: int
     rest_s: float
@@ -178,11 +175,11 @@ class Blueprint(NamedTuple):
             WorkerArguments(
                 places.worker(index),
                 index,
-                self.media_address,
-                self.media_advertise,
+                tuple(self.media_addresses),
                 first + index * share,
                 first + (index + 1) * share - 1,
                 self.rest_s,
+                self.media_dscp,
             )
             for index in range(self.workers)
         ]

@@ -22,9 +22,12 @@ def blueprint(compiled: Compiled) -> Blueprint:
     """The few settings that concern the supervisor. None of them is secret."""
     media = compiled.media
     return Blueprint(
-        listen=tuple((each.transport, each.address, each.port) for each in compiled.listeners),
-        media_address=media.address,
-        media_advertise=media.advertise or media.address,
+        listen=tuple(
+            (each.transport, each.address, each.port, each.dscp, each.optional) for each in compiled.listeners
+        ),
+        media_addresses=media.addresses,
+        media_optional=media.optional,
+        media_dscp=media.dscp,
         first_port=media.first_port,
         last_port=media.last_port,
         rest_s=media.rest_s,

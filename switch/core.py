@@ -73,6 +73,7 @@ class Core:
         soon: Callable[[Callable[[], None]], object] | None = None,
         refusals: Refusals | None = None,
         gate: Gate | None = None,
+        sound_address: Callable[[Flow, str], str] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.registrar = registrar
@@ -101,6 +102,7 @@ class Core:
                 settings,
                 token,
                 advertised,
+                sound_address or (lambda flow, bound: bound),
                 lambda: self._at,
                 self._events.append,
                 on_error,

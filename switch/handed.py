@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from config.compiled import Compiled, GuardSettings
+from config.compiled import Compiled, GuardSettings, MediaSettings
 from dialplan.model import Model
 from dialplan.numbers import clean
+from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
 from switch.net.guard import Limits
+from switch.net.reachability import OWN, Reach
 from switch.registrar import RegistrarSettings
 
 
@@ -57,6 +59,20 @@ class EmergencyNumbers:
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""
         return clean(dialled) in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
+
+
+def reach(compiled: Compiled, listening: ListenSocket) -> tuple[Reach, int]:
+    """How a listener is known to whom, and the mark of its packets."""
+    place = listening[:3]
+    for each in compiled.listeners:
+        if (each.transport, each.address, each.port) == place:
+            return Reach.of(each.advertise, each.local_networks), each.dscp
+    return OWN, 0
+
+
+def sound_reach(media: MediaSettings) -> tuple[Reach, ...]:
+    """How the ports for sound are known; empty: as the listeners are."""
+    return tuple(Reach.of(each, media.local_networks) for each in media.advertise)
 
 
 def limits(guard: GuardSettings) -> Limits:

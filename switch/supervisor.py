@@ -22,6 +22,7 @@ hurries; SIGHUP is passed to the exchange, which reloads its configuration.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -38,9 +39,7 @@ from typing import NamedTuple
 from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places
 
 PR_SET_PDEATHSIG = 1
-DSCP_SIGNALLING = (
-    0x60  # CS3 in the upper six bits (RFC 4594 section 4.1: signalling is CS5 or CS3; switches expect CS3)
-)
+DSCP_SIGNALLING = 24  # CS3 (RFC 4594 section 4.1 has CS5 for signalling; switches expect CS3)
 UDP_BUFFER = 8 * 1024 * 1024
 
 
@@ -308,17 +307,29 @@ def raise_file_limit() -> int:
     return hard
 
 
-def open_socket(transport: str, address: str, port: int) -> socket.socket:
-    """A bound UDP socket, or a listening TCP one. Port 0 lets the kernel choose. Raises OSError."""
+def has_family(address: str) -> bool:
+    """Whether this machine speaks the family of an address at all: IPv6 may be switched off in its kernel."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        return error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
+    return True
+
+
+def open_socket(transport: str, address: str, port: int, dscp: int = DSCP_SIGNALLING) -> socket.socket:
+    """A bound UDP socket, or a listening TCP one, whose packets carry `dscp`. Port 0 lets the kernel choose. An IPv6
+    socket takes IPv6 alone, whatever the system's bindv6only says: a second one serves IPv4. Raises OSError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     opened = socket.socket(family, kind)
     try:
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, DSCP_SIGNALLING)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
         else:
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, DSCP_SIGNALLING)
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
         if transport == "udp":
             # Room for the datagrams of a restart. SO_RCVBUFFORCE (33) goes past the system's limit where we may.
             for option in (33, socket.SO_RCVBUF):
@@ -379,8 +390,17 @@ def read_blueprint(places: Places) -> Blueprint | int:
     if code:
         return code if code > 0 else 1
     found = json.loads(text)
-    found["listen"] = tuple((transport, address, port) for transport, address, port in found["listen"])
+    found["listen"] = tuple(tuple(each) for each in found["listen"])
     return Blueprint(**found)
+
+
+def here(found: Blueprint, log: Callable[[str], None]) -> Blueprint:
+    """The same without what is there by default only and whose family this machine does not have."""
+    listen = tuple(each for each in found.listen if not each[4] or has_family(each[1]))
+    media = tuple(each for each in found.media_addresses if each not in found.media_optional or has_family(each))
+    if len(listen) < len(found.listen) or len(media) < len(found.media_addresses):
+        log("this machine has no IPv6: IPv4 alone is served")
+    return found._replace(listen=listen, media_addresses=media)
 
 
 def serve(places: Places, log: Callable[[str], None]) -> int:
@@ -401,11 +421,12 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
     found = read_blueprint(places)
     if isinstance(found, int):
         return found
+    found = here(found, log)
     sockets = []
     opened = []
-    for transport, address, port in found.listen:
+    for transport, address, port, dscp, _ in found.listen:
         try:
-            listening = open_socket(transport, address, port)
+            listening = open_socket(transport, address, port, dscp)
         except OSError as error:
             hint = f"stop what uses it, or write another port under `listen:` in {places.config}"
             log(f"cannot listen on {transport} {address} port {port}: {error.strerror} ({hint})")

@@ -27,6 +27,7 @@ from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
     caller_user,
+    contact_moved,
     contact_value,
     from_value,
     hidden_from_carriers,
@@ -34,7 +35,7 @@ from switch.calls.presentation import (
     passed_lines,
 )
 from switch.calls.ringer import Ringer
-from switch.calls.sound import SdpError, Sound
+from switch.calls.sound import WILDCARDS, SdpError, Sound
 from switch.calls.state import CallState, apply, begin
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
@@ -93,13 +94,13 @@ class Call:
     def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float) -> Leg | None:
         """Send an INVITE to one telephone. None when there is no media port left, so that nothing can ring."""
         context = self.context
-        caller_lease = self.caller.sound.lease
-        lease = self._lease(phone.flow, caller_lease.leg if caller_lease is not None else None)
-        if lease is None:
+        media = Sound()
+        v6 = ":" in phone.flow.remote[0]
+        if not self._lease(media, phone.flow, v6) and not self._lease(media, phone.flow, not v6):
             return None
         self._numbered += 1
         leg = Leg(self, self._numbered, target, branch, contact)
-        leg.sound = Sound(lease)
+        leg.sound = media
         proposed = self.caller.sound.remote
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
         # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
@@ -114,7 +115,7 @@ class Call:
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
-        self._open(leg, lease)
+        self._open(leg)
         context.remember_leg(tag, leg)
         leg.usage = sip.InviteUsage.outgoing(
             context.endpoint,
@@ -510,8 +511,9 @@ class Call:
         """Record the leg's media port and our last description on it."""
         lease = leg.sound.lease
         if lease is not None:
-            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port)
             port, far, at = leg.sound, sound.far_value(leg.sound), self.context.at()
+            bound = port.bound if port.bound != lease.address else ""
+            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port, bound)
             self.record(e.LegMedia(self.id, self.state.n, at, leg.index, media, port.local, far, port.settled))
 
     def record_path(self, leg: Leg) -> None:
@@ -551,25 +553,51 @@ class Call:
             self.record(e.LegHeld(self.id, self.state.n, self.context.at(), leg.index, leg.sound.held))
 
     def ensure_lease(self, leg: Leg) -> bool:
-        """Give the leg a media port if it has none. False when there is none left."""
+        """Give the leg a media port if it has none. False when there is none left of the family that it wants."""
         if leg.sound.lease is None:
-            near = next((one.sound.lease.leg for one in self.legs.values() if one.sound.lease is not None), None)
-            lease = self._lease(leg.usage.flow, near)
-            if lease is None:
+            if not self._lease(leg.sound, leg.usage.flow, sound.speaks_v6(leg.sound.remote, leg.address)):
                 return False
-            leg.sound.lease = lease
-            self._open(leg, lease)
+            self._open(leg)
         return True
 
-    def _lease(self, flow: Flow, near: int | None) -> Lease | None:
-        """A media port for a leg whose signalling takes that flow. A worker that listens on every address names none,
-        so the one that the far end knows us by is put into the description."""
-        lease = self.context.engine.lease(near)
-        if lease is not None and lease.address in WILDCARDS:
-            lease = Lease(lease.leg, lease.worker, self.context.advertised(flow)[0], lease.port)
-        return lease
+    def place(self, leg: Leg, description: Description | None = None) -> bool:
+        """Before the leg is sent another description: it names our address as the far end's signalling is to see it
+        now, and another port when the far end has gone over to the other family. True in that case.
 
-    def _open(self, leg: Leg, lease: Lease) -> None:
+        `description` is the far end's, where it has made one. Raises NotAcceptable when there are no such ports.
+        """
+        port, flow = leg.sound, leg.usage.flow
+        lease = port.lease
+        if lease is None:
+            return False
+        leg.usage.contact = contact_moved(leg.usage.contact, *self.context.advertised(flow), flow.transport)
+        v6 = ":" in lease.address
+        if description is not None and sound.speaks_v6(description, leg.address) is not v6:
+            if not self._lease(port, flow, not v6):
+                raise sdp.NotAcceptable("no ports of that family")
+            self.context.forget_media(lease.leg)
+            self.context.engine.close(lease.leg)
+            self._open(leg)
+            return True
+        address = self.context.sound_address(flow, port.bound or WILDCARDS[v6])
+        if address != lease.address:
+            port.lease = Lease(lease.leg, lease.worker, address, lease.port)
+        return False
+
+    def _lease(self, port: Sound, flow: Flow, v6: bool) -> bool:
+        """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
+        bound on all addresses, mostly; the description names the one that the far end is to send to."""
+        near = next((one.sound.lease.leg for one in self.legs.values() if one.sound.lease is not None), None)
+        lease = self.context.engine.lease(near, v6)
+        if lease is None:
+            return False
+        port.bound = lease.address
+        port.lease = Lease(lease.leg, lease.worker, self.context.sound_address(flow, lease.address), lease.port)
+        return True
+
+    def _open(self, leg: Leg) -> None:
+        lease = leg.sound.lease
+        assert lease is not None
         self.context.register_media(lease.leg, leg)
         self.context.engine.open(lease, self.context.settings.silence_s)
 
@@ -625,8 +653,6 @@ def _leased(leg: Leg) -> int:
         raise LookupError("the leg has no media port")
     return leg.sound.lease.leg
 
-
-WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Progress: Call._progress,

@@ -67,6 +67,8 @@ class Context(msgspec.Struct):
     settings: CallSettings
     token: Callable[[], str]
     advertised: Callable[[Flow], tuple[str, int]]
+    sound_address: Callable[[Flow, str], str]
+    """The address for SDP: where the far end of a flow sends its sound to ports that are bound on an address."""
     at: Callable[[], datetime.datetime]
     record: Callable[[CallEvent], None]
     on_error: Callable[[BaseException, str], None]

@@ -66,6 +66,8 @@ class Offers:
             if other is None:
                 self._ask_service(call, leg, proposed, now)
                 return
+            other.reach(now)
+            call.place(other)
             passed = sound.propose(other.sound, proposed) if proposed is not None else b""
         except SdpError:
             # Also a change to fax (T.38): refused, and the call lives.
@@ -73,7 +75,6 @@ class Offers:
             return
         leg.sound.proposed = proposed
         self._asking = leg
-        other.reach(now)
         if by_update and other.usage.allows_update:
             other.usage.update(now, passed)
         else:
@@ -96,10 +97,12 @@ class Offers:
             if proposed is not None:
                 _acknowledge(leg, now)
                 leg.sound.settled = b""
+                call.place(asking, proposed)
                 asking.usage.answer_offer(sound.answer_to(asking.sound, proposed, theirs), now)
                 asking.sound.settled = b""
                 _join(call, asking, proposed, leg, theirs)
             else:
+                call.place(asking)
                 asking.usage.answer_offer(sound.propose(asking.sound, theirs), now, offered=True)
                 leg.sound.remote = theirs
                 self._asking = asking
@@ -164,6 +167,7 @@ class Offers:
                 return
             if other.usage.needs_ack:
                 other.reach(now)
+                call.place(other, offered)
                 other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
                 other.sound.settled = b""
             else:
@@ -178,6 +182,7 @@ class Offers:
     def _ask_service(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> None:
         """A new offer of a caller who listens to a service of ours."""
         port = leg.sound
+        moved = call.place(leg, proposed)
         if proposed is None:
             leg.usage.accept(sound.offer_ourselves(port), now, offered=True)
             self._asking = leg
@@ -185,6 +190,8 @@ class Offers:
             leg.usage.answer_offer(sound.answer_ourselves(port, proposed, call.state.service), now)
             sound.note(port, proposed, leg.address)
             sound.tell(call.context.engine, port)
+        if moved and port.lease is not None:
+            call.context.engine.play(port.lease.leg, call.state.service)
         call.record_move(leg)
 
     # -- corrections --------------------------------------------------------------------------------------------

@@ -48,5 +48,11 @@ def contact_value(host: str, port: int, transport: str, user: str = "") -> str:
     return f"<sip:{f'{user}@' if user else ''}{_literal(host)}:{port}{suffix}>"
 
 
+def contact_moved(contact: str, host: str, port: int, transport: str) -> str:
+    """The same Contact at another address of ours."""
+    user, at, _ = contact.removeprefix("<sip:").rpartition("@")
+    return contact_value(host, port, transport, user if at else "")
+
+
 def _literal(host: str) -> str:
     return f"[{host}]" if ":" in host else host

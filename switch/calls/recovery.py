@@ -95,6 +95,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     leg.usage.allows_update = value.update
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
+        leg.sound.bound = state.media.bound or state.media.address
         leg.sound.local = state.described
         leg.sound.settled = state.settled
     if state.offer:

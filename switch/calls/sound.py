@@ -11,19 +11,23 @@ from media.engine import Lease, MediaEngine, Remote
 from media.sdp import Description, SdpError
 from records import events as e
 
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
+
 
 class Sound:
-    """One leg's sound. `lease` is its port pair; `remote` what the far end described, until the call acts on it.
+    """One leg's sound. `lease` is its port pair, by the address that its far end is told, and `bound` the address that
+    the sockets are bound on; `remote` is what the far end described, until the call acts on it.
 
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     """
 
-    __slots__ = ("far", "held", "lease", "local", "proposed", "remote", "settled")
+    __slots__ = ("bound", "far", "held", "lease", "local", "proposed", "remote", "settled")
 
-    def __init__(self, lease: Lease | None = None) -> None:
-        self.lease = lease
+    def __init__(self) -> None:
+        self.lease: Lease | None = None
+        self.bound = ""
         self.remote: Description | None = None
         self.local: bytes = b""
         self.settled: bytes = b""
@@ -38,6 +42,17 @@ def parsed(body: bytes) -> Description:
     if negotiate.audio(description) is None:
         raise sdp.NotAcceptable("no audio stream of plain RTP")
     return description
+
+
+def speaks_v6(description: Description | None, signalling: str) -> bool:
+    """Whether a far end wants its sound by IPv6: what its description says, which we answer in the same family (RFC
+    8866 section 5.7); without one, or with a host name or the unspecified address of an old hold, as its signalling."""
+    if description is not None:
+        stream = negotiate.audio(description)
+        address = description.address(stream) if stream is not None else ""
+        if sdp.is_address(address) and address not in WILDCARDS:
+            return ":" in address
+    return ":" in signalling
 
 
 def offer_to(leg: Sound, offer: Description) -> bytes:
@@ -164,5 +179,6 @@ __all__ = [
     "offer_to",
     "parsed",
     "propose",
+    "speaks_v6",
     "tell",
 ]

@@ -14,7 +14,7 @@ from config.compiled import Compiled
 from config.problems import ConfigError
 from switch.arguments import EXIT_CONFIG
 from switch.commands.init import prepare, show
-from switch.supervisor import open_socket
+from switch.supervisor import has_family, open_socket
 
 
 def main() -> int:
@@ -39,6 +39,8 @@ def first_taken(compiled: Compiled) -> str:
     opened: list[socket.socket] = []
     try:
         for each in compiled.listeners:
+            if each.optional and not has_family(each.address):
+                continue
             try:
                 opened.append(open_socket(each.transport, each.address, each.port))
             except OSError as error:

@@ -176,7 +176,7 @@ def _own_addresses(listeners: Sequence[ListenerSettings]) -> list[str]:
 
 def _advertised(compiled: Compiled) -> list[str]:
     told = [each.advertise for each in compiled.listeners if each.advertise]
-    return list(dict.fromkeys([*told, *([compiled.media.advertise] if compiled.media.advertise else [])]))
+    return list(dict.fromkeys([*told, *compiled.media.advertise]))
 
 
 def _ephemeral() -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from switch.net.guard import Recent
-from switch.sip.flow import Flow
+from switch.sip.flow import Address, Flow
 
 
 class Counters(msgspec.Struct):
@@ -134,6 +134,34 @@ def numeric(host: str) -> str:
 def family_of(host: str) -> socket.AddressFamily:
     """The address family of a numeric host."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def unscoped(host: str) -> str:
+    """A numeric host without the scope of a link-local address (`fe80::1%eth0`), which means something to this machine
+    alone and has no place in a message (RFC 4007 section 11.2)."""
+    return host.partition("%")[0] if "%" in host else host
+
+
+def source(address: tuple[Any, ...]) -> Address:
+    """A socket's address as (host, port); that of a link-local peer keeps its scope, without which none is reached."""
+    if len(address) > 2 and address[3]:
+        try:
+            scope = socket.if_indextoname(address[3])
+        except OSError:
+            scope = str(address[3])
+        return f"{unscoped(address[0])}%{scope}", address[1]
+    return address[0], address[1]
+
+
+def mark(sock: socket.socket, dscp: int) -> None:
+    """Have packets carry this DSCP (RFC 2474): the upper six bits of the TOS octet or the traffic class."""
+    try:
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+    except OSError:
+        pass  # a container may not be allowed to; the packets go without
 
 
 def is_wildcard(host: str) -> bool:

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 
-from switch.net.flows import family_of, is_wildcard
+from switch.net.flows import family_of, is_wildcard, mark, source
 from switch.net.guard import Recent
 from switch.net.tcp import Connection
 from switch.net.tls import Peer, TlsConnection
@@ -19,11 +19,13 @@ _PEERS = 8192
 class Streams:
     """Makes connections and ends those that overstay. `clients` are the TLS contexts by profile; see `tls.Peer`."""
 
-    __slots__ = ("_peers", "_wire", "clients")
+    __slots__ = ("_peers", "_wire", "clients", "dscp")
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.clients: Mapping[str, ssl.SSLContext] = {}
+        self.dscp = 0
+        """The mark of the packets of our connections, as far as we made them; the others have their listener's."""
         self._peers: Recent[Address, Peer] = Recent(_PEERS)
         """Whom we met where by TLS: what a lost connection must prove again."""
 
@@ -69,6 +71,8 @@ class Streams:
             self._peers.put(remote, peer)
         sock = socket.socket(family_of(remote[0]), socket.SOCK_STREAM)
         sock.setblocking(False)
+        if self.dscp:
+            mark(sock, self.dscp)
         error = None
         try:
             if bind is not None:
@@ -79,7 +83,7 @@ class Streams:
         except OSError as reason:
             error = reason
         try:
-            local: Address = sock.getsockname()[:2]
+            local = source(sock.getsockname())
         except OSError:
             local = (bind or "", 0)
         flow = flow or Flow(transport, local, remote, self._wire.table.number())

@@ -11,8 +11,9 @@ import socket
 import ssl
 from collections import deque
 
-from switch.net.flows import Key
+from switch.net.flows import Key, source
 from switch.net.guard import Limits
+from switch.net.reachability import OWN, Reach
 from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
@@ -214,14 +215,14 @@ class Connection:
 class TcpListener:
     """A listening socket, taken over from whoever opened it."""
 
-    __slots__ = ("_paused", "_wire", "advertise", "local", "sock")
+    __slots__ = ("_paused", "_wire", "local", "reach", "sock")
     transport = "tcp"
 
-    def __init__(self, sock: socket.socket, wire: Wire, advertise: Address | None = None) -> None:
+    def __init__(self, sock: socket.socket, wire: Wire, reach: Reach = OWN) -> None:
         sock.setblocking(False)
         self.sock = sock
-        self.local: Address = sock.getsockname()[:2]
-        self.advertise = advertise
+        self.local: Address = source(sock.getsockname())
+        self.reach = reach
         self._wire = wire
         self._paused: asyncio.TimerHandle | None = None
         self._listen()
@@ -256,14 +257,14 @@ class TcpListener:
                 wire.loop.remove_reader(self.sock.fileno())
                 self._paused = wire.loop.call_later(0.2, self._listen)
                 return
-            remote: Address = address[:2]
+            remote = source(address)
             if len(table) >= limits.connections or table.from_source(remote[0]) >= limits.connections_a_source:
                 counters.connections_refused += 1
                 sock.close()
                 continue
             sock.setblocking(False)
             try:
-                local: Address = sock.getsockname()[:2]
+                local = source(sock.getsockname())
             except OSError:
                 local = self.local
             counters.accepted += 1

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from switch.net.flows import Key
+from switch.net.reachability import OWN, Reach
 from switch.net.tcp import Connection, TcpListener
 from switch.net.wire import Wire
 from switch.sip.flow import Address, Flow
@@ -248,10 +249,10 @@ class TlsListener(TcpListener):
     transport = "tls"
 
     def __init__(
-        self, sock: socket.socket, wire: Wire, advertise: Address | None = None, context: ssl.SSLContext | None = None
+        self, sock: socket.socket, wire: Wire, reach: Reach = OWN, context: ssl.SSLContext | None = None
     ) -> None:
         self.context = context
-        super().__init__(sock, wire, advertise)
+        super().__init__(sock, wire, reach)
 
     def accepted(self, sock: socket.socket, flow: Flow) -> None:
         """Somebody has connected."""

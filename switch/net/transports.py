@@ -11,8 +11,9 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 
-from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric
-from switch.net.guard import Guard, Limits
+from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric, unscoped
+from switch.net.guard import Guard, Limits, Recent
+from switch.net.reachability import OWN, Reach, sound_address
 from switch.net.streams import Streams
 from switch.net.tcp import TcpListener
 from switch.net.tls import Peer, TlsListener
@@ -27,6 +28,10 @@ _SWEEP_S = 5.0
 _REFRESH = 12
 #: So often the loop's lateness is looked at.
 _PULSE_S = 0.25
+
+
+#: An address that packets to the whole of a family leave for; nothing is sent to it (RFC 5737, RFC 3849).
+_FAR = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 
 class Transports:
@@ -61,31 +66,42 @@ class Transports:
         """Those of TLS among them."""
         self._streams = Streams(self._wire)
         self._addresses = LocalAddresses()
+        self._names: Recent[Flow, tuple[Address, str]] = Recent(self.limits.flows)
+        """What the far end of a flow was told of us last, as an address and as a Via has it."""
+        self.sound: tuple[Reach, ...] = ()
+        """How our ports for sound are known, where that is not as the listeners are."""
         self._sweeps = 0
         self._timer: Timer | None = timers.after(_SWEEP_S, now(), self, "sweep")
         self._due = time.monotonic() + _PULSE_S
         self._pulse: asyncio.TimerHandle | None = loop.call_later(_PULSE_S, self._beat)
 
-    def add_udp(self, sock: socket.socket, advertise: Address | None = None) -> Address:
+    def add_udp(self, sock: socket.socket, reach: Reach | None = None) -> Address:
         """Read and write by a bound datagram socket, which is ours from now on. Returns what it is bound to.
 
-        `advertise` is the address that peers are told, where that is not the socket's own (an exchange behind NAT).
+        `reach` says which peers are told another address than the socket's own (an exchange behind NAT).
         """
-        udp = UdpSocket(sock, self._wire, advertise)
+        udp = UdpSocket(sock, self._wire, reach or OWN)
         self._udp[udp.local] = udp
         return udp.local
 
-    def add_tcp(self, sock: socket.socket, advertise: Address | None = None) -> Address:
-        """Accept on a listening socket, which is ours from now on. Returns what it is bound to."""
-        listener = TcpListener(sock, self._wire, advertise)
+    def add_tcp(self, sock: socket.socket, reach: Reach | None = None, dscp: int = 0) -> Address:
+        """Accept on a listening socket, which is ours from now on. Returns what it is bound to. `dscp` (0: none) is the
+        mark of the connections that we make, that of the first listener."""
+        listener = TcpListener(sock, self._wire, reach or OWN)
+        self._streams.dscp = self._streams.dscp or dscp
         self._tcp.append(listener)
         return listener.local
 
     def add_tls(
-        self, sock: socket.socket, advertise: Address | None = None, context: ssl.SSLContext | None = None
+        self,
+        sock: socket.socket,
+        reach: Reach | None = None,
+        context: ssl.SSLContext | None = None,
+        dscp: int = 0,
     ) -> Address:
         """The same for TLS. Without a context (`tls.server_context`) everybody is turned away until there is one."""
-        listener = TlsListener(sock, self._wire, advertise, context)
+        listener = TlsListener(sock, self._wire, reach or OWN, context)
+        self._streams.dscp = self._streams.dscp or dscp
         self._tcp.append(listener)
         return listener.local
 
@@ -164,28 +180,59 @@ class Transports:
 
     def advertised(self, flow: Flow) -> Address:
         """The (host, port) that the far end of a flow is to reach us at, for Via and Contact."""
-        if flow.transport == "udp":
-            udp = self._udp.get(flow.local)
-            if udp is not None and udp.advertise is not None:
-                return udp.advertise
-            host, port = flow.local
-        else:
-            host, port = flow.local
-            family = family_of(flow.remote[0])
-            for listener in self._tcp:
-                if listener.transport == flow.transport and family_of(listener.local[0]) is family:
-                    if listener.advertise is not None:
-                        return listener.advertise
-                    port = listener.local[1]
-                    break
-        if is_wildcard(host) or not host:
-            host = self._addresses.towards(flow.remote[0])
-        return host, port
+        return self._named(flow)[0]
 
     def sent_by(self, flow: Flow) -> str:
         """The same as text, for `Endpoint`: IPv6 in brackets."""
-        host, port = self.advertised(flow)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self._named(flow)[1]
+
+    def sound_address(self, flow: Flow, bound: str) -> str:
+        """The address for SDP: where the far end of `flow` sends its sound to ports that are bound on `bound`."""
+        listener, peer = self._listener(flow), flow.remote[0]
+        own = () if listener is None else (listener.reach,)
+        others = (*(each.reach for each in self._udp.values()), *(each.reach for each in self._tcp))
+        told = sound_address((*self.sound, *own, *others), bound, peer)
+        if told:
+            return told
+        if not is_wildcard(bound):
+            return unscoped(bound)
+        family = family_of(bound)
+        for host in (flow.local[0], peer):
+            if host and family_of(host) is family and not is_wildcard(host):
+                return unscoped(host if host is not peer else self._addresses.towards(peer))
+        return unscoped(self._addresses.towards(_FAR[family]))
+
+    def _named(self, flow: Flow) -> tuple[Address, str]:
+        known = self._names.get(flow)
+        if known is None:
+            host, port = self._name(flow)
+            known = ((host, port), f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            self._names.put(flow, known)
+        return known
+
+    def _name(self, flow: Flow) -> Address:
+        host, port = flow.local
+        listener = self._listener(flow)
+        if listener is not None:
+            if flow.transport != "udp":
+                port = listener.local[1]
+            told = listener.reach.told(flow.remote[0])
+            if told:
+                return told, port
+        if is_wildcard(host) or not host:
+            host = self._addresses.towards(flow.remote[0])
+        return unscoped(host), port
+
+    def _listener(self, flow: Flow) -> UdpSocket | TcpListener | None:
+        """The listener of a flow: for a connection that we made, whose port is nobody's, the first of the family."""
+        if flow.transport == "udp":
+            return self._udp.get(flow.local) or self._udp_for(flow.remote[0])
+        family = family_of(flow.remote[0])
+        fitting = [
+            each for each in self._tcp if each.transport == flow.transport and family_of(each.local[0]) is family
+        ]
+        same = [each for each in fitting if each.local[1] == flow.local[1]]
+        return next((each for each in same if each.local == flow.local), next(iter(same or fitting), None))
 
     @property
     def connections(self) -> int:
@@ -199,6 +246,7 @@ class Transports:
         self._sweeps += 1
         if self._sweeps % _REFRESH == 0:
             self._addresses.forget()
+            self._names.clear()
         self._timer = self._timers.after(_SWEEP_S, now, self, "sweep")
 
     def close(self) -> None:

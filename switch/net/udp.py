@@ -12,8 +12,10 @@ import struct
 import time
 from collections.abc import Sequence
 
+from switch.net.flows import source
 from switch.net.guard import Recent
 from switch.net.overload import STALE_S
+from switch.net.reachability import OWN, Reach
 from switch.net.turns import Turns
 from switch.net.wire import Wire
 from switch.sip.flow import Address, Flow
@@ -31,15 +33,16 @@ _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 class UdpSocket:
     """One bound socket, taken over from whoever opened it."""
 
-    __slots__ = ("_buffer", "_flows", "_turns", "_view", "_wire", "advertise", "local", "sock")
+    __slots__ = ("_buffer", "_flows", "_turns", "_view", "_wide", "_wire", "local", "reach", "sock")
 
-    def __init__(self, sock: socket.socket, wire: Wire, advertise: Address | None = None) -> None:
+    def __init__(self, sock: socket.socket, wire: Wire, reach: Reach = OWN) -> None:
         sock.setblocking(False)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
         self.sock = sock
-        self.local: Address = sock.getsockname()[:2]
-        self.advertise = advertise
+        self.local: Address = source(sock.getsockname())
+        self.reach = reach
+        self._wide = sock.family == socket.AF_INET6
         self._wire = wire
         self._flows: Recent[Address, Flow] = Recent(wire.limits.flows)
         self._buffer = bytearray(65536)
@@ -78,7 +81,7 @@ class UdpSocket:
             return self._drain_watched()
         receive, buffer, view, counters = self.sock.recvfrom_into, self._buffer, self._view, wire.counters
         admit, young, longest = wire.guard.admit, self._flows.young, wire.limits.datagram
-        now = wire.now()
+        now, wide = wire.now(), self._wide
         batch = wire.limits.batch
         for done in range(batch):
             try:
@@ -90,17 +93,19 @@ class UdpSocket:
                 counters.recv_errors += 1
                 return done
             counters.datagrams_in += 1
+            if wide:
+                address = source(address)
             if not admit(address[0], now):
                 continue
             if size < _SHORTEST:
-                self._on_short(bytes(view[:size]), address[:2])
+                self._on_short(bytes(view[:size]), address)
                 continue
             if size > longest:
                 counters.oversize += 1
                 continue
             flow = young.get(address)
             if flow is None:
-                flow = self.flow(address[:2])
+                flow = self.flow(address)
                 young = self._flows.young
             wire.on_packet(bytes(view[:size]), flow, now)
             if self.sock.fileno() < 0:
@@ -123,17 +128,19 @@ class UdpSocket:
                 counters.recv_errors += 1
                 return done
             counters.datagrams_in += 1
+            if self._wide:
+                address = source(address)
             waited_s = _waited_s(extra)
             load.waits(self, waited_s, now)
             if not wire.guard.admit(address[0], now):
                 continue
             if size < _SHORTEST:
-                self._on_short(bytes(view[:size]), address[:2])
+                self._on_short(bytes(view[:size]), address)
                 continue
             if size > wire.limits.datagram:
                 counters.oversize += 1
                 continue
-            flow, data = self.flow(address[:2]), bytes(view[:size])
+            flow, data = self.flow(address), bytes(view[:size])
             if load.refusing or waited_s > STALE_S:
                 verdict = load.verdict(data, flow, now, waited_s)
                 if verdict is not None:

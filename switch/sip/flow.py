@@ -9,7 +9,7 @@ Address = tuple[str, int]
 
 class Flow(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """`transport` is "udp", "tcp" or "tls"; `local` our end, `remote` the far end as we see it, both (numeric host,
-    port).
+    port); a link-local host has its scope behind a percent sign.
 
     `connection` numbers the connections of one run of the exchange; 0 for UDP. Flows compare by value, so one that was
     written down can be made again.

@@ -37,6 +37,8 @@ class BookEngine:
     def __init__(self, address: str, limit: int = 1000) -> None:
         self.on_event: Callable[[MediaEvent], None] = lambda event: None
         self.address = address
+        self.more: tuple[str, ...] = ()
+        """Further addresses that there are ports on."""
         self.limit = limit
         self.legs: dict[int, Book] = {}
         self.log: list[tuple[Any, ...]] = []
@@ -46,14 +48,17 @@ class BookEngine:
 
     # -- the protocol -------------------------------------------------------------------------------------------
 
-    def lease(self, near: int | None = None) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
         """See `MediaEngine.lease`."""
         if near is not None and near not in self.legs:
             raise MisuseError(f"lease near {near}, which is no leg")
         if len(self.legs) >= self.limit:
             return None
+        address = next((each for each in (self.address, *self.more) if (":" in each) is v6), "")
+        if not address:
+            return None
         self._given += 1
-        lease = Lease(self._given, 0, self.address, 20000 + 2 * self._given)
+        lease = Lease(self._given, 0, address, 20000 + 2 * self._given)
         self.legs[lease.leg] = Book(lease)
         return lease
 

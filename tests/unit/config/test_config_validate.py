@@ -138,7 +138,9 @@ def test_the_defaults_are_safe() -> None:
     made = settings(US)
     assert made.devices == {} and made.trunks == {} and made.default_trunk is None
     assert made.metrics.address == "127.0.0.1"
-    assert [(each.transport, each.socket_port) for each in made.listen] == [("udp", 5060), ("tcp", 5060)]
+    assert {(each.transport, each.address, each.socket_port) for each in made.listen} == {
+        (transport, address, 5060) for transport in ("udp", "tcp") for address in ("0.0.0.0", "::")
+    }
 
 
 @pytest.mark.parametrize(

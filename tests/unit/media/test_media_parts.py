@@ -9,6 +9,7 @@ import struct
 import wave
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -126,7 +127,7 @@ def test_in_a_hurry_a_fifth_of_the_rest_will_do() -> None:
 
 def test_packets_between_two_legs_wake_the_relay_once_and_reach_nobody() -> None:
     first = free_ports(40)
-    relay = Relay(PortPool("127.0.0.1", first, first + 1, rest_s=0.0), itertools.count(1), lambda event: None)
+    relay = Relay([PortPool("127.0.0.1", first, first + 1, rest_s=0.0)], itertools.count(1), lambda event: None)
     phone = Phone()
     for _ in range(2):
         phone.lease = relay.grant(1)[0]
@@ -376,40 +377,62 @@ def test_random_packets_do_not_pass_and_do_no_harm() -> None:
         phone.hang_up()
 
 
-def test_ipv6() -> None:
+@pytest.mark.parametrize("families", [(6, 6), (4, 6), (6, 4)])
+def test_ipv6_and_both_families_in_one_call(families: tuple[int, int]) -> None:
+    """Each leg's ports are of the family that its telephone speaks; what comes on one leaves by the other, learned and
+    marked EF (RFC 3246) alike."""
     first = free_ports(40)
-    engine = LocalEngine(address="::1", first_port=first, last_port=first + 7)
+    engine = LocalEngine(address=["127.0.0.1", "::1"], first_port=first, last_port=first + 7)
     engine.run(0.0)
-    socks = []
-    leases = []
-    for _ in range(2):
-        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        sock.bind(("::1", 0))
+    socks, leases, fars = [], [], []
+    hosts = ["::1" if family == 6 else "127.0.0.1" for family in families]
+    for host in hosts:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((host, 0))
         sock.setblocking(False)
+        if ":" in host:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         socks.append(sock)
-        lease = engine.lease()
-        assert lease is not None
+        lease = engine.lease(v6=":" in host)
+        assert lease is not None and lease.address == host
         leases.append(lease)
         engine.open(lease, 0)
         port = sock.getsockname()[1]
-        far = Remote(address="0:0:0:0:0:0:0:1", port=port, rtcp_port=0, signalling="::1", payloads=(0,))
-        engine.update(lease.leg, far)
+        written = "0:0:0:0:0:0:0:1" if ":" in host else host
+        fars.append(Remote(address=written, port=port, rtcp_port=0, signalling=host, payloads=(0,)))
+        engine.update(lease.leg, fars[-1])
     engine.bridge(leases[0].leg, leases[1].leg)
     for number in range(3):
         for here, there in ((0, 1), (1, 0)):
             packet = struct.pack("!BBHII", 0x80, 0, number, number, here) + b"x" * 160
-            socks[here].sendto(packet, ("::1", leases[here].port))
+            socks[here].sendto(packet, (hosts[here], leases[here].port))
             engine.run(0.0)
-            assert socks[there].recv(2000) == packet
+            data, ancillary, _, _ = socks[there].recvmsg(2000, 64)
+            assert data == packet
+            assert [value[0] >> 2 for _, _, value in ancillary] == [46]
         if number == 1:
-            engine.update(leases[0].leg, far.__class__(**{**_fields(far), "port": socks[0].getsockname()[1]}))
+            engine.update(leases[0].leg, msgspec.structs.replace(fars[0], payload=8))
     engine.shut()
     for sock in socks:
         sock.close()
 
 
-def _fields(far: Remote) -> dict[str, object]:
-    return {name: getattr(far, name) for name in far.__struct_fields__}
+def test_a_far_end_of_the_other_family_is_not_sent_to() -> None:
+    """An answer that names IPv6 on a leg whose ports are of IPv4 is no reason to fall over."""
+    first = free_ports(40)
+    engine = LocalEngine(first_port=first, last_port=first + 7)
+    lease = engine.lease()
+    assert lease is not None and engine.lease(v6=True) is None
+    engine.open(lease, 0)
+    engine.update(lease.leg, Remote(address="2001:db8::7", port=4000, rtcp_port=4001, signalling="::1", payloads=(0,)))
+    engine.play(lease.leg, "tone:425")
+    for tick in range(5):
+        engine.run(tick * 0.02)
+    leg = engine._relay.legs[lease.leg]
+    assert leg.rtp.out is None and leg.packets_out == 0
+    engine.shut()
 
 
 def test_remote_defaults() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from switch.clock import LoopClock
 from switch.net.guard import Limits
+from switch.net.reachability import Reach
 from switch.sip.flow import Flow
 from tests.support.sockets import HOST, OPTIONS, Side
 
@@ -79,10 +80,10 @@ async def test_addresses_that_peers_are_told(sides: Callable[..., Side]) -> None
     everywhere.bind(("0.0.0.0", 0))
     own.bind((HOST, 0))
     hidden.bind((HOST, 0))
-    at = [a.net.add_udp(everywhere), a.net.add_udp(own), a.net.add_udp(hidden, ("203.0.113.1", 5070))]
+    at = [a.net.add_udp(everywhere), a.net.add_udp(own), a.net.add_udp(hidden, Reach("203.0.113.1"))]
     told = [a.net.advertised(Flow("udp", local, ("127.0.0.9", 5060))) for local in at]
-    assert told == [("127.0.0.1", at[0][1]), at[1], ("203.0.113.1", 5070)]
-    assert a.net.sent_by(Flow("udp", at[2], ("127.0.0.9", 5060))) == "203.0.113.1:5070"
+    assert told == [("127.0.0.1", at[0][1]), at[1], ("203.0.113.1", at[2][1])]
+    assert a.net.sent_by(Flow("udp", at[2], ("127.0.0.9", 5060))) == f"203.0.113.1:{at[2][1]}"
     listening = a.tcp()
     assert a.net.advertised(Flow("tcp", (HOST, 40000), (HOST, 5060), 1)) == listening
 

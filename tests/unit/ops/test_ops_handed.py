@@ -48,8 +48,8 @@ def test_the_workers_get_their_share_and_how_long_a_port_rests():
     made = blueprint(compiled("media: {ports: 20001-20100, workers: 2, rest: 3s, address: 192.0.2.1}\n"))
     places = Places(Path("/c"), Path("/d"), Path("/r"))
     first, second = (each.argv() for each in made.worker_arguments(places))
-    assert first[-4:] == ["--ports", "20002-20049", "--rest", "3"]
-    assert second[-4:] == ["--ports", "20050-20097", "--rest", "3"]
+    assert first[-6:] == ["--ports", "20002-20049", "--rest", "3", "--dscp", "46"]
+    assert second[-6:] == ["--ports", "20050-20097", "--rest", "3", "--dscp", "46"]
 
 
 @pytest.mark.parametrize(

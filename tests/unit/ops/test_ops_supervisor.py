@@ -191,7 +191,7 @@ def test_the_arguments_of_the_exchange_come_out_as_they_went_in():
 
 
 def test_workers_share_the_ports_evenly_and_begin_at_even_ones():
-    print_ = Blueprint((), "0.0.0.0", "192.0.2.1", 10001, 10021, 5.0, 2)
+    print_ = Blueprint((), ("0.0.0.0",), (), 46, 10001, 10021, 5.0, 2)
     first, second = print_.worker_arguments(Places(Path("/c"), Path("/d"), Path("/r")))
     assert (first.first_port, first.last_port) == (10002, 10011)
     assert (second.first_port, second.last_port) == (10012, 10021)
