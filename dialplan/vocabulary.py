@@ -130,13 +130,16 @@ class Finish(msgspec.Struct, frozen=True, gc=False, tag="finish"):
 Command = StartBranch | StopBranch | Arm | Disarm | Connect | Execute | Finish
 
 
-def outcome_of(status: int, *, trunk: bool) -> tuple[Outcome, bool]:
+def outcome_of(status: int, *, trunk: bool, failed: bool | None = None) -> tuple[Outcome, bool]:
     """What a final SIP status of a called telephone or carrier means: the outcome, and whether it is the user's word.
 
     `status` 0 is a transport error or a timeout. FWD-4 to FWD-8: 486 and 480 speak for one telephone, 600 and 603 for
     the user. A telephone that cannot be asked (408, 404, 5xx …) is an outage. A carrier's 404 or 403 is about the
-    number, not about the carrier, so it is final; only a timeout, 5xx, 401 and 407 let the next route be tried.
+    number, not about the carrier, so it is final; only a timeout, 5xx, 401 and 407 let the next route be tried. Where
+    the operator says which answers do (`failover` of the trunk), `failed` tells whether this is one of them.
     """
+    if trunk and failed:
+        return Outcome.OUTAGE, False
     if status == 486:
         return Outcome.BUSY, False
     if status == 600:
@@ -145,7 +148,7 @@ def outcome_of(status: int, *, trunk: bool) -> tuple[Outcome, bool]:
         return Outcome.REJECTED, True
     if status == 487:
         return Outcome.NO_ANSWER, False
-    if status in (0, 401, 407, 408) or 500 <= status < 600:
+    if status in (0, 401, 407) or ((status == 408 or 500 <= status < 600) and failed is not False):
         return Outcome.OUTAGE, False
     if trunk:
         return Outcome.REJECTED, False

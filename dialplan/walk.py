@@ -270,7 +270,8 @@ def _trunk_ending(state: WalkState, outcome: Outcome) -> Termination:
     """
     if outcome is Outcome.REJECTED and 400 <= state.status < 700:
         known = {404: Reason.NOT_FOUND, 410: Reason.NOT_FOUND, 604: Reason.NOT_FOUND, 484: Reason.INCOMPLETE_NUMBER}
-        return Termination(Result.REJECTED, known.get(state.status, Reason.REJECTED), state.status)
+        status = 500 if state.status == 503 else state.status
+        return Termination(Result.REJECTED, known.get(status, Reason.REJECTED), status)
     if outcome is Outcome.OUTAGE and state.plan.emergency:
         return Termination(Result.UNREACHABLE, Reason.OUTAGE, 503)
     return ENDINGS[outcome]

@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import gc
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -38,18 +39,20 @@ from switch import configuration, handed, logs
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.calls.context import CallSettings
-from switch.carriers import AGAIN_S, Carriers
+from switch.carriers import Carriers
 from switch.certificates import Certificates, Handshakes
 from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
-from switch.directory import Directory, TrunkHost
+from switch.directory import Directory
 from switch.figures import readings
 from switch.keeper import BindingKeeper
 from switch.metrics import Counters, WatchServer
+from switch.net.resolver import Resolver
+from switch.net.targets import Target
 from switch.net.transports import Transports
 from switch.operations import Operations, Recent
-from switch.reception import TURN_S, Refusals, Roll
+from switch.reception import TURN_S, Refusals, Roll, address
 from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
@@ -60,6 +63,7 @@ from switch.state.sqlite import NewerStateError
 from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
+from switch.trunk_hosts import TrunkHost
 from switch.views import ReloadView, WorkerView
 
 SLOW_S = 0.05
@@ -105,10 +109,12 @@ class Exchange:
         self._refusal = configuration.refusal(self._places.data)
         self._model = compiled.model
         self._credentials = handed.Credentials()
-        self._carriers = Carriers(self._look_up)
         self._asking: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
+        chance = random.SystemRandom().random
+        self._resolver = Resolver(clock.now, chance)
+        self._carriers = Carriers(self._resolver.find)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(self._open_state())
         self._bindings = store
@@ -134,7 +140,10 @@ class Exchange:
         self._emergency_numbers = handed.EmergencyNumbers()
         self._directory: Directory
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
-        self._directory = Directory(registrar, self._flow_to, self._transports.advertised, self._transports.alive)
+        self._directory = Directory(
+            registrar, self._flow_to, self._transports.advertised, self._transports.alive, chance
+        )
+        self._directory.hosts.on_change = self._host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         token = Tokens()
         self.core = Core(
@@ -244,6 +253,7 @@ class Exchange:
         for task in (self._asking, self._looking):
             if task is not None:
                 task.cancel()
+        await self._resolver.close()
         await self._control.stop()
         await self._watch.stop()
         self.core.flush()
@@ -359,10 +369,12 @@ class Exchange:
 
     async def _find_carriers(self, compiled: Compiled) -> dict[str, TrunkHost]:
         before = self._carriers.unknown
+        self._resolver.transports = handed.transports(compiled)
+        self._resolver.families = handed.families(compiled)
         trunks = await self._carriers.find(compiled.trunks)
-        for trunk in self._carriers.unknown:
+        for trunk, why in self._carriers.unknown.items():
             if trunk not in before:
-                self._log.error("trunk host cannot be resolved", trunk=trunk, host=trunks[trunk].host)
+                self._log.error("trunk host cannot be resolved", trunk=trunk, why=why)
         return trunks
 
     def _reach(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
@@ -372,17 +384,14 @@ class Exchange:
             for trunk in trunks.values()
             for source in trunk.sources
         )
+        self.core.trunks_changed(self._clock.now())
 
     async def _ask_again(self) -> None:
         """Carriers move, and a name server that was away comes back."""
         while True:
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(self._carriers.again_s)
             async with self._reloading:
                 self._reach(self._compiled, await self._find_carriers(self._compiled))
-
-    async def _look_up(self, host: str, port: int) -> tuple[str, ...]:
-        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        return tuple(str(each[4][0]) for each in found)
 
     def _still_registrable(self, bound: e.Bound) -> bool:
         device = self._model.devices.get(bound.device)
@@ -437,6 +446,13 @@ class Exchange:
             return self._transports.flow_to(transport, host, port, local, name, profile)
         except ValueError:
             return None
+
+    def _host_changed(self, trunk: str, target: Target, up: bool, why: str) -> None:
+        place = f"{target.transport} {address(target.address, target.port)}"
+        if up:
+            self._log.info("trunk host is well again", trunk=trunk, host=place)
+        else:
+            self._log.warning("trunk host is avoided", trunk=trunk, host=place, why=why)
 
     # -- what people are told -----------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
+from switch.trunk_pings import TrunkPings
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS"))
@@ -109,6 +110,7 @@ class Core:
             ),
             plan,
         )
+        self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self._effects: dict[type, Callable[..., None]] = {
             fx.Incoming: self._on_incoming,
             fx.Answered: self._on_answered,
@@ -179,6 +181,12 @@ class Core:
         """After a reload: end the registrations that the configuration no longer allows."""
         self._at = self._clock_at()
         self._events += self.registrar.prune(keep, self._at)
+        self._finish(now)
+
+    def trunks_changed(self, now: float) -> None:
+        """The directory has been given other trunks, or the same at other addresses."""
+        self._at = self._clock_at()
+        self.pings.use(self.directory.hosts.trunks(), now)
         self._finish(now)
 
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
@@ -384,6 +392,8 @@ class Core:
         self.refusals.add(user, flow.remote[0], why, self._at.timestamp())
 
     def _on_answered(self, effect: fx.Answered, now: float) -> None:
+        """The owner of a request of ours is a leg's usage, or whoever else asks (`TrunkPings`): that one has the same
+        `on_response` and `on_timeout`, and makes no event of it."""
         usage = effect.txn.owner
         if isinstance(usage, InviteUsage):
             try:
@@ -393,6 +403,8 @@ class Core:
                 event = usage.on_timeout(effect.txn, now) if effect.response.status >= 200 else None
             if event is not None:
                 usage.owner.heard(event, now)
+        elif usage is not None:
+            usage.on_response(effect.txn, effect.response, now)
 
     def _on_ack(self, effect: fx.AckReceived, now: float) -> None:
         request = effect.request
@@ -426,10 +438,11 @@ class Core:
 
     def _dead(self, txn: object, now: float, *, transport: bool) -> None:
         usage = getattr(txn, "owner", None)
-        if isinstance(usage, InviteUsage) and not isinstance(txn, ServerTransaction):
-            event = usage.on_timeout(txn, now, transport=transport)  # type: ignore[arg-type]
-            if event is not None:
-                usage.owner.heard(event, now)
+        if usage is None or isinstance(txn, ServerTransaction):
+            return
+        event = usage.on_timeout(txn, now, transport=transport)
+        if event is not None and isinstance(usage, InviteUsage):
+            usage.owner.heard(event, now)
 
     def _on_stray(self, effect: fx.Stray, now: float) -> None:
         """A 2xx of an INVITE that a former process sent. One of a dialog that was taken over gets its ACK. For others

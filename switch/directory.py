@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from dialplan.model import Model
 from switch.calls.calls import Source
 from switch.calls.context import Phone
@@ -16,22 +14,7 @@ from switch.registrar import Binding, Registrar
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.uri import Uri
-
-FlowTo = Callable[..., Flow | None]
-"""(transport, host, port, local address or None, and for TLS the name to prove and the trunk), or None."""
-
-
-class TrunkHost(msgspec.Struct, frozen=True):
-    """One carrier: where its calls go to, and the source addresses by which it is known (IDN-3)."""
-
-    id: str
-    transport: str
-    host: str
-    port: int
-    sources: tuple[str, ...]
-    domain: str = ""
-    name: str = ""
-    """The host as the operator wrote it, which its certificate must be for."""
+from switch.trunk_hosts import FlowTo, Hunt, TrunkHost, TrunkHosts
 
 
 class Directory:
@@ -43,20 +26,21 @@ class Directory:
         flow_to: FlowTo,
         advertised: Callable[[Flow], tuple[str, int]] = lambda flow: flow.local,
         alive: Callable[[Flow], bool] = lambda flow: True,
+        draw: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self.hosts = TrunkHosts(flow_to, draw)
         self._registrar = registrar
         self._flow_to = flow_to
         self._advertised = advertised
         self._alive = alive
         self._model: Model | None = None
-        self._trunks: dict[str, TrunkHost] = {}
         self._by_source: dict[str, str] = {}
         self._users: dict[str, str] = {}
 
     def use(self, model: Model, trunks: Mapping[str, TrunkHost]) -> None:
         """Take another version of the configuration."""
         self._model = model
-        self._trunks = dict(trunks)
+        self.hosts.use(trunks)
         self._by_source = {source: trunk.id for trunk in trunks.values() for source in trunk.sources}
         self._users = {line: line for line in model.lines}
         for line in model.lines.values():
@@ -110,18 +94,10 @@ class Directory:
             hop = binding.direct
         return self._flow_to(*hop, (address.local_host, address.local_port))
 
-    def trunk(self, trunk: str, number: str, now: float) -> list[Phone]:
-        """The carrier's host; empty when it is not known or not reachable from here."""
-        host = self._trunks.get(trunk)
-        if host is None:
-            return []
-        flow = self._flow_to(host.transport, host.host, host.port, None, host.name or host.host, host.id)
-        if flow is None:
-            return []
-        domain = host.domain or (f"[{host.host}]" if ":" in host.host else host.host)
-        place = domain if host.port == (5061 if host.transport == "tls" else 5060) else f"{domain}:{host.port}"
-        uri = number if number.startswith("urn:") else f"sip:{number}@{place}"
-        return [Phone(uri, uri, flow)]
+    def trunk(self, trunk: str, number: str, emergency: bool, now: float) -> Hunt | None:
+        """The carrier's hosts, to be tried one after the other; None when none is known."""
+        known = self.hosts.trunk(trunk)
+        return Hunt(self.hosts, known, number, emergency, now) if known is not None and known.places else None
 
     def trunk_at(self, flow: Flow) -> str | None:
         """The carrier that a message came from, by its source: `address` or `address:port`."""

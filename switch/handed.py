@@ -9,6 +9,7 @@ from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
 from switch.net.guard import Limits
 from switch.net.reachability import OWN, Reach
+from switch.net.targets import Families
 from switch.registrar import RegistrarSettings
 
 
@@ -86,3 +87,20 @@ def limits(guard: GuardSettings) -> Limits:
         connections=guard.connections,
         connections_a_source=guard.connections_per_source,
     )
+
+
+def transports(compiled: Compiled) -> tuple[str, ...]:
+    """The transports of our listeners, in the order in which they are written: a host that leaves us the choice is
+    asked in this one (RFC 3263 section 4.1)."""
+    return tuple(dict.fromkeys(each.transport for each in compiled.listeners))
+
+
+def families(compiled: Compiled) -> Families:
+    """Which addresses our listeners lead to, in the order in which they are written."""
+    by_transport: dict[str, dict[str, None]] = {}
+    for each in compiled.listeners:
+        family = "AAAA" if ":" in each.address else "A"
+        by_transport.setdefault(each.transport, {})[family] = None
+    every = dict.fromkeys(family for found in by_transport.values() for family in found)
+    known = {transport: tuple(found) for transport, found in by_transport.items()}
+    return lambda transport: known.get(transport, tuple(every))

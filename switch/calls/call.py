@@ -297,7 +297,7 @@ class Call:
             self._hang_up(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
         else:
             leg.usage.cancel(now)
-            self._failed(leg, 503, False, now)
+            self._failed(leg, 500, False, now)
 
     def broken(self, error: Exception, now: float) -> None:
         """A bug of ours met this call: it ends with a clear record, and takes nobody along."""
@@ -363,6 +363,7 @@ class Call:
                 leg.sound.remote = sound.parsed(event.body)
             except SdpError:
                 leg.sound.remote = None
+        self.ringer.heard(leg, now)
         self.ringer.feed(v.Answered(leg.branch, leg.contact), now)
 
     def give_up(self, leg: Leg, status: int, now: float) -> None:
@@ -373,15 +374,15 @@ class Call:
     def _refusal(self, leg: Leg, event: sip.Refusal, now: float) -> None:
         if event.reasons:
             self._refused = event.status, event.reasons
-        self._failed(leg, event.status, event.silent, now)
+        self._failed(leg, event.status, event.silent, now, event.retry_after_s)
 
-    def _failed(self, leg: Leg, status: int, silent: bool, now: float) -> None:
-        outcome, final = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
+    def _failed(self, leg: Leg, status: int, silent: bool, now: float, retry_after_s: float = 0.0) -> None:
+        outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
         if leg.usage.state is sip.State.ENDED:
             self.context.forget_leg(leg.tag)
         self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))
         if self.ringer is not None:
-            self.ringer.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
+            self.ringer.failed(leg, 0 if silent else status, retry_after_s, now)
 
     def _cancelled(self, leg: Leg, event: sip.Cancelled, now: float) -> None:
         self._why = event.reasons

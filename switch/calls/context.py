@@ -26,14 +26,30 @@ class Phone(msgspec.Struct, frozen=True):
     device: str = ""
 
 
+class Hunt(Protocol):
+    """The hosts of a carrier, tried one after the other (RFC 3263 section 4.3)."""
+
+    def next(self, now: float) -> Phone | None:
+        """The next one; None after the last."""
+
+    def failed(self, status: int, retry_after_s: float, now: float) -> bool:
+        """The last one failed, `status` 0 without an answer. Whether the next one is to be tried."""
+
+    def fails_over(self, status: int) -> bool:
+        """Whether that answer speaks of the host, so that another one, or another carrier, may do better."""
+
+    def answered(self, now: float) -> None:
+        """The last one lives, and takes the call."""
+
+
 class Directory(Protocol):
     """Resolves logical targets to telephones, at the moment they are rung."""
 
     def line(self, line: str, now: float) -> list[Phone]:
         """Every live contact of a line."""
 
-    def trunk(self, trunk: str, number: str, now: float) -> list[Phone]:
-        """The carrier's hosts, best first; only the first is rung."""
+    def trunk(self, trunk: str, number: str, emergency: bool, now: float) -> Hunt | None:
+        """The carrier's hosts; None when none of them is known."""
 
     def reach(self, flow: Flow, target: str, device: str, contacts: tuple[str, ...], hop: str, now: float) -> Flow:
         """The way to the far end of a dialog. Where a connection is gone it is another one, if there is any: to a live

@@ -57,6 +57,7 @@ class Early:
         if not call.state.legs[leg.index].ringing:
             early = bool(event.body)
             call.record(e.LegRinging(call.id, call.state.n, call.context.at(), leg.index, event.status, early))
+            call.ringer.heard(leg, now)
             call.ringer.feed(v.Ringing(leg.branch, leg.contact, early), now)
         caller = call.caller
         if event.asks:

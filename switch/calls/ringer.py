@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
 from dialplan import walk
-from dialplan.plan import LineTarget, Plan
+from dialplan.plan import Branch, Plan, TrunkTarget
 from dialplan.termination import Reason
+from switch.calls.context import Hunt
 from switch.calls.leg import Leg
 from switch.sip.timer import Timer
 
@@ -26,12 +27,14 @@ ELSEWHERE = ('Reason: SIP;cause=200;text="Call completed elsewhere"',)
 class Ringer:
     """One walk, while its call has no answer."""
 
-    __slots__ = ("_busy", "_call", "_inbox", "_state", "_stopped", "_timers", "branches")
+    __slots__ = ("_busy", "_call", "_hunts", "_inbox", "_state", "_stopped", "_timers", "branches")
 
     def __init__(self, call: Call, plan: Plan) -> None:
         self._call = call
         self._state = walk.start(plan)
         self._timers: dict[str, Timer] = {}
+        self._hunts: dict[str, Hunt] = {}
+        """By branch: the hosts of its carrier that are left to try. To the walk they are one contact."""
         self._inbox: deque[v.WalkEvent] = deque()
         self._busy = False
         self._stopped = False
@@ -97,19 +100,52 @@ class Ringer:
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch
-        directory = self._call.context.directory
         target = branch.target
-        if isinstance(target, LineTarget):
-            name, phones = f"line:{target.line}", directory.line(target.line, now)
-        else:
-            name, phones = f"trunk:{target.trunk}", directory.trunk(target.trunk, target.number, now)
         legs = self.branches[branch.id] = []
-        for phone in phones:
-            leg = self._call.ring(name, branch.id, len(legs), phone, now)
+        if isinstance(target, TrunkTarget):
+            self._start_trunk(branch, target, now)
+            return
+        for phone in self._call.context.directory.line(target.line, now):
+            leg = self._call.ring(f"line:{target.line}", branch.id, len(legs), phone, now)
             if leg is None:
                 break
             legs.append(leg)
         self._inbox.append(v.Contacts(branch.id, len(legs)))
+
+    def _start_trunk(self, branch: Branch, target: TrunkTarget, now: float) -> None:
+        call = self._call
+        hunt = call.context.directory.trunk(target.trunk, target.number, call.state.started.emergency, now)
+        if hunt is None:
+            self._inbox.append(v.Contacts(branch.id, 0))
+            return
+        self._hunts[branch.id] = hunt
+        self._inbox.append(v.Contacts(branch.id, 1 if self._ring_host(branch.id, target.trunk, hunt, now) else 0))
+
+    def _ring_host(self, branch: str, trunk: str, hunt: Hunt, now: float) -> bool:
+        """Ring the carrier's next host. False when there is none, or no port for its sound."""
+        phone = hunt.next(now)
+        leg = self._call.ring(f"trunk:{trunk}", branch, 0, phone, now) if phone is not None else None
+        self.branches[branch] = [leg] if leg is not None else []
+        return leg is not None
+
+    def failed(self, leg: Leg, status: int, retry_after_s: float, now: float) -> None:
+        """A leg came to nothing; `status` 0 is silence, or a connection that broke. A carrier's next host is tried
+        before the walk hears of it."""
+        hunt = self._hunts.get(leg.branch)
+        if hunt is None:
+            outcome, final = v.outcome_of(status, trunk=False)
+        else:
+            go_on = hunt.failed(status, retry_after_s, now) and not self.over
+            if go_on and self._ring_host(leg.branch, leg.target.partition(":")[2], hunt, now):
+                return
+            outcome, final = v.outcome_of(status, trunk=True, failed=hunt.fails_over(status))
+        self.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
+
+    def heard(self, leg: Leg, now: float) -> None:
+        """A leg rings, or answers."""
+        hunt = self._hunts.get(leg.branch)
+        if hunt is not None:
+            hunt.answered(now)
 
     def _connect(self, command: v.Connect, now: float) -> None:
         chosen = self.branches[command.branch][command.contact]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -43,6 +44,14 @@ class Group(msgspec.Struct, frozen=True):
     priority: int
     weight: int
     targets: tuple[Target, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One host that the operator wrote, with a priority and a weight of its own, and what it was found to be."""
+
+    priority: int
+    weight: int
+    groups: tuple[Group, ...]
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -96,6 +105,9 @@ class UnresolvedError(Exception):
         self.why = why
 
 
+_Entry = TypeVar("_Entry", Group, Place)
+
+
 def usual_port(transport: str) -> int:
     """RFC 3261 section 19.1.2."""
     return 5061 if transport == "tls" else 5060
@@ -138,16 +150,26 @@ def search(wish: Wish, transports: Sequence[str], families: Families) -> Search:
 def order(groups: Iterable[Group], draw: Callable[[], float]) -> tuple[Target, ...]:
     """One sequence to try: priorities ascending, within each the lottery by weight (RFC 2782). `draw` gives 0 <= x < 1
     anew for each place. A target that is there twice comes once."""
-    ordered: dict[Target, None] = {}
-    rest = sorted(groups, key=lambda group: (group.priority, group.weight))
+    targets = (target for group in _lottery(groups, draw) for target in group.targets)
+    return tuple(dict.fromkeys(targets))[:MOST_TARGETS]
+
+
+def spread(places: Iterable[Place], draw: Callable[[], float]) -> tuple[Target, ...]:
+    """The same over several hosts: the lottery among them first, then that of each."""
+    targets = (target for place in _lottery(places, draw) for target in order(place.groups, draw))
+    return tuple(dict.fromkeys(targets))[:MOST_TARGETS]
+
+
+def _lottery(entries: Iterable[_Entry], draw: Callable[[], float]) -> list[_Entry]:
+    rest = sorted(entries, key=lambda entry: (entry.priority, entry.weight))
+    drawn = []
     while rest:
         best = rest[0].priority
-        pool = [group for group in rest if group.priority == best]
+        pool = [entry for entry in rest if entry.priority == best]
         rest = rest[len(pool) :]
         while pool:
-            chosen = pool.pop(_drawn([group.weight for group in pool], draw) if len(pool) > 1 else 0)
-            ordered.update(dict.fromkeys(chosen.targets))
-    return tuple(ordered)[:MOST_TARGETS]
+            drawn.append(pool.pop(_drawn([entry.weight for entry in pool], draw) if len(pool) > 1 else 0))
+    return drawn
 
 
 def _drawn(weights: Sequence[int], draw: Callable[[], float]) -> int:

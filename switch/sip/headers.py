@@ -185,6 +185,14 @@ def delta_seconds(text: str, malformed: int = 3600) -> int:
     return min(int(text or "0"), 0xFFFFFFFF) if len(text) <= 10 else 0xFFFFFFFF
 
 
+def retry_after(value: str | None) -> float:
+    """The seconds of a Retry-After value (20.33); 0 for none, or one that cannot be read."""
+    if value is None:
+        return 0.0
+    digits = value.split(";", 1)[0].split("(", 1)[0].strip()
+    return float(digits) if digits.isdecimal() and len(digits) < 8 else 0.0
+
+
 class NameAddr(msgspec.Struct, frozen=True, gc=False):
     """The value of From, To, Contact, Route …: display name (quotes and escapes resolved), address, parameters."""
 

@@ -32,6 +32,7 @@ from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.sip.headers import retry_after
 from switch.sip.leg_events import (
     Acked,
     Answer,
@@ -540,7 +541,8 @@ class InviteUsage:
                 return self._on_provisional(response, now)
             if response.status == 422 and self._resend(response, now):
                 return None if self.state is State.CONFIRMED else Resent()
-            return self._on_invite_failure(response.status, reasons=reasons_of(response))
+            later_s = retry_after(response.header("Retry-After"))
+            return self._on_invite_failure(response.status, reasons=reasons_of(response), retry_after_s=later_s)
         if self.updating is not None and txn is self.updating.txn:
             return update.answered(self, self.updating, response, now)
         return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
@@ -791,14 +793,16 @@ class InviteUsage:
             self.state = State.ENDED
         self._bye(dialog, flow, now, self._reason)
 
-    def _on_invite_failure(self, status: int, silent: bool = False, reasons: tuple[str, ...] = ()) -> LegEvent | None:
+    def _on_invite_failure(
+        self, status: int, silent: bool = False, reasons: tuple[str, ...] = (), retry_after_s: float = 0.0
+    ) -> LegEvent | None:
         self._client = None
         self._sent = NOT_SENT
         if self.state is State.CONFIRMED:
             return Lost(status) if status in (408, 481) else OfferRefusal(status)
         unwanted = self.state is State.CANCELLING or self.state is State.ENDED
         self.state = State.ENDED
-        return Closed() if unwanted else Refusal(status, silent, reasons)
+        return Closed() if unwanted else Refusal(status, silent, reasons, retry_after_s)
 
     # -- the session timer --------------------------------------------------------------------------------------
 

@@ -26,11 +26,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """The first INVITE failed. `silent`: not even a provisional response ever came; `status` is then 408 or 503."""
+    """The first INVITE failed. `silent`: not even a provisional response ever came; `status` is then 408 or 503.
+    `retry_after_s` is the Retry-After of the refusal, 0 without."""
 
     status: int
     silent: bool = False
     reasons: tuple[str, ...] = ()
+    retry_after_s: float = 0.0
 
 
 class Resent(msgspec.Struct, frozen=True, gc=False):

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from config.compiled import HostSettings, TrunkSettings
 from dialplan import model as m
 from dialplan import planner
 from media.engine import LegLost, MediaEvent, Silent
@@ -26,8 +27,9 @@ from switch.calls.sound import far_of
 from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
-from switch.directory import Directory, TrunkHost
+from switch.directory import Directory
 from switch.metrics import Counters
+from switch.net.targets import Group, Place, Target
 from switch.registrar import Registrar, RegistrarSettings
 from switch.sip import digest
 from switch.sip.endpoint import Endpoint, Timings
@@ -36,6 +38,7 @@ from switch.sip.flow import Address, Flow
 from switch.sip.framing import KeepAlive, StreamFramer
 from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
+from switch.trunk_hosts import TrunkHost
 from tests.support.engine import BookEngine
 from tests.support.network import Network
 
@@ -74,6 +77,17 @@ def house() -> m.Model:
     )
 
 
+def carrier(trunk: str, *hosts: Address, transport: str = "udp", **settings: Any) -> TrunkHost:
+    """A trunk whose hosts are tried in this order."""
+    written = tuple(HostSettings(host=host, port=port, transport=transport) for host, port in hosts)
+    places = tuple(
+        Place(number, 1, (Group(0, 0, (Target(transport, host, port, host),)),))
+        for number, (host, port) in enumerate(hosts)
+    )
+    settings.setdefault("domain", hosts[0][0])
+    return TrunkHost(TrunkSettings(id=trunk, hosts=written, **settings), places, tuple(host for host, _ in hosts))
+
+
 class Users:
     """The digest credentials of the house. Dave's device has no line and no right at all."""
 
@@ -109,9 +123,7 @@ class Exchange:
         self.clock: VirtualClock = network.clock
         self.address = address
         self.model = model or house()
-        self.trunks = (
-            trunks if trunks is not None else {"carrier": TrunkHost("carrier", "udp", *CARRIER, (CARRIER[0],))}
-        )
+        self.trunks = trunks if trunks is not None else {"carrier": carrier("carrier", CARRIER)}
         self.settings = settings or CallSettings()
         self.timings = timings or Timings()
         self.journal = MemoryJournal()
@@ -163,6 +175,14 @@ class Exchange:
         )
         self.engine.on_event = self.tell
         registrar.resume(self.clock.now(), self.clock.at())
+        self.core.trunks_changed(self.clock.now())
+
+    def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
+        """Another configuration of trunks."""
+        self.trunks = trunks
+        self.core.directory.use(self.model, trunks)
+        self.core.trunks_changed(self.clock.now())
+        self._after()
 
     def crash(self) -> None:
         """Die: no goodbye, all memory gone. Datagrams that come meanwhile are lost, streams are cut."""

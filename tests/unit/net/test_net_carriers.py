@@ -7,12 +7,19 @@ import time
 
 from config.compiled import HostSettings, TrunkSettings
 from switch.carriers import Carriers
+from switch.net.targets import Group, Target, UnresolvedError, Wish
+from switch.trunk_hosts import TrunkHost
 
 HERE = {"sip.one.example": ("192.0.2.1", "192.0.2.2"), "sip.two.example": ("192.0.2.3",)}
 
 
-def trunk(name: str, host: str, sources: tuple[str, ...] = ()) -> TrunkSettings:
-    return TrunkSettings(id=name, hosts=(HostSettings(host=host),), domain=host, sources=sources)
+def trunk(name: str, *hosts: str, sources: tuple[str, ...] = ()) -> TrunkSettings:
+    written = tuple(HostSettings(host=host, priority=number) for number, host in enumerate(hosts))
+    return TrunkSettings(id=name, hosts=written, domain=hosts[0], sources=sources)
+
+
+def addresses(found: TrunkHost) -> list[str]:
+    return [target.address for target in found.targets]
 
 
 class NameServer:
@@ -21,29 +28,41 @@ class NameServer:
         self.hangs = False
         self.asked: list[str] = []
 
-    async def __call__(self, host: str, port: int) -> tuple[str, ...]:
-        self.asked.append(host)
+    async def __call__(self, wish: Wish) -> tuple[Group, ...]:
+        self.asked.append(wish.host)
         if self.hangs:
             await asyncio.sleep(60)
-        if host not in self.answers:
-            raise OSError("no such name")
-        return self.answers[host]
+        if wish.host not in self.answers:
+            raise UnresolvedError(wish, "no such name")
+        return (Group(0, 0, tuple(Target("udp", each, 5060, wish.host) for each in self.answers[wish.host])),)
 
 
-ONE, TWO = trunk("one", "sip.one.example"), trunk("two", "sip.two.example", ("198.51.100.9:5062",))
+ONE, TWO = trunk("one", "sip.one.example"), trunk("two", "sip.two.example", sources=("198.51.100.9:5062",))
 
 
 async def test_names_become_addresses_and_sources() -> None:
     server = NameServer()
     carriers = Carriers(server)
-    found = await carriers.find((ONE, TWO, trunk("three", "[2001:db8::7]"), trunk("four", "203.0.113.4")))
-    assert (found["one"].host, found["one"].sources, found["one"].domain) == (
-        "192.0.2.1", ("192.0.2.1", "192.0.2.2"), "sip.one.example",
-    )  # fmt: skip
-    assert (found["two"].host, found["two"].sources) == ("192.0.2.3", ("198.51.100.9:5062",))
-    assert (found["three"].host, found["three"].sources) == ("2001:db8::7", ("2001:db8::7",))
-    assert found["four"].host == "203.0.113.4"
+    found = await carriers.find((ONE, TWO))
+    assert addresses(found["one"]) == ["192.0.2.1", "192.0.2.2"]
+    assert found["one"].sources == ("192.0.2.1", "192.0.2.2")
+    assert (addresses(found["two"]), found["two"].sources) == (["192.0.2.3"], ("198.51.100.9:5062",))
     assert sorted(server.asked) == sorted(HERE)
+    assert not carriers.unknown
+
+
+async def test_all_addresses_of_all_hosts_are_its_sources_and_its_targets() -> None:
+    """IDN-3."""
+    both = trunk("both", "sip.two.example", "sip.one.example")
+    found = (await Carriers(NameServer()).find((both,)))["both"]
+    assert found.sources == ("192.0.2.3", "192.0.2.1", "192.0.2.2")
+    assert addresses(found) == ["192.0.2.3", "192.0.2.1", "192.0.2.2"]
+
+
+async def test_a_host_that_is_not_found_does_not_take_the_others_along() -> None:
+    carriers = Carriers(NameServer())
+    found = (await carriers.find((trunk("both", "sip.none.example", "sip.one.example"),)))["both"]
+    assert addresses(found) == ["192.0.2.1", "192.0.2.2"]
     assert not carriers.unknown
 
 
@@ -53,12 +72,17 @@ async def test_a_name_server_that_hangs_holds_nobody_up_and_takes_nothing_away()
     server.hangs = True
     began = time.monotonic()
     found = await carriers.find((ONE, TWO))
-    assert time.monotonic() - began < 0.5
-    assert (found["one"].host, found["one"].sources) == ("sip.one.example", ())
-    assert set(carriers.unknown) == {"one", "two"}
+    assert time.monotonic() - began < 5
+    assert (found["one"].places, found["one"].sources) == ((), ())
+    assert carriers.unknown == {
+        "one": "sip.one.example: the name server does not answer",
+        "two": "sip.two.example: the name server does not answer",
+    }
+    waited = carriers.again_s
     server.hangs = False
     known = await carriers.find((ONE, TWO))
     assert not carriers.unknown
+    assert waited < carriers.again_s, "who is not known yet is asked for sooner"
     server.hangs = True
     assert await carriers.find((ONE, TWO)) == known
     server.hangs = False
@@ -72,5 +96,5 @@ async def test_a_carrier_that_moved_is_found_and_one_that_went_is_forgotten() ->
     await carriers.find((ONE, TWO))
     server.answers = {"sip.one.example": ("192.0.2.77",)}
     assert (await carriers.find((ONE,)))["one"].sources == ("192.0.2.77",)
-    assert (await carriers.find((ONE, TWO)))["two"].host == "sip.two.example"
-    assert carriers.unknown == ("two",)
+    assert not (await carriers.find((ONE, TWO)))["two"].places
+    assert list(carriers.unknown) == ["two"]
