@@ -100,6 +100,8 @@ class Exchange:
         self._loop = loop
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("exchange")
         self._stopping = asyncio.Event()
+        self._began = 0.0
+        """When the turn at hand began."""
         self._reloading = asyncio.Lock()
         self._verbose = compiled.log.level == "debug"
         self._counters = Counters()
@@ -133,6 +135,8 @@ class Exchange:
             self._unframed,
             handed.limits(compiled.guard),
             on_tls_failure=Handshakes(self._log.warning, self._refuse, clock.now).failed,
+            begins=self._turn_begins,
+            ends=self._turn_ends,
         )
         self._certificates = Certificates(
             folder_of(self._places.config), self._show_certificates, self._log.info, self._log.warning, clock.at
@@ -402,13 +406,19 @@ class Exchange:
 
     # -- the core's hands ---------------------------------------------------------------------------------------
 
+    def _turn_begins(self) -> None:
+        self._began = time.monotonic()
+        self.core.begin_turn()
+
     def _packet(self, data: bytes, flow: Flow, now: float) -> None:
         self._tracer.add(None, True, flow, data, time.time())
-        began = time.monotonic()
-        self.core.receive(data, flow, began)
-        took = time.monotonic() - began
+        self.core.receive(data, flow, now)
+
+    def _turn_ends(self) -> None:
+        self.core.flush()
+        took = time.monotonic() - self._began
         if took > SLOW_S:
-            self._slow("packet", took)
+            self._slow("packets", took)
 
     def _run_timers(self, now: float) -> None:
         self.core.run_timers(now)

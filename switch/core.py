@@ -123,6 +123,12 @@ class Core:
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
+    def begin_turn(self) -> None:
+        """Packets that arrived together come now. What they lead to waits for `flush`, which is the caller's to call
+        when it has handed on the last of them."""
+        self._at = self._clock_at()
+        self._flushing = True
+
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram, or one message out of a stream."""
         if not self._flushing:

@@ -191,6 +191,14 @@ class Connection:
             self._partial_since = now
 
     def _deliver(self, items: list[bytes | KeepAlive], now: float) -> None:
+        if items:
+            self._wire.begins()
+            try:
+                self._hand_on(items, now)
+            finally:
+                self._wire.ends()
+
+    def _hand_on(self, items: list[bytes | KeepAlive], now: float) -> None:
         wire = self._wire
         for item in items:
             self._whole = True

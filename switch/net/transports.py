@@ -40,7 +40,8 @@ class Transports:
     `on_packet(data, flow, now)` gets each datagram or framed message; `on_lost(flow)` each flow that broke (hand it to
     `Endpoint.send_failed`); `on_unframed(error, flow)` a stream that cannot be cut, just before it is closed (hand it
     to `Endpoint.refuse_unread` and send what that yields); `on_tls_failure(flow, why, ours)` a handshake that came to
-    nothing, `ours` when we had connected. All are called from the loop only, never from `send`.
+    nothing, `ours` when we had connected. `begins()` and `ends()` stand around the packets that one socket has at the
+    moment, so that what they have in common is done once. All are called from the loop only, never from `send`.
     """
 
     def __init__(
@@ -54,10 +55,14 @@ class Transports:
         limits: Limits | None = None,
         trusted: frozenset[str] = frozenset(),
         on_tls_failure: Callable[[Flow, str, bool], object] | None = None,
+        begins: Callable[[], object] | None = None,
+        ends: Callable[[], object] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.guard = Guard(self.limits, trusted)
-        self._wire = Wire(loop, self.limits, self.guard, now, on_packet, on_lost, on_unframed, on_tls_failure)
+        self._wire = Wire(
+            loop, self.limits, self.guard, now, on_packet, on_lost, on_unframed, on_tls_failure, begins, ends
+        )
         self.counters = self._wire.counters
         self.load = self._wire.load
         self._timers = timers

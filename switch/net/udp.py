@@ -47,7 +47,7 @@ class UdpSocket:
         self._flows: Recent[Address, Flow] = Recent(wire.limits.flows)
         self._buffer = bytearray(65536)
         self._view = memoryview(self._buffer)
-        self._turns = Turns(wire.loop, sock.fileno(), self._drain, wire.limits.batch)
+        self._turns = Turns(wire.loop, sock.fileno(), self._turn, wire.limits.batch)
 
     def flow(self, remote: Address) -> Flow:
         """The flow to an address; the same object while it is remembered."""
@@ -74,11 +74,18 @@ class UdpSocket:
             self._turns.close()
             self.sock.close()
 
-    def _drain(self) -> int:
+    def _turn(self) -> int:
         """Read what is there, up to a batch; returns how many datagrams that was."""
         wire = self._wire
-        if wire.load.watching:
-            return self._drain_watched()
+        wire.begins()
+        try:
+            return self._drain_watched() if wire.load.watching else self._drain()
+        finally:
+            wire.ends()
+
+    def _drain(self) -> int:
+        """The usual way: nobody waits for long."""
+        wire = self._wire
         receive, buffer, view, counters = self.sock.recvfrom_into, self._buffer, self._view, wire.counters
         admit, young, longest = wire.guard.admit, self._flows.young, wire.limits.datagram
         now, wide = wire.now(), self._wide

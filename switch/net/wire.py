@@ -16,8 +16,8 @@ class Wire:
     """Handed to each socket when it is made. The callbacks are those of `Transports`, and are called from the loop."""
 
     __slots__ = (
-        "counters", "guard", "limits", "load", "loop", "now", "on_lost", "on_packet", "on_tls_failure", "on_unframed",
-        "table",
+        "begins", "counters", "ends", "guard", "limits", "load", "loop", "now", "on_lost", "on_packet",
+        "on_tls_failure", "on_unframed", "table",
     )  # fmt: skip
 
     def __init__(
@@ -30,6 +30,8 @@ class Wire:
         on_lost: Callable[[Flow], object],
         on_unframed: Callable[[RemoteProtocolError, Flow], object] | None = None,
         on_tls_failure: Callable[[Flow, str, bool], object] | None = None,
+        begins: Callable[[], object] | None = None,
+        ends: Callable[[], object] | None = None,
     ) -> None:
         self.loop = loop
         self.limits = limits
@@ -43,6 +45,9 @@ class Wire:
         self.on_lost = on_lost
         self.on_unframed = on_unframed or _ignore
         self.on_tls_failure = on_tls_failure or _ignore
+        self.begins = begins or _ignore
+        """Packets that arrived together are handed on between these two."""
+        self.ends = ends or _ignore
 
 
 def _ignore(*about: object) -> None:

@@ -360,3 +360,24 @@ async def test_a_loopback_target_is_reached_from_every_address() -> None:
         assert side.net.flow_to("udp", "127.0.0.1", 5060).local == far
     finally:
         side.net.close()
+
+
+# -- what arrives together ------------------------------------------------------------------------------------------
+
+
+async def test_packets_that_arrive_together_share_a_beginning_and_an_end(sides: Callable[..., Side]) -> None:
+    a, b = sides(), sides()
+    told: list[str] = []
+    b.net._wire.begins = lambda: told.append("(")
+    b.net._wire.ends = lambda: told.append(")")
+    b.on_packet = lambda data, flow: told.append("." if flow.transport == "udp" else ":")
+    a.udp()
+    host, port = b.udp()
+    flow = a.net.flow_to("udp", host, port)
+    for _ in range(3):
+        a.net.send(flow, OPTIONS)
+    await b.until(lambda: len(b.packets) == 3)
+    host, port = b.tcp()
+    a.net.send(a.net.flow_to("tcp", host, port), OPTIONS * 2)
+    await b.until(lambda: len(b.packets) == 5)
+    assert "".join(told) == "(...)(::)"
