@@ -21,6 +21,7 @@ from config import lint, schema, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
+    BanSettings,
     CallSettings,
     CertificateSettings,
     Compiled,
@@ -36,6 +37,7 @@ from config.compiled import (
 )
 from config.fitting import Fitting, area_of
 from config.problems import ConfigError
+from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
@@ -164,13 +166,21 @@ def _registrar(registrar: schema.Registrar) -> RegistrarSettings:
     )
 
 
-def _guard(guard: schema.Guard) -> GuardSettings:
+def _guard(guard: Guard) -> GuardSettings:
     return GuardSettings(
         max_message=guard.max_message,
         rate=guard.rate,
         burst=guard.burst,
         connections=guard.connections,
         connections_per_source=guard.connections_per_source,
+        allow=tuple(guard.allow),
+        ban=BanSettings(
+            failures=guard.ban.failures,
+            window_s=guard.ban.window,
+            time_s=guard.ban.time,
+            longest_s=max(guard.ban.longest, guard.ban.time),
+            dry_run=guard.ban.dry_run,
+        ),
     )
 
 

@@ -157,6 +157,16 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     unreachable_s: float
 
 
+class BanSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When a source is shut out; times in seconds."""
+
+    failures: int
+    window_s: float
+    time_s: float
+    longest_s: float
+    dry_run: bool
+
+
 class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What one source and all together may ask. `rate` in messages a second, `max_message` in octets."""
 
@@ -165,6 +175,9 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     burst: int
     connections: int
     connections_per_source: int
+    allow: tuple[str, ...] = ()
+    """Networks that are never banned."""
+    ban: BanSettings
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from config.schema_guard import Guard
 from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
@@ -152,24 +153,6 @@ class Calls(Section):
 
     unreachable: Annotated[float, duration(0.5, 32)] = Field(
         default=4.0, description="a telephone that says nothing for so long is an outage"
-    )
-
-
-class Guard(Section):
-    """How much one source, and all together, may ask of us. The defaults stop floods and mistakes, not peaks."""
-
-    max_message: Annotated[int, integer(1500, 65535)] = Field(
-        default=65535, description="octets of the largest SIP message; a datagram is never longer than 32768"
-    )
-    rate: Annotated[int, integer(1, 1000000)] = Field(
-        default=4000, description="messages a second that one address may send for long"
-    )
-    burst: Annotated[int, integer(1, 1000000)] = Field(
-        default=8000, description="messages that one address may send at once"
-    )
-    connections: Annotated[int, integer(1, 1000000)] = Field(default=20000, description="TCP connections in all")
-    connections_per_source: Annotated[int, integer(1, 1000000)] = Field(
-        default=1000, description="TCP connections from one address"
     )
 
 

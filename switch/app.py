@@ -38,6 +38,7 @@ from records.recovery import Recovery, recover
 from switch import configuration, handed, logs
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
+from switch.ban_keeper import BanKeeper
 from switch.calls.context import CallSettings
 from switch.carriers import Carriers
 from switch.certificates import Certificates, Handshakes
@@ -46,6 +47,7 @@ from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.figures import readings
+from switch.guarding import BanLog, Guarding
 from switch.keeper import BindingKeeper
 from switch.metrics import Counters, WatchServer
 from switch.net.resolver import Resolver
@@ -57,9 +59,10 @@ from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.state.bans import SqliteBanStore
 from switch.state.bindings import SqliteBindingStore
 from switch.state.damage import SUFFIX, open_sound
-from switch.state.sqlite import NewerStateError
+from switch.state.sqlite import NewerStateError, open_state
 from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
@@ -122,6 +125,7 @@ class Exchange:
         self._bindings = store
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
         self._roll = Roll(self._log.info)
+        self._ban_log = BanLog(self._log.warning)
         self._refusals = Refusals(self._log.warning)
         self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._call_ended)
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
@@ -170,13 +174,16 @@ class Exchange:
             gate=self._transports.guard,
             soon=loop.call_soon,
         )
+        guard = self._transports.guard
+        guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
+        self._ban_keeper = BanKeeper(guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")))
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
         clock.run = self._run_timers
-        self._control = ControlServer(
-            Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now).handlers(), self._on_error
-        )
+        operations = Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now)
+        guarding = Guarding(guard, clock.now)
+        self._control = ControlServer(operations.handlers() | guarding.handlers(), self._on_error)
         self._unwatched = ""
         self._feeder = Watch(self._places.heartbeat, time.time())
         figures = readings(
@@ -199,6 +206,7 @@ class Exchange:
             await self._stop()
 
     async def _start(self) -> None:
+        self._ban_keeper.restore()
         await self._use(self._compiled)
         self._journal.start()
         now = self._clock.now()
@@ -222,6 +230,7 @@ class Exchange:
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found.calls.values(), now, found.ended)
         self._keeper.start()
+        self._ban_keeper.start()
         self._asking = self._loop.create_task(self._ask_again(), name="carriers")
         self._looking = self._loop.create_task(self._certificates.keep_looking(), name="certificates")
         await self._control.start(self._places.control)
@@ -265,6 +274,7 @@ class Exchange:
         self._engine.shut()
         self._clock.close()
         await self._keeper.stop()
+        await self._ban_keeper.stop()
         self._journal.close()
         self._log.info("stopped")
 
@@ -293,8 +303,10 @@ class Exchange:
             registrar.apply(bound)
         registrar.resume(now, self._clock.at())
         self._roll.know(registrar.bindings())
+        users = {device.device: device.user for device in self._compiled.devices}
         for bound in registrar.bindings():
-            self._transports.guard.welcome(bound.flow.remote_host, now)
+            remote = bound.flow.remote_host, bound.flow.remote_port
+            self._transports.guard.welcome(remote, users.get(bound.device, ""), now)
         for call in found.calls.values():
             self._tally.recall(call)
         orphans: list[e.AnyEvent] = [
@@ -317,6 +329,7 @@ class Exchange:
     def _turn(self) -> None:
         self._roll.turn()
         self._refusals.turn()
+        self._ban_log.turn()
         self._loop.call_later(TURN_S, self._turn)
 
     # -- configuration ------------------------------------------------------------------------------------------
@@ -362,6 +375,7 @@ class Exchange:
         self.core.authenticator.settings = handed.auth_settings(compiled)
         self.core.registrar.settings = handed.registrar_settings(compiled)
         self._reach(compiled, trunks)
+        self._guard(compiled)
 
     def _show_certificates(self) -> None:
         for local, context in self._certificates.servers():
@@ -389,6 +403,10 @@ class Exchange:
             for source in trunk.sources
         )
         self.core.trunks_changed(self._clock.now())
+
+    def _guard(self, compiled: Compiled) -> None:
+        networks = [source for trunk in compiled.trunks for source in trunk.sources if "/" in source]
+        self._transports.guard.use(handed.ban_settings(compiled.guard), [*compiled.guard.allow, *networks])
 
     async def _ask_again(self) -> None:
         """Carriers move, and a name server that was away comes back."""
@@ -491,6 +509,8 @@ class Exchange:
             yield f"overload for {lasts_s:.0f} s: more comes in than can be done, new calls are refused with 503"
         if self._keeper.trouble:
             yield self._keeper.trouble
+        if self._ban_keeper.trouble:
+            yield self._ban_keeper.trouble
         for index, connected, _ in self._engine.workers():
             if not connected:
                 yield f"media worker {index} is away"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from config.compiled import Compiled, ListenerSettings, decode, encode
+from config.compiled import Compiled, GuardSettings, ListenerSettings, decode, encode
 from config.problems import Problem
 from switch import models
 from switch.arguments import Places
@@ -86,7 +86,7 @@ def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
         "media": old.media != new.media,
         "registrar.nonce_lifetime": old.registrar.nonce_life_s != new.registrar.nonce_life_s,
         "calls": old.calls != new.calls,
-        "guard": old.guard != new.guard,
+        "guard": _sizes(old.guard) != _sizes(new.guard),
         "metrics": old.metrics != new.metrics,
         "log": old.log != new.log,
         "records": old.records != new.records,
@@ -100,6 +100,11 @@ def _sockets(compiled: Compiled) -> list[ListenerSettings]:
         msgspec.structs.replace(each, certificates=(), client_ca="", client_required=False)
         for each in compiled.listeners
     ]
+
+
+def _sizes(guard: GuardSettings) -> GuardSettings:
+    """Without what a reload changes."""
+    return msgspec.structs.replace(guard, allow=(), ban=None)
 
 
 def _kept(data: Path) -> Compiled | None:

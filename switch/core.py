@@ -85,6 +85,7 @@ class Core:
         self.refusals = refusals or Refusals()
         self.gate = gate or OpenGate()
         endpoint.knows = self.gate.knows
+        endpoint.malformed = self.gate.malformed
         self._journal = journal
         self._send = send
         self._clock_at = at
@@ -322,12 +323,15 @@ class Core:
     def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
         verdict = self.authenticator.check(request, now, "www")
         if isinstance(verdict, Accepted):
+            if self.gate.refuses(txn.flow.remote, verdict.device.user):
+                self.endpoint.forget(txn, now)
+                return
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
             self._events += outcome.events
             if outcome.status == 200:
                 self.counters.registrations += 1
                 self.refusals.forgive(verdict.device.user)
-                self.gate.welcome(txn.flow.remote[0], now)
+                self.gate.welcome(txn.flow.remote, verdict.device.user, now)
             else:
                 self.counters.registrations_refused += 1
                 if outcome.status != 423:  # which the telephone mends by itself
@@ -368,6 +372,9 @@ class Core:
             self._not_accepted(txn, verdict, now)
             return None
         device = verdict.device
+        if self.gate.refuses(txn.flow.remote, device.user):
+            self.endpoint.forget(txn, now)
+            return None
         line = identify(device, request, self.directory)
         if isinstance(line, str):
             return self.directory.caller(device.device, line)
@@ -384,10 +391,15 @@ class Core:
             if verdict.failed:
                 self.counters.registrations_refused += txn.method == "REGISTER"
                 self.counters.logins_failed += 1
-                self.gate.failed(txn.flow.remote[0], now)
                 known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
+                if self.gate.refuses(txn.flow.remote, verdict.failed):
+                    self.endpoint.forget(txn, now)
+                    return
+                self.gate.failed(txn.flow.remote, verdict.failed, now, exists=known is not None)
                 why = "wrong password" if known is not None else "no device has this authentication name"
                 self.refusals.add(verdict.failed, txn.flow.remote[0], why, self._at.timestamp())
+            else:
+                self.gate.challenged(txn.flow.remote, txn.method, now)
             self.endpoint.answer_once(txn, verdict.status, now, lines=verdict.lines)
         else:
             self.counters.registrations_refused += txn.method == "REGISTER"

@@ -7,6 +7,7 @@ from dialplan.model import Model
 from dialplan.numbers import clean
 from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
+from switch.net.bans import BanSettings
 from switch.net.guard import Limits
 from switch.net.reachability import OWN, Reach
 from switch.net.targets import Families
@@ -74,6 +75,12 @@ def reach(compiled: Compiled, listening: ListenSocket) -> tuple[Reach, int]:
 def sound_reach(media: MediaSettings) -> tuple[Reach, ...]:
     """How the ports for sound are known; empty: as the listeners are."""
     return tuple(Reach.of(each, media.local_networks) for each in media.advertise)
+
+
+def ban_settings(guard: GuardSettings) -> BanSettings:
+    """When a source is shut out."""
+    ban = guard.ban
+    return BanSettings(ban.failures, ban.window_s, ban.time_s, ban.longest_s, ban.dry_run)
 
 
 def limits(guard: GuardSettings) -> Limits:

@@ -88,6 +88,48 @@ class PhonesView(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[RefusedView, ...] = ()
 
 
+class BanView(msgspec.Struct, frozen=True, kw_only=True):
+    """One source that is shut out, or in a dry run would be. `times`: how often it was by now; `dropped`: packets."""
+
+    source: str
+    why: str
+    since: datetime.datetime
+    until: datetime.datetime
+    times: int
+    dropped: int
+    dry_run: bool = False
+
+
+class GuardView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `guard`. `allowed` are the networks that were allowed at run time, `configured` those of the
+    configuration; `dropped` packets of banned sources, `refused` those over a source's rate."""
+
+    bans: tuple[BanView, ...]
+    standing: int = 0
+    """Bans in all; `bans` may be the latest of them."""
+    allowed: tuple[str, ...] = ()
+    configured: tuple[str, ...] = ()
+    dry_run: bool = False
+    dropped: int = 0
+    refused: int = 0
+    sources: int = 0
+
+
+class GuardExplainView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `guard_explain`: how one address stands. `blocked`: something from there is shut out."""
+
+    address: str
+    blocked: bool
+    sentences: tuple[str, ...]
+    bans: tuple[BanView, ...] = ()
+
+
+class UnbanView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `guard_unban`."""
+
+    lifted: tuple[BanView, ...]
+
+
 class LegView(msgspec.Struct, frozen=True, kw_only=True):
     """One leg of a call. `state` is trying, ringing, talking, held or ended."""
 

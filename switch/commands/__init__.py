@@ -11,6 +11,7 @@ from switch.commands import (
     calls,
     check,
     doctor,
+    guard,
     hangup,
     history,
     init,
@@ -67,6 +68,7 @@ for _name, _verb, _panel in (
     ("history", history.history, "Watching"),
 ):
     app.command(_name, rich_help_panel=_panel)(_verb)
+app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 
 
 def main() -> None:

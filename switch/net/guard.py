@@ -1,178 +1,425 @@
-"""What is let in: sizes, rates by source, numbers of connections. Bounded memory, well under a microsecond a datagram.
+"""What is let in: sizes, rates by source, numbers of connections, and who is banned. Bounded memory throughout.
 
 The defaults are generous: a trunk may send thousands of requests a second. They stop floods and mistakes, not peers.
+
+Sources in good standing (carriers, allowed networks, addresses from which somebody has signed in) take the short way,
+`passes`: well under a microsecond a datagram. Everybody else is looked at more closely by `examine`: newcomers for the
+marks of scanners, and addresses that are banned as a whole or in part.
+
+Whom an offence is laid to (`switch/net/bans.py`): where nobody is known, to the whole address. Where somebody has
+signed in, many telephones may share the address, so the failures of one must not be the others' trouble: they are laid
+to the name that was tried there, and to the flow (port) if that is none of those who have signed in. A challenge is no
+failure; challenges that nobody answers are, after `RIPE_S`, if nobody has signed in from there meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+from switch.net.bans import Ban, Bans, BanSettings, Offence, place_of
+from switch.net.limits import Limits
+from switch.net.recent import Recent
+from switch.sip import glance
+from switch.sip.flow import Address
+
+RIPE_S = 8.0
+"""A challenge that was not answered for so long is held against its source."""
+MERCY_S = 4 * 3600.0
+"""So long after an emergency call from a banned address, what belongs to calls is let in from there."""
+MAX_USER = 64
+LOOKED_THROUGH = 2048
+SCANNERS = re.compile(
+    rb"\r\nuser-agent[ \t]*:[ \t]*[^\r\n]*(?:friendly-scanner|friendly-request|sipvicious|sipcli|sip-?scan|sundayddr|"
+    rb"iwar|pplsip|sipptk|vaxsip)|\r\n(?:from|f)[ \t]*:[ \t]*\"?sipvicious",
+    re.IGNORECASE,
+)
+"""How scanners call themselves. They get no answer, as long as nobody has signed in from their address."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """Sizes in octets, times in seconds."""
-
-    datagram: int = 32768
-    """Longest datagram that is read."""
-    message: int = 65535
-    """Longest message in a stream."""
-    rate_per_s: float = 4000.0
-    """Messages a second that one source may send for long."""
-    burst: float = 8000.0
-    """Messages that one source may send at once."""
-    trusted_times: float = 10.0
-    """So many times the rate and the burst are for a trusted source."""
-    failure: float = 400.0
-    """Messages that a failed log-in counts for: with the rate as it is, ten guesses a second from one source."""
-    known_s: float = 7200.0
-    """So long after a log-in its source is known."""
-    sources: int = 65536
-    """Sources that are remembered."""
-    flows: int = 65536
-    """UDP flows that are remembered by each socket."""
-    connections: int = 20000
-    connections_a_source: int = 1000
-    out_buffer: int = 1 << 20
-    """Octets that may wait for a peer that does not read."""
-    idle_s: float = 4000.0
-    """A connection on which nothing came for so long is closed; longer than the usual hour of a registration."""
-    first_s: float = 30.0
-    """A client must have sent something whole by then."""
-    partial_s: float = 15.0
-    """A message must be whole so long after it began."""
-    stuck_s: float = 30.0
-    """What is sent must begin to leave within this time."""
-    connect_s: float = 8.0
-    """A connection of ours must stand by then, its TLS handshake included."""
-    handshake_s: float = 10.0
-    """A client must have finished its TLS handshake by then."""
-    batch: int = 64
-    """Datagrams read at one wake-up, before other sockets and timers get their turn."""
-
-
-class Recent(Generic[K, V]):
-    """A bounded memory in two generations: what was not asked for while one of them filled is forgotten."""
-
-    __slots__ = ("_half", "old", "young")
-
-    def __init__(self, size: int) -> None:
-        self._half = max(1, size // 2)
-        self.young: dict[K, V] = {}
-        self.old: dict[K, V] = {}
-
-    def get(self, key: K) -> V | None:
-        """The value kept for `key`, which is now young again; None when it is forgotten."""
-        value = self.young.get(key)
-        if value is None:
-            value = self.old.get(key)
-            if value is not None:
-                self.put(key, value)
-        return value
-
-    def put(self, key: K, value: V) -> None:
-        """Remember."""
-        if len(self.young) >= self._half:
-            self.old = self.young
-            self.young = {}
-        self.young[key] = value
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.young.clear()
-        self.old.clear()
-
-    def __len__(self) -> int:
-        return len(self.young.keys() | self.old.keys())
-
-
-class Bucket(msgspec.Struct, gc=False):
-    """What a source may still send: `tokens` as of `at`."""
+class Source(msgspec.Struct, gc=False):
+    """What is known of one address: what it may still send (`tokens` as of `at`) and how it stands."""
 
     tokens: float
     at: float
+    place: str
+    watched: bool = False
+    """Whether its packets are looked at: it is new, or something of it is banned."""
+    exempt: bool = False
+    asked: int = 0
+    """Registrations that were challenged since `asked_at`."""
+    asked_calls: int = 0
+    asked_at: float = 0.0
 
 
 class Guard:
-    """Token buckets by source host. `trusted` hosts may send a multiple; set it to the trunks' addresses.
-
-    Guessing passwords empties the bucket of who guesses. Hosts from which somebody has logged in lately are known: many
-    telephones may share such an address, so the failures of one never empty it for the others.
+    """Token buckets, standing and bans by source. `trusted` are the trunks' hosts: like the networks of
+    `use` and `allow` they may send a multiple of the rate and are never banned. `urgent` says whether a number is an
+    emergency number (EMG-6).
     """
 
-    __slots__ = ("_buckets", "_burst", "_known", "_limits", "_more", "_rate", "refused", "trusted")
-
-    def __init__(self, limits: Limits, trusted: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        trusted: frozenset[str] = frozenset(),
+        bans: BanSettings | None = None,
+        at: Callable[[], float] = time.time,
+    ) -> None:
         self._limits = limits
         self._rate = limits.rate_per_s
         self._burst = limits.burst
-        self._buckets: Recent[str, Bucket] = Recent(limits.sources)
-        self._more: Recent[str, Bucket] = Recent(limits.sources)
-        """The further tokens of trusted hosts."""
+        self._sources: Recent[str, Source] = Recent(limits.sources)
+        self._more: Recent[str, Source] = Recent(limits.sources)
+        """The further tokens of those who are exempt."""
         self._known: Recent[str, float] = Recent(limits.sources)
-        """When somebody last logged in from there."""
-        self.trusted = trusted
+        """When somebody last signed in from that place."""
+        self._users: Recent[Address, str] = Recent(limits.sources)
+        """Who signed in from that flow."""
+        self._ported: dict[str, int] = {}
+        """Hosts of which flows are banned, and how many."""
+        self._spared: Recent[str, float] = Recent(1024)
+        """When an emergency call was let in from a host that is banned."""
+        self.bans = Bans(bans, at)
+        self.urgent: Callable[[str], bool] = lambda dialled: False
         self.refused = 0
+        self.dropped = 0
+        """Messages not read as their source is banned, or a scanner."""
+        self._trusted = trusted
+        self._configured: tuple[Network, ...] = ()
+        self.allowed: dict[str, Network] = {}
+        """The networks that were allowed at run time, by their text."""
 
-    def admit(self, host: str, now: float) -> bool:
-        """Whether a message from `host` is to be read."""
-        bucket = self._buckets.young.get(host)
-        if bucket is None:
-            bucket = self._buckets.get(host)
-            if bucket is None:
-                self._buckets.put(host, Bucket(self._burst - 1.0, now))
-                return True
-        tokens = bucket.tokens + (now - bucket.at) * self._rate
-        bucket.at = now
-        if tokens >= 1.0:
-            bucket.tokens = tokens - 1.0 if tokens < self._burst else self._burst - 1.0
+    # -- each packet --------------------------------------------------------------------------------------------
+
+    def passes(self, host: str, now: float) -> bool:
+        """Whether a message from `host` is to be read at once; if not, ask `examine`."""
+        source = self._sources.young.get(host)
+        if source is None:
+            source = self._sources.get(host)
+            if source is None:
+                return False
+        return not source.watched and self._take(source, now)
+
+    def examine(self, host: str, port: int, data: bytes | memoryview, now: float) -> bool:
+        """Whether a message is to be read that did not pass."""
+        source = self._sources.get(host)
+        if source is None:
+            source = self._meet(host, now)
+        if source.watched:
+            ban = self._ban_over(source, host, port)
+            if ban is not None:
+                ban.dropped += 1
+                if not ban.dry:
+                    if self._mercy(source, host, data, now):
+                        return True
+                    self.dropped += 1
+                    return False
+            elif SCANNERS.search(data, 0, LOOKED_THROUGH) is not None and not self.knows(host, now):
+                made = self.bans.charge(source.place, "scanner")
+                if made is not None and not made.dry:
+                    made.dropped += 1
+                    self.dropped += 1
+                    return False
+        if self._take(source, now):
             return True
-        bucket.tokens = tokens
-        if host in self.trusted and self._spare(host, now):
+        if source.exempt and self._spare(host, now):
+            return True
+        if self._mercy(source, host, data, now):
             return True
         self.refused += 1
         return False
 
+    def admit(self, host: str, now: float, port: int = 0, data: bytes = b"") -> bool:
+        """Both at once."""
+        return self.passes(host, now) or self.examine(host, port, data, now)
+
+    def bars(self, host: str) -> bool:
+        """Whether nothing that comes from `host` is read, so that a connection from there need not be accepted."""
+        if not self.bans.standing:
+            return False
+        place = place_of(host)
+        ban = self.bans.standing.get(place)
+        return ban is not None and not ban.dry and self._known.get(place) is None and not self._is_exempt(host)
+
+    def _take(self, source: Source, now: float) -> bool:
+        tokens = source.tokens + (now - source.at) * self._rate
+        source.at = now
+        if tokens >= 1.0:
+            source.tokens = tokens - 1.0 if tokens < self._burst else self._burst - 1.0
+            return True
+        source.tokens = tokens
+        return False
+
     def _spare(self, host: str, now: float) -> bool:
         times = self._limits.trusted_times - 1.0
-        bucket = self._more.get(host)
-        if bucket is None:
-            bucket = Bucket(self._burst * times, now)
-            self._more.put(host, bucket)
-        bucket.tokens = min(bucket.tokens + (now - bucket.at) * self._rate * times, self._burst * times)
-        bucket.at = now
-        if bucket.tokens < 1.0:
+        source = self._more.get(host)
+        if source is None:
+            source = Source(self._burst * times, now, host)
+            self._more.put(host, source)
+        source.tokens = min(source.tokens + (now - source.at) * self._rate * times, self._burst * times)
+        source.at = now
+        if source.tokens < 1.0:
             return False
-        bucket.tokens -= 1.0
+        source.tokens -= 1.0
         return True
 
-    def failed(self, host: str, now: float) -> None:
-        """Somebody at `host` has shown a wrong password, or the name of nobody."""
-        if host in self.trusted:
-            return
-        bucket = self._buckets.get(host)
-        if bucket is None:
-            bucket = Bucket(self._burst, now)
-            self._buckets.put(host, bucket)
-        least = self._burst / 4 if self.knows(host, now) else -self._limits.failure
-        bucket.tokens = max(bucket.tokens - self._limits.failure, min(bucket.tokens, least))
+    def _meet(self, host: str, now: float) -> Source:
+        source = Source(self._burst, now, place_of(host), exempt=self._is_exempt(host))
+        self._sources.put(host, source)
+        self._judge(source, host, now)
+        return source
 
-    def welcome(self, host: str, now: float) -> None:
-        """Somebody at `host` has logged in."""
-        self._known.put(host, now)
+    def _judge(self, source: Source, host: str, now: float) -> None:
+        source.watched = not source.exempt and (
+            not self.knows(host, now) or host in self._ported or source.place in self.bans.standing
+        )
+
+    def _ban_over(self, source: Source, host: str, port: int) -> Ban | None:
+        standing = self.bans.standing
+        if not standing:
+            return None
+        ban = standing.get(source.place)
+        if ban is None and host in self._ported:
+            ban = standing.get(f"{host} port {port}")
+        return ban
+
+    def _mercy(self, source: Source, host: str, data: bytes | memoryview, now: float) -> bool:
+        """EMG-6: an emergency call of a registered telephone is let in, and what follows it."""
+        if self._known.get(source.place) is None:
+            return False
+        data = bytes(data)
+        kind = glance.glance(data)
+        if kind == "invite":
+            if not self.urgent(glance.dialled(data)):
+                return False
+            self._spared.put(host, now)
+            return True
+        since = self._spared.get(host)
+        return kind in ("response", "following") and since is not None and now - since <= MERCY_S
+
+    # -- what the core tells ------------------------------------------------------------------------------------
+
+    def challenged(self, remote: Address, method: str, now: float) -> None:
+        """A request without a password got its challenge."""
+        source = self._sources.get(remote[0])
+        if source is None or not source.watched or self.knows(remote[0], now):
+            return
+        if now - source.asked_at > RIPE_S:
+            if source.asked:
+                self.bans.charge(source.place, "scan", source.asked)
+            if source.asked_calls:
+                self.bans.charge(source.place, "stranger", source.asked_calls)
+            source.asked = source.asked_calls = 0
+            source.asked_at = now
+        if method == "INVITE":
+            source.asked_calls += 1
+        else:
+            source.asked += 1
+
+    def failed(self, remote: Address, user: str, now: float, *, exists: bool = True) -> None:
+        """Somebody has shown a wrong password for `user`, or the name of nobody."""
+        host = remote[0]
+        source = self._sources.get(host)
+        if source is None:
+            source = self._meet(host, now)
+        if source.exempt:
+            return
+        known = self.knows(host, now)
+        least = self._burst / 4 if known else -self._limits.failure
+        source.tokens = max(source.tokens - self._limits.failure, min(source.tokens, least))
+        offence: Offence = "password" if exists else "unknown"
+        if not known:
+            source.watched |= self.bans.charge(source.place, offence) is not None
+            return
+        his = self._users.get(remote)
+        if his == user:
+            return
+        key = f"{source.place} user {user[:MAX_USER]}"
+        if key in self.bans.standing:
+            return
+        if his is None or self.bans.charged(key) is None:
+            # A telephone of ours with one bad account among its good ones is charged for that once.
+            self._charge_flow(source, remote, offence)
+        self.bans.charge(key, offence)
+
+    def malformed(self, remote: Address, now: float) -> None:
+        """A message came that is no valid SIP."""
+        source = self._sources.get(remote[0])
+        if source is None or source.exempt:
+            return
+        if self.knows(remote[0], now):
+            self._charge_flow(source, remote, "malformed")
+        else:
+            source.watched |= self.bans.charge(source.place, "malformed") is not None
+
+    def welcome(self, remote: Address, user: str, now: float) -> None:
+        """`user` has signed in from there."""
+        host = remote[0]
+        source = self._sources.get(host)
+        place = source.place if source is not None else place_of(host)
+        first = self._known.get(place) is None
+        self._known.put(place, now)
+        self._users.put(remote, user)
+        if source is not None and (first or source.watched):
+            source.asked = source.asked_calls = 0
+            self.bans.forgive(place)
+            self._judge(source, host, now)
 
     def knows(self, host: str, now: float) -> bool:
-        """Whether `host` is trusted, or somebody has logged in from there lately."""
-        if host in self.trusted:
+        """Whether `host` is trusted, or somebody has signed in from there lately."""
+        if host in self._trusted:
             return True
-        at = self._known.get(host)
+        at = self._known.get(place_of(host))
         return at is not None and now - at <= self._limits.known_s
+
+    def refuses(self, remote: Address, user: str) -> bool:
+        """Whether requests of that name from there get no answer, right or wrong as the password may be."""
+        standing = self.bans.standing
+        if not standing:
+            return False
+        place = place_of(remote[0])
+        ban = standing.get(f"{place} user {user[:MAX_USER]}")
+        if ban is None or self._users.get(remote) == user or self._is_exempt(remote[0]):
+            return False
+        ban.dropped += 1
+        self.dropped += not ban.dry
+        return not ban.dry
+
+    def _charge_flow(self, source: Source, remote: Address, offence: Offence) -> None:
+        host, port = remote
+        if self.bans.charge(f"{host} port {port}", offence) is not None:
+            self._ported[host] = self._ported.get(host, 0) + 1
+            source.watched = True
+
+    # -- what people set ----------------------------------------------------------------------------------------
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The trunks' hosts."""
+        return self._trusted
+
+    @trusted.setter
+    def trusted(self, hosts: frozenset[str]) -> None:
+        if hosts != self._trusted:
+            self._trusted = hosts
+            self._judge_all()
+
+    def use(self, bans: BanSettings, allow: Sequence[str]) -> None:
+        """The operator's settings. Raises ValueError for what is no network."""
+        self.bans.settings = bans
+        for ban in list(self.bans.standing.values()):
+            if bans.dry_run:
+                ban.dry = True
+            elif ban.dry:
+                del self.bans.standing[ban.key]
+        self._configured = tuple(ipaddress.ip_network(each, strict=False) for each in allow)
+        self._judge_all()
+
+    def restore(self, bans: Iterable[Ban], allowed: Iterable[str]) -> None:
+        """What was saved by the process before us."""
+        self.bans.restore(bans)
+        self.allowed = {each: ipaddress.ip_network(each, strict=False) for each in allowed}
+        self._judge_all()
+
+    def allow(self, text: str) -> str:
+        """Never ban these addresses, and lift what stands against them; returns the network. Raises ValueError."""
+        network = ipaddress.ip_network(text.strip(), strict=False)
+        if len(self.allowed) >= 1000:
+            raise ValueError("a thousand networks are allowed already; put them into the configuration (guard.allow)")
+        self.allowed[str(network)] = network
+        for key in list(self.bans.standing):
+            if self._is_exempt(key.partition(" ")[0].partition("/")[0]):
+                self.bans.lift(key)
+        self.bans.changed = True
+        self._judge_all()
+        return str(network)
+
+    def disallow(self, text: str) -> bool:
+        """Undo `allow`. False when it was not allowed at run time. Raises ValueError for what is no network."""
+        found = self.allowed.pop(str(ipaddress.ip_network(text.strip(), strict=False)), None) is not None
+        self.bans.changed = self.bans.changed or found
+        self._judge_all()
+        return found
+
+    def unban(self, text: str) -> list[Ban]:
+        """Lift all bans of an address, with its flows and names, or of one key; what stood against it."""
+        place = place_of(text.partition("/")[0])
+        keys = [ban.key for ban in self.bans.of(place)] if " " not in text else [text]
+        self.bans.forgive(place)
+        lifted = [ban for ban in map(self.bans.lift, keys) if ban is not None]
+        self._judge_all()
+        return lifted
+
+    def sweep(self, now: float) -> None:
+        """To be called every few seconds: bans end."""
+        if self.bans.standing and self.bans.expire():
+            self._judge_all()
+
+    def exemption(self, host: str) -> str:
+        """Why an address is never banned, in words; empty when it may be."""
+        if host in self._trusted:
+            return "a carrier's"
+        ip = ipaddress.ip_address(host.partition("%")[0])
+        for networks, words in ((self._configured, "guard.allow"), (self.allowed.values(), "`ringplan guard allow`")):
+            for network in networks:
+                if ip in network:
+                    return f"allowed by {words} ({network})"
+        return ""
+
+    @property
+    def configured(self) -> tuple[str, ...]:
+        """The networks of `guard.allow`."""
+        return tuple(map(str, self._configured))
+
+    def charges_at(self, place: str) -> list[tuple[str, str]]:
+        """What runs against an address, its flows and names: key and words."""
+        at, window_s = self.bans.at(), self.bans.settings.window_s
+        return [
+            (key, charge.words(at))
+            for key, charge in self.bans.charges()
+            if at - charge.since <= window_s and place_of(key.partition(" ")[0]) in (place, key)
+        ]
+
+    def left_of(self, host: str, now: float) -> float | None:
+        """How many messages an address may send at this moment; None when it is not remembered."""
+        source = self._sources.get(host)
+        return None if source is None else source.tokens + (now - source.at) * self._rate
+
+    def users_at(self, place: str) -> list[str]:
+        """Who has signed in from a place lately."""
+        return sorted({user for (host, _), user in self._users.items() if place_of(host) == place})
+
+    def _is_exempt(self, host: str) -> bool:
+        if host in self._trusted:
+            return True
+        if not self._configured and not self.allowed:
+            return False
+        try:
+            return bool(self.exemption(host))
+        except ValueError:
+            return False
+
+    def _judge_all(self) -> None:
+        """What somebody has set, or time has ended, may concern every source."""
+        self._ported = {}
+        for key in self.bans.standing:
+            host, kind, _ = (*key.split(" ", 2), "", "")[:3]
+            if kind == "port":
+                self._ported[host] = self._ported.get(host, 0) + 1
+        for host, source in self._sources.items():
+            source.exempt = self._is_exempt(host)
+            self._judge(source, host, source.at)
 
     @property
     def sources(self) -> int:
         """How many sources are remembered."""
-        return len(self._buckets)
+        return len(self._sources)
+
+
+__all__ = ["Guard", "Limits", "Recent", "Source"]

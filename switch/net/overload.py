@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from switch.net.guard import Recent
+from switch.net.recent import Recent
 from switch.sip import glance
 from switch.sip.flow import Flow
 

@@ -204,13 +204,16 @@ class Connection:
             self._whole = True
             self._partial_since = _NEVER
             if isinstance(item, bytes):
-                if wire.guard.admit(self.flow.remote[0], now):
+                host, port = self.flow.remote
+                if wire.guard.passes(host, now) or wire.guard.examine(host, port, item, now):
                     wire.counters.messages_in += 1
                     verdict = wire.load.verdict(item, self.flow, now) if wire.load.refusing else None
                     if verdict is None:
                         wire.on_packet(item, self.flow, now)
                     elif verdict[0]:
                         self.send(verdict[0])
+                elif wire.guard.bars(host):
+                    self.lose()
             else:
                 wire.counters.keepalives += 1
                 if item is KeepAlive.PING:
@@ -266,7 +269,11 @@ class TcpListener:
                 self._paused = wire.loop.call_later(0.2, self._listen)
                 return
             remote = source(address)
-            if len(table) >= limits.connections or table.from_source(remote[0]) >= limits.connections_a_source:
+            if (
+                len(table) >= limits.connections
+                or table.from_source(remote[0]) >= limits.connections_a_source
+                or self._wire.guard.bars(remote[0])
+            ):
                 counters.connections_refused += 1
                 sock.close()
                 continue

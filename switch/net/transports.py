@@ -248,6 +248,7 @@ class Transports:
         """Every few seconds: end streams that have overstayed, and forget what may have changed."""
         self._streams.sweep(now)
         self.load.sweep(now)
+        self.guard.sweep(now)
         self._sweeps += 1
         if self._sweeps % _REFRESH == 0:
             self._addresses.forget()

@@ -87,7 +87,7 @@ class UdpSocket:
         """The usual way: nobody waits for long."""
         wire = self._wire
         receive, buffer, view, counters = self.sock.recvfrom_into, self._buffer, self._view, wire.counters
-        admit, young, longest = wire.guard.admit, self._flows.young, wire.limits.datagram
+        passes, young, longest = wire.guard.passes, self._flows.young, wire.limits.datagram
         now, wide = wire.now(), self._wide
         batch = wire.limits.batch
         for done in range(batch):
@@ -102,7 +102,7 @@ class UdpSocket:
             counters.datagrams_in += 1
             if wide:
                 address = source(address)
-            if not admit(address[0], now):
+            if not passes(address[0], now) and not wire.guard.examine(address[0], address[1], view[:size], now):
                 continue
             if size < _SHORTEST:
                 self._on_short(bytes(view[:size]), address)
@@ -139,7 +139,9 @@ class UdpSocket:
                 address = source(address)
             waited_s = _waited_s(extra)
             load.waits(self, waited_s, now)
-            if not wire.guard.admit(address[0], now):
+            if not wire.guard.passes(address[0], now) and not wire.guard.examine(
+                address[0], address[1], view[:size], now
+            ):
                 continue
             if size < _SHORTEST:
                 self._on_short(bytes(view[:size]), address)

@@ -27,7 +27,7 @@ from switch.sip.effects import (
     TimedOut,
 )
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Flow
+from switch.sip.flow import Address, Flow
 from switch.sip.headers import MAGIC_COOKIE, stamp_via
 from switch.sip.message import Request, Response, parse
 from switch.sip.parser import check_request
@@ -45,6 +45,7 @@ from switch.sip.transaction import (
     ServerTransaction,
     Timings,
     Transactions,
+    end,
 )
 
 #: Methods whose 18x and 2xx make a dialog, and so carry the Record-Route back (12.1.1; RFC 6665; RFC 3515).
@@ -60,7 +61,7 @@ class Endpoint(Transactions):
     for a flow. Both are called once a request. Everything raised out of here is a bug of ours (LocalProtocolError).
     """
 
-    __slots__ = ("ids", "knows", "room", "sent_by")
+    __slots__ = ("ids", "knows", "malformed", "room", "sent_by")
 
     def __init__(
         self,
@@ -78,6 +79,8 @@ class Endpoint(Transactions):
         What begins anything new beyond that is answered 503; what belongs to a dialog is let in."""
         self.knows: Callable[[str, float], bool] = _everybody
         """Whether a host is one of ours, at an instant."""
+        self.malformed: Callable[[Address, float], object] = _everybody
+        """Is told where something came from that is no valid SIP."""
 
     # -- from the network -------------------------------------------------------------------------------------------
 
@@ -95,6 +98,7 @@ class Endpoint(Transactions):
         try:
             message = parse(data)
         except RemoteProtocolError as error:
+            self.malformed(flow.remote, now)
             self.refuse_unread(error, flow)
             return
         if isinstance(message, Request):
@@ -254,6 +258,10 @@ class Endpoint(Transactions):
             data = writer.response(txn._request, status, reason, txn.to_tag, lines, via_top=txn.via_top)
             self.step(txn, "once", now, data)
 
+    def forget(self, txn: ServerTransaction, now: float) -> None:
+        """Give a request no answer at all, and remember nothing of it."""
+        end(self, txn, now, None)
+
     def repeat(self, txn: ServerTransaction, now: float) -> None:
         """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4)."""
         if txn.state is ACCEPTED:
@@ -407,7 +415,7 @@ def _server_key(request: Request, method: str = "") -> str:
     return f"{request.uri}|{request.from_tag}|{tag}|{request.call_id}|{request.cseq}|{request.vias[0]}|{method}"
 
 
-def _everybody(host: str, now: float) -> bool:
+def _everybody(host: object, now: float) -> bool:
     return True
 
 

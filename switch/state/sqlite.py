@@ -29,6 +29,18 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             "offset" INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE bans (
+            source TEXT NOT NULL PRIMARY KEY,
+            why TEXT NOT NULL,
+            since REAL NOT NULL,
+            until REAL NOT NULL,
+            times INTEGER NOT NULL,
+            dry INTEGER NOT NULL,
+            dropped INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE TABLE allowed (network TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from switch.net.bans import BanSettings
 from switch.net.guard import Guard, Limits
 from switch.sip.errors import LocalProtocolError
 from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, describe
@@ -56,7 +57,7 @@ def test_a_request_in_a_dialog_that_is_none_is_forgotten(scene: Scene) -> None:
 
 def test_failed_log_ins_are_counted_and_charged_to_their_source(scene: Scene) -> None:
     core = scene.exchange.core
-    core.gate = gate = Guard(Limits(rate_per_s=1.0))
+    core.gate = gate = Guard(Limits(rate_per_s=1.0), bans=BanSettings(failures=1000))
     bob = scene.raw("bob", register=False)
     right, bob.secret = bob.secret, "wrong"
     for _ in range(3):

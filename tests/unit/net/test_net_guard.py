@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from switch.net.bans import BanSettings
 from switch.net.guard import Guard, Limits, Recent
 
 
@@ -34,17 +35,18 @@ def guesses(guard: Guard, host: str, seconds: int) -> int:
     for n in range(seconds * 100):
         if guard.admit(host, n / 100):
             tried += 1
-            guard.failed(host, n / 100)
+            guard.failed((host, 5060), "101", n / 100)
     return tried
 
 
 def test_who_guesses_passwords_is_slowed() -> None:
-    assert guesses(Guard(Limits()), "192.0.2.1", 10) == pytest.approx(120, abs=2)
+    patient = BanSettings(failures=1_000_000)
+    assert guesses(Guard(Limits(), bans=patient), "192.0.2.1", 10) == pytest.approx(120, abs=2)
 
 
 def test_failures_do_not_lock_out_those_behind_the_same_address() -> None:
     guard = Guard(Limits(), frozenset({"192.0.2.9"}))
-    guard.welcome("192.0.2.1", 0.0)
+    guard.welcome(("192.0.2.1", 5060), "101", 0.0)
     for host in ("192.0.2.1", "192.0.2.9"):
         guesses(guard, host, 10)
         assert all(guard.admit(host, 10.0) for _ in range(1000))
@@ -52,7 +54,7 @@ def test_failures_do_not_lock_out_those_behind_the_same_address() -> None:
 
 def test_a_log_in_is_remembered_for_a_while() -> None:
     guard = Guard(Limits(known_s=10.0), frozenset({"192.0.2.9"}))
-    guard.welcome("192.0.2.1", 0.0)
+    guard.welcome(("192.0.2.1", 5060), "101", 0.0)
     assert guard.knows("192.0.2.1", 10.0)
     assert guard.knows("192.0.2.9", 99.0)
     assert not guard.knows("192.0.2.1", 11.0)
