@@ -173,6 +173,8 @@ class Call:
             self._note(asked, leg, theirs)
         else:
             offer = sdp.write(theirs)
+        if leg.sound.local != self.state.legs[leg.index].described:
+            self.record_media(leg)
         far = sound.far_value(leg.sound)
         self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value(), far, offer))
         self.record_media(caller)
@@ -242,7 +244,10 @@ class Call:
             if leg.index != CALLER:
                 self.stop_ringing(leg, now, (), termination.reason)
         status, reasons = self._refused
-        self.caller.usage.refuse(termination.sip_status, now, reasons if status == termination.sip_status else ())
+        lines = reasons if status == termination.sip_status else ()
+        if termination.sip_status < 400 or termination.sip_status in _OURS_ALONE:
+            termination = Termination(termination.result, termination.reason, 480)
+        self.caller.usage.refuse(termination.sip_status, now, lines)
         self.context.forget_leg(self.caller.tag)
         self._leg_over(self.caller, termination)
         self._close(termination)
@@ -349,7 +354,10 @@ class Call:
         self._hang_up(UNACKNOWLEDGED, now)
 
     def _resent(self, leg: Leg, event: sip.Resent, now: float) -> None:
-        """A CANCEL after a crash has to name the INVITE that stands."""
+        """After a crash our next request has to go on from that number, and a CANCEL to name the INVITE that stands."""
+        if self.state.legs[leg.index].answered:
+            self.record_move(leg)
+            return
         at, flow = self.context.at(), flow_value(leg.usage.flow)
         moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)
         self.record(moved)
@@ -412,7 +420,7 @@ class Call:
         self.offers.refused(self, leg, event.status, now)
 
     def _refreshed(self, leg: Leg, event: sip.Refreshed, now: float) -> None:
-        self.record_session(leg)
+        self.offers.refreshed(self, leg, now)
 
     def _refresh_due(self, leg: Leg, event: sip.RefreshDue, now: float) -> None:
         self.offers.refresh(self, leg, now)
@@ -681,6 +689,9 @@ _LEG_ENDINGS = {
     Outcome.REJECTED: lambda status: Termination(Result.REJECTED, Reason.REJECTED, status),
     Outcome.OUTAGE: lambda status: Termination(Result.UNREACHABLE, Reason.OUTAGE, status),
 }
+
+_OURS_ALONE = frozenset((401, 407, 420, 421, 422))
+"""What a telephone says to us about our INVITE, and means nothing to the caller; nor does a 3xx."""
 
 _STOPPED = {Reason.BUSY: Result.BUSY, Reason.NO_ANSWER: Result.NO_ANSWER, Reason.REJECTED: Result.REJECTED}
 

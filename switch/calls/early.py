@@ -130,6 +130,7 @@ class Early:
         called = self.leg if leg.index == CALLER else leg
         try:
             new = sound.parsed(event.body)
+            call.place(leg, new)
             if leg.index == CALLER:
                 theirs = called.sound.remote if called is not None else None
                 answer = sound.answer_to(leg.sound, new, theirs or sdp.parse(leg.sound.local))

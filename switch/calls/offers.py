@@ -207,15 +207,21 @@ class Offers:
     def refresh(self, call: Call, leg: Leg, now: float) -> None:
         """The session timer asks for a sign of life. An exchange under way is one, too."""
         usage = leg.usage
-        if usage.offer_pending or usage.needs_ack:
+        if self._asking is not None or usage.offer_pending or usage.needs_ack:
             return
         leg.reach(now)
+        self._correcting[leg.index] = REFRESH
         if usage.allows_update:
             usage.update(now)
         else:
-            self._correcting[leg.index] = REFRESH
             usage.offer(sound.again(leg.sound), now)
         call.record_move(leg)
+
+    def refreshed(self, call: Call, leg: Leg, now: float) -> None:
+        """The session timer runs anew."""
+        self._correcting.pop(leg.index, None)
+        call.record_move(leg)
+        self.settle(call, now)
 
     def settle(self, call: Call, now: float) -> None:
         """Make the corrections that are owed to legs that are free."""
@@ -228,14 +234,16 @@ class Offers:
             if self._asking is not None or usage.offer_pending or usage.needs_ack or not usage.confirmed:
                 continue
             what, before = self._owed.pop(index), leg.sound.local
+            leg.reach(now)
             try:
+                if what is not RESTORE:
+                    call.place(leg)
                 body = _corrected_offer(leg, what)
             except SdpError:
                 continue
             if body == before and not leg.sound.settled:
                 continue
             self._correcting[index] = what
-            leg.reach(now)
             usage.offer(body, now)
             call.record_move(leg)
 

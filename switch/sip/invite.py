@@ -540,7 +540,7 @@ class InviteUsage:
             if response.status < 200:
                 return self._on_provisional(response, now)
             if response.status == 422 and self._resend(response, now):
-                return None if self.state is State.CONFIRMED else Resent()
+                return Resent()
             later_s = retry_after(response.header("Retry-After"))
             return self._on_invite_failure(response.status, reasons=reasons_of(response), retry_after_s=later_s)
         if self.updating is not None and txn is self.updating.txn:
@@ -599,9 +599,7 @@ class InviteUsage:
         head.append(ALLOW)
         head.append(AGENT)
         if self.session is not None:
-            head += ["Supported: timer", self.session.as_uac]
-            if self.least_s > session_timer.FLOOR_S:
-                head.append(f"Min-SE: {self.least_s}")
+            head += self.session.as_uac(self.least_s)
         head += lines
         if body:
             head.append(SDP)
@@ -825,13 +823,10 @@ class InviteUsage:
 
     def longer(self, least_s: int) -> bool:
         """After a 422: ask for no less than `least_s` from now on. False when that is not longer than it was."""
-        session = self.session
-        before = session.interval_s if session is not None else self.least_s
+        before = max(self.least_s, self.session.interval_s if self.session is not None else 0)
         if not before < least_s <= MAX_SESSION_S:
             return False
         self.least_s = least_s
-        if session is not None:
-            session.interval_s = least_s
         return True
 
     def _resend(self, response: Response, now: float) -> bool:

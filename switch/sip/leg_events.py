@@ -36,7 +36,8 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Resent(msgspec.Struct, frozen=True, gc=False):
-    """Our first INVITE was sent once more, as the far end wants a longer session interval (RFC 4028 section 7.3)."""
+    """A request of ours was sent once more, with another number: as the far end wants a longer session interval (RFC
+    4028 section 7.3), or takes no UPDATE after all."""
 
 
 class Cancelled(msgspec.Struct, frozen=True, gc=False):

@@ -64,10 +64,12 @@ class Session(msgspec.Struct):
         left = self.deadline - now
         return self.deadline if not self.ours or left < 8.0 else now + left / 2
 
-    @property
-    def as_uac(self) -> str:
-        """The header line of a request of ours in the dialog: the roles stay as they are (section 7.4)."""
-        return f"Session-Expires: {self.interval_s};refresher={'uac' if self.ours else 'uas'}"
+    def as_uac(self, least_s: int = 0) -> list[str]:
+        """The header lines of a request of ours in the dialog: the roles stay as they are (section 7.4). `least_s`: the
+        Min-SE that a 422 has asked for."""
+        interval_s = max(self.interval_s, least_s)
+        lines = ["Supported: timer", f"Session-Expires: {interval_s};refresher={'uac' if self.ours else 'uas'}"]
+        return [*lines, f"Min-SE: {least_s}"] if least_s > FLOOR_S else lines
 
     def as_uas(self) -> list[str]:
         """The header lines of a 2xx of ours. Who has to refresh must know that he is relied on (section 9)."""

@@ -19,7 +19,7 @@ import msgspec
 
 from switch.sip import session_timer
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.leg_events import LegEvent, Lost, Offer, OfferAnswer, OfferRefusal, Refreshed
+from switch.sip.leg_events import LegEvent, Lost, Offer, OfferAnswer, OfferRefusal, RefreshDue, Refreshed, Resent
 from switch.sip.message import Response
 from switch.sip.methods import ALLOW
 from switch.sip.next_hop import toward
@@ -54,9 +54,7 @@ def send(usage: InviteUsage, body: bytes, now: float, early: EarlyDialog | None 
     lines = dialog.lines("UPDATE", dialog.next_cseq())
     lines += [f"Contact: {usage.contact}", ALLOW]
     if usage.session is not None:
-        lines += ["Supported: timer", usage.session.as_uac]
-        if usage.least_s > session_timer.FLOOR_S:
-            lines.append(f"Min-SE: {usage.least_s}")
+        lines += usage.session.as_uac(usage.least_s)
     if body:
         lines.append(SDP_LINE)
     flow = usage.flow if early is None else toward(usage.flow, dialog, usage.carrier)
@@ -71,7 +69,7 @@ def answered(usage: InviteUsage, update: Update, response: Response, now: float)
     if response.status >= 300:
         if response.status == 422 and usage.longer(session_timer.wanted(response)) and update.tries < MAX_TRIES:
             send(usage, update.body, now, update.early, update.tries + 1)
-            return None
+            return Resent()
         return failed(usage, update, response.status, now)
     usage.updating = None
     dialog = update.early.dialog if update.early is not None else usage.dialog
@@ -91,9 +89,11 @@ def failed(usage: InviteUsage, update: Update, status: int, now: float) -> LegEv
     usage.updating = None
     if status in (405, 501):
         usage.allows_update = False
-        if usage.confirmed and update.offered and not usage.offer_pending:
+        if usage.confirmed and not usage.offer_pending:
+            if not update.offered:
+                return RefreshDue()
             usage.offer(update.body, now)
-            return None
+            return Resent()
     if usage.confirmed and status in (408, 481):
         return Lost(status)
     return OfferRefusal(status)
