@@ -133,7 +133,7 @@ class Authenticator:
         except RemoteProtocolError as error:
             return Refused(error.status, error.text)
         if credentials is None:
-            return self._challenge(request, kind, now, stale=False)
+            return self._challenged(request, kind, now, stale=False)
         return self._verify(credentials, request, now, kind)
 
     def _ours(self, values: Sequence[str]) -> digest.Digest | None:
@@ -156,30 +156,35 @@ class Authenticator:
     def _verify(
         self, credentials: digest.Digest, request: Request, now: float, kind: Kind
     ) -> Accepted | Challenge | Refused:
-        user, nonce, uri = credentials.get("username"), credentials.get("nonce"), credentials.get("uri")
-        if not user or not nonce or not uri or not credentials.get("response"):
+        get = credentials.params.get
+        user, nonce, uri, qop = get("username"), get("nonce"), get("uri"), get("qop")
+        if not user or not nonce or not uri or not get("response"):
             return Refused(400, "Incomplete Credentials")
-        qop = credentials.get("qop")
         count = 1  # without qop there is no count, so such a nonce is good for one request
         if qop:
-            if qop.lower() != "auth" or not credentials.get("cnonce"):
+            if qop.lower() != "auth" or not get("cnonce"):
                 return Refused(400, "Unsupported Quality of Protection")
-            count = _hex_count(credentials.get("nc"))
+            count = _hex_count(get("nc", ""))
             if count < 0:
                 return Refused(400, "Malformed Nonce Count")
         if uri != request.uri and not same_target(uri, request.uri):
             # RFC 7616 3.4.6: credentials made for another resource are a bad request, perhaps an attack.
             return Refused(400, "Digest URI Mismatch")
         device = self.credentials.lookup(user, self._settings.realm)
-        ha1 = device.ha1(credentials.algorithm) if device is not None else ""
-        right = digest.verify(credentials, ha1 or self._nobody.ha1(credentials.algorithm), request.method)
+        algorithm = credentials.algorithm
+        ha1 = device.ha1(algorithm) if device is not None else ""
+        right = digest.verify(credentials, ha1 or self._nobody.ha1(algorithm), request.method)
         if not right or not ha1 or device is None:
-            return self._challenge(request, kind, now, stale=False, failed=user)
+            return self._challenged(request, kind, now, stale=False, failed=user)
         if not self._nonces.use(nonce, count, now):
-            return self._challenge(request, kind, now, stale=True)
+            return self._challenged(request, kind, now, stale=True)
         return Accepted(device)
 
-    def _challenge(self, request: Request, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
+    def challenge(self, request: Request, now: float, kind: Kind = "www") -> Challenge:
+        """What `check` answers a request that has no credentials."""
+        return self._challenged(request, kind, now, stale=False)
+
+    def _challenged(self, request: Request, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
         offered = quirks.algorithms(request.header("User-Agent"), self._settings.algorithms)
         parts = self._offers.get((kind, offered, stale)) or self._offer(kind, offered, stale)
         nonce = self._nonces.make(now)

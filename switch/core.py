@@ -86,6 +86,7 @@ class Core:
         self.gate = gate or OpenGate()
         endpoint.knows = self.gate.knows
         endpoint.malformed = self.gate.malformed
+        endpoint.turned_away = self._without_password
         self._journal = journal
         self._send = send
         self._clock_at = at
@@ -319,6 +320,20 @@ class Core:
             self.endpoint.answer_once(txn, 415, now, lines=[ACCEPT, "Accept-Encoding: identity"])
             return False
         return True
+
+    def _without_password(self, request: Request, now: float) -> tuple[int, Iterable[str]] | None:
+        """Every other REGISTER brings no credentials, for it has no nonce yet. Its 401 needs no transaction, as nothing
+        is remembered of it (26.3.2.4). What 10.3 asks before, about scheme and extensions, `_new_request` asks."""
+        if (
+            request.method != "REGISTER"
+            or request.header("Authorization") is not None
+            or request.request_uri.scheme not in ("sip", "sips")
+            or request.header("Require") is not None
+            or request.header("Proxy-Require") is not None
+        ):
+            return None
+        challenge = self.authenticator.challenge(request, now)
+        return challenge.status, challenge.lines
 
     def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
         verdict = self.authenticator.check(request, now, "www")

@@ -52,13 +52,6 @@ class _Ring:
         self.max_messages = max_messages
         self.max_bytes = max_bytes
 
-    def trim(self) -> int:
-        """Forget the oldest that are too much; returns how many."""
-        entries, before = self.entries, len(self.entries)
-        while len(entries) > self.max_messages or self.bytes > self.max_bytes:
-            self.bytes -= len(entries.popleft()[3])
-        return before - len(entries)
-
 
 class Tracer:
     """The messages of calls: at most `max_messages` and `max_bytes`, whichever is reached first; 0 messages switches it
@@ -81,8 +74,9 @@ class Tracer:
         entries = ring.entries
         entries.append((call_id, incoming, flow, data, at))
         ring.bytes += len(data)
-        if ring.bytes > ring.max_bytes or len(entries) > ring.max_messages:
-            self.forgotten += ring.trim()
+        while ring.bytes > ring.max_bytes or len(entries) > ring.max_messages:
+            ring.bytes -= len(entries.popleft()[3])
+            self.forgotten += 1
 
     def find(self, call_ids: Collection[str]) -> list[Traced]:
         """Every message of these SIP Call-IDs (all legs of a call), oldest first. Walks both rings."""

@@ -84,7 +84,7 @@ def parse(value: str) -> Digest | None:
 
 def supported(algorithm: str) -> bool:
     """Whether we can compute `algorithm` (any case)."""
-    return _base(algorithm) in _HASHES
+    return algorithm in _HASHES or _base(algorithm) in _HASHES
 
 
 def _base(algorithm: str) -> str:
@@ -92,7 +92,7 @@ def _base(algorithm: str) -> str:
 
 
 def _hash(algorithm: str, text: str) -> str:
-    function = _HASHES.get(_base(algorithm))
+    function = _HASHES.get(algorithm) or _HASHES.get(_base(algorithm))
     if function is None:
         raise LocalProtocolError(f"unknown digest algorithm {algorithm!r}")
     return function(text.encode("utf-8", "surrogateescape"))
@@ -129,14 +129,14 @@ def response(
 
 def verify(credentials: Digest, ha1_hex: str, method: str) -> bool:
     """Whether `credentials` answer correctly for `ha1_hex`, in constant time. Nonce, nc and uri are the caller's."""
-    qop = credentials.get("qop").lower()
-    if qop not in ("", "auth") or not supported(credentials.algorithm):
+    get = credentials.params.get
+    qop, algorithm = get("qop", "").lower(), credentials.algorithm
+    if qop not in ("", "auth") or not supported(algorithm):
         return False
     expected = response(
-        ha1_hex, method, credentials.get("uri"), credentials.get("nonce"), credentials.algorithm, qop,
-        credentials.get("nc"), credentials.get("cnonce"),
-    )  # fmt: skip
-    given = credentials.get("response").lower().encode("utf-8", "surrogateescape")
+        ha1_hex, method, get("uri", ""), get("nonce", ""), algorithm, qop, get("nc", ""), get("cnonce", "")
+    )
+    given = get("response", "").lower().encode("utf-8", "surrogateescape")
     return hmac.compare_digest(expected.encode(), given)
 
 

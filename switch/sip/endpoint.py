@@ -61,7 +61,7 @@ class Endpoint(Transactions):
     for a flow. Both are called once a request. Everything raised out of here is a bug of ours (LocalProtocolError).
     """
 
-    __slots__ = ("ids", "knows", "malformed", "room", "sent_by")
+    __slots__ = ("ids", "knows", "malformed", "room", "sent_by", "turned_away")
 
     def __init__(
         self,
@@ -81,6 +81,8 @@ class Endpoint(Transactions):
         """Whether a host is one of ours, at an instant."""
         self.malformed: Callable[[Address, float], object] = _everybody
         """Is told where something came from that is no valid SIP."""
+        self.turned_away: Callable[[Request, float], tuple[int, Iterable[str]] | None] = _nobody
+        """Status and lines for a new request that is answered before anything is made for it; None lets it in."""
 
     # -- from the network -------------------------------------------------------------------------------------------
 
@@ -320,6 +322,12 @@ class Endpoint(Transactions):
             if load >= self.room and (load >= 2 * self.room or not self.knows(flow.remote[0], now)):
                 self._refuse(request, 503, None, flow, _FULL)
                 return
+            refusal = self.turned_away(request, now)
+            if refusal is not None:
+                via_top, back = _way_back(request, flow)
+                data = writer.response(request, refusal[0], None, self.ids(), refusal[1], via_top=via_top)
+                self.out.append(Send(back, data))
+                return
         txn = self._serve(request, key, flow, now, digest)
         if merge:
             txn.merge = merge
@@ -417,6 +425,10 @@ def _server_key(request: Request, method: str = "") -> str:
 
 def _everybody(host: object, now: float) -> bool:
     return True
+
+
+def _nobody(request: Request, now: float) -> None:
+    return None
 
 
 def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
