@@ -209,7 +209,8 @@ def _model(loaded: Loaded) -> Model:
         trunks={
             name: TrunkRule(
                 id=name,
-                plus=each.numbers == "e164",
+                numbers_in=each.numbers_in,
+                caller_id=each.caller_id or "",
                 extensions=each.extensions,
                 profile=Profile(each.country or settings.country),
             )
@@ -232,6 +233,7 @@ def _line(settings: schema.Configuration, name: str, line: schema.Line) -> Line:
         extension=line.extension or "",
         name=line.name,
         ring_s=line.ring,
+        caller_id=line.caller_id or "",
         profile=Profile(country, area_of(area, country)),
     )
 

@@ -36,6 +36,7 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         hosts=hosts,
         proxy=_proxy(trunk),
         domain=domain,
+        from_domain=domain if trunk.domain or user else "",
         sources=tuple(sources(trunk)),
         certificates=tuple(trunk.certificates),
         ca=trunk.ca or "",
@@ -43,7 +44,7 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         if trunk.certificate and trunk.key
         else None,
         account=TrunkAccount(
-            user=user, digest_user=trunk.auth_username or user, secret=secret, realm=trunk.realm or ""
+            user=user, digest_user=trunk.auth_username or user, secret=secret, realms=tuple(trunk.realm)
         ),
         register=trunk.register_,
         registrar=trunk.registrar or domain,

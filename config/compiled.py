@@ -66,31 +66,33 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrunkAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are at a carrier. The realm is not known before we are challenged, so this is the password itself. An
-    empty `realm` is learned; an empty `user` means that we have no account."""
+    """Who we are at a carrier. The realm is not known before we are challenged, so this is the password itself. A
+    realm that is not among `realms` is not answered; empty, the first is learned. An empty `user` means that we have no
+    account."""
 
     user: str = ""
     digest_user: str = ""
     secret: str = ""
-    realm: str = ""
+    realms: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"TrunkAccount(user={self.user!r}, realm={self.realm!r})"
+        return f"TrunkAccount(user={self.user!r}, realms={self.realms!r})"
 
 
 class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A carrier: where it is, how it is recognised, who we are there, and how it writes (its dialect).
 
     `sources` are addresses, `address:port` or networks; empty: the addresses of its hosts. `domain` is what stands in
-    Request-URI, From and To. `proxy` replaces `hosts` as the place that all is sent to. Times are in seconds; a
-    `channels` or `calls_per_second` of 0 is no limit. `ca` is a file (empty: the system's authorities), `certificate`
-    what we show there by TLS.
+    Request-URI and To; `from_domain` in From, where empty is our own address. `proxy` replaces `hosts` as the place
+    that all is sent to. Times are in seconds; a `channels` or `calls_per_second` of 0 is no limit. `ca` is a
+    file (empty: the system's authorities), `certificate` what we show there by TLS.
     """
 
     id: str
     hosts: tuple[HostSettings, ...]
     proxy: HostSettings | None = None
     domain: str = ""
+    from_domain: str = ""
     sources: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
     ca: str = ""

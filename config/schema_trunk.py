@@ -60,7 +60,11 @@ class Trunk(Section):
     outbound_proxy: Place | None = Field(
         default=None, description="all is sent there instead, as `host` or `host:port`; `host` is what addresses name"
     )
-    domain: Host | None = Field(default=None, description="the host in Request-URI, From and To; else the first host")
+    domain: Host | None = Field(
+        default=None,
+        description="the host in Request-URI, To and From; else the first host, and in From our own address unless "
+        "there is a `username`",
+    )
     source: Annotated[list[SourceAddress], OneOrMore()] = Field(
         default_factory=list,
         alias="from",
@@ -77,8 +81,9 @@ class Trunk(Section):
     username: Identifier | None = Field(default=None, description="our account's name there")
     auth_username: Text | None = Field(default=None, description="the name in digests, if it is another")
     secret: SecretText | None = Field(default=None, description="our password there")
-    realm: Text | None = Field(
-        default=None, description="the only realm whose challenges are answered; else the one met first"
+    realm: Annotated[list[Text], OneOrMore()] = Field(
+        default_factory=list,
+        description="the only realm whose challenges are answered, or several; else that met first",
     )
     register_: Boolean = Field(default=False, alias="register", description="whether we register there")
     registrar: Host | None = Field(default=None, description="the domain to register at, if it is not `domain`")

@@ -29,13 +29,17 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds."""
+    """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds.
+
+    `caller_id` is the number that those outside see (CID-1); empty: the trunk's.
+    """
 
     id: str
     extension: str = ""
     name: str = ""
     ring_s: float = 30.0
     profile: Profile
+    caller_id: str = ""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +69,14 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
     """What the planner must know of a carrier.
 
-    `plus` False sends E.164 numbers without their `+`. `extensions` allows calls from the carrier to internal numbers,
-    not to DIDs alone (IDN-3). `profile` reads numbers that the carrier sends in national form.
+    `numbers_in` is the form in which it writes called numbers (`dialplan.forms`); in which form it wants them is the
+    switch's affair. `caller_id` is what is shown of lines without one of their own. `extensions` allows calls from the
+    carrier to internal numbers, not to DIDs alone (IDN-3). `profile` reads numbers that it sends in national form.
     """
 
     id: str
-    plus: bool = True
+    numbers_in: str = "auto"
+    caller_id: str = ""
     extensions: bool = False
     profile: Profile
 

@@ -20,6 +20,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `digits` is the user part of the Request-URI with its escapes undone, or a whole `urn:` URI. Exactly one of
     `device` (an authenticated telephone, IDN-2) and `trunk` (a recognised carrier, IDN-3) is set.
+    A carrier that is not `proven`, since only our registered Contact names it, reaches DIDs and nothing else.
     """
 
     digits: str
@@ -29,6 +30,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     trunk: str | None = None
     caller_number: str | None = None
     caller_name: str | None = None
+    proven: bool = True
     hops: int = 0
     visited: tuple[str, ...] = ()
 
@@ -46,10 +48,14 @@ class LineTarget(msgspec.Struct, frozen=True, tag="line"):
 
 
 class TrunkTarget(msgspec.Struct, frozen=True, tag="trunk"):
-    """A number sent to a carrier. `number` is as the trunk shall see it."""
+    """A number sent to a carrier. The trunk's own way to write numbers is applied when the INVITE is written.
+
+    `caller` is the number that is shown (CID-1); empty: the caller's own.
+    """
 
     trunk: str
     number: str
+    caller: str = ""
 
 
 Target = LineTarget | TrunkTarget
@@ -90,10 +96,11 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One way out to the public network."""
+    """One way out to the public network. See `TrunkTarget`."""
 
     trunk: str
     number: str
+    caller: str = ""
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk_step"):

@@ -9,6 +9,7 @@ can see the whole way.
 from __future__ import annotations
 
 from dialplan.countries import main_emergency
+from dialplan.forms import read
 from dialplan.model import Device, Line, Model, Profile, RingList, TrunkRule
 from dialplan.numbers import Kind, Number, clean, normalise
 from dialplan.plan import (
@@ -42,7 +43,7 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
         emergency = _emergency_number(model, request)
         if emergency:
             because.append(("emergency", f"{emergency} is an emergency number"))
-            return _made(model, _emergency_step(model, emergency, because), emergency, because, emergency=True)
+            return _made(model, _emergency_step(model, request, emergency, because), emergency, because, emergency=True)
         step, number = _from_device(model, request, because)
     else:
         step, number = _from_trunk(model, request, model.trunks.get(request.trunk), because)
@@ -86,10 +87,12 @@ def _emergency_number(model: Model, request: CallRequest) -> str:
     return ""
 
 
-def _emergency_step(model: Model, number: str, because: Because) -> Step:
+def _emergency_step(model: Model, request: CallRequest, number: str, because: Because) -> Step:
     """Every trunk, in the order of the table (EMG-6). Without any there is 503: a telephone that has another exchange
     to turn to shall do so at once."""
-    routes = tuple(Route(trunk, number) for trunk in model.emergency.trunks)
+    device = model.devices.get(request.device or "")
+    line = _calling_line(model, device, request.line)
+    routes = tuple(Route(trunk, number, _caller_id(model, line, trunk)) for trunk in model.emergency.trunks)
     if not routes:
         because.append(("emergency", "no trunk can take it"))
         return Reject(id="emergency", status=503, reason=Reason.NO_ROUTE, text="No Route for Emergency Call")
@@ -127,7 +130,7 @@ def _from_device(model: Model, request: CallRequest, because: Because) -> tuple[
         because.append(("default_trunk", "none: only internal numbers can be called"))
         return Reject(id="trunk", status=404, reason=Reason.NOT_FOUND, text="No Such Extension"), number.value
     because.append((f"trunk:{trunk.id}", "default trunk"))
-    return Trunk(id="trunk", routes=(Route(trunk.id, _for_trunk(number.value, trunk)),)), number.value
+    return Trunk(id="trunk", routes=(Route(trunk.id, number.value, _caller_id(model, line, trunk.id)),)), number.value
 
 
 def _calling_line(model: Model, device: Device | None, wanted: str | None) -> Line | None:
@@ -189,8 +192,10 @@ def _where(profile: Profile) -> str:
     return f"{profile.country} {profile.area_code}".rstrip()
 
 
-def _for_trunk(number: str, trunk: TrunkRule) -> str:
-    return number if trunk.plus else number.removeprefix("+")
+def _caller_id(model: Model, line: Line | None, trunk: str) -> str:
+    """CID-1: what is shown outside of a call on that line."""
+    rule = model.trunks.get(trunk)
+    return (line.caller_id if line is not None else "") or (rule.caller_id if rule is not None else "")
 
 
 # From a carrier
@@ -203,12 +208,13 @@ def _from_trunk(model: Model, request: CallRequest, trunk: TrunkRule | None, bec
         return Reject(id="trunk", status=403, reason=Reason.NOT_PERMITTED, text="Unknown Trunk"), request.digits
     because.append((f"trunk:{trunk.id}", "calls in"))
     digits = clean(request.digits)
-    number = normalise(request.digits, trunk.profile)
-    for form in (digits, "+" + digits, number.value):
+    value = read(request.digits, trunk.numbers_in, trunk.profile.country)
+    # In whatever form it writes, what stands in the table is meant.
+    for form in (value, digits, "+" + digits):
         ring = model.dids.get(form)
         if ring is not None:
             return _ring(model, f"did:{form}", ring, because), form
-    if trunk.extensions:
+    if trunk.extensions and request.proven:
         step = _inside(model, digits, because)
         if step is not None:
             return step, digits

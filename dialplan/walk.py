@@ -155,7 +155,15 @@ def _enter(state: WalkState, step_id: str, commands: list[Command]) -> Stepped:
 
 def _routes_as_stages(trunk: Trunk) -> tuple[Stage, ...]:
     return tuple(
-        Stage((Branch(id=f"{trunk.id}/{n}", target=TrunkTarget(route.trunk, route.number), ring_s=trunk.ring_s),))
+        Stage(
+            (
+                Branch(
+                    id=f"{trunk.id}/{n}",
+                    target=TrunkTarget(route.trunk, route.number, route.caller),
+                    ring_s=trunk.ring_s,
+                ),
+            )
+        )
         for n, route in enumerate(trunk.routes)
     )
 

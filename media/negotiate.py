@@ -89,6 +89,34 @@ def _written(streams: tuple[Media, ...], address: str, session_id: int, version:
     return sdp.write(Description(origin, "-", address, (), streams))
 
 
+def only(description: Description, codecs: Sequence[str]) -> Description:
+    """The description with those codecs alone (lower case, `g722`), in that order, as its far end would have written
+    it. Tones and comfort noise stay. Raises NotAcceptable when none of them is in it.
+
+    A stream that is refused (port 0) stays refused.
+    """
+    place = _pick(description)
+    if place < 0:
+        return description
+    media = description.media[place]
+    names = {number: name.partition("/")[0].lower() for number, name in media.codecs().items()}
+    kept = [number for codec in codecs for number, name in names.items() if name == codec]
+    if not kept:
+        raise NotAcceptable(f"none of {', '.join(codecs)} is in it")
+    kept += [number for number, name in names.items() if name in ("telephone-event", "cn")]
+    formats = tuple(str(number) for number in kept)
+    if formats == media.formats:
+        return description
+    lines = tuple(
+        line
+        for line in media.attributes
+        if not line.startswith(("rtpmap:", "fmtp:")) or line.partition(":")[2].partition(" ")[0] in formats
+    )
+    stream = Media(media.kind, media.port, media.proto, formats, media.connection, media.bandwidth, lines)
+    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
+    return Description(description.origin, description.name, description.connection, description.attributes, streams)
+
+
 def relay_offer(
     offer: bytes | Description, address: str, port: int, *, session_id: int, version: int = 1, previous: bytes = b""
 ) -> bytes:

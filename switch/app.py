@@ -36,6 +36,7 @@ from records.heartbeat import Watch
 from records.journal import FileJournal
 from records.recovery import Recovery, recover
 from switch import configuration, handed, logs
+from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
@@ -114,6 +115,8 @@ class Exchange:
         self._refusal = configuration.refusal(self._places.data)
         self._model = compiled.model
         self._credentials = handed.Credentials()
+        token = Tokens()
+        self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
         self._asking: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
@@ -149,11 +152,15 @@ class Exchange:
         self._directory: Directory
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
         self._directory = Directory(
-            registrar, self._flow_to, self._transports.advertised, self._transports.alive, chance
+            registrar,
+            self._flow_to,
+            self._transports.advertised,
+            self._transports.alive,
+            chance,
+            self._transports.peer_names,
         )
         self._directory.hosts.on_change = self._host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
-        token = Tokens()
         self.core = Core(
             endpoint=Endpoint(clock.timers, Timings(), token, self._transports.sent_by),
             registrar=registrar,
@@ -396,7 +403,8 @@ class Exchange:
         return trunks
 
     def _reach(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
-        self._directory.use(compiled.model, trunks)
+        self._accounts.use(compiled.trunks)
+        self._directory.use(compiled.model, trunks, self._accounts.dialects)
         self._transports.guard.trusted = frozenset(
             source.rpartition(":")[0] if source.count(":") == 1 else source
             for trunk in trunks.values()

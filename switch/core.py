@@ -32,14 +32,12 @@ from switch.sip import effects as fx
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
-from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, refusal_of
 from switch.sip.parts import understood
 from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
-from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
 from switch.trunk_pings import TrunkPings
 
@@ -376,12 +374,9 @@ class Core:
 
     def _source(self, txn: ServerTransaction, request: Request, now: float) -> Source | None:
         """Who calls; None when the request has been answered instead."""
-        trunk = self.directory.trunk_at(txn.flow)
-        if trunk is not None:
-            from_ = request.from_
-            uri = Uri.parse(from_.uri)
-            number = uri.number() if uri.scheme == "tel" else uri.user_text
-            return Source(trunk=trunk, number=number or "", name=_display(from_))
+        carrier = self.directory.carrier(txn.flow, request)
+        if carrier is not None:
+            return carrier
         verdict = self.authenticator.check(request, now, "proxy")
         if not isinstance(verdict, Accepted):
             self._not_accepted(txn, verdict, now)
@@ -485,7 +480,3 @@ class Core:
         if leg is not None and leg.usage.dialog.call_id == response.call_id:
             leg.reach(now)
             leg.usage.on_stray(response, now)
-
-
-def _display(address: NameAddr) -> str:
-    return address.display or ""

@@ -6,13 +6,19 @@ The dialplan says who is called; this says only over which flow and under which 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from dialplan.model import Model
+from dialplan.plan import TrunkTarget
 from switch.calls.calls import Source
 from switch.calls.context import Phone
+from switch.calls.dialect import Dialect
+from switch.calls.hearing import hear
+from switch.places import Places
 from switch.registrar import Binding, Registrar
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.sip.message import Request
 from switch.sip.uri import Uri
 from switch.trunk_hosts import FlowTo, Hunt, TrunkHost, TrunkHosts
 
@@ -27,21 +33,27 @@ class Directory:
         advertised: Callable[[Flow], tuple[str, int]] = lambda flow: flow.local,
         alive: Callable[[Flow], bool] = lambda flow: True,
         draw: Callable[[], float] = lambda: 0.0,
+        proven: Callable[[Flow], tuple[str, ...]] = lambda flow: (),
     ) -> None:
         self.hosts = TrunkHosts(flow_to, draw)
         self._registrar = registrar
         self._flow_to = flow_to
         self._advertised = advertised
         self._alive = alive
+        self._proven = proven
         self._model: Model | None = None
-        self._by_source: dict[str, str] = {}
+        self._dialects: dict[str, Dialect] = {}
+        self._places = Places()
         self._users: dict[str, str] = {}
 
-    def use(self, model: Model, trunks: Mapping[str, TrunkHost]) -> None:
+    def use(
+        self, model: Model, trunks: Mapping[str, TrunkHost], dialects: Mapping[str, Dialect] = MappingProxyType({})
+    ) -> None:
         """Take another version of the configuration."""
         self._model = model
         self.hosts.use(trunks)
-        self._by_source = {source: trunk.id for trunk in trunks.values() for source in trunk.sources}
+        self._dialects = {trunk.id: dialects.get(trunk.id) or Dialect(trunk.settings) for trunk in trunks.values()}
+        self._places = Places(trunks.values(), self._dialects)
         self._users = {line: line for line in model.lines}
         for line in model.lines.values():
             if line.extension:
@@ -94,15 +106,35 @@ class Directory:
             hop = binding.direct
         return self._flow_to(*hop, (address.local_host, address.local_port))
 
-    def trunk(self, trunk: str, number: str, emergency: bool, now: float) -> Hunt | None:
+    def trunk(self, target: TrunkTarget, emergency: bool, now: float) -> Hunt | None:
         """The carrier's hosts, to be tried one after the other; None when none is known."""
-        known = self.hosts.trunk(trunk)
-        return Hunt(self.hosts, known, number, emergency, now) if known is not None and known.places else None
+        known = self.hosts.trunk(target.trunk)
+        if known is None or not known.places:
+            return None
+        return Hunt(self.hosts, known, self._dialects[target.trunk], target, emergency, now)
+
+    def dialect(self, trunk: str) -> Dialect | None:
+        """How a carrier writes; None when the configuration has it no more."""
+        return self._dialects.get(trunk)
+
+    def carrier(self, flow: Flow, request: Request) -> Source | None:
+        """The carrier that an INVITE came from, and what it says (IDN-3); None for anybody else. Raises
+        RemoteProtocolError 400."""
+        places = self._places
+        if not places:
+            return None
+        trunk = places.by_token(request.uri)
+        proven = trunk is None or places.comes_from(trunk, flow, self._proven)
+        if trunk is None:
+            trunk = places.at(flow, self._proven)
+            if trunk is None:
+                return None
+        heard = hear(self._dialects[trunk], request, proven)
+        return Source(trunk=trunk, number=heard.number, name=heard.name, called=heard.called, proven=proven)
 
     def trunk_at(self, flow: Flow) -> str | None:
-        """The carrier that a message came from, by its source: `address` or `address:port`."""
-        host, port = flow.remote
-        return self._by_source.get(f"{host}:{port}") or self._by_source.get(host)
+        """The carrier whose messages come over that flow, by its address or its certificate."""
+        return self._places.at(flow, self._proven)
 
     def caller(self, device: str, line: str) -> Source:
         """A telephone as a caller, shown by its line's extension and name."""

@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from config.compiled import TrunkSettings
+from dialplan.plan import TrunkTarget
 from switch.calls.context import Phone
+from switch.calls.dialect import Dialect
 from switch.net.targets import Place, Target, spread, usual_port
 from switch.sip.flow import Flow
 
@@ -189,12 +191,15 @@ class TrunkHosts:
 class Hunt:
     """One call's way through the targets of one trunk; see `switch.calls.context.Hunt`."""
 
-    __slots__ = ("_emergency", "_hosts", "_left", "_number", "_target", "_trunk")
+    __slots__ = ("_dialect", "_emergency", "_hosts", "_left", "_target", "_trunk", "_wanted")
 
-    def __init__(self, hosts: TrunkHosts, trunk: TrunkHost, number: str, emergency: bool, now: float) -> None:
+    def __init__(
+        self, hosts: TrunkHosts, trunk: TrunkHost, dialect: Dialect, wanted: TrunkTarget, emergency: bool, now: float
+    ) -> None:
+        self._dialect = dialect
         self._hosts = hosts
         self._trunk = trunk
-        self._number = number
+        self._wanted = wanted
         self._emergency = emergency
         self._left = hosts.order(trunk, now)
         self._target: Target | None = None
@@ -208,8 +213,9 @@ class Hunt:
                 if self._target is not None:
                     self._hosts.failovers[self._trunk.id] = self._hosts.failovers.get(self._trunk.id, 0) + 1
                 self._target = target
-                uri = uri_of(self._trunk, target, self._number)
-                return Phone(uri, uri, flow)
+                dialect = self._dialect
+                uri = dialect.called(self._wanted.number, place_of(self._trunk, target))
+                return Phone(uri, uri, flow, dialect.preloaded(), "", dialect, self._wanted.caller)
         return None
 
     def failed(self, status: int, retry_after_s: float, now: float) -> bool:
@@ -228,12 +234,9 @@ class Hunt:
             self._hosts.answered(self._trunk, self._target, now)
 
 
-def uri_of(trunk: TrunkHost, target: Target, number: str) -> str:
-    """The Request-URI for a number there; without a number that of the host."""
-    if number.startswith("urn:"):
-        return number
+def place_of(trunk: TrunkHost, target: Target) -> str:
+    """What stands behind the @ in the address of somebody there."""
     domain = trunk.settings.domain or target.name
     host = f"[{domain}]" if ":" in domain else domain
     written = next((each.port for each in trunk.settings.hosts if each.host == domain), 0)
-    place = f"{host}:{written}" if written not in (0, usual_port(target.transport)) else host
-    return f"sip:{number}@{place}" if number else f"sip:{place}"
+    return f"{host}:{written}" if written not in (0, usual_port(target.transport)) else host

@@ -15,7 +15,7 @@ from switch.sip.flow import Flow
 from switch.sip.message import Response
 from switch.sip.methods import AGENT
 from switch.sip.timer import Timer
-from switch.trunk_hosts import TrunkHost, TrunkHosts, uri_of
+from switch.trunk_hosts import TrunkHost, TrunkHosts, place_of
 
 WAIT_S = 4.5
 AGAIN_S = 15.0
@@ -120,7 +120,7 @@ class Ping:
             return
         host, port = pings.advertised(flow)
         ours = f"[{host}]" if ":" in host else host
-        uri = uri_of(self.trunk, self.target, "")
+        uri = f"sip:{place_of(self.trunk, self.target)}"
         lines = [
             "Max-Forwards: 70",
             f"From: <sip:{ours}>;tag={pings.token()}",

@@ -26,7 +26,6 @@ from switch.calls.early import Early
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
-    caller_user,
     contact_moved,
     contact_value,
     from_value,
@@ -40,7 +39,6 @@ from switch.calls.state import CallState, apply, begin
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
-from switch.sip.privacy import ANONYMOUS, PRIVACY
 
 UNACKNOWLEDGED = Termination(Result.FAILED, Reason.PROTOCOL_ERROR, 504)
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
@@ -100,7 +98,10 @@ class Call:
             return None
         self._numbered += 1
         leg = Leg(self, self._numbered, target, branch, contact)
+        dialect = phone.dialect
         leg.sound = media
+        if dialect is not None:
+            media.codecs = dialect.settings.codecs
         proposed = self.caller.sound.remote
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
         # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
@@ -108,10 +109,15 @@ class Call:
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
         asked = self.caller.usage.pending_request
-        hidden = is_trunk(target) and hidden_from_carriers(self.state, asked)
-        local = ANONYMOUS if hidden else from_value(self.state, host)
-        # Carriers want to see a user in Contact; a telephone finds us without.
-        user = ("anonymous" if hidden else caller_user(self.state)) if is_trunk(target) else ""
+        user, lines = "", passed_lines(asked)
+        if dialect is None:
+            local = from_value(self.state, host)
+        else:
+            # Carriers want to see a user in Contact; a telephone finds us without.
+            hidden = hidden_from_carriers(self.state, asked)
+            number = phone.caller or self.state.started.caller_number
+            local, own = dialect.caller(number, self.state.started.caller_name, host, hidden)
+            user, lines = dialect.contact_user(number, hidden), [*lines, *own]
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
@@ -122,7 +128,7 @@ class Call:
             phone.flow,
             dialog,
             contact_value(host, port, phone.flow.transport, user),
-            [*extensions, *passed_lines(asked), PRIVACY] if hidden else [*extensions, *passed_lines(asked)],
+            [*extensions, *lines],
             offer,
             now,
             leg,
@@ -130,6 +136,7 @@ class Call:
             max_forwards(asked),
             is_trunk(target),
             context.settings.sessions,
+            dialect.account if dialect is not None else None,
         )
         leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
         return leg
@@ -368,7 +375,7 @@ class Call:
             return
         if event.body:
             try:
-                leg.sound.remote = sound.parsed(event.body)
+                leg.sound.remote = leg.sound.parsed(event.body)
             except SdpError:
                 leg.sound.remote = None
         self.ringer.heard(leg, now)

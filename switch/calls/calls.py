@@ -25,13 +25,18 @@ from switch.sip.uri import Uri
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Who calls, as established by authentication or by the trunk's address: never by From alone (IDN-2, IDN-3)."""
+    """Who calls, as established by authentication or by where a trunk calls from: never by From alone (IDN-2, IDN-3).
+
+    Of a trunk, `called` is the number that it calls; `proven` is False when only our registered Contact names it.
+    """
 
     device: str | None = None
     line: str | None = None
     trunk: str | None = None
     number: str = ""
     name: str = ""
+    called: str = ""
+    proven: bool = True
 
 
 class Calls:
@@ -62,11 +67,14 @@ class Calls:
         is one) for a description that we cannot serve; nothing has been recorded then."""
         context, request = self.context, txn.request
         offer = session_description(request)
-        asked = sound.parsed(offer) if offer else None
+        dialect = context.directory.dialect(source.trunk) if source.trunk is not None else None
+        codecs = dialect.settings.codecs if dialect is not None else ()
+        asked = sound.parsed(offer, codecs) if offer else None
         call_id = context.token()
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
-        usage_contact = contact_value(host, port, txn.flow.transport)
+        user = dialect.token if dialect is not None else ""
+        usage_contact = contact_value(host, port, txn.flow.transport, user)
         usage = InviteUsage.incoming(
             context.endpoint,
             txn,
@@ -103,7 +111,10 @@ class Calls:
         call = Call.started(context, started)
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)
         leg.usage = usage
+        if dialect is not None:
+            usage.account = dialect.account
         usage.owner = leg
+        leg.sound.codecs = codecs
         leg.sound.remote = asked
         call.legs[CALLER] = leg
         self.by_id[call_id] = call
@@ -122,7 +133,8 @@ class Calls:
         uri = Uri.parse(request.uri)
         digits = request.uri if uri.scheme == "urn" else (uri.number() if uri.scheme == "tel" else uri.user_text) or ""
         return CallRequest(
-            digits=digits,
+            digits=source.called or digits,
+            proven=source.proven,
             at=self.context.at(),
             device=source.device,
             line=source.line,

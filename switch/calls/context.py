@@ -8,22 +8,26 @@ from typing import Any, Protocol
 
 import msgspec
 
+from dialplan.plan import TrunkTarget
 from media.engine import MediaEngine
 from records.events import CallEvent
+from switch.calls.dialect import Dialect
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 
 
 class Phone(msgspec.Struct, frozen=True):
-    """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device). `to` is the To
-    header's URI."""
+    """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device), which has a
+    `dialect`, and is shown `caller` (empty: the caller's own number). `to` is the To header's URI."""
 
     uri: str
     to: str
     flow: Flow
     routes: tuple[str, ...] = ()
     device: str = ""
+    dialect: Dialect | None = None
+    caller: str = ""
 
 
 class Hunt(Protocol):
@@ -48,8 +52,11 @@ class Directory(Protocol):
     def line(self, line: str, now: float) -> list[Phone]:
         """Every live contact of a line."""
 
-    def trunk(self, trunk: str, number: str, emergency: bool, now: float) -> Hunt | None:
+    def trunk(self, target: TrunkTarget, emergency: bool, now: float) -> Hunt | None:
         """The carrier's hosts; None when none of them is known."""
+
+    def dialect(self, trunk: str) -> Dialect | None:
+        """How a carrier writes; None when the configuration has it no more."""
 
     def reach(self, flow: Flow, target: str, device: str, contacts: tuple[str, ...], hop: str, now: float) -> Flow:
         """The way to the far end of a dialog. Where a connection is gone it is another one, if there is any: to a live

@@ -63,12 +63,14 @@ class Early:
         if event.asks:
             self._asked(call, leg, event, now)
             return
-        body = self._heard(call, leg, event.body) if event.body else b""
+        quiet = _quiet(call)
+        body = self._heard(call, leg, event.body) if event.body and not quiet else b""
+        status = 180 if quiet else event.status
         # The caller is told what is new: another status, or early media after none; never a 18x for each of ten phones.
-        told = event.status + (EARLY if body else 0)
+        told = status + (EARLY if body else 0)
         if told != caller.told and (body or caller.told < EARLY):
             caller.told = told
-            caller.usage.progress(event.status, now, body)
+            caller.usage.progress(status, now, body)
 
     def _heard(self, call: Call, leg: Leg, body: bytes) -> bytes:
         """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
@@ -78,7 +80,7 @@ class Early:
         caller = call.caller
         asked = caller.sound.remote
         try:
-            leg.sound.remote = theirs = sound.parsed(body)
+            leg.sound.remote = theirs = leg.sound.parsed(body)
             if asked is None or (self.leg is not None and self.leg is not leg):
                 return b""
             if not call.ensure_lease(caller):
@@ -94,7 +96,7 @@ class Early:
         """The caller made no offer, and the telephone makes one before it answers."""
         caller = call.caller
         try:
-            leg.sound.remote = theirs = sound.parsed(event.body)
+            leg.sound.remote = theirs = leg.sound.parsed(event.body)
             if caller.sound.remote is None and caller.usage.reliably and self.leg is None and call.ensure_lease(caller):
                 offer = sound.offer_to(caller.sound, theirs)
                 self.leg, self.fork, caller.told = leg, event.fork, event.status + EARLY
@@ -114,7 +116,7 @@ class Early:
         if body and self.fork:
             called, fork, self.fork = self.leg, self.fork, ""
             try:
-                call.caller.sound.remote = answer = sound.parsed(body)
+                call.caller.sound.remote = answer = call.caller.sound.parsed(body)
                 theirs = called.sound.remote if called is not None else None
                 if called is not None and theirs is not None:
                     called.usage.prack(fork, sound.answer_to(called.sound, theirs, answer), now)
@@ -129,7 +131,7 @@ class Early:
         caller = call.caller
         called = self.leg if leg.index == CALLER else leg
         try:
-            new = sound.parsed(event.body)
+            new = leg.sound.parsed(event.body)
             call.place(leg, new)
             if leg.index == CALLER:
                 theirs = called.sound.remote if called is not None else None
@@ -168,7 +170,7 @@ class Early:
     def updated(self, call: Call, leg: Leg, body: bytes) -> None:
         """The answer to an UPDATE of ours before the call is answered."""
         try:
-            leg.sound.remote = sound.parsed(body)
+            leg.sound.remote = leg.sound.parsed(body)
         except SdpError:
             self.stale |= {leg.index}
             return
@@ -192,3 +194,10 @@ class Early:
         held, self.held = self.held, None
         if held is not None:
             held(now)
+
+
+def _quiet(call: Call) -> bool:
+    """Whether the caller is a carrier that wants to hear of ringing, and of nothing else."""
+    trunk = call.state.started.trunk
+    dialect = call.context.directory.dialect(trunk) if trunk is not None else None
+    return dialect is not None and not dialect.settings.early_media

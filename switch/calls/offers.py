@@ -62,7 +62,7 @@ class Offers:
             return
         by_update = leg.usage.asking is not None
         try:
-            proposed = sound.parsed(body) if body else None
+            proposed = leg.sound.parsed(body) if body else None
             if other is None:
                 self._ask_service(call, leg, proposed, now)
                 return

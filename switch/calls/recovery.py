@@ -81,7 +81,8 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     dialog = _dialog(value)
     flow = flow_of(state.flow)
     host, port = context.advertised(flow)
-    contact = contact_value(host, port, flow.transport)
+    dialect = context.directory.dialect(state.target.partition(":")[2]) if is_trunk(state.target) else None
+    contact = contact_value(host, port, flow.transport, dialect.token if dialect is not None else "")
     leg.usage = InviteUsage.recovered(
         context.endpoint,
         flow,
@@ -93,13 +94,16 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
         context.settings.sessions,
     )
     leg.usage.allows_update = value.update
+    if dialect is not None:
+        leg.usage.account = dialect.account
+        leg.sound.codecs = dialect.settings.codecs
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
         leg.sound.bound = state.media.bound or state.media.address
         leg.sound.local = state.described
         leg.sound.settled = state.settled
     if state.offer:
-        leg.sound.remote = sound.parsed(state.offer)
+        leg.sound.remote = leg.sound.parsed(state.offer)
     leg.sound.far = sound.far_of(state.far)
     leg.sound.held = state.held
     return leg

@@ -114,7 +114,7 @@ class Ringer:
 
     def _start_trunk(self, branch: Branch, target: TrunkTarget, now: float) -> None:
         call = self._call
-        hunt = call.context.directory.trunk(target.trunk, target.number, call.state.started.emergency, now)
+        hunt = call.context.directory.trunk(target, call.state.started.emergency, now)
         if hunt is None:
             self._inbox.append(v.Contacts(branch.id, 0))
             return

@@ -21,13 +21,15 @@ class Sound:
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
+    `codecs` are the only ones that the far end may hear of, the best first; empty for all.
     """
 
-    __slots__ = ("bound", "far", "held", "lease", "local", "proposed", "remote", "settled")
+    __slots__ = ("bound", "codecs", "far", "held", "lease", "local", "proposed", "remote", "settled")
 
     def __init__(self) -> None:
         self.lease: Lease | None = None
         self.bound = ""
+        self.codecs: tuple[str, ...] = ()
         self.remote: Description | None = None
         self.local: bytes = b""
         self.settled: bytes = b""
@@ -35,13 +37,18 @@ class Sound:
         self.far: Remote | None = None
         self.held = False
 
+    def parsed(self, body: bytes) -> Description:
+        """What the far end describes, as the call is to know it. Raises SdpError, NotAcceptable (488)."""
+        return parsed(body, self.codecs)
 
-def parsed(body: bytes) -> Description:
-    """A description that has an audio stream which we can serve. Raises SdpError, NotAcceptable (488)."""
+
+def parsed(body: bytes, codecs: tuple[str, ...] = ()) -> Description:
+    """A description that has an audio stream which we can serve, with these codecs alone where there are any. Raises
+    SdpError, NotAcceptable (488)."""
     description = sdp.parse(body)
     if negotiate.audio(description) is None:
         raise sdp.NotAcceptable("no audio stream of plain RTP")
-    return description
+    return negotiate.only(description, codecs) if codecs else description
 
 
 def speaks_v6(description: Description | None, signalling: str) -> bool:
@@ -58,6 +65,8 @@ def speaks_v6(description: Description | None, signalling: str) -> bool:
 def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it."""
     lease = _leased(leg)
+    if leg.codecs:
+        offer = negotiate.only(offer, leg.codecs)
     leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
     return leg.local
 

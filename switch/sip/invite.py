@@ -28,6 +28,7 @@ from typing import Protocol
 import msgspec
 
 from switch.sip import reliable, session_timer, update
+from switch.sip.account import Account, Shown
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
@@ -102,6 +103,16 @@ class Retransmission(msgspec.Struct):
     timer: Timer | None = None
 
 
+class Asked(msgspec.Struct):
+    """A request of ours whose far end may challenge it: all that another copy of it needs."""
+
+    dialog: Dialog
+    flow: Flow
+    lines: list[str]
+    body: bytes
+    shown: Shown
+
+
 class InviteUsage:
     """One leg's dialog. Made by `incoming`, `outgoing` or `recovered`."""
 
@@ -109,13 +120,16 @@ class InviteUsage:
         "_accepted",
         "_ack",
         "_ack_cseq",
+        "_asked",
         "_client",
+        "_credentials",
         "_dropped",
         "_farewell",
         "_reason",
         "_sent",
         "_server",
         "_tries",
+        "account",
         "allows_update",
         "asking",
         "asking_early",
@@ -165,6 +179,12 @@ class InviteUsage:
         """The branch of our BYE, while it may be sent once more."""
         self._dropped: Mapping[str, bytes] = NOTHING
         """Tags of dialogs that were ended as soon as they were made, and their ACKs."""
+        self.account: Account | None = None
+        """Who we are at the far end, if it may challenge our requests (section 22)."""
+        self._asked: dict[str, Asked] | None = None
+        """By branch: our requests that may be challenged yet. Only with an account."""
+        self._credentials: tuple[str, ...] = ()
+        """Those of our INVITE, which its ACK repeats (22.1)."""
         self.needs_ack = False
         """A 2xx came whose ACK is the call's to send, by `ack`."""
         self._sent: tuple[Sequence[str], bytes, int] = NOT_SENT
@@ -225,9 +245,12 @@ class InviteUsage:
         max_forwards: int = 70,
         carrier: bool = False,
         sessions: SessionSettings | None = None,
+        account: Account | None = None,
     ) -> InviteUsage:
-        """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds."""
+        """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds. With an
+        `account` challenges are answered."""
         usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
+        usage.account = account
         usage._client = usage._invite(lines, body, now, branch, max_forwards)
         return usage
 
@@ -457,6 +480,7 @@ class InviteUsage:
         """Acknowledge the 2xx of our INVITE; `body` is the answer to an offer that the 2xx made."""
         dialog = self.dialog
         lines = dialog.lines("ACK", self._ack_cseq)
+        lines += self._credentials
         if body:
             lines.append(SDP)
         self.needs_ack = False
@@ -532,6 +556,12 @@ class InviteUsage:
 
     def on_response(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         """A response to any request of ours in this dialog."""
+        if self._asked and response.status >= 200:
+            if response.status == 401 or response.status == 407:
+                again = self._challenged(txn, response, now)
+                if again is not None:
+                    return self._asked_again(txn, again)
+            self._asked.pop(txn.branch, None)
         if txn.method == "INVITE":
             if response.status >= 200 and response.status < 300:
                 return self._on_invite_2xx(txn, response, now)
@@ -547,6 +577,19 @@ class InviteUsage:
             return update.answered(self, self.updating, response, now)
         return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
 
+    def _asked_again(self, txn: ClientTransaction, again: ClientTransaction) -> LegEvent | None:
+        """A challenged request is under way once more. The INVITE's new branch has to outlive a crash."""
+        if txn is self._client:
+            self._client = again
+            if self.state is State.CALLING:
+                self.state = State.EARLY  # somebody is there
+            return Resent()
+        if self.updating is not None and txn is self.updating.txn:
+            self.updating.txn = again
+        if txn.branch == self._farewell:
+            self._farewell = again.branch
+        return None
+
     def on_stray(self, response: Response, now: float) -> None:
         """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
         if self.state is State.CONFIRMED and not self.needs_ack:
@@ -558,6 +601,8 @@ class InviteUsage:
 
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
         """No response came (timer B or F), or the transport failed; 17.1.4 makes the first a 408, the second a 503."""
+        if self._asked:
+            self._asked.pop(txn.branch, None)
         if txn is not self._client:
             if transport and txn.branch == self._farewell:
                 self._farewell = ""
@@ -604,7 +649,55 @@ class InviteUsage:
         if body:
             head.append(SDP)
         self._sent = lines, body, max_forwards
-        return self.endpoint.request(self.flow, "INVITE", dialog.request_uri(), head, body, now, self, branch)
+        return self.request(dialog, self.flow, "INVITE", head, body, now, branch)
+
+    def request(
+        self,
+        dialog: Dialog,
+        flow: Flow,
+        method: str,
+        lines: list[str],
+        body: bytes,
+        now: float,
+        branch: str | None = None,
+    ) -> ClientTransaction:
+        """Send a request in the dialog; one that may be challenged takes along what is known of its far end."""
+        uri = dialog.request_uri()
+        account = self.account
+        if account is None:
+            return self.endpoint.request(flow, method, uri, lines, body, now, self, branch)
+        shown = Shown()
+        credentials = account.lines(method, uri, shown)
+        return self._ask(Asked(dialog, flow, lines, body, shown), method, credentials, now, branch)
+
+    def _ask(
+        self, asked: Asked, method: str, credentials: list[str], now: float, branch: str | None = None
+    ) -> ClientTransaction:
+        if method == "INVITE":
+            self._credentials = tuple(credentials)
+        lines = asked.lines + credentials
+        uri = asked.dialog.request_uri()
+        txn = self.endpoint.request(asked.flow, method, uri, lines, asked.body, now, self, branch)
+        if self._asked is None:
+            self._asked = {}
+        self._asked[txn.branch] = asked
+        return txn
+
+    def _challenged(self, txn: ClientTransaction, response: Response, now: float) -> ClientTransaction | None:
+        """The next copy of a request that was challenged, now with credentials: another CSeq and another branch
+        (22.2). None when we do not answer, or the request is not wanted any more."""
+        asked = self._asked.pop(txn.branch, None) if self._asked else None
+        if asked is None or self.account is None:
+            return None
+        if txn.method == "INVITE" and (txn is not self._client or txn.cancel_lines is not None):
+            return None  # it was given up meanwhile: a CANCEL may have waited for this very answer
+        uri = asked.dialog.request_uri()
+        credentials = self.account.answer(txn.method, uri, response, asked.shown)
+        if credentials is None:
+            return None
+        cseq = f"CSeq: {asked.dialog.next_cseq()} {txn.method}"
+        asked.lines = [cseq if line.startswith("CSeq:") else line for line in asked.lines]
+        return self._ask(asked, txn.method, credentials, now)
 
     def reply(self, txn: ServerTransaction, status: int, now: float, lines: Sequence[str] = ()) -> None:
         """Answer a request in the dialog."""
@@ -613,7 +706,7 @@ class InviteUsage:
     def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> ClientTransaction:
         head = dialog.lines("BYE", dialog.next_cseq())
         head += lines
-        return self.endpoint.request(flow, "BYE", dialog.request_uri(), head, b"", now, self)
+        return self.request(dialog, flow, "BYE", head, b"", now, None)
 
     def _forget_accepted(self) -> None:
         accepted = self._accepted
@@ -706,7 +799,7 @@ class InviteUsage:
         if body:
             lines.append(SDP)
         flow = toward(self.flow, dialog, self.carrier)
-        self.endpoint.request(flow, "PRACK", dialog.request_uri(), lines, body, now, self)
+        self.request(dialog, flow, "PRACK", lines, body, now)
 
     def _on_invite_2xx(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         if txn is not self._client:
@@ -785,7 +878,8 @@ class InviteUsage:
             # Without a Contact that can be read it is told where it was asked.
             dialog.established_by(response)
         flow = toward(self.flow, dialog, self.carrier)
-        ack = self.endpoint.ack(flow, dialog.request_uri(), dialog.lines("ACK", response.cseq), b"", now)
+        lines = [*dialog.lines("ACK", response.cseq), *self._credentials]
+        ack = self.endpoint.ack(flow, dialog.request_uri(), lines, b"", now)
         self._dropped = {**self._dropped, tag: ack}
         if self.state is not State.CONFIRMED:
             self.state = State.ENDED

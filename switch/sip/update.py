@@ -58,7 +58,7 @@ def send(usage: InviteUsage, body: bytes, now: float, early: EarlyDialog | None 
     if body:
         lines.append(SDP_LINE)
     flow = usage.flow if early is None else toward(usage.flow, dialog, usage.carrier)
-    txn = usage.endpoint.request(flow, "UPDATE", dialog.request_uri(), lines, body, now, usage)
+    txn = usage.request(dialog, flow, "UPDATE", lines, body, now)
     usage.updating = Update(txn, body, early, tries)
 
 

@@ -69,7 +69,7 @@ def test_an_account_is_written_and_read_again_but_never_shown(tmp_path: Path) ->
     text = "{host: sip.example.com, register: true, username: '4420', auth_username: acc, secret: env:PW, realm: r}"
     made = trunk(tmp_path, text)
     assert made.register
-    assert (made.account.user, made.account.digest_user, made.account.realm) == ("4420", "acc", "r")
+    assert (made.account.user, made.account.digest_user, made.account.realms) == ("4420", "acc", ("r",))
     assert made.account.secret == "a-secret-nobody-may-see"
     assert "nobody" not in repr(made)
     file = tmp_path / "a.yaml"

@@ -88,18 +88,24 @@ def test_every_call_gets_a_plan_that_can_be_walked_to_its_end(
         assert not got.emergency and not isinstance(got.step(got.entry), Trunk)
 
 
-def test_trunks_without_plus_get_bare_digits() -> None:
+def test_numbers_in_plans_are_e164_and_the_caller_id_is_the_lines_else_the_trunks() -> None:
+    """CID-1. How a trunk writes numbers is not the plan's affair."""
     model = Model(
         profile=Profile("US", "669"),
-        lines={"a": Line(id="a", profile=Profile("US", "669"))},
-        devices={"d": Device(id="d", lines=("a",), country="US")},
-        trunks={"x": TrunkRule(id="x", plus=False, profile=Profile("US"))},
+        lines={
+            "a": Line(id="a", profile=Profile("US", "669"), caller_id="+16695550101"),
+            "b": Line(id="b", profile=Profile("US", "669")),
+        },
+        devices={"d": Device(id="d", lines=("a", "b"), country="US")},
+        trunks={"x": TrunkRule(id="x", caller_id="+16695550100", profile=Profile("US"))},
         default_trunk="x",
-        emergency=Emergency(numbers={}),
+        emergency=Emergency(numbers={"US": frozenset({"911"})}, trunks=("x",)),
     )
-    got = plan(model, CallRequest(digits="5555555", at=AT, device="d"))
-    step = got.step(got.entry)
-    assert isinstance(step, Trunk) and step.routes == (Route("x", "16695555555"),) and got.number == "+16695555555"
+    for line, caller in (("a", "+16695550101"), ("b", "+16695550100")):
+        for dialled, number in (("5555555", "+16695555555"), ("911", "911")):
+            got = plan(model, CallRequest(digits=dialled, at=AT, device="d", line=line))
+            step = got.step(got.entry)
+            assert isinstance(step, Trunk) and step.routes == (Route("x", number, caller),)
 
 
 def test_reasons_are_shown_with_file_and_line() -> None:

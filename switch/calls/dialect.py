@@ -1,0 +1,100 @@
+"""How one carrier wants a call to be written: numbers, addresses, and where the caller stands.
+
+All of it is applied here, when the INVITE is made; plans know E.164 alone (`dialplan.forms`). How a carrier's own
+INVITE is read stands in `hearing.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from config.compiled import TrunkSettings
+from dialplan import forms
+from switch.sip.account import Account
+from switch.sip.headers import quote
+from switch.sip.privacy import ANONYMOUS, PRIVACY
+from switch.sip.uri import escape_user
+
+
+class Dialect:
+    """One carrier's way, and what holds between it and us at the moment.
+
+    `token` is the user part of the Contact that we registered there, `routes` the Service-Route that it gave us (RFC
+    3608); both are empty where we do not register.
+    """
+
+    __slots__ = ("account", "routes", "settings", "token")
+
+    def __init__(self, settings: TrunkSettings, account: Account | None = None, token: str = "") -> None:
+        self.settings = settings
+        self.account = account
+        self.token = token
+        self.routes: tuple[str, ...] = ()
+
+    def called(self, number: str, place: str) -> str:
+        """The Request-URI of a call to `number`, which may be a urn: as well; `place` is what stands behind the @."""
+        if number.startswith("urn:"):
+            return number
+        return self._address(forms.write(number, self.settings.numbers, self.settings.country), place)
+
+    def preloaded(self) -> tuple[str, ...]:
+        """The Route of a request outside a dialog: the outbound proxy (RFC 3261 section 8.1.2), then the Service-Route
+        (RFC 3608 section 6.1)."""
+        proxy = self.settings.proxy
+        if proxy is None:
+            return self.routes
+        place = _literal(proxy.host) + (f":{proxy.port}" if proxy.port else "")
+        transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
+        first = f"<sip:{place}{transport};lr>"
+        return self.routes if self.routes and self.routes[0].startswith(f"<sip:{place}") else (first, *self.routes)
+
+    def caller(self, number: str, name: str, host: str, hidden: bool) -> tuple[str, list[str]]:
+        """From, without its tag, and the header lines that say who calls. `host` is our own address.
+
+        CID-2: who hides is anonymous in From, and is named, if at all, in P-Asserted-Identity to a carrier that is
+        trusted to keep it to itself (RFC 3325 section 7).
+        """
+        settings = self.settings
+        domain = _literal(settings.from_domain or host)
+        account = settings.account.user
+        shown = f"{quote(name)} " if name else ""
+        written = forms.write(number, settings.numbers, settings.country)
+        own = f"{shown}<{self._address(written, domain)}>" if number else ""
+        if hidden:
+            lines = [PRIVACY]
+            if settings.trusted and own:
+                lines += self._lines(own, {"pai", *settings.caller_out}, ";privacy=full")
+            return ANONYMOUS, lines
+        lines = self._lines(own, settings.caller_out, ";privacy=off") if own else []
+        if "from" in settings.caller_out or not account:
+            return own or f"{shown}<sip:anonymous@{domain}>", lines
+        return f"{shown}<sip:{escape_user(account)}@{domain}>", lines
+
+    def contact_user(self, number: str, hidden: bool) -> str:
+        """The user part of our Contact, escaped: carriers want to see one."""
+        if self.token:
+            return self.token
+        if hidden or not number:
+            return "anonymous"
+        return escape_user(forms.write(number, self.settings.numbers, self.settings.country))
+
+    def _lines(self, own: str, where: Sequence[str] | set[str], privacy: str) -> list[str]:
+        lines = []
+        if "pai" in where:
+            lines.append(f"P-Asserted-Identity: {own}")
+        if "ppi" in where:
+            lines.append(f"P-Preferred-Identity: {own}")
+        if "rpid" in where:
+            lines.append(f"Remote-Party-ID: {own};party=calling;screen=yes{privacy}")
+        return lines
+
+    def _address(self, user: str, place: str) -> str:
+        phone = ";user=phone" if self.settings.user_phone and user.removeprefix("+").isdecimal() else ""
+        return f"sip:{escape_user(user)}@{place}{phone}"
+
+
+def _literal(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+__all__ = ["Dialect"]

@@ -1,0 +1,130 @@
+"""What a carrier's INVITE says: which number was called, who calls, and whether that is to be shown.
+
+A header that a carrier may put anything into is only looked at where the operator names it. P-Asserted-Identity and
+Remote-Party-ID are believed of a trusted trunk alone, and only while its calls come from where it is known to be
+(IDN-3).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dialplan import forms
+from switch.calls.dialect import Dialect
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.headers import NameAddr
+from switch.sip.message import Request
+from switch.sip.privacy import is_anonymous
+from switch.sip.uri import Uri
+
+HEADERS = {
+    "pai": "P-Asserted-Identity",
+    "ppi": "P-Preferred-Identity",
+    "rpid": "Remote-Party-ID",
+}
+_HIDING = frozenset(("id", "user", "header"))
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """`called` as the carrier wrote it. `number` and `name` are the caller's; both empty when it is not to be shown."""
+
+    called: str
+    number: str
+    name: str
+
+
+def hear(dialect: Dialect, request: Request, known_place: bool = True) -> Heard:
+    """Read an INVITE from that carrier. `known_place`: it came from one of its addresses, not by our token alone.
+
+    Raises RemoteProtocolError 400 where From or the Request-URI cannot be read.
+    """
+    number, name = _caller(dialect, request, known_place)
+    return Heard(_called(dialect, request), number, name)
+
+
+# Who was called
+
+
+def _called(dialect: Dialect, request: Request) -> str:
+    uri = Uri.parse(request.uri)
+    if uri.scheme == "urn":
+        return request.uri
+    where = dialect.settings.did_from
+    own = _user(uri)
+    if where == "request-uri" and not (dialect.token and own == dialect.token):
+        return own
+    # Called by our token, the number stands in what the carrier received.
+    names = ("P-Called-Party-ID", "To") if where != "to" else ("To",)
+    for header in names:
+        user = _user_in(request.header(header))
+        if user and user != dialect.token:
+            return user
+    return "" if own == dialect.token else own
+
+
+def _user_in(value: str | None) -> str:
+    if not value:
+        return ""
+    try:
+        return _user(Uri.parse(NameAddr.parse(value).uri))
+    except RemoteProtocolError:
+        return ""
+
+
+def _user(uri: Uri) -> str:
+    """The user part as a number where it is one: parameters within it (`;npdi`, `;phone-context`) are left out."""
+    text = uri.number() if uri.scheme == "tel" else uri.user_text
+    return text.partition(";")[0]
+
+
+# Who calls
+
+
+def _caller(dialect: Dialect, request: Request, known_place: bool) -> tuple[str, str]:
+    settings = dialect.settings
+    believed = settings.trusted and known_place
+    private = _private(request) or is_anonymous(Uri.parse(request.from_.uri))
+    for each in settings.caller_in:
+        if each == "from":
+            value = request.from_
+            uri = Uri.parse(value.uri)
+            if private:
+                return "", ""
+            return _shown(dialect, _user(uri)), value.display or ""
+        found = _identity(request, HEADERS[each]) if believed or each == "ppi" else None
+        if found is not None:
+            value, hidden = found
+            if hidden or private:
+                return "", ""
+            uri = Uri.parse(value.uri)
+            return _shown(dialect, _user(uri)), value.display or request.from_.display or ""
+    return "", ""
+
+
+def _identity(request: Request, header: str) -> tuple[NameAddr, bool] | None:
+    """The first address in that header that can be read; and whether it says itself that it is not to be shown."""
+    for value in request.values(header):
+        try:
+            address = NameAddr.parse(value)
+            uri = Uri.parse(address.uri)
+        except RemoteProtocolError:
+            continue
+        if header == "Remote-Party-ID" and (address.param("party") or "calling").lower() != "calling":
+            continue
+        if not uri.user and uri.scheme != "tel":
+            continue
+        privacy = (address.param("privacy") or "off").lower() if header == "Remote-Party-ID" else "off"
+        return address, privacy not in ("off", "name") or is_anonymous(uri)
+    return None
+
+
+def _private(request: Request) -> bool:
+    for value in request.all("Privacy"):
+        if not _HIDING.isdisjoint(each.strip() for each in value.lower().replace(",", ";").split(";")):
+            return True
+    return False
+
+
+def _shown(dialect: Dialect, user: str) -> str:
+    settings = dialect.settings
+    return forms.read(user, settings.numbers_in, settings.country) if user else ""
