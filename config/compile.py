@@ -37,6 +37,7 @@ from config.compiled import (
 )
 from config.fitting import Fitting, area_of
 from config.problems import ConfigError
+from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.validate import Loaded
@@ -86,7 +87,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         trunks=trunks,
         media=_media(settings, usual=not written(loaded, "media", "address")),
         registrar=_registrar(settings.registrar),
-        calls=CallSettings(unreachable_s=settings.calls.unreachable),
+        calls=_calls(settings.calls),
         guard=_guard(settings.guard),
         metrics=MetricsSettings(
             enabled=settings.metrics.enabled, address=settings.metrics.address, port=settings.metrics.port
@@ -96,6 +97,15 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         warnings=tuple(lint.warnings(loaded)),
     )
     return msgspec.structs.replace(compiled, version=_version(compiled))
+
+
+def _calls(calls: Calls) -> CallSettings:
+    timer = calls.session_timer
+    return CallSettings(
+        unreachable_s=calls.unreachable,
+        session_s=round(timer.interval) if timer.enabled else 0,
+        least_session_s=round(timer.minimum),
+    )
 
 
 def _version(compiled: Compiled) -> str:

@@ -154,9 +154,11 @@ class RegistrarSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of a call, in seconds."""
+    """Times of a call, in seconds. `session_s` 0: no session timers."""
 
     unreachable_s: float
+    session_s: int = 1800
+    least_session_s: int = 90
 
 
 class BanSettings(msgspec.Struct, frozen=True, kw_only=True):

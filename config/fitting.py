@@ -57,6 +57,12 @@ class Fitting:
         if self._sound(*limits) and not times.min_expires <= times.default_expires <= times.max_expires:
             self._wrong("`registrar`: min_expires, default_expires, max_expires must ascend", "", "registrar")
 
+        timer = settings.calls.session_timer
+        keys = [("calls", "session_timer", key) for key in ("interval", "minimum")]
+        if self._sound(*keys) and timer.minimum > timer.interval:
+            hint = "make `interval` as long, or `minimum` shorter"
+            self._wrong("`session_timer`: the minimum is longer than the interval", hint, "calls", "session_timer")
+
     def _sound(self, *paths: tuple[str | int, ...]) -> bool:
         return all(self._loaded.sound(*path) for path in paths)
 

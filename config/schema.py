@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_trunk import Trunk, TrunkHost
@@ -145,14 +146,6 @@ class Registrar(Section):
     )
     nonce_lifetime: Annotated[float, duration(10, 86400)] = Field(
         default=300.0, description="how long a challenge may be answered"
-    )
-
-
-class Calls(Section):
-    """Times of a call."""
-
-    unreachable: Annotated[float, duration(0.5, 32)] = Field(
-        default=4.0, description="a telephone that says nothing for so long is an outage"
     )
 
 

@@ -40,7 +40,6 @@ from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
-from switch.calls.context import CallSettings
 from switch.carriers import Carriers
 from switch.certificates import Certificates, Handshakes
 from switch.clock import LoopClock
@@ -168,7 +167,7 @@ class Exchange:
             directory=self._directory,
             engine=self._engine,
             plan=self._plan,
-            settings=CallSettings(unreachable_s=compiled.calls.unreachable_s, silence_s=compiled.media.silence_s),
+            settings=handed.call_settings(compiled, compiled.media.silence_s),
             token=token,
             advertised=self._transports.advertised,
             sound_address=self._transports.sound_address,
@@ -381,6 +380,7 @@ class Exchange:
         # The hashes are of the realm: both change together.
         self.core.authenticator.settings = handed.auth_settings(compiled)
         self.core.registrar.settings = handed.registrar_settings(compiled)
+        self.core.calls.use(handed.call_settings(compiled, self.core.calls.context.settings.silence_s))
         self._reach(compiled, trunks)
         self._guard(compiled)
 

@@ -85,7 +85,6 @@ def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
         "listen": _sockets(old) != _sockets(new),
         "media": old.media != new.media,
         "registrar.nonce_lifetime": old.registrar.nonce_life_s != new.registrar.nonce_life_s,
-        "calls": old.calls != new.calls,
         "guard": _sizes(old.guard) != _sizes(new.guard),
         "metrics": old.metrics != new.metrics,
         "log": old.log != new.log,

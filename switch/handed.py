@@ -7,11 +7,13 @@ from dialplan.model import Model
 from dialplan.numbers import clean
 from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
+from switch.calls.context import CallSettings
 from switch.net.bans import BanSettings
 from switch.net.guard import Limits
 from switch.net.reachability import OWN, Reach
 from switch.net.targets import Families
 from switch.registrar import RegistrarSettings
+from switch.sip.session_timer import SessionSettings
 
 
 class Credentials:
@@ -36,6 +38,13 @@ def auth_settings(compiled: Compiled) -> AuthSettings:
     """Realm, algorithms, the life of a nonce."""
     settings = compiled.registrar
     return AuthSettings(settings.realm, settings.algorithms, nonce_life_s=settings.nonce_life_s)
+
+
+def call_settings(compiled: Compiled, silence_s: float) -> CallSettings:
+    """Times of a call. `silence_s` is told apart, as the media workers have had it since their start."""
+    calls = compiled.calls
+    sessions = SessionSettings(calls.session_s, calls.least_session_s)
+    return CallSettings(unreachable_s=calls.unreachable_s, silence_s=silence_s, sessions=sessions)
 
 
 def registrar_settings(compiled: Compiled) -> RegistrarSettings:

@@ -12,7 +12,7 @@ from media.engine import Lease, MediaEvent
 from records import events as e
 from switch.calls import sound
 from switch.calls.call import Call
-from switch.calls.context import Context
+from switch.calls.context import CallSettings, Context
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
@@ -48,12 +48,17 @@ class Calls:
         self.by_id: dict[str, Call] = {}
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
-        context.extensions = context.settings.extension_lines(False), context.settings.extension_lines(True)
+        self.use(context.settings)
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg
         context.forget_call = lambda call: self.by_id.pop(call, None)
         context.register_media = self.by_media.__setitem__
         context.forget_media = lambda leg: self.by_media.pop(leg, None)
+
+    def use(self, settings: CallSettings) -> None:
+        """Take other times for the calls to come."""
+        self.context.settings = settings
+        self.context.extensions = settings.extension_lines(False), settings.extension_lines(True)
 
     def _forget_leg(self, tag: str) -> None:
         """Nothing more is to come of the leg. Its transactions remember the usage for half a minute yet, so that

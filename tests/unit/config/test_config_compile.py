@@ -154,6 +154,12 @@ def test_nothing_shows_a_secret() -> None:
             "a.yaml:16:12: `registrar`: min_expires, default_expires, max_expires must ascend",
         ),
         (
+            "registrar: {realm: example.com}",
+            "calls: {session_timer: {minimum: 2h}}",
+            "a.yaml:16:24: `session_timer`: the minimum is longer than the interval "
+            "(make `interval` as long, or `minimum` shorter)",
+        ),
+        (
             "secret: env:A, lines: bob",
             "secret: env:B, lines: bob",
             "a.yaml:8:38: `secret`: the environment variable B is not set "

@@ -16,6 +16,7 @@ from switch import configuration, handed
 from switch.arguments import Places
 from switch.blueprint import blueprint
 from switch.net.guard import Limits
+from switch.sip.session_timer import SessionSettings
 
 SMALL = "country: US\nlines: {alice: {}}\ndevices: {phone: {secret: quite-a-secret, lines: alice}}\n"
 
@@ -44,6 +45,18 @@ def test_registrar_and_digest_get_their_settings():
     assert registrar.max_contacts == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", SessionSettings(1800, 90)),
+        ("calls: {session_timer: {interval: 1h, minimum: 5m}}\n", SessionSettings(3600, 300)),
+        ("calls: {session_timer: {enabled: false}}\n", SessionSettings(0, 90)),
+    ],
+)
+def test_the_calls_get_their_session_timer(more: str, expected: SessionSettings):
+    assert handed.call_settings(compiled(more), 60.0).sessions == expected
+
+
 def test_the_workers_get_their_share_and_how_long_a_port_rests():
     made = blueprint(compiled("media: {ports: 20001-20100, workers: 2, rest: 3s, address: 192.0.2.1}\n"))
     places = Places(Path("/c"), Path("/d"), Path("/r"))
@@ -57,7 +70,7 @@ def test_the_workers_get_their_share_and_how_long_a_port_rests():
     [
         ("listen: [{port: 5070}]\n", "listen"),
         ("media: {silence: 5s}\n", "media"),
-        ("calls: {unreachable: 2s}\n", "calls"),
+        ("calls: {unreachable: 2s, session_timer: {interval: 1h}}\n", None),
         ("guard: {rate: 7}\n", "guard"),
         ("metrics: {port: 9000}\n", "metrics"),
         ("log: {level: debug}\n", "log"),

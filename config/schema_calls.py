@@ -1,0 +1,34 @@
+"""What may stand under `calls`: the times of a call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from config.section import Section
+from config.types import Boolean, duration
+
+
+class SessionTimer(Section):
+    """The session timer (RFC 4028): both ends of a call assure each other that they are still there. Each leg has one
+    of its own, where the telephone or the carrier knows it."""
+
+    enabled: Boolean = Field(default=True, description="whether it is offered and taken up at all")
+    interval: Annotated[float, duration(90, 86400)] = Field(
+        default=1800.0, description="a call without a sign of life for so long ends; the sign is given at half of it"
+    )
+    minimum: Annotated[float, duration(90, 86400)] = Field(
+        default=90.0, description="a shorter wish is refused with 422; the standard's own least is 90s"
+    )
+
+
+class Calls(Section):
+    """Times of a call."""
+
+    unreachable: Annotated[float, duration(0.5, 32)] = Field(
+        default=4.0, description="a telephone that says nothing for so long is an outage"
+    )
+    session_timer: SessionTimer = Field(
+        default_factory=SessionTimer, description="signs of life between the ends of a call"
+    )
