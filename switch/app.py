@@ -387,7 +387,7 @@ class Exchange:
     def _show_certificates(self) -> None:
         for local, context in self._certificates.servers():
             self._transports.use_tls(local, context)
-        self._transports.use_tls_clients(self._certificates.clients())
+        self._transports.use_tls_clients(self._certificates.clients(), self._certificates.shown())
 
     def _refuse(self, who: str, address: str, why: str) -> None:
         self._refusals.add(who, address, why, time.time())

@@ -163,6 +163,12 @@ class Certificates:
             if held.source.local is None and held.context is not None
         }
 
+    def shown(self) -> frozenset[str]:
+        """The trunks to which we show a certificate."""
+        return frozenset(
+            held.source.profile for held in self._held.values() if held.source.local is None and held.certificates
+        )
+
     def views(self) -> tuple[CertificateView, ...]:
         """Every certificate that is shown, for people."""
         return tuple(

@@ -34,7 +34,7 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
-from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, refusal_of
+from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, SIPS_NOT_ALLOWED, refusal_of
 from switch.sip.parts import understood
 from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
@@ -304,8 +304,7 @@ class Core:
     def _understood(self, txn: ServerTransaction, request: Request, now: float) -> bool:
         """RFC 3261 8.2.2 and 8.2.3: scheme, extensions, and what the body is."""
         scheme = request.uri.partition(":")[0].lower()
-        if scheme not in SCHEMES or (scheme != "sip" and scheme != "sips" and request.method == "REGISTER"):
-            self.endpoint.answer_once(txn, 416, now)
+        if scheme != "sip" and not self._scheme_fits(scheme, txn, request, now):
             return False
         required = request.values("Require") + request.values("Proxy-Require")
         if required:
@@ -319,13 +318,26 @@ class Core:
             return False
         return True
 
+    def _scheme_fits(self, scheme: str, txn: ServerTransaction, request: Request, now: float) -> bool:
+        """A scheme other than sip: is one that we know, and sips: comes by TLS (RFC 3261 section 26.2.2); a call for
+        help is taken as it comes."""
+        if scheme not in SCHEMES or (scheme != "sips" and request.method == "REGISTER"):
+            self.endpoint.answer_once(txn, 416, now)
+            return False
+        if scheme == "sips" and txn.flow.transport != "tls":
+            if request.method == "INVITE" and request.to_tag is None and self.calls.is_emergency(request, Source()):
+                return True
+            self.endpoint.answer_once(txn, 480, now, lines=[SIPS_NOT_ALLOWED])
+            return False
+        return True
+
     def _without_password(self, request: Request, now: float) -> tuple[int, Iterable[str]] | None:
         """Every other REGISTER brings no credentials, for it has no nonce yet. Its 401 needs no transaction, as nothing
         is remembered of it (26.3.2.4). What 10.3 asks before, about scheme and extensions, `_new_request` asks."""
         if (
             request.method != "REGISTER"
             or request.header("Authorization") is not None
-            or request.request_uri.scheme not in ("sip", "sips")
+            or request.request_uri.scheme != "sip"
             or request.header("Require") is not None
             or request.header("Proxy-Require") is not None
         ):

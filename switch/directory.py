@@ -89,6 +89,8 @@ class Directory:
         for binding in same:
             if binding.direct is not None:
                 return self._way(binding) or flow
+        if flow.transport == "tls":
+            return self._carrier_again(flow, line if kind == "trunk" else "") or flow
         try:
             uri = Uri.parse(hop)
         except RemoteProtocolError:
@@ -97,6 +99,15 @@ class Directory:
             return flow
         local = (flow.local[0], 0)
         return self._flow_to(flow.transport, flow.remote[0], uri.port or 5060, local) or flow
+
+    def _carrier_again(self, flow: Flow, trunk: str) -> Flow | None:
+        """A TLS connection to the carrier at the far end: to the host that it was, else to one of the trunk's. A
+        telephone connects to us, and nothing would prove who answers at its address."""
+        host, port = flow.remote
+        known = [(each, target) for each, target, _ in self.hosts.all() if target.transport == "tls"]
+        fitting = [(each, target) for each, target in known if target.address == host or each.id == trunk]
+        fitting.sort(key=lambda each: (each[1].address != host, each[1].port != port))
+        return self.hosts.flow(*fitting[0]) if fitting else None
 
     def _way(self, binding: Binding) -> Flow | None:
         """The flow to a contact: over its own connection while that stands, else to where it can be connected to."""

@@ -377,9 +377,12 @@ def _bound(
     Path is kept also when the phone does not say that it knows it (RFC 3327 5.3 leaves that to us): without it the
     phone behind that proxy could not be reached.
     """
-    if Uri.parse(contact.uri).scheme not in ("sip", "sips"):
-        raise RemoteProtocolError(400, "Contact Is No SIP Address")
     path = tuple(request.values("Path"))
+    scheme = Uri.parse(contact.uri).scheme
+    if scheme not in ("sip", "sips"):
+        raise RemoteProtocolError(400, "Contact Is No SIP Address")
+    if scheme == "sips" and flow.transport != "tls" and not path:
+        raise RemoteProtocolError(400, "SIPS Contact Without TLS")
     instance = contact.param("+sip.instance") or ""
     if (
         len(raw) > MAX_CONTACT_CHARS
@@ -477,7 +480,8 @@ def _binding(bound: Bound) -> Binding:
     # A name counts as NAT too: the source is where the phone is, and to resolve a name would take time.
     if not bound.path and _plain(uri.host) != _plain(flow.remote_host):
         received = source
-    elif not bound.path:
+    elif not bound.path and flow.transport != "tls":
+        # By TLS it is reached over its own connection only: nothing would prove who answers at its address.
         transport = (uri.param("transport") or flow.transport).lower()
         own = (transport, _plain(uri.host), uri.port or (5061 if uri.scheme == "sips" else 5060))
         if transport != flow.transport or transport == "udp":

@@ -39,6 +39,7 @@ from switch.calls.state import CallState, apply, begin
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
+from switch.sip.methods import SIPS_NOT_ALLOWED
 
 UNACKNOWLEDGED = Termination(Result.FAILED, Reason.PROTOCOL_ERROR, 504)
 CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
@@ -76,6 +77,12 @@ class Call:
     def id(self) -> str:
         """Our own id of the call; never a SIP Call-ID."""
         return self.state.id
+
+    @property
+    def secure(self) -> bool:
+        """Whether the caller wants it to go by TLS all the way (sips:, RFC 3261 section 26.2.2)."""
+        asked = self.caller.usage.pending_request
+        return asked is not None and asked.uri[:5].lower() == "sips:"
 
     @property
     def caller(self) -> Leg:
@@ -127,7 +134,7 @@ class Call:
             context.endpoint,
             phone.flow,
             dialog,
-            contact_value(host, port, phone.flow.transport, user),
+            contact_value(host, port, phone.flow.transport, user, (dialog.target, dialog.next_hop())),
             [*extensions, *lines],
             offer,
             now,
@@ -252,6 +259,8 @@ class Call:
                 self.stop_ringing(leg, now, (), termination.reason)
         status, reasons = self._refused
         lines = reasons if status == termination.sip_status else ()
+        if termination.reason is Reason.OUTAGE and self.secure:
+            lines = (*lines, SIPS_NOT_ALLOWED)
         if termination.sip_status < 400 or termination.sip_status in _OURS_ALONE:
             termination = Termination(termination.result, termination.reason, 480)
         self.caller.usage.refuse(termination.sip_status, now, lines)

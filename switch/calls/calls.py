@@ -17,6 +17,7 @@ from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
+from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.parts import session_description
@@ -79,7 +80,8 @@ class Calls:
         host, port = context.advertised(txn.flow)
         # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
         user = dialect.token if dialect is not None else ""
-        usage_contact = contact_value(host, port, txn.flow.transport, user)
+        beside = _addresses(request) if txn.flow.transport == "tls" else ()
+        usage_contact = contact_value(host, port, txn.flow.transport, user, beside)
         usage = InviteUsage.incoming(
             context.endpoint,
             txn,
@@ -196,6 +198,13 @@ class Calls:
                     call.sound_again()
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)
+
+
+def _addresses(request: Request) -> tuple[str, ...]:
+    """What decides whether our Contact in its answer must be a sips: one (RFC 3261 section 12.1.1)."""
+    routes = request.record_routes
+    first = [NameAddr.parse(routes[0])] if routes else request.contacts[:1]
+    return request.uri, *(each.uri for each in first)
 
 
 __all__ = ["Calls", "SdpError", "Source"]

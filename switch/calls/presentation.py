@@ -42,16 +42,18 @@ def passed_lines(request: Request | None) -> list[str]:
     return [f"{name}: {value}" for name in PASSED for value in request.all(name)]
 
 
-def contact_value(host: str, port: int, transport: str, user: str = "") -> str:
-    """Our Contact on a flow; `user` is escaped already."""
-    suffix = "" if transport == "udp" else f";transport={transport}"
-    return f"<sip:{f'{user}@' if user else ''}{_literal(host)}:{port}{suffix}>"
+def contact_value(host: str, port: int, transport: str, user: str = "", beside: tuple[str, ...] = ()) -> str:
+    """Our Contact on a flow; `user` is escaped already. Where one of the addresses `beside` it is a sips: one, it must
+    be one too (RFC 3261 sections 8.1.1.8 and 12.1.1), in which the transport needs no word (RFC 5630)."""
+    secure = transport == "tls" and any(each[:5].lower() == "sips:" for each in beside)
+    suffix = "" if secure or transport == "udp" else f";transport={transport}"
+    return f"<{'sips' if secure else 'sip'}:{f'{user}@' if user else ''}{_literal(host)}:{port}{suffix}>"
 
 
 def contact_moved(contact: str, host: str, port: int, transport: str) -> str:
     """The same Contact at another address of ours."""
     user, at, _ = contact.removeprefix("<sip:").rpartition("@")
-    return contact_value(host, port, transport, user if at else "")
+    return contact_value(host, port, transport, user if at else "", (contact[1:],))
 
 
 def _literal(host: str) -> str:

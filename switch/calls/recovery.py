@@ -82,7 +82,8 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     flow = flow_of(state.flow)
     host, port = context.advertised(flow)
     dialect = context.directory.dialect(state.target.partition(":")[2]) if is_trunk(state.target) else None
-    contact = contact_value(host, port, flow.transport, dialect.token if dialect is not None else "")
+    user = dialect.token if dialect is not None else ""
+    contact = contact_value(host, port, flow.transport, user, (dialog.target, dialog.next_hop()))
     leg.usage = InviteUsage.recovered(
         context.endpoint,
         flow,

@@ -105,7 +105,10 @@ class Ringer:
         if isinstance(target, TrunkTarget):
             self._start_trunk(branch, target, now)
             return
+        secure = self._call.secure
         for phone in self._call.context.directory.line(target.line, now):
+            if secure and phone.flow.transport != "tls":
+                continue
             leg = self._call.ring(f"line:{target.line}", branch.id, len(legs), phone, now)
             if leg is None:
                 break

@@ -19,13 +19,15 @@ _PEERS = 8192
 class Streams:
     """Makes connections and ends those that overstay. `clients` are the TLS contexts by profile; see `tls.Peer`."""
 
-    __slots__ = ("_peers", "_wire", "clients", "dscp")
+    __slots__ = ("_peers", "_wire", "clients", "dscp", "shown")
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.clients: Mapping[str, ssl.SSLContext] = {}
         self.dscp = 0
         """The mark of the packets of our connections, as far as we made them; the others have their listener's."""
+        self.shown: frozenset[str] = frozenset()
+        """The profiles whose context has a certificate of ours."""
         self._peers: Recent[Address, Peer] = Recent(_PEERS)
         """Whom we met where by TLS: what a lost connection must prove again."""
 
@@ -57,6 +59,11 @@ class Streams:
             return self._connect(flow.transport, flow.remote, bind, peer, flow if flow.connection else None)
         except ValueError:
             return None
+
+    def is_alias(self, flow: Flow) -> bool:
+        """Whether a TLS connection is ours and shows who we are, so that requests may come back on it (RFC 5923)."""
+        connection: TlsConnection | None = self._wire.table.get(flow)
+        return connection is not None and connection.peer is not None and connection.peer.profile in self.shown
 
     def _connect(
         self, transport: str, remote: Address, bind: str | None, peer: Peer | None, flow: Flow | None

@@ -152,13 +152,13 @@ class TlsConnection(Connection):
     `peer_names` are the domains that the far end has proven; empty for a client without a certificate.
     """
 
-    __slots__ = ("_context", "_peer", "peer_names")
+    __slots__ = ("_context", "peer", "peer_names")
 
     def __init__(
         self, wire: Wire, sock: socket.socket, flow: Flow, context: ssl.SSLContext, peer: Peer | None = None
     ) -> None:
         self._context = context
-        self._peer = peer
+        self.peer = peer
         self.peer_names: tuple[str, ...] = ()
         super().__init__(wire, sock, flow, outbound=peer is not None)
         if peer is None:
@@ -169,7 +169,7 @@ class TlsConnection(Connection):
 
     def _opened(self) -> None:
         """TCP stands; now the handshake. The descriptor stays the same, so the loop's readers hold."""
-        name = None if self._peer is None else self._peer.name
+        name = None if self.peer is None else self.peer.name
         loop, number = self._wire.loop, self._sock.fileno()
         try:
             self._sock = self._context.wrap_socket(
@@ -198,9 +198,9 @@ class TlsConnection(Connection):
             return
         loop.remove_writer(sock.fileno())
         self.peer_names = names_of(sock.getpeercert())
-        if self._peer is not None and not proves(self.peer_names, self._peer.name):
+        if self.peer is not None and not proves(self.peer_names, self.peer.name):
             shown = ", ".join(self.peer_names) or "nobody"
-            self._fail(f"the certificate is for {shown}, not for {self._peer.name}")
+            self._fail(f"the certificate is for {shown}, not for {self.peer.name}")
             return
         super()._opened()
 

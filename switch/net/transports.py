@@ -116,9 +116,11 @@ class Transports:
             if isinstance(listener, TlsListener) and listener.local == local:
                 listener.context = context
 
-    def use_tls_clients(self, contexts: Mapping[str, ssl.SSLContext]) -> None:
-        """What connections of ours show and believe from now on, by profile (`tls.client_context`)."""
+    def use_tls_clients(self, contexts: Mapping[str, ssl.SSLContext], shown: frozenset[str] = frozenset()) -> None:
+        """What connections of ours show and believe from now on, by profile (`tls.client_context`). `shown` are the
+        profiles that show a certificate: who is met so may use the connection the other way round (RFC 5923)."""
         self._streams.clients = dict(contexts)
+        self._streams.shown = shown
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send along a flow. One that is no more is made again for a request, and for a response reported lost."""
@@ -189,7 +191,8 @@ class Transports:
 
     def sent_by(self, flow: Flow) -> str:
         """The same as text, for `Endpoint`: IPv6 in brackets."""
-        return self._named(flow)[1]
+        alias = flow.transport == "tls" and self._streams.is_alias(flow)
+        return self._named(flow)[1] + (";alias" if alias else "")
 
     def sound_address(self, flow: Flow, bound: str) -> str:
         """The address for SDP: where the far end of `flow` sends its sound to ports that are bound on `bound`."""

@@ -58,7 +58,8 @@ class Endpoint(Transactions):
     """All transactions of one exchange over all its flows.
 
     `ids` makes tokens nobody can guess or meet twice: branches and tags. `sent_by` is the host[:port] that a Via says
-    for a flow. Both are called once a request. Everything raised out of here is a bug of ours (LocalProtocolError).
+    for a flow, with parameters if need be. Both are called once a request. Everything raised out of here is a bug of
+    ours (LocalProtocolError).
     """
 
     __slots__ = ("ids", "knows", "malformed", "room", "sent_by", "turned_away")
@@ -291,8 +292,7 @@ class Endpoint(Transactions):
 
     def _via(self, flow: Flow, branch: str) -> str:
         # RFC 3581 section 3: a client that wants the answer where it sent from adds rport.
-        transport = "UDP" if flow.transport == "udp" else "TCP"
-        return f"Via: SIP/2.0/{transport} {self.sent_by(flow)};branch={branch};rport"
+        return f"Via: SIP/2.0/{flow.transport.upper()} {self.sent_by(flow)};branch={branch};rport"
 
     def _on_request(self, request: Request, key: str, flow: Flow, now: float, digest: int) -> None:
         method = request.method

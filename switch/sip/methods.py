@@ -24,6 +24,9 @@ ACCEPT = "Accept: application/sdp, multipart/mixed"
 CAPABILITIES = (ALLOW, ACCEPT, "Accept-Encoding: identity", "Accept-Language: en", SUPPORTED_ALL)
 """What OPTIONS is answered with, in a dialog or not (RFC 3261 section 11.2)."""
 
+SIPS_NOT_ALLOWED = 'Warning: 380 ringplan "SIPS Not Allowed"'
+"""Beside a 480: what is addressed by sips: cannot be reached by TLS alone (RFC 5630 section 5.3)."""
+
 AGENT = "User-Agent: Ringplan"
 
 _KNOWN = frozenset(("INFO", "MESSAGE"))

@@ -15,9 +15,10 @@ def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
     The next hop is the first route, else the remote target (12.2.1.1). On the very host that we hear from, a stream is
     used as it stands (RFC 5923), and over UDP the port of the next hop counts. Another host is believed of a `carrier`,
     when its numeric address can be reached as well as the one that we hear from; a telephone's is taken for one behind
-    NAT that only the flow leads to. A host name, or a next hop that wants another transport, leaves the flow as it is.
+    NAT that only the flow leads to. A host name, or a next hop that wants another transport, leaves the flow as it is;
+    so does TLS, where the name that was proven is that of this connection.
     """
-    if flow.reliable and not carrier:
+    if flow.transport == "tls" or (flow.reliable and not carrier):
         return flow
     host, port = flow.remote
     uri = Uri.parse(dialog.next_hop())

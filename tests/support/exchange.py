@@ -346,7 +346,7 @@ class Exchange:
     def _send(self, flow: Flow, data: bytes) -> None:
         if self.mute:
             return
-        if flow.transport == "tcp" and flow.connection not in self._streams:
+        if flow.transport != "udp" and flow.connection not in self._streams:
             # A flow out of the journal goes by its address, as in `switch/net/flows.py`.
             flow = self._stream(flow) or flow
         self.network.send(flow, data)
@@ -355,7 +355,14 @@ class Exchange:
         """The connection of a flow; one without a number goes by its address."""
         if flow.connection in self._streams:
             return flow
-        return next((known for known, _ in self._streams.values() if known.remote == flow.remote), None)
+        return next(
+            (
+                known
+                for known, _ in self._streams.values()
+                if (known.transport, known.remote) == (flow.transport, flow.remote)
+            ),
+            None,
+        )
 
     def _stands(self, flow: Flow) -> bool:
         if flow.connection:
@@ -371,9 +378,11 @@ class Exchange:
         if transport == "udp":
             return Flow("udp", self.address, (host, port))
         for flow, _ in self._streams.values():
-            if flow.remote == (host, port):
+            if flow.remote == (host, port) and flow.transport == transport:
                 return flow
-        flow = self.network.connect(self._host, (host, port))
+        if transport == "tls" and not tls:
+            return None  # nobody says what the certificate there must prove
+        flow = self.network.connect(self._host, (host, port), transport)
         self._streams[flow.connection] = (flow, StreamFramer())
         return flow
 

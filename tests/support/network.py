@@ -49,7 +49,7 @@ class Host:
         """A flow from here to there; over TCP a new connection."""
         if transport == "udp":
             return Flow("udp", self.address, remote)
-        return self.network.connect(self, remote)
+        return self.network.connect(self, remote, transport)
 
 
 class Nat:
@@ -128,18 +128,18 @@ class Network:
         """Hide hosts behind a NAT."""
         self._nats.update((host, nat) for host in hosts)
 
-    def connect(self, client: Host, remote: Address) -> Flow:
+    def connect(self, client: Host, remote: Address, transport: str = "tcp") -> Flow:
         """A stream from `client` to `remote`; one to nowhere is lost at once."""
         number = next(self._numbers)
         source = (client.address[0], next(self._ports))
-        near = Flow("tcp", source, remote, number)
+        near = Flow(transport, source, remote, number)
         server = self._hosts.get(remote)
         if server is None:
             self.clock.timers.start(self.clock.now(), self, lambda now: client.lost and client.lost(near, now))
             return near
         nat = self._nats.get(source[0])
         seen = nat.outward(source, remote) if nat and self._nats.get(remote[0]) is not nat else source
-        self._streams[number] = (client, near, server, Flow("tcp", remote, seen, number))
+        self._streams[number] = (client, near, server, Flow(transport, remote, seen, number))
         return near
 
     def cut(self, flow: Flow) -> None:
@@ -155,7 +155,7 @@ class Network:
         now = self.clock.now()
         packet = Packet(now, flow.local, flow.remote, data)
         self.log.append(packet)
-        if flow.transport == "tcp":
+        if flow.transport != "udp":
             self._send_stream(flow, data, now)
             return
         copies = 1

@@ -232,7 +232,7 @@ class Phone:
 
     def _contact(self) -> str:
         host, port = self.address
-        return f"<sip:{self.user}@{host}:{port}{';transport=tcp' if self.transport == 'tcp' else ''}>"
+        return f"<sip:{self.user}@{host}:{port}{'' if self.transport == 'udp' else f';transport={self.transport}'}>"
 
     def _invite(self, call: PhoneCall, dialog: Dialog, lines: list[str]) -> None:
         call.usage = InviteUsage.outgoing(

@@ -169,7 +169,7 @@ class RawPhone:
     def contact(self) -> str:
         """Our Contact value."""
         host, port = self.address
-        return f"<sip:{self.user}@{host}:{port}{';transport=tcp' if self.transport == 'tcp' else ''}>"
+        return f"<sip:{self.user}@{host}:{port}{'' if self.transport == 'udp' else f';transport={self.transport}'}>"
 
     def request(self, method: str, uri: str, headers: list[str], body: str = "") -> str:
         """Send a request; `headers` are complete but for Content-Length. Returns the text, to be sent again."""
