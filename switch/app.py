@@ -37,7 +37,7 @@ from records.journal import FileJournal
 from records.recovery import Recovery, recover
 from switch import configuration, handed, logs
 from switch.accounts import Accounts, private_key
-from switch.arguments import EXIT_CONFIG, ExchangeArguments
+from switch.arguments import EXIT_CONFIG, ExchangeArguments, literal
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
 from switch.carriers import Carriers
@@ -244,7 +244,7 @@ class Exchange:
             try:
                 await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
             except OSError as error:
-                place = f"{self._compiled.metrics.address} port {self._compiled.metrics.port}"
+                place = f"{literal(self._compiled.metrics.address)} port {self._compiled.metrics.port}"
                 self._unwatched = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
                 self._log.error(self._unwatched)
         for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
@@ -498,7 +498,7 @@ class Exchange:
             "version": switch.VERSION,
             "configuration": self._compiled.version,
             "config": str(self._places.config),
-            "listeners": tuple(f"{s.transport} {s.address} port {s.port}" for s in self._arguments.sockets),
+            "listeners": tuple(f"{s.transport} {literal(s.address)} port {s.port}" for s in self._arguments.sockets),
             "certificates": self._certificates.views(),
             "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),
             "devices": len(self._compiled.devices),

@@ -73,6 +73,11 @@ class Places(NamedTuple):
         return cls(*found)
 
 
+def literal(address: str) -> str:
+    """An address as it stands before a port: IPv6 in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
+
+
 class ListenSocket(NamedTuple):
     """A socket that is bound already (and listens, for TCP). `transport` is `udp` or `tcp`; `port` the real one."""
 
@@ -83,8 +88,7 @@ class ListenSocket(NamedTuple):
 
     def text(self) -> str:
         """`udp:192.0.2.1:5060:3`; an IPv6 address stands in brackets."""
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.transport}:{address}:{self.port}:{self.fd}"
+        return f"{self.transport}:{literal(self.address)}:{self.port}:{self.fd}"
 
     @classmethod
     def parse(cls, text: str) -> ListenSocket:

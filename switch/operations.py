@@ -275,7 +275,6 @@ def _view(call: Call) -> CallView:
 
 def _leg_view(leg: Leg) -> LegView:
     usage = leg.usage
-    host, port = usage.flow.remote
     state = {State.CALLING: "trying", State.EARLY: "ringing", State.CONFIRMED: "talking"}.get(usage.state, "ended")
     if leg.index == CALLER and leg.call.state.answered_at is None:
         state = "ringing"
@@ -283,6 +282,6 @@ def _leg_view(leg: Leg) -> LegView:
         leg=leg.index,
         who=leg.target,
         state="held" if leg.sound.held else state,
-        flow=f"{usage.flow.transport} {host}:{port}",
+        flow=f"{usage.flow.transport} {address(*usage.flow.remote)}",
         sip_call_id=usage.dialog.call_id,
     )

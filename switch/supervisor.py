@@ -36,7 +36,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places
+from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places, literal
 
 PR_SET_PDEATHSIG = 1
 DSCP_SIGNALLING = 24  # CS3 (RFC 4594 section 4.1 has CS5 for signalling; switches expect CS3)
@@ -429,11 +429,11 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
             listening = open_socket(transport, address, port, dscp)
         except OSError as error:
             hint = f"stop what uses it, or write another port under `listen:` in {places.config}"
-            log(f"cannot listen on {transport} {address} port {port}: {error.strerror} ({hint})")
+            log(f"cannot listen on {transport} {literal(address)} port {port}: {error.strerror} ({hint})")
             return EXIT_CONFIG
         opened.append(listening)
         sockets.append(ListenSocket(transport, address, listening.getsockname()[1], listening.fileno()))
-        log(f"listening on {transport} {address} port {sockets[-1].port}")
+        log(f"listening on {transport} {literal(address)} port {sockets[-1].port}")
     status_read, status_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     arguments = ExchangeArguments(places, tuple(sockets), found.workers, status_write)
     python = [sys.executable, "-P", "-m"]

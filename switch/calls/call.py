@@ -165,7 +165,7 @@ class Call:
         theirs, asked = leg.sound.remote, caller.sound.remote
         settled, alone = caller.usage.settled, leg.index in early.alone
         if theirs is None or not self.ensure_lease(caller):
-            self._hang_up(NOT_ACCEPTABLE if theirs is None else UNAVAILABLE, now)
+            self._hang_up(NOT_ACCEPTABLE if theirs is None else self._without_port(caller), now)
             return
         if asked is not None or alone:
             leg.usage.ack(now)
@@ -217,7 +217,7 @@ class Call:
             return
         asked = caller.sound.remote
         if not self.ensure_lease(caller):
-            self.finish(UNAVAILABLE, now)
+            self.finish(self._without_port(caller), now)
             return
         source = step.source if isinstance(step, Announce) else "echo"
         try:
@@ -584,6 +584,14 @@ class Call:
                 return False
             self._open(leg)
         return True
+
+    def _without_port(self, leg: Leg) -> Termination:
+        """Why a leg got none: they are short, or of the other family only, so that what was offered is not possible."""
+        spare = self.context.engine.lease(None, not sound.speaks_v6(leg.sound.remote, leg.address))
+        if spare is None:
+            return UNAVAILABLE
+        self.context.engine.close(spare.leg)
+        return NOT_ACCEPTABLE
 
     def place(self, leg: Leg, description: Description | None = None) -> bool:
         """Before the leg is sent another description: it names our address as the far end's signalling is to see it

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from switch.arguments import literal
 from switch.commands.common import console, fail, table
 
 if TYPE_CHECKING:
@@ -119,4 +120,4 @@ def own_address() -> str:
 
 
 def _address(listening: str) -> str:
-    return own_address() if listening in ("0.0.0.0", "::") else listening  # noqa: S104  (compared, not bound)
+    return own_address() if listening in ("0.0.0.0", "::") else literal(listening)  # noqa: S104  (compared, not bound)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from config.compiled import Compiled
 from config.problems import ConfigError
-from switch.arguments import EXIT_CONFIG
+from switch.arguments import EXIT_CONFIG, literal
 from switch.commands.init import prepare, show
 from switch.supervisor import has_family, open_socket
 
@@ -44,7 +44,7 @@ def first_taken(compiled: Compiled) -> str:
             try:
                 opened.append(open_socket(each.transport, each.address, each.port))
             except OSError as error:
-                return f"cannot listen on {each.transport} {each.address} port {each.port}: {error.strerror}"
+                return f"cannot listen on {each.transport} {literal(each.address)} port {each.port}: {error.strerror}"
     finally:
         for one in opened:
             one.close()

@@ -136,6 +136,8 @@ class Exchange:
         self.crashes = 0
         self.seen: dict[str, Call] = {}
         """Every call that ever lived in the core of now, by id."""
+        self.told: Callable[[Flow], Address] = lambda flow: self.address
+        self.sound_told: Callable[[Flow, str], str] = lambda flow, bound: bound
         self.checks: list[Callable[[], None]] = []
         self.mute = False
         """While True, packets of ours vanish: what a crash between journal and network leaves behind."""
@@ -156,9 +158,8 @@ class Exchange:
         directory = Directory(registrar, self._flow_to, alive=self._stands)
         holder.append(directory)
         directory.use(self.model, self.trunks)
-        sent_by = f"{self.address[0]}:{self.address[1]}"
         self.core = Core(
-            endpoint=Endpoint(timers, self.timings, self._token, lambda flow: sent_by),
+            endpoint=Endpoint(timers, self.timings, self._token, self._sent_by),
             registrar=registrar,
             authenticator=Authenticator(AuthSettings(REALM), Users(), f"key of life {self.crashes:08}".encode()),
             directory=directory,
@@ -166,7 +167,8 @@ class Exchange:
             plan=lambda request: planner.plan(self.model, request),
             settings=self.settings,
             token=self._token,
-            advertised=lambda flow: self.address,
+            advertised=lambda flow: self.told(flow),
+            sound_address=lambda flow, bound: self.sound_told(flow, bound),
             at=self.clock.at,
             journal=self._append,
             send=self._send,
@@ -183,6 +185,10 @@ class Exchange:
         self.core.directory.use(self.model, trunks)
         self.core.trunks_changed(self.clock.now())
         self._after()
+
+    def _sent_by(self, flow: Flow) -> str:
+        host, port = self.told(flow)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def crash(self) -> None:
         """Die: no goodbye, all memory gone. Datagrams that come meanwhile are lost, streams are cut."""

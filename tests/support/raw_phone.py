@@ -21,11 +21,12 @@ def describe(
     address: str, port: int = 4000, way: str = "sendrecv", version: int = 1, formats: str = "0 8 101", more: str = ""
 ) -> str:
     """A session description with one audio stream; `more` is put behind it."""
+    family = "IP6" if ":" in address else "IP4"
     lines = [
         "v=0",
-        f"o=phone 77 {version} IN IP4 {address}",
+        f"o=phone 77 {version} IN {family} {address}",
         "s=-",
-        f"c=IN IP4 {address}",
+        f"c=IN {family} {address}",
         "t=0 0",
         f"m=audio {port} RTP/AVP {formats}",
         "a=rtpmap:0 PCMU/8000",
@@ -164,11 +165,13 @@ class RawPhone:
     def via(self, branch: str = "") -> str:
         """A Via value."""
         host, port = self.address
+        host = f"[{host}]" if ":" in host else host
         return f"SIP/2.0/{self.transport.upper()} {host}:{port};branch={branch or 'z9hG4bK' + self.token()};rport"
 
     def contact(self) -> str:
         """Our Contact value."""
         host, port = self.address
+        host = f"[{host}]" if ":" in host else host
         return f"<sip:{self.user}@{host}:{port}{'' if self.transport == 'udp' else f';transport={self.transport}'}>"
 
     def request(self, method: str, uri: str, headers: list[str], body: str = "") -> str:

@@ -18,6 +18,11 @@ from tests.e2e.kit.house import House, secret, wait_for
 MODULES = ("g711.so", "aubridge.so", "sndfile.so", "aufile.so", "account.so", "menu.so", "ctrl_tcp.so")
 
 
+def literal(address: str) -> str:
+    """As it stands in a URI."""
+    return f"[{address}]" if ":" in address else address
+
+
 def modules() -> Path | None:
     """Where the modules of the installed baresip are."""
     library = Path("/usr/lib")
@@ -29,7 +34,14 @@ class Baresip:
     """One baresip telephone. It says a sine of `hz`, and what it hears goes into WAV files in its folder."""
 
     def __init__(
-        self, house: House, line: str, *, hz: int = 440, answer: str = "manual", transport: str = "udp"
+        self,
+        house: House,
+        line: str,
+        *,
+        hz: int = 440,
+        answer: str = "manual",
+        transport: str = "udp",
+        address: str = "127.0.0.1",
     ) -> None:
         place = modules()
         assert place is not None
@@ -41,8 +53,8 @@ class Baresip:
         said = sound.write(self.folder / "says.wav", sound.sine(hz, -14, 15, 8000), rate=8000)
         lines = [
             "poll_method epoll",
-            f"sip_listen 127.0.0.1:{house.port()}",
-            "net_interface 127.0.0.1",
+            f"sip_listen {literal(address)}:{house.port()}",
+            f"net_interface {address}",
             f"rtp_ports {first}-{first + 9}",
             "audio_player aubridge,nowhere",
             f"audio_source aufile,{said}",
@@ -60,7 +72,7 @@ class Baresip:
         for name in ("contacts", "uuid"):
             (self.folder / name).write_text("")
         (self.folder / "accounts").write_text(
-            f"<sip:{line}@127.0.0.1:{house.sip};transport={transport}>;auth_user={line}-phone;auth_pass={secret(line)}"
+            f"<sip:{line}@{literal(address)}:{house.sip};transport={transport}>;auth_user={line}-phone;auth_pass={secret(line)}"
             f";regint=60;answermode={answer};audio_codecs=pcmu\n"
         )
         self._out = (self.folder / "out").open("w")

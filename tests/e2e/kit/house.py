@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 class House:
-    """A running exchange. `more` is YAML that is put behind the usual configuration; `lines` replaces its lines."""
+    """A running exchange. `more` is YAML that is put behind the usual configuration; `listen` is YAML of further
+    listeners, `sound` of the addresses for sound; `inside` begins the command that puts it into a network namespace."""
 
     def __init__(
         self,
@@ -72,8 +73,12 @@ class House:
         media: str = "",
         devices: str = "",
         registrar: str = "",
+        listen: str = "",
+        sound: str = "127.0.0.1",
+        inside: Sequence[str] = (),
     ) -> None:
         self.folder = folder
+        self.inside = tuple(inside)
         self.first = free_block()
         self.sip, self.metrics = self.first, self.first + 1
         self._next_port = self.first + 2
@@ -87,8 +92,8 @@ class House:
         self.config.write_text(
             "country: US\n"
             f"listen: [{{address: 0.0.0.0, port: {self.sip}}},"
-            f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}]\n"
-            f"media: {{address: 127.0.0.1, ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
+            f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}{listen.format(port=self.sip)}]\n"
+            f"media: {{address: {sound}, ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
@@ -108,7 +113,8 @@ class House:
     def start(self) -> None:
         """`ringplan serve`; its log goes on in the same file."""
         self._log = (self.folder / "log").open("a")
-        self.process = subprocess.Popen([*COMMAND, "serve"], env=self.environ, stderr=self._log, stdout=self._log)
+        command = [*self.inside, *COMMAND, "serve"]
+        self.process = subprocess.Popen(command, env=self.environ, stderr=self._log, stdout=self._log)
 
     def serving(self, times: int, seconds: float = 20.0) -> None:
         """Wait until the exchange has begun to serve so many times in all."""

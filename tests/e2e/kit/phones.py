@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,22 @@ PROGRAM = Path(__file__).with_name("softphone.py")
 class Softphone:
     """One PJSIP telephone, registered as one line."""
 
-    def __init__(self, house: House, line: str, codec: str = "PCMU", *, name: str = "", rate: int = 16000) -> None:
+    def __init__(
+        self,
+        house: House,
+        line: str,
+        codec: str = "PCMU",
+        *,
+        name: str = "",
+        rate: int = 16000,
+        address: str = "127.0.0.1",
+        server: str = "",
+        inside: Sequence[str] = (),
+    ) -> None:
+        """`address` is its own, of IPv4, as this PJSIP knows no IPv6; `server` (`host:port`) where it registers; `inside`
+        begins the command that puts it into a network namespace."""
         self.house, self.line, self.name = house, line, name or line
+        self.server = server or f"{address}:{house.sip}"
         self.folder = house.folder / "phones"
         self.folder.mkdir(exist_ok=True)
         self.events: list[dict[str, Any]] = []
@@ -30,7 +44,7 @@ class Softphone:
         self._changed = threading.Condition()
         self._errors = (self.folder / f"{self.name}.err").open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(PROGRAM), str(self.folder)],
+            [*inside, sys.executable, "-P", str(PROGRAM), str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -41,7 +55,7 @@ class Softphone:
         quiet = self.folder / "quiet.wav"
         if not quiet.exists():
             sound.write(quiet, sound.silence(1))
-        self.do("start", name=self.name, codec=codec, quiet=str(quiet), rate=rate, trace=5)
+        self.do("start", name=self.name, codec=codec, quiet=str(quiet), rate=rate, trace=5, address=address)
 
     def _listen(self) -> None:
         for line in self.process.stdout or ():
@@ -91,9 +105,8 @@ class Softphone:
         """Register the line, and wait for the 200."""
         mark = self.mark()
         user = f"{self.line}-phone"
-        server = f"127.0.0.1:{self.house.sip}"
         password = password or secret(self.line)
-        self.do("register", server=server, line=self.line, user=user, password=password, transport=transport)
+        self.do("register", server=self.server, line=self.line, user=user, password=password, transport=transport)
         self.expect("registration", since=mark, status=200)
 
     def play(self, hz: float, dbfs: float, seconds: float = 1.0, before_s: float = 0.0, loop: bool = True) -> None:
@@ -105,7 +118,7 @@ class Softphone:
     def call(self, number: str, name: str = "") -> str:
         """Dial; the call's name."""
         name = name or f"{self.name}-out-{self.mark()}"
-        self.do("call", name=name, uri=f"sip:{number}@127.0.0.1:{self.house.sip}")
+        self.do("call", name=name, uri=f"sip:{number}@{self.server}")
         return name
 
     def talking(self, call: str, seconds: float = 10.0) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Phone:
         self.account: Account | None = None
         self.endpoint = pj.Endpoint()
 
-    def do_start(self, name: str, codec: str, quiet: str, rate: int, trace: int) -> None:
+    def do_start(self, name: str, codec: str, quiet: str, rate: int, trace: int, address: str = "127.0.0.1") -> None:
         self.name, self.quiet = name, quiet
         endpoint = self.endpoint
         endpoint.libCreate()
@@ -138,9 +138,10 @@ class Phone:
                 param.setting.plc = False
                 param.setting.vad = False
                 endpoint.codecSetParam(each.codecId, param)
+        self.address = address
         transport = pj.TransportConfig()
         transport.port = 0
-        transport.boundAddress = "127.0.0.1"
+        transport.boundAddress = address
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         transport = pj.TransportConfig()
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, transport)
@@ -148,12 +149,12 @@ class Phone:
 
     def do_register(self, server: str, line: str, user: str, password: str, transport: str = "udp") -> None:
         config = pj.AccountConfig()
-        config.idUri = f"sip:{line}@127.0.0.1"
+        config.idUri = f"sip:{line}@{self.address}"
         config.regConfig.registrarUri = f"sip:{server};transport={transport}"
         config.regConfig.retryIntervalSec = 0
         config.regConfig.timeoutSec = 300
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
-        config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        config.mediaConfig.transportConfig.boundAddress = self.address
         if transport == "tcp":
             config.sipConfig.proxies.append(f"sip:{server};transport=tcp;lr")
         self.account = Account(self)
