@@ -33,7 +33,7 @@ class Softphone:
         server: str = "",
         inside: Sequence[str] = (),
     ) -> None:
-        """`address` is its own, of IPv4, as this PJSIP knows no IPv6; `server` (`host:port`) where it registers; `inside`
+        """`address` is its own, of IPv4, as this PJSIP has no IPv6; `server` (`host:port`) where it registers; `inside`
         begins the command that puts it into a network namespace."""
         self.house, self.line, self.name = house, line, name or line
         self.server = server or f"{address}:{house.sip}"
