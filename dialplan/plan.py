@@ -71,12 +71,16 @@ class Outcome(enum.StrEnum):
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """One target inside a stage. It starts `delay_s` after the stage and rings for `ring_s` at the most."""
+    """One target inside a stage. It starts `delay_s` after the stage and rings for `ring_s` at the most.
+
+    `preempt`: an emergency call comes back to a trunk that was full, and takes the channel of another call (EMG-6).
+    """
 
     id: str
     target: Target
     delay_s: float = 0.0
     ring_s: float = 30.0
+    preempt: bool = False
 
 
 class Stage(msgspec.Struct, frozen=True):

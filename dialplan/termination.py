@@ -43,6 +43,8 @@ class Reason(enum.StrEnum):
     SESSION_EXPIRED = "session_expired"
     DURATION_LIMIT = "duration_limit"
     OVERLOAD = "overload"
+    CONGESTION = "congestion"
+    PREEMPTED = "preempted"
     PROTOCOL_ERROR = "protocol_error"
     OPERATOR = "operator"
     CRASH_BEFORE_ANSWER = "crash_before_answer"

@@ -17,10 +17,12 @@ class Begin(msgspec.Struct, frozen=True, gc=False, tag="begin"):
 
 
 class Contacts(msgspec.Struct, frozen=True, gc=False, tag="contacts"):
-    """How many telephones the branch really rings. 0 means that there is nobody to ring: outage at once (FWD-4)."""
+    """How many telephones the branch really rings. 0 means that there is nobody to ring: outage at once (FWD-4).
+    `full`: the trunk's channels are all in use, or its calls a second."""
 
     branch: str
     count: int
+    full: bool = False
 
 
 class Ringing(msgspec.Struct, frozen=True, gc=False, tag="ringing"):

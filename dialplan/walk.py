@@ -10,8 +10,8 @@ A walk is a value. It enters a step, starts branches, hears what their telephone
 
 A stage ends when all its branches have; then the next stage starts, and after the last the step's outcome (FWD-6, over
 all branches that were rung) names the exit, or FWD-7 the final status. The routes of a `Trunk` are one-branch stages,
-of which the next is tried only after an outage; an emergency call tries every one of them, whatever happened to the
-one before.
+of which the next is tried only after an outage, or when the trunk is full; an emergency call tries every one of them,
+whatever happened to the one before, and comes back to those that were full.
 
 Every walk ends: a step is entered at most once, every branch has a ring timer, and every timer is finite.
 Nothing here knows what time it is: the driver keeps the timers that it is told to.
@@ -69,13 +69,14 @@ class BranchState(msgspec.Struct, frozen=True, gc=False):
     outcomes: tuple[Outcome, ...] = ()
     outcome: Outcome | None = None
     status: int = 0
+    full: bool = False
 
 
 class WalkState(msgspec.Struct, frozen=True):
     """Where the walk stands. `over` after `Connect` or `Finish`. `entered` are the steps entered, the current one last.
 
     `outcomes` are those of the branches that ended in earlier stages of the current step; `rung` tells whether any
-    telephone ever rang.
+    telephone ever rang; `congested` whether a trunk of the step was full.
     """
 
     plan: Plan
@@ -88,6 +89,7 @@ class WalkState(msgspec.Struct, frozen=True):
     status: int = 0
     rung: bool = False
     over: bool = False
+    congested: bool = False
 
 
 Stepped = tuple[WalkState, list[Command]]
@@ -207,10 +209,20 @@ def _settle(state: WalkState, commands: list[Command]) -> Stepped:
         return _start_waiting(state, soonest, commands), commands
     outcomes = state.outcomes + tuple(b.outcome for b in state.branches if b.outcome is not None)
     status = next((b.status for b in reversed(state.branches) if b.status), state.status)
-    state = _with(state, branches=(), outcomes=outcomes, status=status)
+    full = any(branch.full for branch in state.branches)
+    stages = state.stages
+    if full and state.plan.emergency:
+        stages += tuple(_with_force(branch.branch) for branch in state.branches if branch.full)
+    congested = state.congested or full
+    state = _with(state, branches=(), outcomes=outcomes, status=status, stages=stages, congested=congested)
     if type(state.step) is Trunk and not state.plan.emergency and outcomes[-1] is not Outcome.OUTAGE:
         return _leave(state, commands)
     return _next_stage(state, commands)
+
+
+def _with_force(branch: Branch) -> Stage:
+    """EMG-6: when no other trunk could take it, an emergency call takes a channel of one that was full."""
+    return Stage((msgspec.structs.replace(branch, id=f"{branch.id}/preempt", preempt=True),))
 
 
 def _start_waiting(state: WalkState, delay_s: float, commands: list[Command]) -> WalkState:
@@ -262,6 +274,7 @@ _REJECTED_AS = dict.fromkeys(Reason, Result.FAILED) | {
     Reason.INCOMPLETE_NUMBER: Result.REFUSED,
     Reason.NOT_PERMITTED: Result.REFUSED,
     Reason.OVERLOAD: Result.REFUSED,
+    Reason.CONGESTION: Result.REFUSED,
     Reason.NO_ROUTE: Result.UNREACHABLE,
     Reason.OUTAGE: Result.UNREACHABLE,
     Reason.BUSY: Result.BUSY,
@@ -280,8 +293,9 @@ def _trunk_ending(state: WalkState, outcome: Outcome) -> Termination:
         known = {404: Reason.NOT_FOUND, 410: Reason.NOT_FOUND, 604: Reason.NOT_FOUND, 484: Reason.INCOMPLETE_NUMBER}
         status = 500 if state.status == 503 else state.status
         return Termination(Result.REJECTED, known.get(status, Reason.REJECTED), status)
-    if outcome is Outcome.OUTAGE and state.plan.emergency:
-        return Termination(Result.UNREACHABLE, Reason.OUTAGE, 503)
+    if outcome is Outcome.OUTAGE and (state.congested or state.plan.emergency):
+        reason = Reason.CONGESTION if state.congested else Reason.OUTAGE
+        return Termination(Result.UNREACHABLE, reason, 503 if state.plan.emergency else 480)
     return ENDINGS[outcome]
 
 
@@ -299,7 +313,7 @@ def _branch_event(state: WalkState, event: Contacts | Ringing | Answered | Faile
         case Ringing():
             return (state if state.rung else _with(state, rung=True)), []
         case Contacts():
-            branch = _replace(branch, contacts=event.count)
+            branch = _replace(branch, contacts=event.count, full=event.full and not branch.branch.preempt)
             final = False
         case Failed():
             bit = 1 << event.contact

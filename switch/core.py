@@ -21,6 +21,7 @@ from media.sdp import NotAcceptable, SdpError
 from records import events as e
 from switch.auth import Accepted, Authenticator, Challenge, Refused
 from switch.calls.calls import Calls, Source
+from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
 from switch.directory import Directory
 from switch.gate import Gate, OpenGate
@@ -107,6 +108,7 @@ class Core:
                 lambda: self._at,
                 self._events.append,
                 on_error,
+                Channels(self._events.append),
             ),
             plan,
         )
@@ -192,7 +194,10 @@ class Core:
     def trunks_changed(self, now: float) -> None:
         """The directory has been given other trunks, or the same at other addresses."""
         self._at = self._clock_at()
-        self.pings.use(self.directory.hosts.trunks(), now)
+        trunks = self.directory.hosts.trunks()
+        self.pings.use(trunks, now)
+        limits = {each.id: Limits(each.settings.channels, each.settings.calls_per_second) for each in trunks}
+        self.calls.limit(limits)
         self._finish(now)
 
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
@@ -372,6 +377,9 @@ class Core:
             return
         source = self._source(txn, request, now)
         if source is None:
+            return
+        if source.trunk is not None and not self.calls.context.channels.in_time(source.trunk, "in", now):
+            self.endpoint.answer_once(txn, 503, now, lines=["Retry-After: 1"])
             return
         brief = too_small(request, self.calls.context.settings.sessions)
         if brief and not self.calls.is_emergency(request, source):

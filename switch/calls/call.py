@@ -261,6 +261,8 @@ class Call:
         lines = reasons if status == termination.sip_status else ()
         if termination.reason is Reason.OUTAGE and self.secure:
             lines = (*lines, SIPS_NOT_ALLOWED)
+        if termination.reason is Reason.CONGESTION:
+            lines = CONGESTED
         if termination.sip_status < 400 or termination.sip_status in _OURS_ALONE:
             termination = Termination(termination.result, termination.reason, 480)
         self.caller.usage.refuse(termination.sip_status, now, lines)
@@ -356,6 +358,13 @@ class Call:
         termination = Termination(Result.ANSWERED, Reason.OPERATOR, 200)
         if self.state.answered_at is None:
             termination = Termination(Result.FAILED, Reason.OPERATOR, 503)
+        self._hang_up(termination, now)
+
+    def preempt(self, now: float) -> None:
+        """An emergency call needs this one's channel (EMG-6)."""
+        termination = Termination(Result.ANSWERED, Reason.PREEMPTED, 200)
+        if self.state.answered_at is None:
+            termination = Termination(Result.FAILED, Reason.PREEMPTED, 480)
         self._hang_up(termination, now)
 
     # -- ringing ------------------------------------------------------------------------------------------------
@@ -719,10 +728,14 @@ _OURS_ALONE = frozenset((401, 407, 420, 421, 422))
 
 _STOPPED = {Reason.BUSY: Result.BUSY, Reason.NO_ANSWER: Result.NO_ANSWER, Reason.REJECTED: Result.REJECTED}
 
+CONGESTED = ('Reason: Q.850;cause=34;text="No circuit available"',)
+
 BYE_REASON: dict[Reason, Sequence[str]] = {
     Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),
     Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
     Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
     Reason.SESSION_EXPIRED: ('Reason: SIP;cause=408;text="session timer expired"',),
     Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
+    # RFC 4411: generic preemption.
+    Reason.PREEMPTED: ('Reason: preemption;cause=3;text="an emergency call needs the channel"',),
 }

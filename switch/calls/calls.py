@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
+from msgspec import structs
 
-from dialplan.plan import CallRequest, Plan
+from dialplan.plan import CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
 from switch.calls import sound
 from switch.calls.call import Call
+from switch.calls.channels import Limits
 from switch.calls.context import CallSettings, Context
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
@@ -50,6 +52,7 @@ class Calls:
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
         self.use(context.settings)
+        context.preempt = self.preempt
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg
         context.forget_call = lambda call: self.by_id.pop(call, None)
@@ -93,6 +96,9 @@ class Calls:
         )
         wanted = self._wanted(request, source)
         plan = self.plan(wanted)
+        if source.trunk is not None and not context.channels.free(source.trunk):
+            plan = _congested(plan, source.trunk)
+            context.channels.refused[source.trunk, "channels"] += 1
         started = e.CallStarted(
             call_id,
             0,
@@ -131,6 +137,23 @@ class Calls:
             call.begin(plan, now)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
+
+    def limit(self, limits: Mapping[str, Limits]) -> None:
+        """Take other limits of trunks; what they carry is counted anew."""
+        context = self.context
+        context.record = context.channels.use(limits, (call.state for call in self.by_id.values()))
+
+    def preempt(self, trunk: str, now: float) -> bool:
+        """End the youngest call on a trunk that is none of emergency (EMG-6). False when there is none."""
+        target = f"trunk:{trunk}"
+        for call in sorted(self.by_id.values(), key=lambda call: call.state.started.at, reverse=True):
+            if not call.state.started.emergency and any(leg.target == target for leg in call.legs.values()):
+                try:
+                    call.preempt(now)
+                except Exception as error:  # noqa: BLE001  see Call.broken
+                    call.broken(error, now)
+                return True
+        return False
 
     def is_emergency(self, request: Request, source: Source) -> bool:
         """Whether that INVITE is an emergency call, which must not be refused for who makes it (OUT-6)."""
@@ -191,6 +214,7 @@ class Calls:
                     self.by_tag[leg.tag] = leg
             except Exception as error:  # noqa: BLE001  its record is closed already
                 self.context.on_error(error, f"ended call {events[-1].call}")
+        self.context.channels.count(call.state for call in self.by_id.values())
         self.context.engine.adopt(leases)
         for call in list(self.by_id.values()):
             if call.state.ended is None:
@@ -205,6 +229,14 @@ def _addresses(request: Request) -> tuple[str, ...]:
     routes = request.record_routes
     first = [NameAddr.parse(routes[0])] if routes else request.contacts[:1]
     return request.uri, *(each.uri for each in first)
+
+
+def _congested(plan: Plan, trunk: str) -> Plan:
+    """The plan for a call from a trunk whose channels are all in use: the carrier's caller hears that we are busy. 503
+    would make the carrier take us for dead."""
+    step = Reject(id="channels", status=486, reason=Reason.CONGESTION)
+    because = (*plan.because, (f"trunk:{trunk}", "all its channels are in use"))
+    return structs.replace(plan, entry=step.id, steps=(step,), because=because)
 
 
 __all__ = ["Calls", "SdpError", "Source"]

@@ -11,6 +11,7 @@ import msgspec
 from dialplan.plan import TrunkTarget
 from media.engine import MediaEngine
 from records.events import CallEvent
+from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
@@ -95,6 +96,9 @@ class Context(msgspec.Struct):
     at: Callable[[], datetime.datetime]
     record: Callable[[CallEvent], None]
     on_error: Callable[[BaseException, str], None]
+    channels: Channels
+    preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]
+    """End a call that is none of emergency on a trunk, so that a channel is free. False when there is none."""
     forget_leg: Callable[[str], object] = _unset
     remember_leg: Callable[[str, Any], object] = _unset
     forget_call: Callable[[str], object] = _unset

@@ -121,8 +121,22 @@ class Ringer:
         if hunt is None:
             self._inbox.append(v.Contacts(branch.id, 0))
             return
+        if not self._admitted(branch, target.trunk, now):
+            self._inbox.append(v.Contacts(branch.id, 0, full=True))
+            return
         self._hunts[branch.id] = hunt
         self._inbox.append(v.Contacts(branch.id, 1 if self._ring_host(branch.id, target.trunk, hunt, now) else 0))
+
+    def _admitted(self, branch: Branch, trunk: str, now: float) -> bool:
+        context = self._call.context
+        if not self._call.state.started.emergency:
+            return context.channels.admits(trunk, now)
+        if context.channels.free(trunk):
+            return True
+        if branch.preempt:
+            # Where emergency calls alone have taken all channels, the carrier may still take one more.
+            context.preempt(trunk, now)
+        return branch.preempt
 
     def _ring_host(self, branch: str, trunk: str, hunt: Hunt, now: float) -> bool:
         """Ring the carrier's next host. False when there is none, or no port for its sound."""

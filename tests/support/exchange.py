@@ -296,6 +296,10 @@ class Exchange:
                     assert leg.sound.far == far_of(state.far), (call.id, index)
                     if leg.sound.lease is not None and not self.engine.deaf:
                         assert self.engine.legs[leg.sound.lease.leg].remote == leg.sound.far, (call.id, index)
+        for trunk in self.trunks.values():
+            if trunk.settings.channels:
+                legs = [leg.target for call in self.calls for leg in call.legs.values()]
+                assert self.core.calls.context.channels.taken(trunk.id) == legs.count(f"trunk:{trunk.id}")
         for leg in self.core.calls.by_media.values():
             assert leg.call.id in self.core.calls.by_id
 
