@@ -184,6 +184,7 @@ def _guard(guard: Guard) -> GuardSettings:
         connections=guard.connections,
         connections_per_source=guard.connections_per_source,
         allow=tuple(guard.allow),
+        hidden=guard.hidden,
         ban=BanSettings(
             failures=guard.ban.failures,
             window_s=guard.ban.window,

@@ -181,6 +181,7 @@ class GuardSettings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_source: int
     allow: tuple[str, ...] = ()
     """Networks that are never banned."""
+    hidden: bool
     ban: BanSettings
 
 

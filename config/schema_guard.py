@@ -44,4 +44,8 @@ class Guard(Section):
         default_factory=list,
         description="addresses and networks (such as 192.0.2.0/24) that are never banned; carriers never are",
     )
+    hidden: Boolean = Field(
+        default=True,
+        description="whether strangers get no answer to an OPTIONS and whatever is neither a call nor a registration",
+    )
     ban: Ban = Field(default_factory=Ban, description="when a source is shut out")

@@ -414,6 +414,7 @@ class Exchange:
 
     def _guard(self, compiled: Compiled) -> None:
         networks = [source for trunk in compiled.trunks for source in trunk.sources if "/" in source]
+        self._transports.guard.hidden = compiled.guard.hidden
         self._transports.guard.use(handed.ban_settings(compiled.guard), [*compiled.guard.allow, *networks])
 
     async def _ask_again(self) -> None:

@@ -103,7 +103,7 @@ def _sockets(compiled: Compiled) -> list[ListenerSettings]:
 
 def _sizes(guard: GuardSettings) -> GuardSettings:
     """Without what a reload changes."""
-    return msgspec.structs.replace(guard, allow=(), ban=None)
+    return msgspec.structs.replace(guard, allow=(), ban=None, hidden=True)
 
 
 def _kept(data: Path) -> Compiled | None:

@@ -293,6 +293,9 @@ class Core:
 
     def _new_request(self, txn: ServerTransaction, request: Request, now: float) -> None:
         method = request.method
+        if method != "INVITE" and method != "REGISTER" and self.gate.hides(txn.flow.remote[0], now):
+            self.endpoint.forget(txn, now)
+            return
         if method == "INVITE" or method == "OPTIONS" or method == "REGISTER":
             if not self._understood(txn, request, now):
                 return

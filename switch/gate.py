@@ -25,6 +25,9 @@ class Gate(Protocol):
     def knows(self, host: str, now: float) -> bool:
         """Whether somebody there has signed in lately, or is a carrier."""
 
+    def hides(self, host: str, now: float) -> bool:
+        """Whether nobody there need know that we are here: only calls and registrations are answered."""
+
     def refuses(self, remote: Address, user: str) -> bool:
         """Whether requests from there by that name get no answer at all."""
 
@@ -47,6 +50,10 @@ class OpenGate:
     def knows(self, host: str, now: float) -> bool:
         """See Gate."""
         return True
+
+    def hides(self, host: str, now: float) -> bool:
+        """See Gate."""
+        return False
 
     def refuses(self, remote: Address, user: str) -> bool:
         """See Gate."""

@@ -30,14 +30,15 @@ WEIGHTS: dict[Offence, float] = {
     "scanner": 1e6,
 }
 """How many failures each one counts for."""
-WORDS: dict[Offence, str] = {
-    "password": "wrong passwords",
-    "unknown": "names that nobody has",
-    "stranger": "calls without a password",
-    "scan": "registrations without a password",
-    "malformed": "malformed messages",
-    "scanner": "packets of a scanner",
+WORDS: dict[Offence, tuple[str, str]] = {
+    "password": ("wrong password", "wrong passwords"),
+    "unknown": ("name that nobody has", "names that nobody has"),
+    "stranger": ("call without a password", "calls without a password"),
+    "scan": ("registration without a password", "registrations without a password"),
+    "malformed": ("malformed message", "malformed messages"),
+    "scanner": ("packet that names a scanner", "packets that name a scanner"),
 }
+"""For one, and for more."""
 FORGET_S = 7 * 86400.0
 """So long after a ban its key is a repeater."""
 MOST_DOUBLINGS = 20
@@ -77,7 +78,7 @@ class Charge(msgspec.Struct):
 
     def words(self, at: float) -> str:
         """For people: what it was."""
-        parts = [f"{count} {WORDS[kind]}" for kind, count in self.counts.items()]
+        parts = [f"{count} {WORDS[kind][count > 1]}" for kind, count in self.counts.items()]
         return f"{', '.join(parts)} within {max(1, round(at - self.since))} s"
 
 

@@ -87,6 +87,8 @@ class Guard:
         """When an emergency call was let in from a host that is banned."""
         self.bans = Bans(bans, at)
         self.urgent: Callable[[str], bool] = lambda dialled: False
+        self.hidden = False
+        """Whether strangers' requests but for calls and registrations get no answer."""
         self.refused = 0
         self.dropped = 0
         """Messages not read as their source is banned, or a scanner."""
@@ -272,11 +274,15 @@ class Guard:
             self._judge(source, host, now)
 
     def knows(self, host: str, now: float) -> bool:
-        """Whether `host` is trusted, or somebody has signed in from there lately."""
-        if host in self._trusted:
+        """Whether `host` is a carrier's, allowed, or somebody has signed in from there lately."""
+        if self._is_exempt(host):
             return True
         at = self._known.get(place_of(host))
         return at is not None and now - at <= self._limits.known_s
+
+    def hides(self, host: str, now: float) -> bool:
+        """Whether nobody at `host` need know that we are here."""
+        return self.hidden and not self.knows(host, now)
 
     def refuses(self, remote: Address, user: str) -> bool:
         """Whether requests of that name from there get no answer, right or wrong as the password may be."""

@@ -31,7 +31,7 @@ class System:
         (home / "config").mkdir()
         self.config = home / "config" / "ringplan.yaml"
         self.config.write_text(
-            f"country: US\nlisten: [{{address: 127.0.0.1, port: {self.sip}}}]\n"
+            f"country: US\nguard: {{hidden: false}}\nlisten: [{{address: 127.0.0.1, port: {self.sip}}}]\n"
             "lines: {alice: {extension: 101}}\ndevices: {phone: {secret: not-a-secret-1, lines: alice}}\n"
             f"services: {{600: echo}}\nmedia: {{address: 127.0.0.1, ports: {self.sip + 50}-{self.sip + 149}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
@@ -117,7 +117,7 @@ def test_it_serves_survives_a_crash_reloads_and_stops(system):
     system.config.write_text(good + "liness: {}\n")
     refused = system.run("reload")
     assert refused.returncode == 1
-    assert "ringplan.yaml:8:1" in refused.stderr
+    assert "ringplan.yaml:9:1" in refused.stderr
     assert system.status()["configuration"] == after["configuration"]
     system.config.write_text(good.replace("101", "102"))
     assert system.run("reload").returncode == 0
