@@ -49,18 +49,6 @@ def audio(description: bytes | Description) -> Media | None:
     return None
 
 
-def has_t38(description: bytes | Description) -> bool:
-    """Whether fax over UDPTL (T.38) is wanted: such a re-INVITE gets 488 and the call lives."""
-    return any(m.kind == "image" and m.port and m.proto.lower() == "udptl" for m in _parsed(description).media)
-
-
-def is_hold(description: bytes | Description) -> bool:
-    """Whether the far end does not want to hear: sendonly, inactive, or the address 0.0.0.0 of RFC 2543."""
-    description = _parsed(description)
-    media = audio(description)
-    return media is not None and not _ways(description, media)[1]
-
-
 def _ways(description: Description, media: Media) -> tuple[bool, bool]:
     """(it sends, it receives). An unspecified address means that nothing is to be sent there (RFC 3264 section 8.4)."""
     sends, receives = _WAYS[description.direction(media)]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from records.cdr import CallRecord, CdrFolder, fold
 from records.events import (
-    AnyEvent,
     CallEnded,
     CallEvent,
     Connected,
@@ -22,8 +21,7 @@ from records.events import (
     LegStarted,
     Recovered,
 )
-from records.live import CallState, LiveCalls
-from tests.support.call_events import DIALOG, FLOW, answered_call, at, bound, started
+from tests.support.call_events import DIALOG, FLOW, answered_call, at, started
 
 
 def record_of(events: list[CallEvent]) -> CallRecord:
@@ -157,20 +155,3 @@ def test_interleaved_and_repeated_events_give_each_record_once(
     records = [record for event in stream if (record := folder.feed(event))]
     assert sorted(records, key=lambda record: record.call) == [record_of(one), record_of(two)]
     assert folder.open == {}
-
-
-def test_live_calls_by_state() -> None:
-    live = LiveCalls()
-    held: list[AnyEvent] = [*answered_call("held")[:8], LegHeld("held", 8, at(9), 1, True)]
-    sources: list[list[AnyEvent]] = [
-        [bound()],
-        [*answered_call("new")[:2]],
-        [*answered_call("ringing")[:4]],
-        [*answered_call("up")[:8]],
-        held,
-        [*answered_call("over")],
-    ]
-    for event in (event for events in sources for event in events):
-        live.feed(event)
-    assert live.counts() == dict.fromkeys(CallState, 1)
-    assert [record.call for record in live.calls()] == ["new", "ringing", "up", "held"]
