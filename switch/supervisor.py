@@ -21,6 +21,7 @@ hurries; SIGHUP is passed to the exchange, which reloads its configuration.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -403,6 +404,15 @@ def here(found: Blueprint, log: Callable[[str], None]) -> Blueprint:
     return found._replace(listen=listen, media_addresses=media)
 
 
+def _take_away(made: Sequence[Path], lock: Path) -> None:
+    """Folders that were made for a start that failed; one in which there is anything but the lock stays."""
+    for folder in made:
+        if [each.name for each in folder.iterdir()] == [lock.name]:
+            lock.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def serve(places: Places, log: Callable[[str], None]) -> int:
     """`ringplan serve`: everything from the configuration's path to the end of the process."""
     if not places.config.exists() and not places.data.exists():
@@ -410,6 +420,7 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
         return EXIT_CONFIG
     raise_file_limit()
     # The data are the service's own. The runtime folder has the control socket, which the service's group may use.
+    made = [folder for folder in (places.data, places.runtime) if not folder.exists()]
     places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     places.runtime.mkdir(mode=0o750, parents=True, exist_ok=True)
     lock = os.open(places.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -420,6 +431,7 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
         return EXIT_CONFIG
     found = read_blueprint(places)
     if isinstance(found, int):
+        _take_away(made, places.data / "lock")
         return found
     found = here(found, log)
     sockets = []

@@ -136,13 +136,13 @@ def memory_of_calls(system: System, count: int, rate: int) -> Row:
 
 def soak(system: System, total: int, rate: int) -> Row:
     """Short calls for long: memory over time, and CPU a call with every timer's expiry in it."""
-    samples: list[tuple[float, int]] = []
+    samples: list[tuple[float, dict[str, int]]] = []
     done = threading.Event()
     began = time.monotonic()
 
     def look() -> None:
         while not done.wait(2.0):
-            samples.append((time.monotonic() - began, processes.resident_bytes(system.pid)))
+            samples.append((time.monotonic() - began, processes.resident_by_process(system.pid)))
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -151,15 +151,22 @@ def soak(system: System, total: int, rate: int) -> Row:
     finally:
         done.set()
         watcher.join()
-    # Transactions linger for 32 s (RFC 3261 timers H, J and L), so what is held only levels out after that.
+    # Transactions linger for 32 s (RFC 3261 timers H, J and L), and bounded tables, the database's page cache and the
+    # allocator's free lists fill up: what is held levels out in the first half.
     end = total / rate
-    settled = [(at, size) for at, size in samples if min(40.0, end / 2) <= at <= end]
+    settled = [(at, held) for at, held in samples if end / 2 <= at <= end]
+    sums = [(at, sum(held.values())) for at, held in settled]
+    growth = {
+        name.rpartition(":")[0]: round(_slope([(at, held.get(name, 0)) for at, held in settled]) / rate, 1)
+        for name in (settled[0][1] if len(settled) > 2 else ())
+    }
     return {
         **row,
-        "mib_settled": round(settled[0][1] / 2**20, 1) if settled else None,
-        "mib_end": round(settled[-1][1] / 2**20, 1) if settled else None,
-        "mib_most": round(max(size for _, size in samples) / 2**20, 1) if samples else None,
-        "growth_bytes_a_call": round(_slope(settled) / rate, 1) if len(settled) > 2 else None,
+        "mib_settled": round(sums[0][1] / 2**20, 1) if sums else None,
+        "mib_end": round(sums[-1][1] / 2**20, 1) if sums else None,
+        "mib_most": round(max(sum(held.values()) for _, held in samples) / 2**20, 1) if samples else None,
+        "growth_bytes_a_call": round(_slope(sums) / rate, 1) if len(sums) > 2 else None,
+        "growth_by_process": growth,
     }
 
 

@@ -86,18 +86,22 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def _name(pid: int) -> str:
+    """The Python module that runs, or the program."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+    name = Path(words[0]).name if words else "?"
+    return words[words.index("-m") + 1] if name.startswith("python") and "-m" in words[:-1] else name
+
+
 def cpu_by_process(root: int) -> dict[str, float]:
     """User and system seconds of each process of the tree; the dead count for the parent that reaped them."""
     used: dict[str, float] = {}
     for pid in tree(root):
         try:
-            fields = _stat(pid)
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+            fields, name = _stat(pid), _name(pid)
         except OSError:
             continue
-        name = Path(words[0]).name if words else "?"
-        module = words[words.index("-m") + 1] if name.startswith("python") and "-m" in words[:-1] else name
-        used[f"{module}:{pid}"] = sum(map(int, fields[11:15])) * TICK_S
+        used[f"{name}:{pid}"] = sum(map(int, fields[11:15])) * TICK_S
     return used
 
 
@@ -106,16 +110,25 @@ def cpu_s(root: int) -> float:
     return sum(cpu_by_process(root).values())
 
 
-def resident_bytes(root: int) -> int:
-    """Resident memory of the whole tree: the exact sums of smaps_rollup; pages that are shared count for each."""
-    total = 0
+def resident_by_process(root: int) -> dict[str, int]:
+    """Resident memory of each process of the tree, as `cpu_by_process` names them: the exact sums of smaps_rollup.
+    Pages that are shared count for each."""
+    held: dict[str, int] = {}
     for pid in tree(root):
         try:
+            name = _name(pid)
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Rss:")), 0)
-    return total
+        held[f"{name}:{pid}"] = next(
+            (int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Rss:")), 0
+        )
+    return held
+
+
+def resident_bytes(root: int) -> int:
+    """Resident memory of the whole tree."""
+    return sum(resident_by_process(root).values())
 
 
 class Meter:

@@ -59,7 +59,12 @@ def exchange(runtime: Path | None, timeout_s: float = 30.0) -> Iterator[ControlC
     except NotRunning as error:
         fail(str(error), EXIT_NOT_RUNNING)
     except Refused as refused:
-        fail(refused.message, EXIT_REFUSED, refused.details)
+        fail(refused.message, EXIT_REFUSED, tuple(map(from_here, refused.details)))
+
+
+def from_here(line: str) -> str:
+    """A line that begins with a path, as the one who typed the path sees it: the exchange knows whole paths only."""
+    return line.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def write_json(value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switch.commands.common import JsonOption, RuntimeOption, exchange, write_json
+from switch.commands.common import JsonOption, RuntimeOption, exchange, from_here, write_json
 
 PATIENCE_S = 120.0
 
@@ -23,5 +23,5 @@ def reload(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         write_json(view)
         return
     for warning in view.warnings:
-        typer.echo(warning, err=True)
+        typer.echo(from_here(warning), err=True)
     typer.echo(f"{'taken: version' if view.changed else 'nothing has changed: still version'} {view.version}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
-from switch.supervisor import open_socket, sd_notify, watchdog_s
+from switch.supervisor import open_socket, sd_notify, serve, watchdog_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -231,3 +231,16 @@ def test_places_come_from_options_then_variables_then_home(tmp_path, monkeypatch
     assert Places.find(environ={}).runtime == Path("/run/ringplan")
     (tmp_path / "var/config").mkdir(parents=True)
     assert Places.find(environ={}).runtime == tmp_path / "var/run"
+
+
+def test_a_start_that_fails_at_the_configuration_leaves_no_folders_behind(tmp_path):
+    config = tmp_path / "ringplan.yaml"
+    config.write_text("lines: 7\n")
+    places = Places(config, tmp_path / "data", tmp_path / "run")
+    said = []
+    assert serve(places, said.append) != 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["ringplan.yaml"]
+    places.data.mkdir()
+    (places.data / "records.db").write_text("")
+    assert serve(places, said.append) != 0
+    assert (places.data / "records.db").exists()  # a folder that was there is not ours to take away
