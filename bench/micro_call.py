@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from config.compiled import TrunkSettings
 from dialplan import model as m
 from dialplan import planner
 from media import wire
@@ -30,7 +31,7 @@ from records.journal import FileJournal
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.context import CallSettings
 from switch.core import Core
-from switch.directory import Directory, TrunkHost
+from switch.directory import Directory
 from switch.metrics import Counters
 from switch.operations import Recent
 from switch.reception import Roll
@@ -41,6 +42,7 @@ from switch.sip.timer import Timers
 from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
+from switch.trunk_hosts import TrunkHost
 
 US = ("192.0.2.10", 5060)
 A = Flow("udp", US, ("192.0.2.200", 5060))
@@ -90,7 +92,7 @@ class Engine:
         self._commands: list[wire.Command] = []
         self._given = 0
 
-    def lease(self, near: int | None = None) -> Lease:
+    def lease(self, near: int | None = None, v6: bool = False) -> Lease:
         self._given += 1
         return Lease(self._given, 0, US[0], 20000 + 2 * (self._given % 10000))
 
@@ -164,8 +166,11 @@ class House:
                 return directory[0].line_of(user, host)
 
         registrar = Registrar(self.timers, Lines(), RegistrarSettings())
-        directory.append(Directory(registrar, lambda transport, host, port, local: Flow(transport, US, (host, port))))
-        directory[0].use(self.model, {"carrier": TrunkHost("carrier", "udp", *A.remote, (A.remote[0],))})
+        directory.append(
+            Directory(registrar, lambda transport, host, port, local, *tls: Flow(transport, US, (host, port)))
+        )
+        carrier = TrunkHost(TrunkSettings(id="carrier", hosts=()), (), (A.remote[0],))
+        directory[0].use(self.model, {"carrier": carrier})
         token = Tokens()
         sent_by = f"{US[0]}:{US[1]}"
         self.core = Core(
