@@ -1,8 +1,9 @@
 """The exchange's end of the media workers: a `MediaEngine` over their control sockets, inside an asyncio loop.
 
 Every packet wakes the worker, and that costs more than all that stands in it. So commands are gathered: what somebody
-would hear leaves at the end of the turn of the loop, but not sooner than 20 ms after the packet before; what nobody
-hears (`open`, `close`) goes along with it or waits for 50 ms. The order for one worker is kept.
+would hear leaves at the end of the turn of the loop, or, when a packet has left within the same beat of 42 ms, with
+the next beat; what nobody hears (`open`, `close`) goes along with it, or with the next beat but one. The order for one
+worker is kept.
 
 A worker that goes away is connected to again; the legs that it no longer lists then, or that it has not listed in time,
 are reported `LegLost`.
@@ -26,8 +27,8 @@ from media.engine import Lease, LegLost, MediaEvent, Remote, Stats
 
 _log = logging.getLogger("ringplan.media.client")
 _RETRY_S = 0.2
-_GAP_S = 0.02
-_WAIT_S = 0.05
+_BEAT_S = 0.042  # a multiple of what else wakes the exchange up, so that it need not wake up for this
+_NOW_S = 0.0001  # a beat that is so near is the one at which we are
 _PACKETS_A_TURN = 64
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 _ALL_PAYLOADS = tuple(range(128))
@@ -131,7 +132,11 @@ class _Worker:
         self.commands.append(command)
         if not (self._waiting or self._soon):
             self._waiting = True
-            self._loop.call_later(_WAIT_S, self._waited)
+            self._loop.call_later(self._beat(2) - self._loop.time(), self._waited)
+
+    def _beat(self, number: int) -> float:
+        """When the first, second … beat from now is."""
+        return (int((self._loop.time() + _NOW_S) / _BEAT_S) + number) * _BEAT_S
 
     def _waited(self) -> None:
         self._waiting = False
@@ -143,7 +148,7 @@ class _Worker:
         self._soon = False
         if not self.synced or not self.commands:
             return
-        self._not_before = self._loop.time() + _GAP_S
+        self._not_before = self._beat(1)
         commands, self.commands = self.commands, []
         for start in range(0, len(commands), wire.VALUES_A_PACKET):
             self._queue.append(wire.encode(commands[start : start + wire.VALUES_A_PACKET]))
@@ -178,16 +183,16 @@ class _Worker:
             if self._sock is None:
                 return
             try:
-                packet = self._sock.recv(wire.MAX_PACKET_BYTES)
+                size = self._sock.recv_into(self._engine.buffer)
             except BlockingIOError:
                 return
             except OSError:
-                packet = b""
-            if not packet:
+                size = 0
+            if not size:
                 self._broken()
                 return
             try:
-                news = wire.decode_news(packet)
+                news = wire.decode_news(self._engine.buffer[:size])
             except msgspec.MsgspecError as error:
                 _log.error("worker %s is not understood: %s", self.path, error)
                 self._broken()
@@ -248,6 +253,8 @@ class WorkerEngine:
         self._joints: dict[int, tuple[int, int]] = {}
         self._inner: set[int] = set()
         self._changed: asyncio.Event | None = None
+        self.buffer = memoryview(bytearray(wire.MAX_PACKET_BYTES))
+        """For packets as they come. A fresh one for each would cost more than what stands in it."""
 
     def start(self) -> None:
         """Connect to the workers. Must be called in the running loop."""

@@ -61,6 +61,7 @@ class Link:
         self.sock = sock
         self._control = control
         self._queue: collections.deque[bytes] = collections.deque()
+        self._buffer = memoryview(bytearray(wire.MAX_PACKET_BYTES))
         self._blocked = False
 
     def ready(self, mask: int) -> None:
@@ -69,14 +70,14 @@ class Link:
             self.flush()
         if mask & ~select.EPOLLOUT:
             try:
-                packet = self.sock.recv(wire.MAX_PACKET_BYTES)
+                size = self.sock.recv_into(self._buffer)
             except BlockingIOError:
                 return
             except OSError:
-                packet = b""
-            if packet:
+                size = 0
+            if size:
                 self._control.packets += 1
-                self._control.obey(packet)
+                self._control.obey(self._buffer[:size])
             else:
                 self._control.drop(self)
 
@@ -182,7 +183,7 @@ class Control:
             self.relay.unwatch(link.sock.fileno())
             link.sock.close()
 
-    def obey(self, packet: bytes) -> None:
+    def obey(self, packet: bytes | memoryview) -> None:
         """Carry out a packet of commands."""
         try:
             commands = wire.decode_commands(packet)

@@ -35,6 +35,7 @@ from records.store import Store
 
 _RETRY_S = 5.0
 _MANY = 1000  # so many frames in one step mean that there is a backlog
+_BUSY = 200  # and so many that a transaction a second would be waste
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -120,8 +121,10 @@ class Feeder:
                 self.sweep()
                 sweep_at = time.monotonic() + 60.0
             try:
-                many = self.step() >= _MANY
-                pause = 0.0 if many else poll_s
+                frames = self.step()
+                many = frames >= _MANY
+                # A transaction costs the same for few calls as for many: while there are many, they share one.
+                pause = 0.0 if many else poll_s * 3 if frames >= _BUSY else poll_s
                 caught_up_at = caught_up_at if many else time.time()
                 beat_at = 0.0 if self._error else beat_at
                 self._error = ""

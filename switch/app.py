@@ -30,7 +30,7 @@ from dialplan import planner
 from dialplan.plan import CallRequest, Plan
 from dialplan.termination import Reason
 from media.client import WorkerEngine
-from media.engine import MediaEvent
+from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
@@ -454,6 +454,8 @@ class Exchange:
             self._slow("timers", took)
 
     def _media(self, event: MediaEvent) -> None:
+        if event.__class__ is Stats:
+            return  # nobody asks for them yet; two a call
         self.core.media(event, self._clock.now())
 
     def _flow_lost(self, flow: Flow) -> None:

@@ -15,9 +15,10 @@ from typing import Protocol
 
 from switch.sip.timer import Timers
 
-GRAIN_S = 0.02
+GRAIN_S = 0.021
 """Real time wakes up for timers at multiples of this only, so that hundreds of them a second, most of them the quiet
-ends of transactions, fire by the dozen. No timer of SIP is so fine that it would matter (RFC 3261 table 4)."""
+ends of transactions, fire by the dozen. No timer of SIP is so fine that it would matter (RFC 3261 table 4). It is
+itself a multiple of the turns of a busy socket (`switch/net/turns.py`): one wake-up serves both."""
 
 
 class Clock(Protocol):
@@ -69,7 +70,8 @@ class LoopClock:
         if self._handle is not None:
             self._handle.cancel()
         self._armed = when = math.ceil(when / GRAIN_S) * GRAIN_S
-        self._handle = self._loop.call_later(max(0.0, when - time.monotonic()), self._wake)
+        # By the loop's own clock, which stands still during a turn: so its wake-ups fall together.
+        self._handle = self._loop.call_later(max(0.0, when - self._loop.time()), self._wake)
 
     def _wake(self) -> None:
         self._handle = None

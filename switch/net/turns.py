@@ -12,7 +12,10 @@ import asyncio
 from collections.abc import Callable
 
 TURN_S = 0.003
-"""Between two turns of a busy socket."""
+"""Between two turns of a busy socket. They are at multiples of this, as other things that the loop does are: then one
+wake-up is enough for all of them."""
+_NOW_S = 0.0001
+"""A multiple that is so near is the one at which we are."""
 SAMPLE = 64
 """Datagrams by whose arrival a socket is found to be busy, and turns by whose yield it is found to be quiet again."""
 BUSY_PER_S = 500.0
@@ -57,7 +60,7 @@ class Turns:
         now = self._loop.time()
         if self._read >= (now - self._since) * BUSY_PER_S:
             self._loop.remove_reader(self._fd)
-            self._handle = self._loop.call_later(TURN_S, self._turn)
+            self._handle = self._loop.call_later(self._pause_s(), self._turn)
             self._turns = 0
         self._read, self._since = 0, now
 
@@ -86,4 +89,9 @@ class Turns:
             # What is still there is read at once, but after what others have to do.
             self._handle = self._loop.call_soon(self._turn)
         else:
-            self._handle = self._loop.call_later(TURN_S, self._turn)
+            self._handle = self._loop.call_later(self._pause_s(), self._turn)
+
+    def _pause_s(self) -> float:
+        """Until the next multiple of `TURN_S`."""
+        now = self._loop.time()
+        return (int((now + _NOW_S) / TURN_S) + 1) * TURN_S - now
