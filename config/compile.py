@@ -94,9 +94,18 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         ),
         log=LogSettings(level=settings.log.level, json={"json": True, "text": False}.get(settings.log.format)),
         records=records,
+        domains=_domains(settings),
         warnings=tuple(lint.warnings(loaded)),
     )
     return msgspec.structs.replace(compiled, version=_version(compiled))
+
+
+def _domains(settings: schema.Configuration) -> tuple[str, ...]:
+    """What the operator lists, and the names under which listeners are known outside; nothing where none is listed."""
+    if not settings.domains:
+        return ()
+    told = [each.advertise for each in settings.listen if each.advertise]
+    return tuple(dict.fromkeys(name.lower().rstrip(".") for name in [*settings.domains, *told]))
 
 
 def _calls(calls: Calls) -> CallSettings:

@@ -227,6 +227,8 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsSettings
     log: LogSettings
     records: RecordSettings
+    domains: tuple[str, ...] = ()
+    """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()
 
 

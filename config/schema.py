@@ -24,6 +24,7 @@ from config.types import (
     Dialled,
     Dscp,
     Extension,
+    Host,
     Identifier,
     OneOrMore,
     PortRange,
@@ -181,6 +182,10 @@ class Configuration(Section):
     area_code: AreaCode | None = Field(default=None, description="the area code of numbers dialled without one")
     outside_prefix: Extension | None = Field(
         default=None, description="a digit dialled before outside numbers, such as 9"
+    )
+    domains: Annotated[list[Host], OneOrMore()] = Field(
+        default_factory=list,
+        description="the names of this exchange in SIP addresses, the one that is shown first; none: any name is taken",
     )
     listen: list[Listener] = Field(
         default_factory=_usual_listeners,

@@ -46,6 +46,7 @@ from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
+from switch.domains import Domains
 from switch.figures import readings
 from switch.guarding import BanLog, Guarding
 from switch.keeper import BindingKeeper
@@ -404,7 +405,7 @@ class Exchange:
 
     def _reach(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
         self._accounts.use(compiled.trunks)
-        self._directory.use(compiled.model, trunks, self._accounts.dialects)
+        self._directory.use(compiled.model, trunks, self._accounts.dialects, Domains(compiled.domains))
         self._transports.guard.trusted = frozenset(
             source.rpartition(":")[0] if source.count(":") == 1 else source
             for trunk in trunks.values()

@@ -39,6 +39,7 @@ from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, SIPS_NOT_ALLOWE
 from switch.sip.parts import understood
 from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
+from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
 from switch.trunk_pings import TrunkPings
 
@@ -359,6 +360,10 @@ class Core:
             if self.gate.refuses(txn.flow.remote, verdict.device.user):
                 self.endpoint.forget(txn, now)
                 return
+            if not self._ours(request):  # RFC 3261 section 10.3 step 1
+                self._refused(verdict.device.user, txn.flow, 404, "Not Our Domain")
+                self.endpoint.respond(txn, 404, now, reason="Not Our Domain")
+                return
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
             self._events += outcome.events
             if outcome.status == 200:
@@ -384,6 +389,10 @@ class Core:
         if source.trunk is not None and not self.calls.context.channels.in_time(source.trunk, "in", now):
             self.endpoint.answer_once(txn, 503, now, lines=["Retry-After: 1"])
             return
+        # What carriers put there is theirs to know; telephones are to mean us.
+        if not source.trunk and not self._ours(request) and not self.calls.is_emergency(request, source):
+            self.endpoint.respond(txn, 404, now, reason="Not Our Domain")
+            return
         brief = too_small(request, self.calls.context.settings.sessions)
         if brief and not self.calls.is_emergency(request, source):
             self.endpoint.respond(txn, 422, now, lines=brief)
@@ -394,6 +403,17 @@ class Core:
             self.endpoint.respond(txn, 488, now, lines=['Warning: 305 ringplan "Incompatible media format"'])
         except SdpError as error:
             raise RemoteProtocolError(400, "Bad Session Description") from error
+
+    def _ours(self, request: Request) -> bool:
+        """Whether the request is for this exchange, by its Request-URI (RFC 3261 section 8.2.2.1) and, of a REGISTER,
+        the address of record, too (10.3 step 5)."""
+        domains = self.directory.domains
+        if not domains.names:
+            return True
+        uris = [request.request_uri]
+        if request.method == "REGISTER":
+            uris.append(Uri.parse(request.to.uri))
+        return all(uri.scheme not in ("sip", "sips") or domains.include(uri.host) for uri in uris)
 
     def _source(self, txn: ServerTransaction, request: Request, now: float) -> Source | None:
         """Who calls; None when the request has been answered instead."""

@@ -14,6 +14,7 @@ from switch.calls.calls import Source
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.hearing import hear
+from switch.domains import Domains
 from switch.places import Places
 from switch.registrar import Binding, Registrar
 from switch.sip.errors import RemoteProtocolError
@@ -45,12 +46,18 @@ class Directory:
         self._dialects: dict[str, Dialect] = {}
         self._places = Places()
         self._users: dict[str, str] = {}
+        self.domains = Domains()
 
     def use(
-        self, model: Model, trunks: Mapping[str, TrunkHost], dialects: Mapping[str, Dialect] = MappingProxyType({})
+        self,
+        model: Model,
+        trunks: Mapping[str, TrunkHost],
+        dialects: Mapping[str, Dialect] = MappingProxyType({}),
+        domains: Domains = Domains(),
     ) -> None:
         """Take another version of the configuration."""
         self._model = model
+        self.domains = domains
         self.hosts.use(trunks)
         self._dialects = {trunk.id: dialects.get(trunk.id) or Dialect(trunk.settings) for trunk in trunks.values()}
         self._places = Places(trunks.values(), self._dialects)
@@ -60,8 +67,8 @@ class Directory:
                 self._users.setdefault(line.extension, line.id)
 
     def line_of(self, user: str, host: str) -> str | None:
-        """The line whose address of record that is: by the line's own name, or by its extension. Any host is ours."""
-        return self._users.get(user)
+        """The line whose address of record that is: by the line's own name, or by its extension, at a host of ours."""
+        return self._users.get(user) if self.domains.include(host) else None
 
     def line(self, line: str, now: float) -> list[Phone]:
         """Every live contact of a line, the highest q first."""
@@ -155,7 +162,7 @@ class Directory:
         return Source(device=device, line=line, number=number, name=name)
 
     def _aor(self, line: str, flow: Flow) -> str:
-        host, _ = self._advertised(flow)  # the socket's own address may be 0.0.0.0
+        host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0
         return f"sip:{line}@{f'[{host}]' if ':' in host else host}"
 
 

@@ -118,7 +118,7 @@ class Call:
         asked = self.caller.usage.pending_request
         user, lines = "", passed_lines(asked)
         if dialect is None:
-            local = from_value(self.state, host)
+            local = from_value(self.state, context.directory.domains.own or host)
         else:
             # Carriers want to see a user in Contact; a telephone finds us without.
             hidden = hidden_from_carriers(self.state, asked)

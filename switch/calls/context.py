@@ -13,6 +13,7 @@ from media.engine import MediaEngine
 from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
+from switch.domains import Domains
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
@@ -49,6 +50,9 @@ class Hunt(Protocol):
 
 class Directory(Protocol):
     """Resolves logical targets to telephones, at the moment they are rung."""
+
+    domains: Domains
+    """By which names we are known."""
 
     def line(self, line: str, now: float) -> list[Phone]:
         """Every live contact of a line."""
