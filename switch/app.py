@@ -51,8 +51,9 @@ from switch.figures import readings
 from switch.guarding import BanLog, Guarding
 from switch.keeper import BindingKeeper
 from switch.metrics import Counters, WatchServer
+from switch.net.hops import Hops
 from switch.net.resolver import Resolver
-from switch.net.targets import Target
+from switch.net.targets import Target, UnresolvedError, Wish, order
 from switch.net.transports import Transports
 from switch.operations import Operations, Recent
 from switch.reception import TURN_S, Refusals, Roll, address
@@ -91,6 +92,8 @@ UNUSUAL = frozenset(
 """Endings that somebody should look at get a line in the log; the others stand in `ringplan history`."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the segments that remain; small ones go sooner."""
+HOP_S = 2.0
+"""How long a message to a host that a carrier named waits for the name server."""
 GOODBYE_S = 2.0
 """How long an orderly stop waits for the answers to its BYEs."""
 
@@ -120,9 +123,11 @@ class Exchange:
         self._asking: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._clock = clock = LoopClock(loop)
-        chance = random.SystemRandom().random
+        self._chance = chance = random.SystemRandom().random
         self._resolver = Resolver(clock.now, chance)
         self._carriers = Carriers(self._resolver.find)
+        self._hops = Hops(self._known, self._ask, self._flow_to, self._put)
+        self._hopping: set[asyncio.Task[None]] = set()
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(self._open_state())
         self._bindings = store
@@ -460,7 +465,10 @@ class Exchange:
         self.core.media(event, self._clock.now())
 
     def _flow_lost(self, flow: Flow) -> None:
-        self.core.flow_lost(flow, self._clock.now())
+        now = self._clock.now()
+        self.core.flow_lost(flow, now)
+        for named in self._hops.lost(flow):
+            self.core.flow_lost(named, now)
 
     def _unframed(self, error: RemoteProtocolError, flow: Flow) -> None:
         self.core.unframed(error, flow, self._clock.now())
@@ -470,8 +478,37 @@ class Exchange:
         self._tally.add(events)
 
     def _send(self, flow: Flow, data: bytes) -> None:
+        if flow.hop:
+            self._hops.send(flow, data)
+        else:
+            self._put(flow, data)
+
+    def _put(self, flow: Flow, data: bytes) -> None:
         self._tracer.add(None, False, flow, data, time.time())
         self._transports.send(flow, data)
+
+    def _known(self, wish: Wish) -> Sequence[Target] | None:
+        try:
+            found = self._resolver.known(wish)
+        except UnresolvedError:
+            return ()
+        return order(found, self._chance) if found is not None else None
+
+    def _ask(self, wish: Wish, found: Callable[[Sequence[Target]], None]) -> None:
+        """See `switch.net.hops.Ask`."""
+
+        async def ask() -> None:
+            targets: Sequence[Target] = ()
+            try:
+                async with asyncio.timeout(HOP_S):
+                    targets = await self._resolver.resolve(wish.host, wish.port, wish.transport)
+            except (TimeoutError, UnresolvedError) as error:
+                self._log.warning("a carrier's next hop cannot be resolved", host=wish.host, why=str(error))
+            found(targets)
+
+        task = self._loop.create_task(ask(), name=f"hop {wish.host}")
+        self._hopping.add(task)
+        task.add_done_callback(self._hopping.discard)
 
     def _flow_to(
         self,

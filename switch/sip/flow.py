@@ -12,13 +12,15 @@ class Flow(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     port); a link-local host has its scope behind a percent sign.
 
     `connection` numbers the connections of one run of the exchange; 0 for UDP. Flows compare by value, so one that was
-    written down can be made again.
+    written down can be made again. `hop` is a host name, with a port if one was given, that messages go to once it is
+    known whose it is (`switch/net/hops.py`); `remote` is then where they go otherwise.
     """
 
     transport: str
     local: Address
     remote: Address
     connection: int = 0
+    hop: str = ""
 
     @property
     def reliable(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from config.compiled import HostSettings, TrunkSettings
@@ -29,7 +29,8 @@ from switch.clock import VirtualClock
 from switch.core import Core
 from switch.directory import Directory
 from switch.metrics import Counters
-from switch.net.targets import Group, Place, Target
+from switch.net.hops import Hops
+from switch.net.targets import Group, Place, Target, Wish
 from switch.registrar import Registrar, RegistrarSettings
 from switch.sip import digest
 from switch.sip.endpoint import Endpoint, Timings
@@ -139,6 +140,10 @@ class Exchange:
         self.told: Callable[[Flow], Address] = lambda flow: self.address
         self.sound_told: Callable[[Flow, str], str] = lambda flow, bound: bound
         self.checks: list[Callable[[], None]] = []
+        self.names: dict[str, tuple[str, int]] = {}
+        """What the name server says of host names, after `names_s`."""
+        self.names_s = 0.0
+        self._asked: dict[str, bool] = {}
         self.mute = False
         """While True, packets of ours vanish: what a crash between journal and network leaves behind."""
         self._streams: dict[int, tuple[Flow, StreamFramer]] = {}
@@ -178,6 +183,21 @@ class Exchange:
         self.engine.on_event = self.tell
         registrar.resume(self.clock.now(), self.clock.at())
         self.core.trunks_changed(self.clock.now())
+        self._asked.clear()
+        self.hops = Hops(self._known, self._ask, self._flow_to, self._send)
+
+    def _known(self, wish: Wish) -> tuple[Target, ...] | None:
+        if not self._asked.get(wish.host):
+            return None
+        found = self.names.get(wish.host)
+        return (Target(wish.transport, found[0], wish.port or found[1], wish.host),) if found else ()
+
+    def _ask(self, wish: Wish, found: Callable[[Sequence[Target]], None]) -> None:
+        def answer(now: float) -> None:
+            self._asked[wish.host] = True
+            found(self._known(wish) or ())
+
+        self.clock.timers.start(self.clock.now() + self.names_s, self, answer)
 
     def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
         """Another configuration of trunks."""
@@ -354,6 +374,9 @@ class Exchange:
         self.events += [event for _, events in self.journal.read(end) for event in events]
 
     def _send(self, flow: Flow, data: bytes) -> None:
+        if flow.hop:
+            self.hops.send(flow, data)
+            return
         if self.mute:
             return
         if flow.transport != "udp" and flow.connection not in self._streams:
@@ -413,6 +436,8 @@ class Exchange:
         self._streams.pop(flow.connection, None)
         if self.alive:
             self.core.flow_lost(flow, now)
+            for named in self.hops.lost(flow):
+                self.core.flow_lost(named, now)
             self._after()
 
     def _wake_at(self, timers: Timers, when: float) -> None:
@@ -420,6 +445,9 @@ class Exchange:
 
     def on_timer(self, what: object, now: float) -> None:
         """The core's earliest timer may be due."""
+        if callable(what):
+            what(now)
+            return
         if what is not self.timers or not self.alive:
             return
         self.core.run_timers(now)
