@@ -33,7 +33,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory):
-    listen = ", {{address: '::', port: {port}}}"
+    listen = "[{{port: {port}}}, {{address: '::', port: {port}}}]"
     with house(tmp_path_factory.mktemp("house"), listen=listen, sound="[0.0.0.0, '::']") as made:
         yield made
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,12 @@ class Baresip:
         answer: str = "manual",
         transport: str = "udp",
         address: str = "127.0.0.1",
+        server: str = "",
+        inside: Sequence[str] = (),
+        call: Callable[[Callable[[], Any]], Any] = lambda function: function(),
     ) -> None:
+        """`address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
+        command that puts it into a network namespace, and `call` calls a function in there."""
         place = modules()
         assert place is not None
         self.control = house.port()
@@ -72,12 +77,13 @@ class Baresip:
         for name in ("contacts", "uuid"):
             (self.folder / name).write_text("")
         (self.folder / "accounts").write_text(
-            f"<sip:{line}@{literal(address)}:{house.sip};transport={transport}>;auth_user={line}-phone;auth_pass={secret(line)}"
+            f"<sip:{line}@{server or literal(address)}:{house.sip};transport={transport}>"
+            f";auth_user={line}-phone;auth_pass={secret(line)}"
             f";regint=60;answermode={answer};audio_codecs=pcmu\n"
         )
         self._out = (self.folder / "out").open("w")
         self.process = subprocess.Popen(
-            ["baresip", "-f", str(self.folder), "-s"],
+            [*inside, "baresip", "-f", str(self.folder), "-s"],
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=subprocess.STDOUT,
@@ -85,7 +91,7 @@ class Baresip:
         )
         self.events: list[dict[str, Any]] = []
         self._pending = b""
-        self._socket = wait_for(self._connect, 5, "baresip's control socket")
+        self._socket = wait_for(lambda: call(self._connect), 5, "baresip's control socket")
 
     def _connect(self) -> socket.socket | None:
         try:

@@ -61,8 +61,9 @@ def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 class House:
-    """A running exchange. `more` is YAML that is put behind the usual configuration; `listen` is YAML of further
-    listeners, `sound` of the addresses for sound; `inside` begins the command that puts it into a network namespace."""
+    """A running exchange. `more` is YAML that is put behind the usual configuration; `listen` is YAML of the
+    listeners, `sound` of the addresses for sound, empty for the defaults (then SIP is on 5060); `inside` begins the
+    command that puts it into a network namespace."""
 
     def __init__(
         self,
@@ -73,14 +74,14 @@ class House:
         media: str = "",
         devices: str = "",
         registrar: str = "",
-        listen: str = "",
+        listen: str = "[{{address: 0.0.0.0, port: {port}}}, {{transport: tcp, address: 0.0.0.0, port: {port}}}]",
         sound: str = "127.0.0.1",
         inside: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.inside = tuple(inside)
         self.first = free_block()
-        self.sip, self.metrics = self.first, self.first + 1
+        self.sip, self.metrics = self.first if listen else 5060, self.first + 1
         self._next_port = self.first + 2
         self._next_media = self.first + 50
         self.at_end: list[Callable[[], object]] = []
@@ -91,9 +92,9 @@ class House:
         phones = "".join(f"  {name}-phone: {{secret: {secret(name)}, lines: {name}}}\n" for name in PEOPLE)
         self.config.write_text(
             "country: US\n"
-            f"listen: [{{address: 0.0.0.0, port: {self.sip}}},"
-            f" {{transport: tcp, address: 0.0.0.0, port: {self.sip}}}{listen.format(port=self.sip)}]\n"
-            f"media: {{address: {sound}, ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
+            + (f"listen: {listen.format(port=self.sip)}\n" if listen else "")
+            + f"media: {{{f'address: {sound}, ' if sound else ''}"
+            f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
