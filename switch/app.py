@@ -58,6 +58,7 @@ from switch.net.transports import Transports
 from switch.operations import Operations, Recent
 from switch.reception import TURN_S, Refusals, Roll, address
 from switch.registrar import Registrar
+from switch.registration import State
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
@@ -181,6 +182,7 @@ class Exchange:
             journal=self._append,
             send=self._send,
             on_error=self._on_error,
+            draw=chance,
             counters=self._counters,
             refusals=self._refusals,
             gate=self._transports.guard,
@@ -192,6 +194,7 @@ class Exchange:
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
+        self.core.registrations.on_change = self._registration_changed
         clock.run = self._run_timers
         operations = Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
@@ -273,7 +276,7 @@ class Exchange:
         now = self._clock.now()
         self.core.close(now)
         deadline = now + GOODBYE_S
-        while self.core.calls.by_tag and self._clock.now() < deadline:  # noqa: ASYNC110
+        while (self.core.calls.by_tag or self.core.registrations.leaving) and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for task in (self._asking, self._looking):
             if task is not None:
@@ -523,6 +526,13 @@ class Exchange:
             return self._transports.flow_to(transport, host, port, local, name, profile)
         except ValueError:
             return None
+
+    def _registration_changed(self, trunk: str, state: State) -> None:
+        if state.state == "failed" or state.why:
+            self._log.warning("trunk is not registered" if state.state == "failed" else "trunk cannot be renewed",
+                              trunk=trunk, why=state.why)  # fmt: skip
+        else:
+            self._log.info("trunk is registered", trunk=trunk, expires_s=state.expires_s)
 
     def _host_changed(self, trunk: str, target: Target, up: bool, why: str) -> None:
         place = f"{target.transport} {address(target.address, target.port)}"

@@ -29,6 +29,7 @@ from switch.identity import identify
 from switch.metrics import Counters
 from switch.reception import Refusals
 from switch.registrar import Registrar
+from switch.registration import Registrations
 from switch.sip import effects as fx
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
@@ -74,6 +75,7 @@ class Core:
         soon: Callable[[Callable[[], None]], object] | None = None,
         refusals: Refusals | None = None,
         gate: Gate | None = None,
+        draw: Callable[[], float] = lambda: 0.5,
         sound_address: Callable[[Flow, str], str] | None = None,
     ) -> None:
         self.endpoint = endpoint
@@ -114,6 +116,7 @@ class Core:
             plan,
         )
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
+        self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
         self._effects: dict[type, Callable[..., None]] = {
             fx.Incoming: self._on_incoming,
             fx.Answered: self._on_answered,
@@ -199,6 +202,7 @@ class Core:
         self.pings.use(trunks, now)
         limits = {each.id: Limits(each.settings.channels, each.settings.calls_per_second) for each in trunks}
         self.calls.limit(limits)
+        self.registrations.use(now)
         self._finish(now)
 
     def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
@@ -213,6 +217,8 @@ class Core:
         self.closing = True
         for call in list(self.calls.by_id):
             self.hang_up(call, now)
+        self.registrations.close(now)
+        self._finish(now)
 
     # -- after each input ---------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from records.journal import Health
 from switch.core import Core
 from switch.metrics import Labelled, Reading, Readings
 from switch.net.transports import Transports
+from switch.trunk_views import registered
 
 
 def readings(
@@ -57,6 +58,9 @@ def readings(
         "connections_lost": Reading("TCP and TLS connections that ended in any way", lambda: net.lost, True),
         "unframed": Reading("TCP and TLS connections closed as no SIP came over them", lambda: net.unframed, True),
         "tls_handshakes_failed": Reading("TLS handshakes that came to nothing", lambda: net.tls_failed, True),
+        "trunk_registered": Labelled(
+            "1 while we are registered at a trunk, 0 while that fails", ("trunk",), lambda: registered(core)
+        ),
         "certificate_ends_timestamp_seconds": Labelled(
             "When a certificate of ours ends, in seconds of Unix time", ("where", "name"), certificates
         ),

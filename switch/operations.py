@@ -15,6 +15,7 @@ from switch.core import Core
 from switch.reception import address, printable
 from switch.sip.invite import State
 from switch.trace import Tracer
+from switch.trunk_views import trunk_views
 from switch.views import (
     CallView,
     LegView,
@@ -24,6 +25,7 @@ from switch.views import (
     ReloadView,
     StatusView,
     TraceView,
+    TrunksView,
     WorkerView,
 )
 
@@ -129,6 +131,7 @@ class Operations:
             "status": self.status,
             "calls": self.calls,
             "phones": self.phones,
+            "trunks": self.trunks,
             "trace": self.trace,
             "hangup": self.hang_up,
             "reload": self.reload,
@@ -147,6 +150,7 @@ class Operations:
             warnings=tuple(self._standing.warnings()),
             refused=self._refused(),
             workers=workers,
+            trunks=trunk_views(core, self._now()),
             lines_registered=len(registered),
             contacts=len(core.registrar),
             calls=len(core.calls.by_id),
@@ -172,6 +176,10 @@ class Operations:
             absent=tuple(sorted(device for device in names if device not in there)),
             refused=self._refused(),
         )
+
+    def trunks(self, _: dict[str, Any]) -> TrunksView:
+        """How the carriers stand."""
+        return TrunksView(trunks=trunk_views(self._core, self._now()))
 
     def _refused(self) -> tuple[RefusedView, ...]:
         now = datetime.datetime.now(datetime.UTC).timestamp()

@@ -36,6 +36,38 @@ class CertificateView(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime.datetime
 
 
+class TrunkHostView(msgspec.Struct, frozen=True, kw_only=True):
+    """One host of a carrier. `state` is well, avoided or down; `why` words; `rtt_s` how long OPTIONS took, 0 when it is
+    not asked."""
+
+    host: str
+    state: str
+    why: str = ""
+    rtt_s: float = 0.0
+
+
+class TrunkView(msgspec.Struct, frozen=True, kw_only=True):
+    """One carrier. `registration` is empty where we do not register, else waiting, trying, registered or failed (see
+    `switch/registration.py`); `why` the last failure, `next_s` the seconds to the next REGISTER, `expires_s` those that
+    the registration still holds. `calls` are up on it now."""
+
+    trunk: str
+    domain: str = ""
+    registration: str = ""
+    why: str = ""
+    since: datetime.datetime | None = None
+    next_s: float = 0.0
+    expires_s: float = 0.0
+    calls: int = 0
+    hosts: tuple[TrunkHostView, ...] = ()
+
+
+class TrunksView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `trunks`."""
+
+    trunks: tuple[TrunkView, ...]
+
+
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `status`. `troubles` is empty when all is well, else one sentence each; `/healthz` says the same.
 
@@ -55,6 +87,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[str, ...] = ()
     certificates: tuple[CertificateView, ...] = ()
     workers: tuple[WorkerView, ...] = ()
+    trunks: tuple[TrunkView, ...] = ()
     devices: int = 0
     lines: int = 0
     lines_registered: int = 0

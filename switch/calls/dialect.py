@@ -40,13 +40,19 @@ class Dialect:
     def preloaded(self) -> tuple[str, ...]:
         """The Route of a request outside a dialog: the outbound proxy (RFC 3261 section 8.1.2), then the Service-Route
         (RFC 3608 section 6.1)."""
+        first = self.proxy_route()
+        if first and self.routes and self.routes[0].startswith(first[0].partition(";")[0].rstrip(">")):
+            return self.routes  # the Service-Route begins with the proxy itself
+        return (*first, *self.routes)
+
+    def proxy_route(self) -> tuple[str, ...]:
+        """The outbound proxy as a Route; nothing without one."""
         proxy = self.settings.proxy
         if proxy is None:
-            return self.routes
+            return ()
         place = _literal(proxy.host) + (f":{proxy.port}" if proxy.port else "")
         transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
-        first = f"<sip:{place}{transport};lr>"
-        return self.routes if self.routes and self.routes[0].startswith(f"<sip:{place}") else (first, *self.routes)
+        return (f"<sip:{place}{transport};lr>",)
 
     def caller(self, number: str, name: str, host: str, hidden: bool) -> tuple[str, list[str]]:
         """From, without its tag, and the header lines that say who calls. `host` is our own address.

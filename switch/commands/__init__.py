@@ -21,6 +21,7 @@ from switch.commands import (
     serve,
     status,
     trace,
+    trunks,
 )
 
 app = typer.Typer(
@@ -63,6 +64,7 @@ for _name, _verb, _panel in (
     ("doctor", doctor.doctor, "Configuring"),
     ("status", status.status, "Watching"),
     ("phones", phones.phones, "Watching"),
+    ("trunks", trunks.trunks, "Watching"),
     ("calls", calls.calls, "Watching"),
     ("trace", trace.trace, "Watching"),
     ("history", history.history, "Watching"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from switch.commands.common import JsonOption, RuntimeOption, console, exchange, since, utc_now, write_json
 from switch.commands.phones import describe
+from switch.commands.trunks import registration
 
 FEW = 5
 
@@ -43,6 +44,13 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     grid.add_row(
         "SIP", f"{view.messages_in} messages in, {view.messages_out} out; {view.transactions} transactions open"
     )
+    for trunk in view.trunks:
+        down = [host for host in trunk.hosts if host.state != "well"]
+        hosts = f", {len(down)} of {len(trunk.hosts)} hosts not well" if down else "" if trunk.hosts else ", not found"
+        said = Text.assemble(
+            f"{trunk.trunk}: ", registration(trunk) if trunk.registration else "not registering", hosts
+        )
+        grid.add_row("trunks" if trunk is view.trunks[0] else "", said)
     for worker in view.workers:
         told = f"{worker.legs} legs" if worker.connected else "[bold red]down[/]"
         grid.add_row("sound" if worker.index == view.workers[0].index else "", f"worker {worker.index}: {told}")

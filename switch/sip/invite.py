@@ -427,6 +427,7 @@ class InviteUsage:
             return
         self.state = State.CANCELLING
         self._reason = lines
+        self._let_go(self._client)
         self.endpoint.cancel(self._client, now, lines)
 
     def offer(self, body: bytes, now: float) -> None:
@@ -474,6 +475,7 @@ class InviteUsage:
     def cancel_offer(self, now: float) -> None:
         """Take our re-INVITE back. It may still be answered; then the answer holds."""
         if self._client is not None and self.state is State.CONFIRMED:
+            self._let_go(self._client)
             self.endpoint.cancel(self._client, now)
 
     def ack(self, now: float, body: bytes = b"") -> None:
@@ -683,14 +685,20 @@ class InviteUsage:
         self._asked[txn.branch] = asked
         return txn
 
+    def _let_go(self, txn: ClientTransaction) -> None:
+        """A request that is given up is not sent again when it is challenged: the CANCEL may wait for this very
+        answer."""
+        if self._asked:
+            self._asked.pop(txn.branch, None)
+
     def _challenged(self, txn: ClientTransaction, response: Response, now: float) -> ClientTransaction | None:
         """The next copy of a request that was challenged, now with credentials: another CSeq and another branch
         (22.2). None when we do not answer, or the request is not wanted any more."""
         asked = self._asked.pop(txn.branch, None) if self._asked else None
         if asked is None or self.account is None:
             return None
-        if txn.method == "INVITE" and (txn is not self._client or txn.cancel_lines is not None):
-            return None  # it was given up meanwhile: a CANCEL may have waited for this very answer
+        if txn.method == "INVITE" and txn is not self._client:
+            return None
         uri = asked.dialog.request_uri()
         credentials = self.account.answer(txn.method, uri, response, asked.shown)
         if credentials is None:

@@ -19,6 +19,7 @@ from records import events as e
 from records.cdr import CallRecord, CdrFolder
 from records.journal import MemoryJournal
 from records.recovery import recover
+from switch.accounts import Accounts
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
@@ -162,7 +163,9 @@ class Exchange:
         registrar = Registrar(timers, _Late(holder), RegistrarSettings())
         directory = Directory(registrar, self._flow_to, alive=self._stands)
         holder.append(directory)
-        directory.use(self.model, self.trunks)
+        self.accounts = Accounts(b"a key that outlives a crash", self._token)
+        self.accounts.use(trunk.settings for trunk in self.trunks.values())
+        directory.use(self.model, self.trunks, self.accounts.dialects)
         self.core = Core(
             endpoint=Endpoint(timers, self.timings, self._token, self._sent_by),
             registrar=registrar,
@@ -202,7 +205,8 @@ class Exchange:
     def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
         """Another configuration of trunks."""
         self.trunks = trunks
-        self.core.directory.use(self.model, trunks)
+        self.accounts.use(trunk.settings for trunk in trunks.values())
+        self.core.directory.use(self.model, trunks, self.accounts.dialects)
         self.core.trunks_changed(self.clock.now())
         self._after()
 
@@ -339,7 +343,7 @@ class Exchange:
             "unfinished": list(endpoint.unfinished),
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
-        assert len(self.timers) == len(core.registrar), "a timer is left"
+        assert len(self.timers) == len(core.registrar) + len(core.registrations), "a timer is left"
         for call in self.seen.values():
             assert call.ringer is None or call.ringer.over, "a walk goes on"
             assert not call.legs
