@@ -33,6 +33,9 @@ from switch.views import (
     ReloadView,
     StatusView,
     TraceView,
+    TrunkHostView,
+    TrunksView,
+    TrunkView,
     WorkerView,
 )
 
@@ -76,6 +79,22 @@ REFUSED = (
     ),
 )
 TOLD = "alice-phone from 192.0.2.7 is refused: wrong password, 4 times, the last"
+TRUNKS = TrunksView(
+    trunks=(
+        TrunkView(
+            trunk="itsp",
+            registration="failed",
+            why="403 Forbidden",
+            next_s=130.0,
+            calls=2,
+            hosts=(
+                TrunkHostView(host="udp 192.0.2.1:5060 (sip.example.com)", state="well", rtt_s=0.021),
+                TrunkHostView(host="udp 192.0.2.2:5060", state="avoided", why="503"),
+            ),
+        ),
+        TrunkView(trunk="other", registration="registered", expires_s=3500.0, next_s=2640.0),
+    )
+)
 PHONES = PhonesView(
     phones=(
         PhoneView(
@@ -108,6 +127,7 @@ class Exchange:
                 "status": lambda _: self.status,
                 "calls": lambda _: CALLS,
                 "phones": lambda _: PHONES,
+                "trunks": lambda _: TRUNKS,
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
@@ -198,6 +218,16 @@ def test_status_says_how_it_is_and_ends_with_one_when_something_is_wrong(exchang
         version="1", process=1, started_at=NOW, configuration="m", config="c", troubles=("disk full",)
     )
     assert json.loads(run("status", "--json", status=1))["troubles"] == ["disk full"]
+
+
+def test_trunks_tells_registrations_and_hosts(exchange, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    shown = " ".join(run("trunks").split())
+    assert "itsp failed: 403 Forbidden, again in 2 min" in shown
+    assert "udp 192.0.2.1:5060 (sip.example.com), 21 ms" in shown
+    assert "udp 192.0.2.2:5060, avoided: 503" in shown
+    assert "other registered, renewed in 44 min not found 0" in shown
+    assert json.loads(run("trunks", "--json"))["trunks"][0]["why"] == "403 Forbidden"
 
 
 def test_phones_names_who_is_there_who_is_not_and_who_was_refused(exchange, monkeypatch):
