@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from switch.sip.flow import Flow
 from switch.sip.invite import State
+from switch.sip.session_timer import SessionSettings
 from tests.support.phone import Phone, PhoneCall
 from tests.support.scene import Scene
 
@@ -90,6 +91,27 @@ class Town(RuleBasedStateMachine):
         for call in self.calls(phone, State.CONFIRMED)[:1]:
             if not call.usage.offer_pending:
                 call.offer(way, empty=empty)
+
+    @rule(phone=PHONES, way=st.sampled_from(["sendonly", "sendrecv"]), moment_s=MOMENTS)
+    def update(self, phone: int, way: str, moment_s: float) -> None:
+        """An offer by UPDATE, before or after the answer."""
+        for call in self.calls(phone, State.EARLY, State.CONFIRMED)[:1]:
+            if call.may_update():
+                call.update(way)
+                self.scene.wait(moment_s)
+
+    @rule(phone=PHONES, wish=st.sampled_from(["", "Supported: 100rel", "Require: 100rel"]), timer=st.integers(0, 2))
+    def abilities(self, phone: int, wish: str, timer: int) -> None:
+        """From now on the telephone calls with these extensions: reliable 18x, a short session timer."""
+        each = self.phones[phone]
+        each.sessions = SessionSettings(90 * timer) if timer else None
+        lines = (f"Session-Expires: {90 * timer}", "Supported: timer") if timer else ()
+        each.extensions = (*lines, *((wish,) if wish else ()))
+
+    @rule(moment_s=st.sampled_from([45.0, 95.0, 200.0]))
+    def time_passes(self, moment_s: float) -> None:
+        """Long enough for session timers."""
+        self.scene.wait(moment_s)
 
     @rule(phone=PHONES, habit=st.sampled_from([True, True, 488, 491]), early=st.booleans(), at_once=st.booleans())
     def habits(self, phone: int, habit: bool | int, *, early: bool, at_once: bool) -> None:

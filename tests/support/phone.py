@@ -14,6 +14,7 @@ from switch.sip.flow import Address, Flow
 from switch.sip.headers import MAGIC_COOKIE
 from switch.sip.invite import InviteUsage, LegEvent, State
 from switch.sip.message import Request, Response
+from switch.sip.session_timer import SessionSettings
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from tests.support.network import Network, Station
 from tests.support.raw_phone import DOMAIN, EXCHANGE, describe
@@ -33,21 +34,39 @@ class PhoneCall:
         self.way = "sendrecv"
         self.with_offer = True
         self.tried = False
+        self.offered = True
+        """Whether the INVITE that came made an offer."""
+        self.settled = False
+        """Whether an offer in a reliable 18x was answered, so that the 200 makes none."""
+        self.answering = False
         self.txn: ClientTransaction | None = None
 
     # -- what the user does -------------------------------------------------------------------------------------
 
     def ring(self, status: int = 180, *, early: bool = False) -> None:
         """Ring, with early media if asked."""
-        self.usage.progress(status, self._now, self.describe() if early else b"")
+        self.ring_now(status, self._now, early=early)
         self._drain()
+
+    def ring_now(self, status: int, now: float, *, early: bool) -> None:
+        """Send a 18x; with SDP, which is an offer when the caller made none and takes it reliably."""
+        late = not self.offered
+        body = self.describe() if early and (not late or self.usage.reliably) else b""
+        self.usage.progress(status, now, body, offered=bool(body) and late)
 
     def answer(self) -> None:
         """Pick up."""
-        request = self.usage.pending_request
-        assert request is not None, "nothing to answer"
-        self.usage.accept(self.describe(), self._now, offered=not request.body)
+        assert self.usage.pending_request is not None, "nothing to answer"
+        self.answer_now(self._now)
         self._drain()
+
+    def answer_now(self, now: float) -> None:
+        """Pick up, once the caller has acknowledged early media (RFC 3262 section 3)."""
+        if self.usage.must_wait:
+            self.answering = True
+            return
+        settled = self.usage.settled
+        self.usage.accept(b"" if settled else self.describe(), now, offered=not settled and not self.offered)
 
     def refuse(self, status: int = 486) -> None:
         """Refuse the call or the offer."""
@@ -72,6 +91,21 @@ class PhoneCall:
         self.with_offer = not empty
         self.usage.offer(b"" if empty else body.encode() or self.describe(), self._now)
         self._drain()
+
+    def update(self, way: str = "sendrecv") -> None:
+        """Make an offer by UPDATE, before or after the answer."""
+        self.way = way
+        self.with_offer = True
+        fork = "" if self.up or self.usage.pending_request is not None else self.usage.early_tag
+        self.usage.update(self._now, self.describe(), fork)
+        self._drain()
+
+    def may_update(self) -> bool:
+        """Whether it may."""
+        early = not self.up and self.usage.pending_request is None
+        if early and not self.usage.early_tag:
+            return False
+        return self.usage.may_update(self.usage.early_tag if early else "")
 
     def hold(self) -> None:
         """Put the far end on hold."""
@@ -123,8 +157,24 @@ class PhoneCall:
         if body:
             self.offers.append(body.decode())
         match event:
-            case sip.Answer() | sip.OfferAnswer():
-                self.usage.ack(now, b"" if self.with_offer else self.describe())
+            case sip.Answer() | sip.OfferAnswer() if self.usage.needs_ack:
+                self.usage.ack(now, b"" if self.with_offer or self.settled else self.describe())
+            case sip.Progress() if event.asks:
+                self.settled = True
+                self.usage.prack(event.fork, self.describe(), now)
+            case sip.Pracked() if self.answering and self.usage.pending_request is not None:
+                self.answering = False
+                self.answer_now(now)
+            case sip.Unpracked():
+                self.usage.refuse(504, now)
+            case sip.RefreshDue() if self.up and not self.usage.offer_pending and not self.usage.needs_ack:
+                if self.usage.allows_update:
+                    self.usage.update(now)
+                else:
+                    self.with_offer = True
+                    self.usage.offer(self.sent.encode(), now)
+            case sip.Lapsed():
+                self.usage.bye(now)
             case sip.Offer() if self.phone.answers_offers is True:
                 if body and b"a=sendonly" in body:
                     self.way = "recvonly"
@@ -132,9 +182,9 @@ class PhoneCall:
                     self.way = "inactive"
                 else:
                     self.way = "sendrecv"
-                self.usage.accept(self.describe(), now, offered=not body)
+                self.usage.answer_offer(self.describe(), now, offered=not body)
             case sip.Offer() if self.phone.answers_offers:
-                self.usage.refuse(self.phone.answers_offers, now)
+                self.usage.refuse_offer(self.phone.answers_offers, now)
             case sip.Lost():
                 self.usage.bye(now)
             case _:
@@ -187,6 +237,10 @@ class Phone:
         self.early = False
         self.answers_offers: bool | int | None = True
         """Answer re-INVITEs, refuse them with a status, or leave them to the test (None)."""
+        self.extensions: tuple[str, ...] = ()
+        """Header lines that say what it can do, in its INVITEs."""
+        self.sessions: SessionSettings | None = None
+        """Its session timer, if it knows that."""
         self.registrations: list[Response] = []
         self._numbers = itertools.count(1)
         self._register_cseq = 0
@@ -204,6 +258,7 @@ class Phone:
         """Call a number."""
         made = PhoneCall(self)
         made.with_offer = offer
+        headers = (*self.extensions, *headers)
         made.sent_headers = headers  # type: ignore[attr-defined]
         uri = number if ":" in number else f"sip:{number}@{DOMAIN}"
         tag = self._token()
@@ -245,6 +300,7 @@ class Phone:
             self.now,
             call,
             MAGIC_COOKIE + self._token(),
+            sessions=self.sessions,
         )
 
     def _register(self, expires: int, more: list[str]) -> None:
@@ -300,7 +356,7 @@ class Phone:
         endpoint = self.station.endpoint
         if request.to_tag is not None:
             call = self.by_tag.get(request.to_tag)
-            if call is None:
+            if call is None or not call.usage.speaks_with(request.from_tag or ""):
                 endpoint.respond(txn, 481, now)
             else:
                 self._tell(call, call.usage.on_request(txn, now), now)
@@ -310,7 +366,8 @@ class Phone:
             return
         call = PhoneCall(self)
         tag = self._token()
-        call.usage = InviteUsage.incoming(endpoint, txn, tag, self._contact(), call)
+        call.usage = InviteUsage.incoming(endpoint, txn, tag, self._contact(), call, sessions=self.sessions)
+        call.offered = bool(request.body)
         if request.body:
             call.offers.append(request.body.decode())
         self.calls.append(call)
@@ -319,9 +376,9 @@ class Phone:
             call.usage.refuse(self.refuses, now)
             return
         if self.rings is not None:
-            call.usage.progress(self.rings, now, call.describe() if self.early else b"")
+            call.ring_now(self.rings, now, early=self.early)
         if self.answers:
-            call.usage.accept(call.describe(), now, offered=not request.body)
+            call.answer_now(now)
 
     def _answered(self, txn: ClientTransaction, response: Response, now: float) -> None:
         usage = txn.owner
