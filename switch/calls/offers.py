@@ -112,6 +112,8 @@ class Offers:
             if proposed is not None:
                 # It has taken an offer whose answer could not be used.
                 self.owe(leg, RESTORE)
+            call.record_move(leg)
+            self.settle(call, now)
             return
         call.record_move(leg)
         call.record_move(asking)

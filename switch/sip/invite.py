@@ -379,7 +379,7 @@ class InviteUsage:
             self._server, status, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
         )
 
-    def accept(self, body: bytes, now: float, *, offered: bool = False) -> None:
+    def accept(self, body: bytes, now: float, *, offered: bool = False, again: bool = False) -> None:
         """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer; the ACK brings its answer."""
         txn = self._server
         if txn is None:
@@ -387,7 +387,9 @@ class InviteUsage:
         self._server = None
         self.state = State.CONFIRMED
         lines = [f"Contact: {self.contact}", ALLOW]
-        if self.sessions is not None:
+        if again:
+            lines += self.session.as_uas() if self.session is not None else []
+        elif self.sessions is not None:
             lines += self.agree_to(txn.request, now)
         if self.provisionals is not None:
             if self.provisionals.txn is txn and self.provisionals.settled:
@@ -406,7 +408,7 @@ class InviteUsage:
         """After a crash: repeat the 200 that may not have reached the far end, until its ACK or for 64*T1."""
         self._server = txn
         txn.owner = self
-        self.accept(body, now, offered=offered)
+        self.accept(body, now, offered=offered, again=True)
         if self._accepted is not None:
             self._accepted.again = True
 
@@ -880,8 +882,10 @@ class InviteUsage:
         if known is not None:
             self.endpoint.send(self.flow, known)
             return
-        ours = self.dialog
-        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), response.cseq)
+        ours, early = self.dialog, self.forks.get(tag)
+        # A PRACK has used up numbers of that dialog.
+        number = max(response.cseq, early.dialog.local_cseq) if early is not None else response.cseq
+        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), number)
         with contextlib.suppress(RemoteProtocolError):
             # Without a Contact that can be read it is told where it was asked.
             dialog.established_by(response)
