@@ -45,6 +45,7 @@ class Baresip:
         server: str = "",
         inside: Sequence[str] = (),
         call: Callable[[Callable[[], Any]], Any] = lambda function: function(),
+        ca: str = "",
     ) -> None:
         """`address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
         command that puts it into a network namespace, and `call` calls a function in there."""
@@ -71,13 +72,15 @@ class Baresip:
             f"module_path {place}",
             f"snd_path {self.folder}",
             *(f"module {name}" for name in MODULES if (place / name).exists()),
+            *([f"sip_cafile {ca}"] if ca else []),
             f"ctrl_tcp_listen 127.0.0.1:{self.control}",
         ]
         (self.folder / "config").write_text("\n".join(lines) + "\n")
         for name in ("contacts", "uuid"):
             (self.folder / name).write_text("")
+        port = house.tls if transport == "tls" else house.sip
         (self.folder / "accounts").write_text(
-            f"<sip:{line}@{server or literal(address)}:{house.sip};transport={transport}>"
+            f"<sip:{line}@{server or literal(address)}:{port};transport={transport}>"
             f";auth_user={line}-phone;auth_pass={secret(line)}"
             f";regint=60;answermode={answer};audio_codecs=pcmu\n"
         )

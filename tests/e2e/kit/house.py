@@ -82,6 +82,7 @@ class House:
         self.inside = tuple(inside)
         self.first = free_block()
         self.sip, self.metrics = self.first if listen else 5060, self.first + 1
+        self.tls = self.first + 2
         self._next_port = self.first + 2
         self._next_media = self.first + 50
         self.at_end: list[Callable[[], object]] = []
@@ -92,7 +93,7 @@ class House:
         phones = "".join(f"  {name}-phone: {{secret: {secret(name)}, lines: {name}}}\n" for name in PEOPLE)
         self.config.write_text(
             "country: US\n"
-            + (f"listen: {listen.format(port=self.sip)}\n" if listen else "")
+            + (f"listen: {listen.format(port=self.sip, tls=self.tls)}\n" if listen else "")
             + f"media: {{{f'address: {sound}, ' if sound else ''}"
             f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"

@@ -31,10 +31,11 @@ class Softphone:
         rate: int = 16000,
         address: str = "127.0.0.1",
         server: str = "",
+        ca: str = "",
         inside: Sequence[str] = (),
     ) -> None:
-        """`address` is its own, of IPv4, as this PJSIP has no IPv6; `server` (`host:port`) where it registers; `inside`
-        begins the command that puts it into a network namespace."""
+        """`address` is its own, of IPv4, as this PJSIP has no IPv6; `server` (`host:port`) where it registers; with a
+        `ca` it speaks TLS; `inside` begins the command that puts it into a network namespace."""
         self.house, self.line, self.name = house, line, name or line
         self.server = server or f"{address}:{house.sip}"
         self.folder = house.folder / "phones"
@@ -55,7 +56,7 @@ class Softphone:
         quiet = self.folder / "quiet.wav"
         if not quiet.exists():
             sound.write(quiet, sound.silence(1))
-        self.do("start", name=self.name, codec=codec, quiet=str(quiet), rate=rate, trace=5, address=address)
+        self.do("start", name=self.name, codec=codec, quiet=str(quiet), rate=rate, trace=5, address=address, ca=ca)
 
     def _listen(self) -> None:
         for line in self.process.stdout or ():
@@ -105,8 +106,9 @@ class Softphone:
         """Register the line, and wait for the 200."""
         mark = self.mark()
         user = f"{self.line}-phone"
+        server = f"127.0.0.1:{self.house.tls}" if transport == "tls" else self.server
         password = password or secret(self.line)
-        self.do("register", server=self.server, line=self.line, user=user, password=password, transport=transport)
+        self.do("register", server=server, line=self.line, user=user, password=password, transport=transport)
         self.expect("registration", since=mark, status=200)
 
     def play(self, hz: float, dbfs: float, seconds: float = 1.0, before_s: float = 0.0, loop: bool = True) -> None:
@@ -156,12 +158,12 @@ class Softphone:
 
 @contextlib.contextmanager
 def softphones(house: House, *lines: str, codec: str = "PCMU", **options: Any) -> Iterator[list[Softphone]]:
-    """Telephones that are registered, one for each line, and say nothing yet."""
+    """Telephones that are registered, one for each line, and say nothing yet. With a `ca` they speak TLS."""
     made: list[Softphone] = []
     try:
         for line in lines:
             made.append(Softphone(house, line, codec, **options))
-            made[-1].register()
+            made[-1].register("tls" if options.get("ca") else "udp")
         yield made
     finally:
         for phone in made:

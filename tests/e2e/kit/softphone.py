@@ -116,7 +116,9 @@ class Phone:
         self.account: Account | None = None
         self.endpoint = pj.Endpoint()
 
-    def do_start(self, name: str, codec: str, quiet: str, rate: int, trace: int, address: str = "127.0.0.1") -> None:
+    def do_start(
+        self, name: str, codec: str, quiet: str, rate: int, trace: int, address: str = "127.0.0.1", ca: str = ""
+    ) -> None:
         self.name, self.quiet = name, quiet
         endpoint = self.endpoint
         endpoint.libCreate()
@@ -145,6 +147,11 @@ class Phone:
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         transport = pj.TransportConfig()
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, transport)
+        if ca:
+            transport = pj.TransportConfig()
+            transport.tlsConfig.CaListFile = ca
+            transport.tlsConfig.verifyServer = True
+            endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
         endpoint.libStart()
 
     def do_register(self, server: str, line: str, user: str, password: str, transport: str = "udp") -> None:
@@ -155,8 +162,8 @@ class Phone:
         config.regConfig.timeoutSec = 300
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         config.mediaConfig.transportConfig.boundAddress = self.address
-        if transport == "tcp":
-            config.sipConfig.proxies.append(f"sip:{server};transport=tcp;lr")
+        if transport != "udp":
+            config.sipConfig.proxies.append(f"sip:{server};transport={transport};lr")
         self.account = Account(self)
         self.account.create(config)
 
