@@ -167,8 +167,10 @@ class Exchange:
         )
         self._directory.hosts.on_change = self._host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
+        endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
+        endpoint.large = self._transports.stream_for
         self.core = Core(
-            endpoint=Endpoint(clock.timers, Timings(), token, self._transports.sent_by),
+            endpoint=endpoint,
             registrar=registrar,
             authenticator=authenticator,
             directory=self._directory,

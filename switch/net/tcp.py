@@ -87,6 +87,11 @@ class Connection:
             self._wire.counters.overflowed += 1
             self.lose()
 
+    @property
+    def connecting(self) -> bool:
+        """Whether it is ours and does not stand yet."""
+        return self._connecting
+
     def overdue(self, now: float) -> bool:
         """Whether any of the time limits has passed."""
         limits = self._wire.limits
@@ -102,6 +107,8 @@ class Connection:
     def lose(self) -> None:
         """End it, and tell that its flow is lost."""
         if self._end():
+            if self.connecting and self.outbound:
+                self._wire.on_refused(self.flow)
             self._wire.counters.lost += 1
             self._wire.loop.call_soon(self._wire.on_lost, self.flow)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric, unscoped
 from switch.net.guard import Guard, Limits, Recent
+from switch.net.large import LargeRequests
 from switch.net.reachability import OWN, Reach, sound_address
 from switch.net.streams import Streams
 from switch.net.tcp import TcpListener
@@ -70,6 +71,9 @@ class Transports:
         self._tcp: list[TcpListener] = []
         """Those of TLS among them."""
         self._streams = Streams(self._wire)
+        self._large = LargeRequests(self._wire, self._streams, timers, self._listens)
+        self.stream_for = self._large.stream_for
+        self._wire.on_refused = self._large.lost
         self._addresses = LocalAddresses()
         self._names: Recent[Flow, tuple[Address, str]] = Recent(self.limits.flows)
         """What the far end of a flow was told of us last, as an address and as a Via has it."""
@@ -241,6 +245,11 @@ class Transports:
         ]
         same = [each for each in fitting if each.local[1] == flow.local[1]]
         return next((each for each in same if each.local == flow.local), next(iter(same or fitting), None))
+
+    def _listens(self, flow: Flow) -> bool:
+        """Whether TCP is listened for on the family, and with it the address, of a flow by UDP."""
+        family = family_of(flow.remote[0])
+        return any(each.transport == "tcp" and family_of(each.local[0]) is family for each in self._tcp)
 
     @property
     def connections(self) -> int:

@@ -17,7 +17,7 @@ class Wire:
 
     __slots__ = (
         "begins", "counters", "ends", "guard", "limits", "load", "loop", "now", "on_lost", "on_packet",
-        "on_tls_failure", "on_unframed", "table",
+        "on_refused", "on_tls_failure", "on_unframed", "table",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +45,8 @@ class Wire:
         self.on_lost = on_lost
         self.on_unframed = on_unframed or _ignore
         self.on_tls_failure = on_tls_failure or _ignore
+        self.on_refused: Callable[[Flow], object] = _ignore
+        """Told of each connection of ours that never stood."""
         self.begins = begins or _ignore
         """Packets that arrived together are handed on between these two."""
         self.ends = ends or _ignore

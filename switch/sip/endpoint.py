@@ -28,7 +28,7 @@ from switch.sip.effects import (
 )
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
-from switch.sip.headers import MAGIC_COOKIE, stamp_via
+from switch.sip.headers import MAGIC_COOKIE, NameAddr, stamp_via
 from switch.sip.message import Request, Response, parse
 from switch.sip.parser import check_request
 from switch.sip.reason import reasons_of
@@ -51,6 +51,8 @@ from switch.sip.transaction import (
 #: Methods whose 18x and 2xx make a dialog, and so carry the Record-Route back (12.1.1; RFC 6665; RFC 3515).
 _DIALOG_METHODS = frozenset(("INVITE", "SUBSCRIBE", "REFER"))
 _SIP_PORT = 5060
+LARGE = 1300
+"""Octets of the largest request that goes by UDP without a second thought (18.1.1)."""
 _FULL = ("Retry-After: 10",)
 
 
@@ -62,7 +64,7 @@ class Endpoint(Transactions):
     ours (LocalProtocolError).
     """
 
-    __slots__ = ("ids", "knows", "malformed", "room", "sent_by", "turned_away")
+    __slots__ = ("ids", "knows", "large", "malformed", "room", "sent_by", "turned_away")
 
     def __init__(
         self,
@@ -78,6 +80,8 @@ class Endpoint(Transactions):
         self.room = room
         """So many requests are remembered at once (about 1 KiB each, for 32 s); twice as many for those whom we know.
         What begins anything new beyond that is answered 503; what belongs to a dialog is let in."""
+        self.large: Callable[[Flow, str], Flow | None] = _never
+        """For a request over LARGE octets by UDP to a next hop: the flow by TCP to try instead, if there is one."""
         self.knows: Callable[[str, float], bool] = _everybody
         """Whether a host is one of ours, at an instant."""
         self.malformed: Callable[[Address, float], object] = _everybody
@@ -123,7 +127,28 @@ class Endpoint(Transactions):
     def send_failed(self, flow: Flow, now: float) -> None:
         """The flow broke: a connection was lost, or the system refused a datagram. Unfinished transactions fail."""
         for txn in list(self.unfinished.get(flow, ())):
+            if isinstance(txn, ClientTransaction) and txn.datagram is not None and self._by_datagram(txn, now):
+                continue
             self.step(txn, "broken", now, None)
+
+    def _by_datagram(self, txn: ClientTransaction, now: float) -> bool:
+        """The peer takes no TCP: "the request SHOULD be retried over UDP" (18.1.1), with a Via that says so. Not where
+        it has been heard of, or nobody wants it any more."""
+        flow, txn.datagram = txn.datagram, None
+        if flow is None or txn.state not in (CALLING, TRYING) or txn.cancel_lines is not None:
+            return False
+        self.finish(txn)
+        txn.flow = flow
+        start, _, rest = txn.request_bytes.split(b"\r\n", 2)
+        via = self._via(flow, txn.branch).encode("utf-8", "surrogateescape")
+        txn.request_bytes = b"\r\n".join((start, via, rest))
+        self.add(txn)
+        self.out.append(Send(flow, txn.request_bytes))
+        if txn.state is CALLING:
+            start_invite_client(self, txn, now)
+        else:
+            start_client(self, txn, now)
+        return True
 
     def refuse_unread(self, error: RemoteProtocolError, flow: Flow) -> None:
         """Answer, without a transaction, what could be read of `error.request`; never an ACK or a response (8.2.7)."""
@@ -171,6 +196,12 @@ class Endpoint(Transactions):
         if branch is None:
             branch = MAGIC_COOKIE + self.ids()
         data = writer.request(method, uri, [self._via(flow, branch), *lines], body)
+        datagram = None
+        if len(data) > LARGE and flow.transport == "udp" and method != "CANCEL":
+            stream = self.large(flow, _next_hop(uri, lines))
+            if stream is not None:
+                datagram, flow = flow, stream
+                data = writer.request(method, uri, [self._via(flow, branch), *lines], body)
         invite = method == "INVITE"
         if method == "CANCEL":
             # Only after a crash, when the INVITE's transaction is gone; else `cancel`.
@@ -189,6 +220,7 @@ class Endpoint(Transactions):
             self.timings.t1,
             CALLING if invite else TRYING,
         )
+        txn.datagram = datagram
         self.clients[branch] = txn
         self.add(txn)
         self.out.append(Send(flow, data))
@@ -421,6 +453,18 @@ def _server_key(request: Request, method: str = "") -> str:
         return f"{branch}|{request.sent_by}|{method}"
     tag = request.to_tag if method != "INVITE" else ""
     return f"{request.uri}|{request.from_tag}|{tag}|{request.call_id}|{request.cseq}|{request.vias[0]}|{method}"
+
+
+def _never(flow: Flow, hop: str) -> Flow | None:
+    return None
+
+
+def _next_hop(uri: str, lines: Sequence[str]) -> str:
+    """The URI that a request is sent to: the first route, else its Request-URI."""
+    for line in lines:
+        if line.startswith("Route:"):
+            return NameAddr.parse(line[6:].strip()).uri
+    return uri
 
 
 def _everybody(host: object, now: float) -> bool:

@@ -96,6 +96,8 @@ class ClientTransaction(msgspec.Struct, eq=False):
     cancel_lines: Sequence[str] | None = None
     """Set by a CANCEL that is asked for; its extra header lines."""
     ack_bytes: bytes = b""
+    datagram: Flow | None = None
+    """The flow by UDP that it takes when the one by TCP, tried for its size, comes to nothing (18.1.1)."""
 
     def on_timer(self, what: object, now: float) -> None:
         """A timer of ours; `what` is its letter."""
