@@ -70,6 +70,7 @@ from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
 from switch.trunk_hosts import TrunkHost
+from switch.trunk_views import sick
 from switch.views import ReloadView, WorkerView
 
 SLOW_S = 0.05
@@ -209,6 +210,7 @@ class Exchange:
             self._journal.health,
             lambda: self._feeder.lag_s(time.time()),
             self._certificates.ends,
+            clock.now,
         )
         self._watch = WatchServer(self._counters, figures, self.troubles)
 
@@ -588,6 +590,7 @@ class Exchange:
         if self._compiled.devices and not self._compiled.trunks:
             yield "emergency calls cannot be made: there is no carrier under `trunks:`"
         yield from self._certificates.warnings()
+        yield from sick(self.core, self._clock.now())
 
     def devices(self) -> Mapping[str, str]:
         """See `switch.operations.Standing`."""

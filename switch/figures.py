@@ -8,7 +8,7 @@ from records.journal import Health
 from switch.core import Core
 from switch.metrics import Labelled, Reading, Readings
 from switch.net.transports import Transports
-from switch.trunk_views import registered
+from switch.trunk_views import figures, registered
 
 
 def readings(
@@ -17,6 +17,7 @@ def readings(
     journal: Callable[[], Health],
     records_lag_s: Callable[[], float],
     certificates: Callable[[], Iterable[tuple[tuple[str, ...], float]]],
+    now: Callable[[], float],
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
     calls, endpoint = core.calls, core.endpoint
@@ -61,6 +62,7 @@ def readings(
         "trunk_registered": Labelled(
             "1 while we are registered at a trunk, 0 while that fails", ("trunk",), lambda: registered(core)
         ),
+        **figures(core, now),
         "certificate_ends_timestamp_seconds": Labelled(
             "When a certificate of ours ends, in seconds of Unix time", ("where", "name"), certificates
         ),

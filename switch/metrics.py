@@ -114,10 +114,11 @@ class Collector:
                 yield CounterMetricFamily(f"ringplan_{name}", says, value=value)
         for name, reading in self._readings.items():
             if isinstance(reading, Labelled):
-                gauge = GaugeMetricFamily(f"ringplan_{name}", reading.says, labels=reading.labels)
+                several = CounterMetricFamily if reading.grows else GaugeMetricFamily
+                each = several(f"ringplan_{name}", reading.says, labels=reading.labels)
                 for values, figure in reading.read():
-                    gauge.add_metric(list(values), figure)
-                yield gauge
+                    each.add_metric(list(values), figure)
+                yield each
                 continue
             family = CounterMetricFamily if reading.grows else GaugeMetricFamily
             yield family(f"ringplan_{name}", reading.says, value=reading.read())

@@ -49,7 +49,7 @@ class TrunkHostView(msgspec.Struct, frozen=True, kw_only=True):
 class TrunkView(msgspec.Struct, frozen=True, kw_only=True):
     """One carrier. `registration` is empty where we do not register, else waiting, trying, registered or failed (see
     `switch/registration.py`); `why` the last failure, `next_s` the seconds to the next REGISTER, `expires_s` those that
-    the registration still holds. `calls` are up on it now."""
+    the registration still holds. `calls` are up on it now, of `channels` (0: no limit)."""
 
     trunk: str
     domain: str = ""
@@ -59,6 +59,7 @@ class TrunkView(msgspec.Struct, frozen=True, kw_only=True):
     next_s: float = 0.0
     expires_s: float = 0.0
     calls: int = 0
+    channels: int = 0
     hosts: tuple[TrunkHostView, ...] = ()
 
 

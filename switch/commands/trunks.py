@@ -30,7 +30,8 @@ def trunks(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     shown = table("Trunk", "Registration", "Hosts", "Calls", right=("Calls",))
     for trunk in view.trunks:
         hosts = Text("\n").join(_host(host.host, host.state, host.why, host.rtt_s) for host in trunk.hosts)
-        shown.add_row(Text(trunk.trunk), registration(trunk), hosts or Text("not found", "bold red"), str(trunk.calls))
+        calls = f"{trunk.calls} of {trunk.channels}" if trunk.channels else str(trunk.calls)
+        shown.add_row(Text(trunk.trunk), registration(trunk), hosts or Text("not found", "bold red"), calls)
     for column in shown.columns:
         column.no_wrap = False
         column.overflow = "fold"

@@ -1,0 +1,49 @@
+"""A carrier with several hosts, SIPp behind each: real sockets, real answers, a real configuration (RFC 3263 4.3)."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.request
+
+import pytest
+
+from tests.e2e.kit.house import house
+from tests.e2e.kit.sipp import Sipp, answering, calling
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not shutil.which("sipp"), reason="needs the Debian package sip-tester"),
+]
+
+NUMBER = "2125550100"
+
+
+@pytest.fixture
+def exchange(tmp_path):
+    with house(tmp_path, registrar=", algorithms: md5") as made:
+        yield made
+
+
+def test_a_call_goes_past_the_hosts_that_fail_and_the_next_one_does_not_try_them_first(exchange):
+    dead, sick, well = exchange.port(), exchange.port(), exchange.port()
+    # Its calls would come from elsewhere: our own telephones are on the loopback.
+    hosts = "".join(
+        f"      - {{host: localhost, port: {port}, priority: {number}{more}}}\n"
+        for number, (port, more) in enumerate([(dead, ", transport: tcp"), (sick, ""), (well, "")])
+    )
+    exchange.config.write_text(
+        exchange.config.read_text()
+        + f"area_code: '212'\ndefault_trunk: itsp\ntrunks:\n  itsp:\n    from: 127.0.0.9\n    hosts:\n{hosts}"
+    )
+    exchange.run("reload")
+    refusing = Sipp(exchange, answering("503 Service Unavailable", ringing=False), "sick", port=sick)
+    answers = Sipp(exchange, answering(), "well", port=well, calls=2)
+    for _ in range(2):
+        caller = Sipp(exchange, calling(NUMBER, "alice"), "caller", dials=NUMBER)
+        assert caller.wait(20) == (1, 1, 0), caller.trouble()
+    assert answers.wait(5) == (2, 2, 0), answers.trouble()
+    assert refusing.wait(5) == (1, 1, 0), refusing.trouble()
+    (trunk,) = exchange.json("trunks")["trunks"]
+    assert [host["state"] for host in trunk["hosts"]] == ["avoided", "avoided", "well"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}/metrics", timeout=5) as page:
+        assert b'ringplan_trunk_failovers_total{trunk="itsp"} 2.0' in page.read()
