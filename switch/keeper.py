@@ -5,37 +5,39 @@ So the journal's old segments can be deleted, and a start need not read a year o
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Protocol
 
 from records.events import Bound, Unbound
 from switch.state.bindings import BindingStore, Position
 
-INTERVAL_S = 1.0
+
+class Closable(Protocol):
+    """A store."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
 
 
-class BindingKeeper:
-    """Feeds a `BindingStore` from the loop's side. `trouble` says why the last attempt failed, or is empty."""
+class Keeper(abc.ABC):
+    """What is written every `interval_s`, off the loop, and once more at the end."""
 
-    def __init__(self, store: BindingStore, position: Callable[[], Position]) -> None:
-        self._store = store
-        self._position = position
-        self._waiting: dict[tuple[str, str], Bound | Unbound] = {}
-        """The last event of each contact, in the order of the journal: no more than there are contacts, however long
-        the disk is full."""
+    interval_s = 1.0
+
+    def __init__(self, store: Closable) -> None:
+        self._closable = store
         self._task: asyncio.Task[None] | None = None
-        self.trouble = ""
 
-    def add(self, event: Bound | Unbound) -> None:
-        """The journal has this event."""
-        key = event.line, event.uri
-        self._waiting.pop(key, None)
-        self._waiting[key] = event
+    @abc.abstractmethod
+    async def _write(self) -> None:
+        """Write what is new; must not raise for trouble with the disk."""
 
     def start(self) -> None:
         """Begin to write. Must be called in the running loop."""
-        self._task = asyncio.create_task(self._run(), name="binding keeper")
+        self._task = asyncio.create_task(self._run(), name=type(self).__name__)
 
     async def stop(self) -> None:
         """Write what is left and close the store."""
@@ -44,12 +46,31 @@ class BindingKeeper:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._write()
-        self._store.close()
+        self._closable.close()
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(self.interval_s)
             await asyncio.shield(self._write())
+
+
+class BindingKeeper(Keeper):
+    """Feeds a `BindingStore` from the loop's side. `trouble` says why the last attempt failed, or is empty."""
+
+    def __init__(self, store: BindingStore, position: Callable[[], Position]) -> None:
+        super().__init__(store)
+        self._store = store
+        self._position = position
+        self._waiting: dict[tuple[str, str], Bound | Unbound] = {}
+        """The last event of each contact, in the order of the journal: no more than there are contacts, however long
+        the disk is full."""
+        self.trouble = ""
+
+    def add(self, event: Bound | Unbound) -> None:
+        """The journal has this event."""
+        key = event.line, event.uri
+        self._waiting.pop(key, None)
+        self._waiting[key] = event
 
     async def _write(self) -> None:
         batch, position = self._waiting, self._position()
