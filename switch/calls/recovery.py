@@ -2,7 +2,8 @@
 
 An answered call goes on: its dialogs are made again, and the media workers never stopped. A call that was still ringing
 is ended, since its transactions died with the process: whoever rang gets a CANCEL, and the caller a 503 that tells the
-phone to try again. A call that ended a moment ago says its BYEs once more, as the first may not have left.
+phone to try again. A call that ended a moment ago says its BYEs once more, or its CANCELs and its refusal where nobody
+had answered, as the first may not have left.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request, parse
 from switch.sip.session_timer import Session
+
+JUST_S = 8.0
+"""How long ago a call may have ended unanswered for its last words to be said again. Whoever waits for a final response
+waits for long; but who has it already would only be made to acknowledge it again."""
+THEIR_OWN = frozenset((Reason.BUSY, Reason.REJECTED, Reason.OUTAGE, Reason.NOT_FOUND))
+"""How a called leg ends that has said so itself, or cannot be reached: there is nothing to cancel."""
 
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
 
@@ -55,9 +62,13 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
 
 def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> list[Leg]:
     """Say BYE again to those legs of a call that has just ended who did not say it themselves. One who has heard it
-    answers 481, which is no harm."""
+    answers 481, which is no harm. A call that nobody answered: see `_refuse_again`."""
     state = fold(events)
-    if state.answered_at is None or state.ended is None:
+    if state.ended is None:
+        return []
+    if state.answered_at is None:
+        if (context.at() - events[-1].at).total_seconds() <= JUST_S:
+            _refuse_again(context, events, now)
         return []
     reason = state.ended.reason
     spoke = {Reason.CALLER_HUNG_UP: CALLER, Reason.CALLEE_HUNG_UP: state.peer}.get(reason)
@@ -72,6 +83,26 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> lis
             leg.usage.bye(now, BYE_REASON.get(reason, ()))
             legs.append(leg)
     return legs
+
+
+def _refuse_again(context: Context, events: Sequence[e.CallEvent], now: float) -> None:
+    """The caller hears how it ended, and whoever may still ring is cancelled. A phone that knows answers with an ACK or
+    481."""
+    ends = {event.leg: event for event in events if isinstance(event, e.LegEnded)}
+    state = fold(event for event in events if not isinstance(event, e.LegEnded))
+    for index, leg in state.legs.items():
+        if index != CALLER and leg.dialog is not None and (index not in ends or ends[index].reason not in THEIR_OWN):
+            _cancel_again(context, leg, now)
+    status = state.ended.sip_status if state.ended is not None else 0
+    if status >= 300:
+        txn = context.endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
+        context.endpoint.respond(txn, status, now, to_tag=state.id)
+
+
+def _cancel_again(context: Context, leg: LegState, now: float) -> None:
+    assert leg.dialog is not None
+    flow, dialog = flow_of(leg.flow), _dialog(leg.dialog)
+    InviteUsage.abandoned(context.endpoint, flow, dialog, leg.branch, now, NOBODY, is_trunk(leg.target))
 
 
 def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
@@ -135,11 +166,8 @@ def _dialog(value: e.Dialog) -> Dialog:
 def _end_unanswered(context: Context, state: CallState, now: float) -> None:
     endpoint = context.endpoint
     for index, leg in state.legs.items():
-        value = leg.dialog
-        if index != CALLER and value is not None:
-            InviteUsage.abandoned(
-                endpoint, flow_of(leg.flow), _dialog(value), leg.branch, now, NOBODY, is_trunk(leg.target)
-            )
+        if index != CALLER and leg.dialog is not None:
+            _cancel_again(context, leg, now)
     txn = endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
     endpoint.respond(txn, 503, now, to_tag=state.id, lines=["Retry-After: 1"])
     for index in sorted(state.legs, reverse=True):

@@ -164,6 +164,48 @@ def test_what_a_ringing_call_says_after_the_crash(scene: Scene) -> None:
     assert not bob.has(503)
 
 
+def test_refusal_that_never_left_is_said_after_the_crash(scene: Scene) -> None:
+    """The journal has the end of the call, the caller has not; RFC 3261 knows no timer that would end it there."""
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call = alice.call("102")
+    scene.wait(1)
+    scene.exchange.mute = True
+    bob.last.refuse(486)
+    scene.wait(0.1)
+    assert scene.exchange.record.reason == "busy"
+    assert not call.over
+    scene.exchange.crash_and_restart()
+    scene.wait(1)
+    assert call.refused == 486
+    assert len(scene.exchange.records) == 1
+
+
+def test_cancel_that_never_left_is_said_after_the_crash(scene: Scene) -> None:
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call = alice.call("102")
+    scene.wait(1)
+    scene.exchange.mute = True
+    call.cancel()
+    scene.wait(0.1)
+    scene.exchange.crash_and_restart()
+    scene.wait(3)
+    assert call.over
+    assert bob.last.over
+    assert scene.exchange.record.reason == "caller_cancelled"
+    assert len(scene.exchange.records) == 1
+
+
+def test_a_refusal_that_was_heard_long_before_the_crash_is_not_said_again(scene: Scene) -> None:
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call = alice.call("102")
+    scene.wait(1)
+    bob.last.refuse(486)
+    scene.wait(10)
+    assert call.refused == 486
+    scene.exchange.crash_and_restart()
+    assert not scene.exchange.core.endpoint.servers
+
+
 def test_callee_answers_while_nobody_is_there(scene: Scene) -> None:
     """Its 200 comes after the restart: the call is ended already, so it gets ACK and BYE."""
     alice, bob = scene.phone("alice"), scene.phone("bob")
