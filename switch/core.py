@@ -346,7 +346,7 @@ class Core:
             return False
         return True
 
-    def _without_password(self, request: Request, now: float) -> tuple[int, Iterable[str]] | None:
+    def _without_password(self, request: Request, flow: Flow, now: float) -> tuple[int, Iterable[str]] | None:
         """Every other REGISTER brings no credentials, for it has no nonce yet. Its 401 needs no transaction, as nothing
         is remembered of it (26.3.2.4). What 10.3 asks before, about scheme and extensions, `_new_request` asks."""
         if (
@@ -357,6 +357,7 @@ class Core:
             or request.header("Proxy-Require") is not None
         ):
             return None
+        self.gate.challenged(flow.remote, "REGISTER", now)
         challenge = self.authenticator.challenge(request, now)
         return challenge.status, challenge.lines
 

@@ -86,7 +86,7 @@ class Endpoint(Transactions):
         """Whether a host is one of ours, at an instant."""
         self.malformed: Callable[[Address, float], object] = _everybody
         """Is told where something came from that is no valid SIP."""
-        self.turned_away: Callable[[Request, float], tuple[int, Iterable[str]] | None] = _nobody
+        self.turned_away: Callable[[Request, Flow, float], tuple[int, Iterable[str]] | None] = _nobody
         """Status and lines for a new request that is answered before anything is made for it; None lets it in."""
 
     # -- from the network -------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ class Endpoint(Transactions):
             if load >= self.room and (load >= 2 * self.room or not self.knows(flow.remote[0], now)):
                 self._refuse(request, 503, None, flow, _FULL)
                 return
-            refusal = self.turned_away(request, now)
+            refusal = self.turned_away(request, flow, now)
             if refusal is not None:
                 via_top, back = _way_back(request, flow)
                 data = writer.response(request, refusal[0], None, self.ids(), refusal[1], via_top=via_top)
@@ -471,7 +471,7 @@ def _everybody(host: object, now: float) -> bool:
     return True
 
 
-def _nobody(request: Request, now: float) -> None:
+def _nobody(request: Request, flow: Flow, now: float) -> None:
     return None
 
 

@@ -55,6 +55,16 @@ def test_a_request_in_a_dialog_that_is_none_is_forgotten(scene: Scene) -> None:
         assert len(scene.exchange.core.endpoint.servers) == 0
 
 
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
+def test_who_never_answers_a_challenge_is_told_to_the_gate(scene: Scene, method: str, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr(scene.exchange.core.gate, "challenged", lambda remote, name, now: told.append((remote, name)))
+    stranger = RawPhone(scene.network, "stranger", STRANGER)
+    stranger.outside(method, URI)
+    scene.wait(0.1)
+    assert told == [(STRANGER, method)]
+
+
 def test_failed_log_ins_are_counted_and_charged_to_their_source(scene: Scene) -> None:
     core = scene.exchange.core
     core.gate = gate = Guard(Limits(rate_per_s=1.0), bans=BanSettings(failures=1000))
