@@ -433,3 +433,22 @@ async def test_connections_of_one_source_are_limited_over_tls(sides: Sides, auth
     assert b.net.connections == 2
     for peer in peers:
         peer.close()
+
+
+async def test_what_does_not_leave_in_time_ends_the_connection(sides: Sides, authority: Authority) -> None:
+    _, b, at = pair(sides, authority, Limits(out_buffer=1 << 24))
+    context = ssl.create_default_context(cafile=authority.file)
+    _, writer = await asyncio.open_connection(*at, ssl=context, server_hostname="pbx.example.com", limit=1)
+    writer.write(OPTIONS)
+    await b.until(lambda: b.packets)
+    for _ in range(200):
+        b.net.send(b.packets[0][1], b"x" * 60000)
+    connection = b.net._wire.table.all()[0]
+    assert connection._out
+    b.clock.advance(25)
+    await asyncio.sleep(0)
+    assert b.net.connections == 1
+    b.clock.advance(15)
+    await b.until(lambda: b.lost)
+    assert b.net.counters.timed_out == 1
+    writer.close()
