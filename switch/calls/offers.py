@@ -57,10 +57,10 @@ class Offers:
     def asked(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """A new offer came. An empty `body` asks for one."""
         other = call.other(leg)
-        if self._asking is not None or (other is not None and other.usage.offer_pending):
+        by_update = leg.usage.asking is not None and other is not None and other.usage.allows_update
+        if self._asking is not None or (other is not None and not _free(other, by_update)):
             leg.usage.refuse_offer(491, now)
             return
-        by_update = leg.usage.asking is not None
         try:
             proposed = leg.sound.parsed(body) if body else None
             if other is None:
@@ -75,7 +75,7 @@ class Offers:
             return
         leg.sound.proposed = proposed
         self._asking = leg
-        if by_update and other.usage.allows_update:
+        if by_update:
             other.usage.update(now, passed)
         else:
             other.usage.offer(passed, now)
@@ -292,6 +292,11 @@ def _pause_s(leg: Leg) -> float:
     """How long to wait after a 491 (RFC 3261 section 14.1): 2.1 to 4 s who chose the Call-ID, 0 to 2 s the other."""
     number = zlib.crc32(leg.tag.encode())
     return number % 200 / 100 if leg.index == CALLER else 2.1 + number % 190 / 100
+
+
+def _free(leg: Leg, by_update: bool) -> bool:
+    """Whether an offer may be sent now. An UPDATE need not wait for the ACK of a 2xx of ours."""
+    return leg.usage.may_update() if by_update else not leg.usage.offer_pending
 
 
 def _acknowledge(leg: Leg, now: float) -> None:

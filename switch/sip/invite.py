@@ -448,6 +448,7 @@ class InviteUsage:
         return (
             self.allows_update
             and self.asking is None
+            and self.updating is None
             and not self.must_wait
             and (early is not None or not fork)
             and standing(self, early) is Standing.STABLE

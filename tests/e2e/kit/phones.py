@@ -102,13 +102,14 @@ class Softphone:
 
     # -- what one does with a telephone ---------------------------------------------------------------------------
 
-    def register(self, transport: str = "udp", password: str = "") -> None:
-        """Register the line, and wait for the 200."""
+    def register(self, transport: str = "udp", password: str = "", *, strict: bool = False) -> None:
+        """Register the line, and wait for the 200. `strict`: in its calls it insists on 100rel and a session timer."""
         mark = self.mark()
         user = f"{self.line}-phone"
         server = f"127.0.0.1:{self.house.tls}" if transport == "tls" else self.server
         password = password or secret(self.line)
-        self.do("register", server=server, line=self.line, user=user, password=password, transport=transport)
+        credentials = {"user": user, "password": password}
+        self.do("register", server=server, line=self.line, transport=transport, strict=strict, **credentials)
         self.expect("registration", since=mark, status=200)
 
     def play(self, hz: float, dbfs: float, seconds: float = 1.0, before_s: float = 0.0, loop: bool = True) -> None:
@@ -136,6 +137,10 @@ class Softphone:
         """Wait until a call has ended."""
         return self.expect("call", seconds, call=call, state="DISCONNECTED")
 
+    def log(self) -> str:
+        """What it has sent and received, and thought of it."""
+        return (self.folder / f"{self.name}.log").read_text(errors="replace")
+
     def wav(self, call: str) -> Path:
         """What it heard in a call."""
         return self.folder / f"{call}.wav"
@@ -157,13 +162,15 @@ class Softphone:
 
 
 @contextlib.contextmanager
-def softphones(house: House, *lines: str, codec: str = "PCMU", **options: Any) -> Iterator[list[Softphone]]:
+def softphones(
+    house: House, *lines: str, codec: str = "PCMU", strict: bool = False, **options: Any
+) -> Iterator[list[Softphone]]:
     """Telephones that are registered, one for each line, and say nothing yet. With a `ca` they speak TLS."""
     made: list[Softphone] = []
     try:
         for line in lines:
             made.append(Softphone(house, line, codec, **options))
-            made[-1].register("tls" if options.get("ca") else "udp")
+            made[-1].register("tls" if options.get("ca") else "udp", strict=strict)
         yield made
     finally:
         for phone in made:

@@ -136,6 +136,24 @@ def answering(final: str = "200 OK", ringing: bool = True) -> str:
     return scenario(*steps)
 
 
+def answering_reliably() -> str:
+    """Early media in a reliable 183 (RFC 3262), and an answer without SDP once the PRACK for it has come."""
+    kept = "".join(
+        f'<ereg regexp="[^ ].*" search_in="hdr" header="{name}:" assign_to="{name.lower()}"/>' for name in ("Via", "To")
+    )
+    final = _response("200 OK").replace("[last_Via:]", "Via: [$via]").replace("[last_To:]", "To: [$to]")
+    return scenario(
+        f'<recv request="INVITE"><action>{kept}</action></recv>\n',
+        send(_response("183 Session Progress", SDP).replace("Contact:", "Require: 100rel\nRSeq: 4711\nContact:")),
+        '<recv request="PRACK"><action><ereg regexp="4711 1 INVITE" search_in="hdr" header="RAck:" check_it="true" '
+        'assign_to="rack"/><log message="[$rack]"/></action></recv>\n',
+        send(ENDING),
+        send(final.replace("[last_CSeq:]", "CSeq: 1 INVITE"), 'retrans="500"'),
+        '<recv request="ACK"/>\n<recv request="BYE"/>\n',
+        send(ENDING),
+    )
+
+
 class Sipp:
     """One SIPp that runs: `calls` times the scenario, `rate` of them a second when it is the caller."""
 

@@ -154,7 +154,9 @@ class Phone:
             endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
         endpoint.libStart()
 
-    def do_register(self, server: str, line: str, user: str, password: str, transport: str = "udp") -> None:
+    def do_register(
+        self, server: str, line: str, user: str, password: str, transport: str = "udp", strict: bool = False
+    ) -> None:
         config = pj.AccountConfig()
         config.idUri = f"sip:{line}@{self.address}"
         config.regConfig.registrarUri = f"sip:{server};transport={transport}"
@@ -162,6 +164,10 @@ class Phone:
         config.regConfig.timeoutSec = 300
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         config.mediaConfig.transportConfig.boundAddress = self.address
+        if strict:
+            config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
+            config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
+            config.callConfig.timerSessExpiresSec = 120
         if transport != "udp":
             config.sipConfig.proxies.append(f"sip:{server};transport={transport};lr")
         self.account = Account(self)
@@ -188,6 +194,9 @@ class Phone:
 
     def do_hangup(self, call: str) -> None:
         self.calls[call].hangup(pj.CallOpParam())
+
+    def do_update(self, call: str) -> None:
+        self.calls[call].update(pj.CallOpParam(True))
 
     def do_hold(self, call: str) -> None:
         self.calls[call].setHold(pj.CallOpParam())
