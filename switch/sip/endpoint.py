@@ -483,6 +483,8 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     """
     raw = request._index.get("via")
     host, port = flow.remote
+    if "%" in host:
+        host = host.partition("%")[0]  # the scope of a link-local address means nothing to others (RFC 4007)
     sent_by = request.sent_by
     # The forms that nearly all clients send are done without reading the Via again.
     if isinstance(raw, str) and "," not in raw and "received" not in raw:
@@ -500,7 +502,7 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     reply = via.port or _SIP_PORT
     if reply == port:
         return stamped, flow
-    return stamped, Flow(flow.transport, flow.local, (host, reply))
+    return stamped, Flow(flow.transport, flow.local, (flow.remote[0], reply))
 
 
 __all__ = [
