@@ -235,6 +235,8 @@ class TcpListener:
 
     __slots__ = ("_paused", "_wire", "local", "reach", "sock")
     transport = "tcp"
+    most = 64
+    """So many are accepted at one wake-up."""
 
     def __init__(self, sock: socket.socket, wire: Wire, reach: Reach = OWN) -> None:
         sock.setblocking(False)
@@ -264,7 +266,7 @@ class TcpListener:
     def _on_readable(self) -> None:
         wire = self._wire
         table, limits, counters = wire.table, wire.limits, wire.counters
-        for _ in range(limits.batch):
+        for _ in range(min(limits.batch, self.most)):
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -32,6 +32,8 @@ from switch.sip.framing import KeepAlive
 PORT = 5061
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:!aNULL:!SHA1"
 """For TLS 1.2; those of 1.3 are all good. Telephones of the last ten years have the first."""
+#: Who greets so speaks no TLS; it counts as rubbish does on other sockets.
+_RUBBISH = frozenset(("http request", "wrong version number", "https proxy request"))
 #: The first Via of a message, in either spelling, and what RFC 5923 needs of it.
 _VIA = re.compile(rb"^(?:via|v)[ \t]*:[ \t]*SIP/2\.0/TLS[ \t]+([^\s;,]+)([^,\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _ALIAS = re.compile(rb";\s*alias\s*(?:;|$)", re.IGNORECASE)
@@ -207,6 +209,8 @@ class TlsConnection(Connection):
     def _fail(self, why: str) -> None:
         self._wire.counters.tls_failed += 1
         self._wire.counters.connect_errors += self.outbound
+        if why in _RUBBISH and not self.outbound:
+            self._wire.guard.malformed(self.flow.remote, self._wire.now())
         self._wire.on_tls_failure(self.flow, why, self.outbound)
         self.lose()
 
@@ -247,6 +251,7 @@ class TlsListener(TcpListener):
 
     __slots__ = ("context",)
     transport = "tls"
+    most = 8  # each wants most of a millisecond, and after a restart all telephones come at once
 
     def __init__(
         self, sock: socket.socket, wire: Wire, reach: Reach = OWN, context: ssl.SSLContext | None = None
@@ -255,8 +260,8 @@ class TlsListener(TcpListener):
         super().__init__(sock, wire, reach)
 
     def accepted(self, sock: socket.socket, flow: Flow) -> None:
-        """Somebody has connected."""
-        if self.context is None:
+        """Somebody has connected. A handshake counts as a message does against its source's rate."""
+        if self.context is None or not self._wire.guard.admit(flow.remote[0], self._wire.now()):
             self._wire.counters.connections_refused += 1
             sock.close()
         else:

@@ -333,9 +333,12 @@ async def test_without_a_certificate_everybody_is_turned_away(sides: Sides, auth
 
 async def test_who_speaks_no_tls_is_ended(sides: Sides, authority: Authority) -> None:
     _, b, at = pair(sides, authority)
+    b.net.guard.malformed = lambda remote, now: rubbish.append(remote)  # type: ignore[method-assign]
+    rubbish: list[tuple[str, int]] = []
     reader, writer = await asyncio.open_connection(*at)
     writer.write(OPTIONS)
     await b.until(lambda: b.failures)
+    assert rubbish == [writer.get_extra_info("sockname")]
     with contextlib.suppress(ConnectionResetError):
         await reader.read()
     assert b.packets == []
@@ -452,3 +455,12 @@ async def test_what_does_not_leave_in_time_ends_the_connection(sides: Sides, aut
     await b.until(lambda: b.lost)
     assert b.net.counters.timed_out == 1
     writer.close()
+
+
+async def test_handshakes_count_against_the_rate_of_their_source(sides: Sides, authority: Authority) -> None:
+    _, b, at = pair(sides, authority, Limits(rate_per_s=1, burst=3))
+    peers = [socket.create_connection(at) for _ in range(5)]
+    await b.until(lambda: b.net.counters.connections_refused == 2)
+    assert b.net.connections == 3
+    for peer in peers:
+        peer.close()
