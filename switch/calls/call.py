@@ -278,10 +278,7 @@ class Call:
             self.context.forget_leg(leg.tag)
             return
         if type(event) is sip.Astray:
-            if leg.reach(now):
-                leg.usage.bye_again(now)
-            else:
-                self.context.forget_leg(leg.tag)
+            leg.say_bye(now)
             return
         leg.stop_waiting()
         if leg.index not in self.legs:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
 
 CALLER = 0
+LOOK_S = 2.0
+LOOKS = 16
+"""A telephone whose connection is gone when its BYE is due is looked for so often: for 64*T1, as long as a BYE is
+repeated over UDP."""
 
 
 class Leg:
     """One leg. `index` 0 is the caller; `branch` and `contact` say which target of the plan a called leg stands for."""
 
-    __slots__ = ("branch", "call", "contact", "index", "sound", "target", "told", "unreachable", "usage")
+    __slots__ = ("branch", "call", "contact", "index", "looks", "sound", "target", "told", "unreachable", "usage")
 
     def __init__(self, call: Call, index: int, target: str, branch: str = "", contact: int = 0) -> None:
         self.call = call
@@ -31,6 +35,7 @@ class Leg:
         self.sound = Sound()
         self.unreachable: Timer | None = None
         self.told = 0
+        self.looks = LOOKS
 
     @property
     def tag(self) -> str:
@@ -61,6 +66,16 @@ class Leg:
         call.record_path(self)
         return True
 
+    def say_bye(self, now: float) -> None:
+        """Its BYE could not be sent: it goes another way, or waits for the telephone to register again."""
+        if self.reach(now):
+            self.usage.bye_again(now)
+        elif self.looks and self.usage.flow.reliable:
+            self.looks -= 1
+            self.call.context.endpoint.timers.after(LOOK_S, now, self, LOOK)
+        else:
+            self.call.context.forget_leg(self.tag)
+
     def heard(self, event: LegEvent, now: float) -> None:
         """The usage reports something: it is the call's to decide."""
         try:
@@ -76,6 +91,9 @@ class Leg:
                 self.call.on_unreachable(self, now)
             except Exception as error:  # noqa: BLE001  see Call.broken
                 self.call.broken(error, now)
+            return
+        if what is LOOK:
+            self.say_bye(now)
             return
         if what is SETTLE:
             try:
@@ -130,6 +148,7 @@ def is_trunk(target: str) -> bool:
 
 UNREACHABLE = "unreachable"
 SETTLE = "settle"
+LOOK = "look"
 
 
 def flow_value(flow: Flow) -> e.FlowAddress:

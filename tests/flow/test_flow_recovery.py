@@ -111,8 +111,33 @@ def test_bye_that_cannot_be_sent_at_all_is_given_up(scene: Scene) -> None:
     del scene.network._streams[carol.flow.connection]
     scene.network.detach(carol.address)
     call.hang_up()
-    scene.wait(1)
+    scene.wait(40)
     assert scene.exchange.core.calls.by_tag == {}
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_bye_waits_for_a_telephone_behind_nat_to_come_back(scene: Scene, crash: bool) -> None:
+    """It can be called over its own connections only, and has none when the other side hangs up."""
+    alice, carol = scene.phone("alice"), scene.raw("carol", transport="tcp", register=False)
+    inside = "<sip:carol@10.0.0.5:5060;transport=tcp>"
+    scene.register(carol, inside)
+    call = alice.call("103")
+    scene.wait(0.1)
+    invite = carol.take("INVITE")
+    carol.reply(invite, 200, describe(carol.address[0]), tag="c", headers=(f"Contact: {inside}",))
+    scene.wait(0.1)
+    carol.take("ACK")
+    if crash:
+        scene.exchange.crash_and_restart(1.0)
+    else:
+        scene.network.cut(carol.flow)
+    call.hang_up()
+    scene.wait(9)
+    assert carol.count("BYE") == 0
+    carol.reconnect()
+    scene.register(carol, inside)
+    scene.wait(2)
+    hears_bye(scene, carol)
 
 
 def test_telephone_whose_registered_connection_is_gone_rings_at_its_contact(scene: Scene) -> None:
