@@ -39,6 +39,8 @@ def judge_ports(listeners: Sequence[ListenerSettings], running: bool, free: Open
         host = f"[{each.address}]" if ":" in each.address else each.address
         name = f"{each.transport} {host} port {each.port}"
         error = free(each)
+        if error is not None and each.optional and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            continue  # it is there by default, for machines that have IPv6
         if running:
             # Whoever holds it: status says on what the exchange listens, so only an absent address is news.
             if error is not None and error.errno == errno.EADDRNOTAVAIL:
@@ -85,8 +87,10 @@ def judge_nat(compiled: Compiled, own: Sequence[str]) -> Finding:
         return warning(
             "address", "this machine has no address but the loopback", "telephones elsewhere cannot reach it"
         )
-    inside = [each for each in own if ipaddress.ip_address(each).is_private]
-    if len(inside) < len(own) or not compiled.trunks:
+    # A public address of IPv6 is of no use to carriers and telephones that speak IPv4, which most do.
+    seen = [each for each in own if ":" not in each] or list(own)
+    inside = [each for each in seen if ipaddress.ip_address(each).is_private]
+    if len(inside) < len(seen) or not compiled.trunks:
         return good("address", ", ".join(own))
     said = f"{', '.join(inside)} is an address of a private network, and nothing else is told to the carriers"
     return warning(

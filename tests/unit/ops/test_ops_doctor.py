@@ -202,3 +202,22 @@ def test_the_command_names_what_to_mend(tmp_path):
     told = json.loads(CliRunner().invoke(app, ["doctor", "--json"], env=environ).stdout)
     assert [each["about"] for each in told if each["level"] == "bad"] == ["configuration"]
     assert not (tmp_path / "data").exists(), "the doctor only looks"
+
+
+def test_ipv6_that_is_only_there_by_default_is_not_missed():
+    made = (
+        ListenerSettings(transport="udp", address="0.0.0.0", port=5060),
+        ListenerSettings(transport="udp", address="::", port=5060, optional=True),
+        ListenerSettings(transport="tcp", address="::", port=5060),
+    )
+    missing = OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+    found = list(network.judge_ports(made, False, lambda each: missing if ":" in each.address else None))
+    assert [(each.level, each.said.split(":")[0]) for each in found[:1]] == [("good", "udp 0.0.0.0 port 5060")]
+    assert [each.level for each in found[1:]] == ["bad"]
+    assert "tcp [::]" in found[1].said
+
+
+def test_a_public_address_of_ipv6_is_no_comfort_to_a_carrier_of_ipv4(tmp_path):
+    trunks = GOOD + "trunks: {carrier: {host: sip.example.com}}\n"
+    assert network.judge_nat(compiled(tmp_path, trunks), ["10.0.0.5", "2a00:1450:4001::5"]).level == "warning"
+    assert network.judge_nat(compiled(tmp_path, trunks), ["2a00:1450:4001::5"]).level == "good"
