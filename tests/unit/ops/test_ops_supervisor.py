@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
-from switch.supervisor import open_socket, sd_notify, serve, watchdog_s
+from switch.supervisor import open_socket, sd_notify, serve, use_large_pages, watchdog_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -244,3 +244,12 @@ def test_a_start_that_fails_at_the_configuration_leaves_no_folders_behind(tmp_pa
     (places.data / "records.db").write_text("")
     assert serve(places, said.append) != 0
     assert (places.data / "records.db").exists()  # a folder that was there is not ours to take away
+
+
+def test_children_ask_for_large_pages_unless_the_operator_says_otherwise() -> None:
+    plain: dict[str, str] = {}
+    use_large_pages(plain)
+    assert plain == {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    own = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
+    use_large_pages(own)
+    assert own == {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
