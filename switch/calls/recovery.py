@@ -19,7 +19,7 @@ from switch.calls.context import Context
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.presentation import contact_value
 from switch.calls.state import CallState, LegState, apply, fold
-from switch.sip import writer
+from switch.sip import refresh, writer
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
@@ -146,7 +146,7 @@ def _go_on_with_session(context: Context, leg: Leg, known: e.SessionTimed, now: 
     to try again."""
     elapsed_s = max(0.0, (context.at() - known.at).total_seconds())
     session = Session(known.interval_s, known.ours, fresh=False)
-    leg.usage.agree(session, now, min(elapsed_s, known.interval_s - 64.0))
+    refresh.agree(leg.usage, session, now, min(elapsed_s, known.interval_s - 64.0))
 
 
 def _dialog(value: e.Dialog) -> Dialog:

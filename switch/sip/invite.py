@@ -7,9 +7,9 @@ Two kinds of beginning, one life:
 
 Once confirmed both are alike: either side may send a new offer (re-INVITE), and either may say BYE. At most one
 INVITE is under way in a dialog, so an INVITE that meets ours is answered 491, and one that meets an unanswered one of
-the same direction 500 (section 14.2). Three rooms beside this one hold what not every call needs, and work on the
-usage: `reliable.py` (provisional responses that are acknowledged by PRACK), `update.py` (new offers by UPDATE) and
-`session_timer.py`.
+the same direction 500 (section 14.2). Four rooms beside this one work on the usage: `confirmation.py` (2xx and
+ACK), and what not every call needs, `reliable.py` (provisional responses that are acknowledged by PRACK), `update.py`
+(new offers by UPDATE) and `refresh.py` (session timers).
 
 The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means
 for the call as one of the small events of `leg_events.py`, or None when it concerns the wire alone. What goes out goes
@@ -27,8 +27,9 @@ from typing import Protocol
 
 import msgspec
 
-from switch.sip import reliable, session_timer, update
+from switch.sip import confirmation, refresh, reliable, session_timer, update
 from switch.sip.account import Account, Shown
+from switch.sip.confirmation import Retransmission
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
@@ -57,7 +58,7 @@ from switch.sip.leg_events import (
     Unpracked,
 )
 from switch.sip.message import Request, Response
-from switch.sip.methods import AGENT, ALLOW, CAPABILITIES, refusal_of
+from switch.sip.methods import AGENT, ALLOW, CAPABILITIES, allows_update, refusal_of
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
 from switch.sip.parts import SDP_LINE as SDP
@@ -65,7 +66,7 @@ from switch.sip.parts import session_description
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog, Provisionals
 from switch.sip.session_timer import Session, SessionSettings
-from switch.sip.timer import Timer, TimerOwner
+from switch.sip.timer import TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.update import Update
 
@@ -90,19 +91,6 @@ class State(enum.Enum):
     ENDED = 5
 
 
-class Retransmission(msgspec.Struct):
-    """A 2xx that is repeated until its ACK comes (13.3.1.4): also over TCP, as a proxy behind it may use UDP."""
-
-    txn: ServerTransaction
-    cseq: int
-    interval_s: float
-    deadline: float
-    offered: bool
-    again: bool = False
-    """It is sent once more after a restart. The ACK may have reached our former self, so silence is no loss."""
-    timer: Timer | None = None
-
-
 class Asked(msgspec.Struct):
     """A request of ours whose far end may challenge it: all that another copy of it needs."""
 
@@ -117,25 +105,23 @@ class InviteUsage:
     """One leg's dialog. Made by `incoming`, `outgoing` or `recovered`."""
 
     __slots__ = (
-        "_accepted",
-        "_ack",
-        "_ack_cseq",
         "_asked",
         "_client",
-        "_credentials",
-        "_dropped",
         "_farewell",
-        "_reason",
         "_sent",
         "_server",
         "_tries",
+        "accepted",
         "account",
+        "ack_cseq",
         "allows_update",
         "asking",
         "asking_early",
         "carrier",
         "contact",
+        "credentials",
         "dialog",
+        "dropped",
         "endpoint",
         "flow",
         "forks",
@@ -143,7 +129,9 @@ class InviteUsage:
         "needs_ack",
         "owner",
         "provisionals",
+        "reason",
         "reliably",
+        "sent_ack",
         "session",
         "sessions",
         "state",
@@ -171,19 +159,19 @@ class InviteUsage:
         self.owner = owner
         self._server: ServerTransaction | None = None
         self._client: ClientTransaction | None = None
-        self._accepted: Retransmission | None = None
-        self._ack: bytes = b""
-        self._ack_cseq = 0
-        self._reason: Sequence[str] = ()
+        self.accepted: Retransmission | None = None
+        self.sent_ack: bytes = b""
+        self.ack_cseq = 0
+        self.reason: Sequence[str] = ()
         self._farewell = ""
         """The branch of our BYE, while it may be sent once more."""
-        self._dropped: Mapping[str, bytes] = NOTHING
+        self.dropped: Mapping[str, bytes] = NOTHING
         """Tags of dialogs that were ended as soon as they were made, and their ACKs."""
         self.account: Account | None = None
         """Who we are at the far end, if it may challenge our requests (section 22)."""
         self._asked: dict[str, Asked] | None = None
         """By branch: our requests that may be challenged yet. Only with an account."""
-        self._credentials: tuple[str, ...] = ()
+        self.credentials: tuple[str, ...] = ()
         """Those of our INVITE, which its ACK repeats (22.1)."""
         self.needs_ack = False
         """A 2xx came whose ACK is the call's to send, by `ack`."""
@@ -274,7 +262,7 @@ class InviteUsage:
         usage = cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner, carrier, sessions)
         if unacknowledged:
             usage.needs_ack = True
-            usage._ack_cseq = dialog.local_cseq
+            usage.ack_cseq = dialog.local_cseq
         return usage
 
     @classmethod
@@ -300,7 +288,7 @@ class InviteUsage:
     @property
     def offer_pending(self) -> bool:
         """Whether an INVITE or an offer is under way in either direction, so that we may not send one."""
-        accepted = self._accepted
+        accepted = self.accepted
         return (
             self._client is not None
             or self._server is not None
@@ -320,9 +308,14 @@ class InviteUsage:
         return self._client is not None
 
     @property
+    def made_offer(self) -> bool:
+        """Whether our INVITE that is under way carries an offer."""
+        return bool(self._sent[1])
+
+    @property
     def accepted_offer(self) -> bool:
         """Whether a 2xx of ours made an offer, whose answer the ACK has yet to bring."""
-        return self._accepted is not None and self._accepted.offered
+        return self.accepted is not None and self.accepted.offered
 
     @property
     def must_wait(self) -> bool:
@@ -390,7 +383,7 @@ class InviteUsage:
         if again:
             lines += self.session.as_uas() if self.session is not None else []
         elif self.sessions is not None:
-            lines += self.agree_to(txn.request, now)
+            lines += refresh.agree_to(self, txn.request, now)
         if self.provisionals is not None:
             if self.provisionals.txn is txn and self.provisionals.settled:
                 body, offered = b"", False
@@ -398,7 +391,7 @@ class InviteUsage:
         if body:
             lines.append(SDP)
         timings = self.endpoint.timings
-        self._accepted = accepted = Retransmission(txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered)
+        self.accepted = accepted = Retransmission(txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered)
         self.endpoint.respond(
             txn, 200, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
         )
@@ -409,8 +402,8 @@ class InviteUsage:
         self._server = txn
         txn.owner = self
         self.accept(body, now, offered=offered, again=True)
-        if self._accepted is not None:
-            self._accepted.again = True
+        if self.accepted is not None:
+            self.accepted.again = True
 
     def refuse(self, status: int, now: float, lines: Sequence[str] = ()) -> None:
         """Send a final refusal to the INVITE under way. A first INVITE ends the usage with it; a re-INVITE does not."""
@@ -428,7 +421,7 @@ class InviteUsage:
         if self._client is None or self.state not in (State.CALLING, State.EARLY):
             return
         self.state = State.CANCELLING
-        self._reason = lines
+        self.reason = lines
         self._let_go(self._client)
         self.endpoint.cancel(self._client, now, lines)
 
@@ -473,7 +466,7 @@ class InviteUsage:
         early = self.forks.get(fork)
         if early is not None and early.rack:
             rack, early.rack = early.rack, ""
-            self._prack(early, rack, body, now)
+            reliable.prack(self, early, rack, body, now)
 
     def cancel_offer(self, now: float) -> None:
         """Take our re-INVITE back. It may still be answered; then the answer holds."""
@@ -484,12 +477,12 @@ class InviteUsage:
     def ack(self, now: float, body: bytes = b"") -> None:
         """Acknowledge the 2xx of our INVITE; `body` is the answer to an offer that the 2xx made."""
         dialog = self.dialog
-        lines = dialog.lines("ACK", self._ack_cseq)
-        lines += self._credentials
+        lines = dialog.lines("ACK", self.ack_cseq)
+        lines += self.credentials
         if body:
             lines.append(SDP)
         self.needs_ack = False
-        self._ack = self.endpoint.ack(self.flow, dialog.request_uri(), lines, body, now)
+        self.sent_ack = self.endpoint.ack(self.flow, dialog.request_uri(), lines, body, now)
 
     def bye(self, now: float, lines: Sequence[str] = ()) -> None:
         """End a confirmed dialog. An INVITE of the far end that waits for us is refused first (15.1.2)."""
@@ -497,15 +490,15 @@ class InviteUsage:
             return
         if self._server is not None:
             self.refuse(487, now)
-        self._forget_accepted()
+        confirmation.forget(self)
         self.state = State.ENDED
         self._be_quiet(now)
-        self._reason = lines
-        self._farewell = self._bye(self.dialog, self.flow, now, lines).branch
+        self.reason = lines
+        self._farewell = self.say_bye(self.dialog, self.flow, now, lines).branch
 
     def bye_again(self, now: float) -> None:
         """After `Astray`: say BYE over what `flow` is now. It is not tried a third time."""
-        self._bye(self.dialog, self.flow, now, self._reason)
+        self.say_bye(self.dialog, self.flow, now, self.reason)
 
     # -- what comes in ------------------------------------------------------------------------------------------
 
@@ -521,7 +514,7 @@ class InviteUsage:
             self.reply(txn, 482, now)
             return None
         if self._client is not None and self.state is not State.CONFIRMED:
-            return self._on_early_request(txn, now)
+            return update.early_request(self, txn, now)
         if not self.dialog.in_order(request):
             self.reply(txn, 500, now, ["Retry-After: 1"])
             return None
@@ -553,10 +546,10 @@ class InviteUsage:
 
     def on_ack(self, request: Request) -> LegEvent | None:
         """The ACK for a 2xx of ours. Repeated ones fall through silently."""
-        accepted = self._accepted
+        accepted = self.accepted
         if accepted is None or request.cseq != accepted.cseq:
             return None
-        self._forget_accepted()
+        confirmation.forget(self)
         return Acked(session_description(request))
 
     def on_response(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
@@ -574,7 +567,7 @@ class InviteUsage:
                 return None
             if response.status < 200:
                 return self._on_provisional(response, now)
-            if response.status == 422 and self._resend(response, now):
+            if response.status == 422 and self._ask_longer(response, now):
                 return Resent()
             later_s = retry_after(response.header("Retry-After"))
             return self._on_invite_failure(response.status, reasons=reasons_of(response), retry_after_s=later_s)
@@ -598,11 +591,11 @@ class InviteUsage:
     def on_stray(self, response: Response, now: float) -> None:
         """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
         if self.state is State.CONFIRMED and not self.needs_ack:
-            if (response.to_tag or "") == self.dialog.remote_tag and response.cseq != self._ack_cseq:
-                self._ack_cseq = response.cseq
+            if (response.to_tag or "") == self.dialog.remote_tag and response.cseq != self.ack_cseq:
+                self.ack_cseq = response.cseq
                 self.ack(now)
             else:
-                self._on_repeated_2xx(response, now)
+                confirmation.repeated(self, response, now)
 
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
         """No response came (timer B or F), or the transport failed; 17.1.4 makes the first a 408, the second a 503."""
@@ -620,22 +613,11 @@ class InviteUsage:
     def on_timer(self, what: object, now: float) -> LegEvent | None:
         """Our 2xx is due again, or 64*T1 have passed without its ACK: then the session ends by BYE (13.3.1.4)."""
         if what is self.session and self.session is not None:
-            return self._on_session_timer(self.session, now)
+            return refresh.due(self, self.session, now)
         if what is self.provisionals and self.provisionals is not None:
             return reliable.repeat(self, self.provisionals, now)
-        accepted = self._accepted
-        if accepted is None or what is not accepted:
-            return None
-        if now >= accepted.deadline:
-            self._accepted = None
-            # Without the answer that the ACK brings there is no sound, whoever has seen it.
-            return None if accepted.again and not accepted.offered else Lost(408)
-        timings = self.endpoint.timings
-        self.endpoint.repeat(accepted.txn, now)
-        accepted.interval_s = min(accepted.interval_s * 2, timings.t2)
-        accepted.timer = self.endpoint.timers.start(
-            min(now + accepted.interval_s, accepted.deadline), self.owner, accepted
-        )
+        if what is self.accepted and self.accepted is not None:
+            return confirmation.repeat(self, self.accepted, now)
         return None
 
     # -- the inside ---------------------------------------------------------------------------------------------
@@ -679,7 +661,7 @@ class InviteUsage:
         self, asked: Asked, method: str, credentials: list[str], now: float, branch: str | None = None
     ) -> ClientTransaction:
         if method == "INVITE":
-            self._credentials = tuple(credentials)
+            self.credentials = tuple(credentials)
         lines = asked.lines + credentials
         uri = asked.dialog.request_uri()
         txn = self.endpoint.request(asked.flow, method, uri, lines, asked.body, now, self, branch)
@@ -714,17 +696,11 @@ class InviteUsage:
         """Answer a request in the dialog."""
         self.endpoint.respond(txn, status, now, lines=lines)
 
-    def _bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> ClientTransaction:
+    def say_bye(self, dialog: Dialog, flow: Flow, now: float, lines: Sequence[str] = ()) -> ClientTransaction:
+        """Send a BYE in the usage's dialog, or in one that is dropped."""
         head = dialog.lines("BYE", dialog.next_cseq())
         head += lines
         return self.request(dialog, flow, "BYE", head, b"", now, None)
-
-    def _forget_accepted(self) -> None:
-        accepted = self._accepted
-        if accepted is not None:
-            if accepted.timer is not None:
-                accepted.timer.cancel()
-            self._accepted = None
 
     def _on_bye(self, txn: ServerTransaction, now: float) -> LegEvent | None:
         reasons = reasons_of(txn.request)
@@ -734,28 +710,10 @@ class InviteUsage:
             # 15.1.2: a UAS that gets BYE answers what is pending in the dialog, with 487 by preference.
             server, self._server = self._server, None
             self.endpoint.respond(server, 487, now, to_tag=self.dialog.local_tag)
-        self._forget_accepted()
+        confirmation.forget(self)
         self.state = State.ENDED
         self._be_quiet(now)
         return Cancelled(reasons) if early else Ended(reasons)
-
-    def _on_early_request(self, txn: ServerTransaction, now: float) -> LegEvent | None:
-        """A request of a called side that has not answered. An early dialog that only an unreliable 1xx made cannot
-        take a new offer, as ours has no answer yet in it (RFC 3311 section 5.2)."""
-        request = txn.request
-        early = self.forks.get(request.from_tag or "")
-        if request.method == "OPTIONS":
-            self.reply(txn, 200, now, CAPABILITIES)
-        elif request.method != "UPDATE":
-            self.reply(txn, 481, now)
-        elif early is not None:
-            if early.dialog.in_order(request):
-                return update.received(self, txn, now, early)
-            self.reply(txn, 500, now, ["Retry-After: 1"])
-        else:
-            lines = [f"Contact: {self.contact}", ALLOW]
-            self.reply(txn, 491 if session_description(request) else 200, now, lines)
-        return None
 
     def _on_reinvite(self, txn: ServerTransaction, now: float) -> LegEvent | None:
         if self._client is not None or self.accepted_offer or (self.updating is not None and self.updating.offered):
@@ -768,7 +726,7 @@ class InviteUsage:
             self.reply(txn, 422, now, brief)
             return None
         self.dialog.refresh_target(txn.request)
-        self._forget_accepted()
+        confirmation.forget(self)
         self._server = txn
         txn.owner = self
         self.flow = toward(txn.flow, self.dialog, self.carrier)
@@ -781,60 +739,32 @@ class InviteUsage:
         if response.status == 100:
             return None
         if reliable.is_reliable(response):
-            return self._on_reliable(response, now)
+            return reliable.on_reliable(self, response, now)
         return Progress(response.status, session_description(response))
-
-    def _on_reliable(self, response: Response, now: float) -> LegEvent | None:
-        """A 1xx that wants a PRACK: at once, or with the call's answer when it makes an offer."""
-        early = reliable.received(self, response, response.cseq)
-        if early is None:
-            return None
-        tag, body = response.to_tag or "", session_description(response)
-        rack = f"{early.rseq} {response.cseq} INVITE"
-        if not self.allows_update:
-            self.allows_update = allows_update(response)
-        if early.description:
-            body = b""  # the first one holds (RFC 3261 section 13.2.1)
-        else:
-            early.description = body
-            if body and not self._sent[1]:
-                early.rack = rack
-                return Progress(response.status, body, tag, True)
-        self._prack(early, rack, b"", now)
-        return Progress(response.status, body, tag)
-
-    def _prack(self, early: EarlyDialog, rack: str, body: bytes, now: float) -> None:
-        dialog = early.dialog
-        lines = dialog.lines("PRACK", dialog.next_cseq())
-        lines.append(f"RAck: {rack}")
-        if body:
-            lines.append(SDP)
-        flow = toward(self.flow, dialog, self.carrier)
-        self.request(dialog, flow, "PRACK", lines, body, now)
 
     def _on_invite_2xx(self, txn: ClientTransaction, response: Response, now: float) -> LegEvent | None:
         if txn is not self._client:
-            self._on_repeated_2xx(response, now)
+            confirmation.repeated(self, response, now)
             return None
         _ = response.to_tag, response.cseq  # what every way from here reads: raises while nothing has changed
         self._client = None
         self._sent = NOT_SENT
         if self.state is State.CONFIRMED:
-            self._ack_cseq = response.cseq
+            self.ack_cseq = response.cseq
             self.needs_ack = True
-            self.agree(session_timer.agreed(response), now)
+            refresh.agree(self, session_timer.agreed(response), now)
             with contextlib.suppress(RemoteProtocolError):
                 # A Contact that leads nowhere does not undo the 2xx; we go on where the far end was.
                 self.dialog.refresh_target(response)
             self.flow = toward(self.flow, self.dialog, self.carrier)
             return OfferAnswer(session_description(response))
-        if self.dialog.remote_tag or self._ack_cseq:
+        if self.dialog.remote_tag or self.ack_cseq:
             # The call ended while a re-INVITE of ours was under way: its 2xx wants an ACK all the same.
-            self._ack_cseq = response.cseq
+            self.ack_cseq = response.cseq
             self.ack(now)
             return None
         if self.state is State.CANCELLING or self.state is State.ENDED:
-            self._drop(response, now)
+            self.unwanted(response, now)
             return None
         try:
             reachable = bool(response.contacts)
@@ -844,59 +774,23 @@ class InviteUsage:
             reachable = False
         if not reachable:
             # No remote target, so no dialog to speak in; ending it is kinder than leaving the far end without ACK.
-            self._drop(response, now)
+            self.unwanted(response, now)
             return Refusal(502)
-        self._ack_cseq = response.cseq
+        self.ack_cseq = response.cseq
         self.needs_ack = True
         self.flow = toward(self.flow, self.dialog, self.carrier)
         self.state = State.CONFIRMED
         self.allows_update = allows_update(response)
-        self.agree(session_timer.agreed(response), now)
+        refresh.agree(self, session_timer.agreed(response), now)
         if self.forks:
-            return Answer(self._out_of_fork(response))
+            return Answer(reliable.chosen(self, response))
         return Answer(session_description(response))
 
-    def _out_of_fork(self, response: Response) -> bytes:
-        """Of several early dialogs one was answered: its numbers go on, and what it described reliably holds."""
-        early = self.forks.get(self.dialog.remote_tag)
-        self.forks = NO_FORKS
-        if early is None:
-            return session_description(response)
-        self.dialog.local_cseq = max(self.dialog.local_cseq, early.dialog.local_cseq)
-        self.dialog.remote_cseq = early.dialog.remote_cseq
-        if self.updating is not None and self.updating.early is early:
-            self.updating.early = None
-        return early.description or session_description(response)
-
-    def _on_repeated_2xx(self, response: Response, now: float) -> None:
-        """The same 2xx again wants the same ACK (13.2.2.4); one with another tag is a second fork's, which is ended."""
-        if (response.to_tag or "") != self.dialog.remote_tag or not self._ack_cseq:
-            self._drop(response, now)
-        elif self._ack and response.cseq == self._ack_cseq:
-            self.endpoint.send(self.flow, self._ack)
-
-    def _drop(self, response: Response, now: float) -> None:
-        """Acknowledge and end a dialog that nobody wants: a second fork's, or one that crossed our CANCEL. Its copies
-        get the same ACK again."""
-        tag = response.to_tag or ""
-        known = self._dropped.get(tag)
-        if known is not None:
-            self.endpoint.send(self.flow, known)
-            return
-        ours, early = self.dialog, self.forks.get(tag)
-        # A PRACK has used up numbers of that dialog.
-        number = max(response.cseq, early.dialog.local_cseq) if early is not None else response.cseq
-        dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), number)
-        with contextlib.suppress(RemoteProtocolError):
-            # Without a Contact that can be read it is told where it was asked.
-            dialog.established_by(response)
-        flow = toward(self.flow, dialog, self.carrier)
-        lines = [*dialog.lines("ACK", response.cseq), *self._credentials]
-        ack = self.endpoint.ack(flow, dialog.request_uri(), lines, b"", now)
-        self._dropped = {**self._dropped, tag: ack}
+    def unwanted(self, response: Response, now: float) -> None:
+        """A 2xx made a dialog that nobody wants."""
+        confirmation.drop(self, response, now)
         if self.state is not State.CONFIRMED:
             self.state = State.ENDED
-        self._bye(dialog, flow, now, self._reason)
 
     def _on_invite_failure(
         self, status: int, silent: bool = False, reasons: tuple[str, ...] = (), retry_after_s: float = 0.0
@@ -909,54 +803,19 @@ class InviteUsage:
         self.state = State.ENDED
         return Closed() if unwanted else Refusal(status, silent, reasons, retry_after_s)
 
-    # -- the session timer --------------------------------------------------------------------------------------
-
-    def agree(self, session: Session | None, now: float, elapsed_s: float = 0.0) -> None:
-        """Take what was agreed on, or that nothing was; `elapsed_s` ago."""
-        if self.session is not None:
-            self.session.stop()
-        self.session = session
-        if session is not None:
-            due = session.begin(now, elapsed_s)
-            session.timer = self.endpoint.timers.start(max(due, now), self.owner, session)
-
-    def agree_to(self, request: Request, now: float) -> list[str]:
-        """As UAS: agree to what the request asks for; the header lines of the 2xx."""
-        session = session_timer.answering(request, self.sessions) if self.sessions is not None else None
-        if session is None and self.session is None:
-            return []
-        self.agree(session, now)
-        return session.as_uas() if session is not None else []
-
-    def longer(self, least_s: int) -> bool:
-        """After a 422: ask for no less than `least_s` from now on. False when that is not longer than it was."""
-        before = max(self.least_s, self.session.interval_s if self.session is not None else 0)
-        if not before < least_s <= MAX_SESSION_S:
-            return False
-        self.least_s = least_s
-        return True
-
-    def _resend(self, response: Response, now: float) -> bool:
+    def _ask_longer(self, response: Response, now: float) -> bool:
         """Our INVITE asked for too short a session interval (422): send it again with a longer one, twice at most."""
         lines, body, max_forwards = self._sent
         if self.state is State.CANCELLING or self._tries + 1 >= update.MAX_TRIES:
             return False
-        if not self.longer(session_timer.wanted(response)):
+        if not refresh.longer(self, session_timer.wanted(response)):
             return False
         self._tries += 1
         if self.session is None:
-            lines = [line for line in lines if not line.startswith(("Session-Expires:", "Min-SE:"))]
-            lines += [f"Session-Expires: {self.least_s}", f"Min-SE: {self.least_s}"]
+            lines = session_timer.longer_lines(lines, self.least_s)
         self.forks = NO_FORKS
         self._client = self._invite(lines, body, now, None, max_forwards)
         return True
-
-    def _on_session_timer(self, session: Session, now: float) -> LegEvent | None:
-        if now >= session.deadline:
-            self.session = None
-            return Lapsed()
-        session.timer = self.endpoint.timers.start(session.next(now), self.owner, session)
-        return RefreshDue() if session.ours else None
 
     def _be_quiet(self, now: float) -> None:
         """The usage ends: what waits in it is let go."""
@@ -970,15 +829,6 @@ class InviteUsage:
 
 
 NOT_SENT: tuple[Sequence[str], bytes, int] = ((), b"", 70)
-MAX_SESSION_S = 86400
-"""A far end that wants the session refreshed less often than once a day is taken for one in error."""
-
-
-def allows_update(message: Request | Response) -> bool:
-    """Whether the sender takes UPDATE."""
-    allowed = message.header("Allow")
-    return allowed is not None and "UPDATE" in allowed
-
 
 __all__ = [
     "Acked",

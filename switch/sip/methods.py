@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from switch.sip.message import Request, Response
+
 SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE")
 ALLOW = "Allow: " + ", ".join(SERVED)
 
@@ -31,6 +33,12 @@ AGENT = "User-Agent: Ringplan"
 
 _KNOWN = frozenset(("INFO", "MESSAGE"))
 _EVENTS = frozenset(("SUBSCRIBE", "NOTIFY", "PUBLISH"))
+
+
+def allows_update(message: Request | Response) -> bool:
+    """Whether the sender takes UPDATE (RFC 3311 section 4)."""
+    allowed = message.header("Allow")
+    return allowed is not None and "UPDATE" in allowed
 
 
 def refusal_of(method: str) -> tuple[int, list[str]]:

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from switch.sip.dialog import Dialog
-from switch.sip.leg_events import LegEvent, Offer, Pracked, Unpracked
+from switch.sip.leg_events import LegEvent, Offer, Pracked, Progress, Unpracked
 from switch.sip.message import Request, Response
-from switch.sip.methods import ALLOW
+from switch.sip.methods import ALLOW, allows_update
+from switch.sip.next_hop import toward
 from switch.sip.offer_answer import GLARE, standing
 from switch.sip.parts import SDP_LINE as SDP
 from switch.sip.parts import session_description
@@ -124,6 +125,49 @@ def received(usage: InviteUsage, response: Response, invite_cseq: int) -> EarlyD
     early.rseq = rseq
     early.dialog.refresh_target(response)
     return early
+
+
+def on_reliable(usage: InviteUsage, response: Response, now: float) -> LegEvent | None:
+    """A 1xx that wants a PRACK: at once, or with the call's answer when it makes an offer."""
+    early = received(usage, response, response.cseq)
+    if early is None:
+        return None
+    tag, body = response.to_tag or "", session_description(response)
+    rack = f"{early.rseq} {response.cseq} INVITE"
+    usage.allows_update = usage.allows_update or allows_update(response)
+    if early.description:
+        body = b""  # the first one holds (RFC 3261 section 13.2.1)
+    else:
+        early.description = body
+        if body and not usage.made_offer:
+            early.rack = rack
+            return Progress(response.status, body, tag, True)
+    prack(usage, early, rack, b"", now)
+    return Progress(response.status, body, tag)
+
+
+def prack(usage: InviteUsage, early: EarlyDialog, rack: str, body: bytes, now: float) -> None:
+    """Send a PRACK; `body` is the answer to the offer of the 1xx."""
+    dialog = early.dialog
+    lines = dialog.lines("PRACK", dialog.next_cseq())
+    lines.append(f"RAck: {rack}")
+    if body:
+        lines.append(SDP)
+    usage.request(dialog, toward(usage.flow, dialog, usage.carrier), "PRACK", lines, body, now)
+
+
+def chosen(usage: InviteUsage, response: Response) -> bytes:
+    """Of several early dialogs one was answered with that 2xx: its numbers go on, and what it described reliably holds.
+
+    The description of the far end."""
+    early, usage.forks = usage.forks.get(usage.dialog.remote_tag), {}
+    if early is None:
+        return session_description(response)
+    usage.dialog.local_cseq = max(usage.dialog.local_cseq, early.dialog.local_cseq)
+    usage.dialog.remote_cseq = early.dialog.remote_cseq
+    if usage.updating is not None and usage.updating.early is early:
+        usage.updating.early = None
+    return early.description or session_description(response)
 
 
 def is_reliable(response: Response) -> bool:

@@ -14,6 +14,8 @@ extension is left in peace. What was agreed is a fact of the call, which the jou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from switch.sip.message import Request, Response
@@ -110,6 +112,12 @@ def agreed(response: Response) -> Session | None:
         return None
     interval, refresher = _expires(response)
     return Session(max(interval, FLOOR_S), refresher != "uas") if interval else None
+
+
+def longer_lines(lines: Sequence[str], least_s: int) -> list[str]:
+    """The header lines of a first INVITE, to be sent again with a longer interval (section 7.3)."""
+    kept = [line for line in lines if not line.startswith(("Session-Expires:", "Min-SE:"))]
+    return [*kept, f"Session-Expires: {least_s}", f"Min-SE: {least_s}"]
 
 
 def wanted(response: Response) -> int:

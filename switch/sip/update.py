@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from switch.sip import session_timer
+from switch.sip import refresh, session_timer
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.leg_events import LegEvent, Lost, Offer, OfferAnswer, OfferRefusal, RefreshDue, Refreshed, Resent
 from switch.sip.message import Response
-from switch.sip.methods import ALLOW
+from switch.sip.methods import ALLOW, CAPABILITIES
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import GLARE, standing
 from switch.sip.parts import SDP_LINE, session_description
@@ -67,7 +67,11 @@ def answered(usage: InviteUsage, update: Update, response: Response, now: float)
     if response.status < 200:
         return None
     if response.status >= 300:
-        if response.status == 422 and usage.longer(session_timer.wanted(response)) and update.tries < MAX_TRIES:
+        if (
+            response.status == 422
+            and refresh.longer(usage, session_timer.wanted(response))
+            and update.tries < MAX_TRIES
+        ):
             send(usage, update.body, now, update.early, update.tries + 1)
             return Resent()
         return failed(usage, update, response.status, now)
@@ -80,7 +84,7 @@ def answered(usage: InviteUsage, update: Update, response: Response, now: float)
         update.early.description = body or update.early.description
     elif usage.confirmed:
         usage.flow = toward(usage.flow, dialog, usage.carrier)
-        usage.agree(session_timer.agreed(response), now)
+        refresh.agree(usage, session_timer.agreed(response), now)
     return OfferAnswer(body) if update.offered else Refreshed()
 
 
@@ -130,7 +134,7 @@ def answer(usage: InviteUsage, body: bytes, now: float) -> None:
         return
     lines = [f"Contact: {usage.contact}", ALLOW]
     if txn.method == "UPDATE" and usage.confirmed:
-        lines += usage.agree_to(txn.request, now)
+        lines += refresh.agree_to(usage, txn.request, now)
     if early is not None and body:
         early.description = session_description(txn.request)
     if body:
@@ -143,3 +147,22 @@ def refuse(usage: InviteUsage, status: int, now: float) -> None:
     txn, usage.asking, usage.asking_early = usage.asking, None, None
     if txn is not None:
         usage.reply(txn, status, now)
+
+
+def early_request(usage: InviteUsage, txn: ServerTransaction, now: float) -> LegEvent | None:
+    """A request of a called side that has not answered. An early dialog that only an unreliable 1xx made cannot take a
+    new offer, as ours has no answer yet in it (RFC 3311 section 5.2)."""
+    request = txn.request
+    early = usage.forks.get(request.from_tag or "")
+    if request.method == "OPTIONS":
+        usage.reply(txn, 200, now, CAPABILITIES)
+    elif request.method != "UPDATE":
+        usage.reply(txn, 481, now)
+    elif early is None:
+        lines = [f"Contact: {usage.contact}", ALLOW]
+        usage.reply(txn, 491 if session_description(request) else 200, now, lines)
+    elif early.dialog.in_order(request):
+        return received(usage, txn, now, early)
+    else:
+        usage.reply(txn, 500, now, ["Retry-After: 1"])
+    return None

@@ -218,7 +218,7 @@ def test_callee_answers_while_nobody_is_there(scene: Scene) -> None:
     scene.wait(5)
     assert call.refused == 503
     assert bob.last.over
-    assert not bob.last.offers or bob.last.usage._accepted is None
+    assert not bob.last.offers or bob.last.usage.accepted is None
 
 
 def test_caller_cancels_while_nobody_is_there(scene: Scene) -> None:
@@ -249,7 +249,7 @@ def test_answered_but_our_200_never_left(scene: Scene) -> None:
     scene.wait(8)
     assert call.up
     assert bob.last.up
-    assert bob.last.usage._accepted is None, "no ACK came"
+    assert bob.last.usage.accepted is None, "no ACK came"
     assert len(scene.exchange.calls) == 1
     call.hang_up()
     scene.wait()
