@@ -21,14 +21,14 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         HostSettings(
             host=each.host,
             port=each.port or trunk.port or 0,
-            transport=each.transport or trunk.transport,
+            transport=_way(each.transport or trunk.transport),
             priority=each.priority,
             weight=each.weight,
         )
         for each in trunk.hosts
     )
     if not hosts:
-        hosts = (HostSettings(host=trunk.host or "", port=trunk.port or 0, transport=trunk.transport),)
+        hosts = (HostSettings(host=trunk.host or "", port=trunk.port or 0, transport=_way(trunk.transport)),)
     user = trunk.username or ""
     domain = trunk.domain or hosts[0].host
     return TrunkSettings(
@@ -73,7 +73,11 @@ def _proxy(trunk: Trunk) -> HostSettings | None:
     host, colon, port = trunk.outbound_proxy.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         host, port = trunk.outbound_proxy, "0"
-    return HostSettings(host=host.strip("[]"), port=int(port), transport=trunk.transport)
+    return HostSettings(host=host.strip("[]"), port=int(port), transport=_way(trunk.transport))
+
+
+def _way(transport: str) -> str:
+    return "" if transport == "auto" else transport
 
 
 def sources(trunk: Trunk) -> list[str]:

@@ -56,7 +56,8 @@ class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One host of a carrier. `port` 0: by the SRV records of its name, else 5060 (RFC 3263)."""
+    """One host of a carrier. `port` 0: by the SRV records of its name, else 5060; `transport` empty: by its NAPTR
+    records, or those SRV records that there are (RFC 3263)."""
 
     host: str
     port: int = 0

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from config.presets import PRESETS
-from config.section import Port, Section, Transport
+from config.section import Port, Section
 from config.types import (
     E164,
     Boolean,
@@ -29,6 +29,7 @@ from config.types import (
     integer,
 )
 
+Way = Annotated[str, choice("udp", "tcp", "tls", "auto")]
 Causes = Annotated[list[Annotated[int, integer(400, 699)]], OneOrMore()]
 CODECS = ("opus", "g722", "pcma", "pcmu", "g729", "g726-32", "gsm", "ilbc", "speex", "amr", "amr-wb")
 
@@ -38,7 +39,7 @@ class TrunkHost(Section):
 
     host: Host = Field(description="a name or an address")
     port: Port | None = Field(default=None, description="its port; else as the trunk's own")
-    transport: Transport | None = Field(default=None, description="else the trunk's own")
+    transport: Way | None = Field(default=None, description="else the trunk's own")
     priority: Annotated[int, integer(0, 65535)] = Field(default=0, description="the lowest is tried first")
     weight: Annotated[int, integer(0, 65535)] = Field(
         default=1, description="its share of the calls among hosts of one priority"
@@ -55,7 +56,10 @@ class Trunk(Section):
     port: Port | None = Field(
         default=None, description="its port; when left out a host name is asked for SRV records, else it is 5060"
     )
-    transport: Transport = Field(default="udp", description="udp, tcp or tls")
+    transport: Way = Field(
+        default="udp",
+        description="udp, tcp, tls, or auto: what its host's DNS records say (NAPTR, SRV), of what we speak",
+    )
     hosts: list[TrunkHost] = Field(default_factory=list, description="several hosts, in place of `host`")
     outbound_proxy: Place | None = Field(
         default=None, description="all is sent there instead, as `host` or `host:port`; `host` is what addresses name"

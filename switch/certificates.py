@@ -73,7 +73,7 @@ def sources_of(compiled: Compiled) -> tuple[Source, ...]:
         if each.transport == "tls"
     ]
     for trunk in compiled.trunks:
-        if trunk.ca or trunk.certificate or any(each.transport == "tls" for each in trunk.places):
+        if trunk.ca or trunk.certificate or any(each.transport in ("tls", "") for each in trunk.places):
             pairs = (trunk.certificate,) if trunk.certificate is not None else ()
             found.append(Source(f"trunk {trunk.id}", pairs, trunk.ca, profile=trunk.id))
     return tuple(found)

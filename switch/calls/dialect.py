@@ -51,7 +51,7 @@ class Dialect:
         if proxy is None:
             return ()
         place = _literal(proxy.host) + (f":{proxy.port}" if proxy.port else "")
-        transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
+        transport = "" if proxy.transport in ("udp", "") else f";transport={proxy.transport}"
         return (f"<sip:{place}{transport};lr>",)
 
     def caller(self, number: str, name: str, host: str, hidden: bool) -> tuple[str, list[str]]:

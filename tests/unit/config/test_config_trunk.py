@@ -77,6 +77,17 @@ def test_an_account_is_written_and_read_again_but_never_shown(tmp_path: Path) ->
     assert decode(encode(compiled)) == compiled
 
 
+def test_the_transport_may_be_left_to_the_carriers_records(tmp_path: Path) -> None:
+    """RFC 3263 section 4.1."""
+    assert trunk(tmp_path, "{host: sip.example.com, transport: auto}").hosts == (
+        HostSettings(host="sip.example.com", transport=""),
+    )
+    made = trunk(tmp_path, "{transport: auto, hosts: [{host: a.example.com, transport: tcp}, {host: b.example.com}]}")
+    assert [host.transport for host in made.hosts] == ["tcp", ""]
+    made = trunk(tmp_path, "{host: a.example.com, transport: auto, outbound_proxy: p.example.com}")
+    assert made.places[0].transport == ""
+
+
 def test_a_preset_gives_what_is_not_written(tmp_path: Path) -> None:
     assert trunk(tmp_path, "{host: sip.example.com, preset: digits}").numbers == "digits"
     assert trunk(tmp_path, "{host: sip.example.com, preset: digits, numbers: '00'}").numbers == "00"
