@@ -47,3 +47,18 @@ def test_a_call_goes_past_the_hosts_that_fail_and_the_next_one_does_not_try_them
     assert [host["state"] for host in trunk["hosts"]] == ["avoided", "avoided", "well"]
     with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}/metrics", timeout=5) as page:
         assert b'ringplan_trunk_failovers_total{trunk="itsp"} 2.0' in page.read()
+
+
+@pytest.mark.parametrize("name", ["localhost", "nowhere.invalid"])
+def test_a_carrier_that_names_its_next_hop_gets_ack_and_bye_there_or_where_it_speaks_from(exchange, name):
+    port = exchange.port()
+    exchange.config.write_text(
+        exchange.config.read_text()
+        + f"area_code: '212'\ndefault_trunk: itsp\ntrunks: {{itsp: {{host: 127.0.0.1, port: {port}, from: 127.0.0.9}}}}\n"
+    )
+    exchange.run("reload")
+    carrier = Sipp(exchange, answering().replace("sip:bob@[local_ip]", f"sip:bob@{name}"), "carrier", port=port)
+    caller = Sipp(exchange, calling(NUMBER, "alice"), "caller", dials=NUMBER)
+    assert caller.wait(20) == (1, 1, 0), caller.trouble()
+    assert carrier.wait(10) == (1, 1, 0), carrier.trouble()
+    assert "Traceback" not in exchange.log()
