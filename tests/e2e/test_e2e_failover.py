@@ -54,7 +54,8 @@ def test_a_carrier_that_names_its_next_hop_gets_ack_and_bye_there_or_where_it_sp
     port = exchange.port()
     exchange.config.write_text(
         exchange.config.read_text()
-        + f"area_code: '212'\ndefault_trunk: itsp\ntrunks: {{itsp: {{host: 127.0.0.1, port: {port}, from: 127.0.0.9}}}}\n"
+        + "area_code: '212'\ndefault_trunk: itsp\n"
+        + f"trunks: {{itsp: {{host: 127.0.0.1, port: {port}, from: 127.0.0.9}}}}\n"
     )
     exchange.run("reload")
     carrier = Sipp(exchange, answering().replace("sip:bob@[local_ip]", f"sip:bob@{name}"), "carrier", port=port)

@@ -68,7 +68,7 @@ def test_messages_wait_in_order_and_copies_do_not_pile_up(stage: Stage, monkeypa
     assert (len(stage.asked), stage.sent) == (1, [])
     stage.asked[0][1]([target("198.51.100.2")])
     assert [data for _, data in stage.sent] == [b"ACK", b"BYE"]
-    assert {place for place in stage.places()} == {("198.51.100.2", 5060)}
+    assert set(stage.places()) == {("198.51.100.2", 5060)}
 
 
 def test_so_many_names_are_looked_up_at_once_and_no_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
