@@ -162,6 +162,37 @@ def test_the_caller_who_gives_up_between_hosts_is_heard() -> None:
     scene.finish()
 
 
+def test_the_next_host_is_heard_when_the_first_one_played_something_and_then_failed() -> None:
+    scene = two_hosts()
+    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
+    call = alice.call(NUMBER)
+    scene.wait(0.1)
+    invite = one.take("INVITE")
+    one.reply(invite, 183, describe(ONE[0]), tag="early")
+    scene.wait(0.1)
+    one.reply(invite, 503, tag="early")
+    scene.wait(0.1)
+    one.take("ACK")
+    talk(scene, two, call)
+    assert scene.exchange.record.result == "answered"
+    scene.finish()
+
+
+def test_a_connection_that_breaks_while_it_rings_leads_on() -> None:
+    scene = two_hosts(transport="tcp")
+    alice = scene.phone("alice")
+    one, two = (RawPhone(scene.network, "carrier", place, transport="tcp") for place in (ONE, TWO))
+    call = alice.call(NUMBER)
+    scene.wait(0.1)
+    invite = one.take("INVITE")
+    one.reply(invite, 180, tag="r")
+    scene.wait(0.1)
+    scene.network.cut(invite.flow)
+    scene.wait(0.2)
+    talk(scene, two, call)
+    scene.finish()
+
+
 def test_a_crash_between_hosts_leaves_nothing_behind() -> None:
     scene = two_hosts()
     alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
