@@ -58,7 +58,7 @@ from switch.sip.leg_events import (
     Unpracked,
 )
 from switch.sip.message import Request, Response
-from switch.sip.methods import AGENT, ALLOW, CAPABILITIES, allows_update, refusal_of
+from switch.sip.methods import AGENT, ALLOW, CAPABILITIES, SUPPORTED, allows_update, refusal_of
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
 from switch.sip.parts import SDP_LINE as SDP
@@ -379,7 +379,7 @@ class InviteUsage:
             return
         self._server = None
         self.state = State.CONFIRMED
-        lines = [f"Contact: {self.contact}", ALLOW]
+        lines = [f"Contact: {self.contact}", ALLOW, SUPPORTED]
         if again:
             lines += self.session.as_uas() if self.session is not None else []
         elif self.sessions is not None:

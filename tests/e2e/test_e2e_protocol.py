@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.phones import softphones
-from tests.e2e.kit.sipp import Sipp, answering_reliably, calling, register
+from tests.e2e.kit.sipp import Sipp, answering, answering_reliably, calling, calling_with_timer, register
 
 pytestmark = pytest.mark.e2e
 
@@ -64,5 +64,14 @@ def test_sipp_rings_reliably(exchange):
     callee = Sipp(exchange, answering_reliably(), "reliable", port=port, calls=5)
     early = calling("103", "alice", 200).replace('response="180"', 'response="183"')
     caller = Sipp(exchange, early, "caller", calls=5, dials="103")
+    assert caller.wait() == (5, 5, 0), caller.trouble() + callee.trouble()
+    assert callee.wait(5) == (5, 5, 0), callee.trouble()
+
+
+@pytest.mark.skipif(not shutil.which("sipp"), reason="needs the Debian package sip-tester")
+def test_sipp_is_told_a_longer_session_interval_and_refreshes(exchange):
+    port = register(exchange, "dave")
+    callee = Sipp(exchange, answering(), "callee", port=port, calls=5)
+    caller = Sipp(exchange, calling_with_timer("104", "alice"), "timer", calls=5, dials="104")
     assert caller.wait() == (5, 5, 0), caller.trouble() + callee.trouble()
     assert callee.wait(5) == (5, 5, 0), callee.trouble()

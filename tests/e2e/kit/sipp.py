@@ -102,6 +102,39 @@ def calling(number: str, line: str, talk_ms: int = 200, final: int = 200) -> str
     return scenario(*steps)
 
 
+def calling_with_timer(number: str, line: str) -> str:
+    """A call whose session timer is too short at first (422, RFC 4028), then is refreshed by an UPDATE."""
+    uri = f"sip:{number}@[remote_ip]:[remote_port]"
+    to = f"<{uri}>[peer_tag_param]"
+
+    def timer(seconds: int) -> str:
+        return f"Supported: timer\nSession-Expires: {seconds};refresher=uac\n"
+
+    def agreed(more: str = "") -> str:
+        return (
+            f'<recv response="200" {more}><action><ereg regexp="90;refresher=uac" search_in="hdr" '
+            'header="Session-Expires:" check_it="true" assign_to="timer"/><log message="[$timer]"/></action></recv>\n'
+        )
+
+    return scenario(
+        send(request("INVITE", 1, uri, f"<{uri}>", timer(30), SDP, line), 'retrans="500"'),
+        '<recv response="407" auth="true"/>\n',
+        send(request("ACK", 1, uri, to, line=line, back=2)),
+        send(request("INVITE", 2, uri, f"<{uri}>", timer(30) + proof(line), SDP, line), 'retrans="500"'),
+        '<recv response="100" optional="true"/>\n<recv response="422"/>\n',
+        send(request("ACK", 2, uri, to, line=line, back=3)),
+        send(request("INVITE", 3, uri, f"<{uri}>", timer(90) + proof(line), SDP, line), 'retrans="500"'),
+        '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n',
+        agreed('rrs="true"'),
+        send(request("ACK", 3, "[next_url]", to, line=line)),
+        '<pause milliseconds="100"/>\n',
+        send(request("UPDATE", 4, "[next_url]", to, timer(90), line=line), 'retrans="500"'),
+        agreed(),
+        send(request("BYE", 5, "[next_url]", to, line=line), 'retrans="500"'),
+        '<recv response="200"/>\n',
+    )
+
+
 def _response(status: str, body: str = "") -> str:
     kind = "Content-Type: application/sdp\n" if body else ""
     return (
