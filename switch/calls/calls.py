@@ -220,6 +220,7 @@ class Calls:
             if call.state.ended is None:
                 try:
                     call.sound_again()
+                    call.offers.restore(call, now)
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)
 

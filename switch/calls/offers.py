@@ -225,6 +225,13 @@ class Offers:
         call.record_move(leg)
         self.settle(call, now)
 
+    def restore(self, call: Call, now: float) -> None:
+        """After a crash: a leg that may have taken an offer which nobody stands behind any more is told what holds."""
+        for leg in call.legs.values():
+            if leg.sound.settled:
+                self.owe(leg, RESTORE)
+        self.settle(call, now)
+
     def settle(self, call: Call, now: float) -> None:
         """Make the corrections that are owed to legs that are free."""
         for index in list(self._owed):

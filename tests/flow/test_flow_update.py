@@ -392,3 +392,24 @@ def test_reason_of_a_cancel_and_of_a_refusal(scene: Scene) -> None:
     assert refused.get("Reason") == "Q.850;cause=17"
     one.ack_refusal(refused)
     carol.take("ACK")
+
+
+def test_crash_after_the_other_side_took_an_offer_that_nobody_answers_for(scene: Scene) -> None:
+    """Carol has taken Bob's hold, Bob's INVITE died with us: what held before is offered to her again."""
+    one, two = pair(scene)
+    offer(one, method="INVITE")
+    scene.wait(0.05)
+    two.phone.reply(two.phone.take("INVITE"), 200, describe("192.0.2.23", way="recvonly", version=2))
+    scene.exchange.mute = True
+    scene.exchange.crash()
+    scene.wait(1)
+    scene.exchange.restart()
+    scene.wait(0.05)
+    again = two.phone.take("INVITE")
+    assert direction(again) == "sendrecv"
+    two.phone.reply(again, 200, describe("192.0.2.23", version=3))
+    scene.wait(0.05)
+    two.phone.take("ACK")
+    (call,) = scene.exchange.calls
+    assert not any(leg.sound.settled for leg in call.legs.values())
+    end(scene, one, two.phone)
