@@ -82,7 +82,7 @@ def _way(transport: str) -> str:
 
 def sources(trunk: Trunk) -> list[str]:
     """The addresses that its calls come from, as far as the configuration itself says."""
-    if trunk.source:
+    if trunk.source or trunk.certificates:
         return trunk.source
     hosts = [each.host for each in trunk.hosts] or ([trunk.host] if trunk.host else [])
     return [host for host in dict.fromkeys(hosts) if is_address(host)]

@@ -75,7 +75,9 @@ class Trunk(Section):
         description="the addresses and networks (192.0.2.0/24) that its calls come from; else those of its hosts",
     )
     certificates: Annotated[list[Host], OneOrMore()] = Field(
-        default_factory=list, description="names in its TLS client certificate, by which its calls are known as well"
+        default_factory=list,
+        description="names in its TLS client certificate, by which its calls are known: instead of its addresses, "
+        "unless `from` names some",
     )
     ca: File | None = Field(
         default=None, description="tls: a file with the CAs that it is believed by; the system's when left out"

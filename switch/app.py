@@ -589,6 +589,10 @@ class Exchange:
         """See `switch.operations.Standing`."""
         if self._compiled.devices and not self._compiled.trunks:
             yield "emergency calls cannot be made: there is no carrier under `trunks:`"
+        for trunk, dialect in self._accounts.dialects.items():
+            if dialect.account is not None and dialect.account.refused_realm:
+                realm = dialect.account.refused_realm
+                yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
         yield from self._certificates.warnings()
         yield from sick(self.core, self._clock.now())
 

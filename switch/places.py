@@ -40,16 +40,21 @@ class Places:
         self._by_source: dict[str, str] = {}
         self._sources: dict[str, frozenset[str]] = {}
         networks: list[tuple[Network, str]] = []
+        known = dialects or {}
         for trunk in trunks:
-            self._sources[trunk.id] = frozenset(trunk.sources)
-            for source in trunk.sources:
+            dialect = known.get(trunk.id)
+            settings = dialect.settings if dialect is not None else None
+            # Who names certificates and no addresses wants certificates.
+            only = settings is not None and bool(settings.certificates) and not settings.sources
+            sources = () if only else trunk.sources
+            self._sources[trunk.id] = frozenset(sources)
+            for source in sources:
                 if "/" in source:
                     networks.append((ipaddress.ip_network(source), trunk.id))
                 else:
                     self._by_source.setdefault(source, trunk.id)
         # The narrowest first.
         self._networks = sorted(networks, key=lambda each: -each[0].prefixlen)
-        known = dialects or {}
         self._by_token = {each.token: name for name, each in known.items() if each.token}
         self._names = {name: frozenset(each.settings.certificates) for name, each in known.items()}
         self._by_name: dict[str, str] = {}

@@ -115,7 +115,7 @@ class Account:
                 continue
             realm = challenge.get("realm")
             if self.realms and realm not in self.realms:
-                self.refused_realm = realm
+                self.refused_realm = realm[:64]
                 continue
             return challenge
         return None
