@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
 import ssl
 from collections.abc import Callable
@@ -315,6 +316,21 @@ async def test_old_versions_are_refused(sides: Sides, authority: Authority) -> N
         assert cipher is not None
         assert "DHE" in cipher[0] or version is ssl.TLSVersion.TLSv1_3
     assert server_context([ServerCertificate(*authority.sign("x.example.com"), ())]).options & ssl.OP_NO_RENEGOTIATION
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="Python itself cannot ask for a renegotiation")
+async def test_renegotiation_is_refused(sides: Sides, authority: Authority) -> None:
+    _, b, (host, port) = pair(sides, authority)
+    words = ("s_client", "-connect", f"{host}:{port}", "-tls1_2", "-CAfile", authority.file)
+    pipe = asyncio.subprocess.PIPE
+    client = await asyncio.create_subprocess_exec("openssl", *words, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert client.stdin is not None
+    await b.until(lambda: any(not each._connecting for each in b.net._wire.table.all()))
+    client.stdin.write(b"R\n")
+    await b.until(lambda: b.lost)
+    _, told = await client.communicate()
+    assert b"no renegotiation" in told
+    assert b.net.connections == 0
 
 
 async def test_without_a_certificate_everybody_is_turned_away(sides: Sides, authority: Authority) -> None:
