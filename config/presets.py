@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-_TELEPHONE = ["pcma", "pcmu"]
 _ASSERTED = {"trusted": True, "caller_in": ["pai", "from"]}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -43,10 +42,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # By name.
         "twilio": {"numbers_in": "e164", "codecs": ["pcmu", "pcma"], "trusted": True},
         "telnyx": {"codecs": ["g722", "pcmu", "pcma", "g729", "opus"], **_ASSERTED},
-        "vonage": {"numbers": "digits", "codecs": ["pcmu", "pcma"]},
-        "voipms": {"register_": True, "numbers": "national", "country": "US", "codecs": ["pcmu"]},
-        "ovh": {"register_": True, "numbers": "00", "country": "FR", "codecs": _TELEPHONE},
-        "sipgate": {"register_": True, "did_from": "to", "caller_out": ["ppi"], "codecs": _TELEPHONE},
+        "vonage": {"numbers": "digits", "codecs": ["g722", "pcma", "pcmu", "g729", "ilbc"]},
+        "voipms": {"register_": True, "numbers": "national", "country": "US"},
+        "ovh": {"register_": True, "numbers": "00", "country": "FR"},
+        "sipgate": {
+            "register_": True,
+            "did_from": "to",
+            "numbers": "digits",
+            "caller_out": ["ppi"],
+            "trusted": True,
+            "codecs": ["pcma", "pcmu"],
+        },
     }
 )
 """By name."""

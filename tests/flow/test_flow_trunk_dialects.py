@@ -131,12 +131,12 @@ IN = [
     pytest.param(
         "preset: vonage",
         invite("sip:16692222222@192.0.2.10;transport=udp", '"14155550123" <sip:14155550123@198.51.100.6>'),
-        DID, "+14155550123", "14155550123", "0 8 101", id="vonage",
+        DID, "+14155550123", "14155550123", "9 8 0 18 101", id="vonage",
     ),
     pytest.param(
         "preset: voipms, username: '100000', secret: whatever-it-is",
         invite("sip:6692222222@192.0.2.10:5060", '"SMITH JOHN" <sip:4155550123@198.51.100.7>'),
-        DID, "+14155550123", "SMITH JOHN", "0 101", id="voipms",
+        DID, "+14155550123", "SMITH JOHN", "9 8 0 18 101", id="voipms",
     ),
     pytest.param(
         "preset: ovh, username: '0033972101010', secret: whatever-it-is",
@@ -144,7 +144,7 @@ IN = [
             "sip:0033972101010@192.0.2.10:5060", '"0033612345678" <sip:0033612345678@sip.example.com>',
             to='"0033972101010" <sip:0033972101010@sip.example.com>',
         ),
-        "+33972101010", "+33612345678", "0033612345678", "8 0 101", id="ovh",
+        "+33972101010", "+33612345678", "0033612345678", "9 8 0 18 101", id="ovh",
     ),
     pytest.param(
         "preset: sipgate, username: 8000000t0, secret: whatever-it-is",
@@ -288,14 +288,14 @@ OUT = [
     pytest.param("preset: telnyx", "sip:+442079460999@itsp.example.com", f'"Bob" <sip:{DID}@{OWN}>', {},
                  "9 0 8 18 101", id="telnyx"),
     pytest.param("preset: vonage", "sip:442079460999@itsp.example.com", f'"Bob" <sip:16692222222@{OWN}>', {},
-                 "0 8 101", id="vonage"),
+                 "9 8 0 18 101", id="vonage"),
     pytest.param(f"preset: voipms, {ACCOUNT}", "sip:011442079460999@itsp.example.com",
-                 '"Bob" <sip:6692222222@itsp.example.com>', {}, "0 101", id="voipms"),
+                 '"Bob" <sip:6692222222@itsp.example.com>', {}, "9 8 0 18 101", id="voipms"),
     pytest.param(f"preset: ovh, {ACCOUNT}", "sip:00442079460999@itsp.example.com",
-                 '"Bob" <sip:0016692222222@itsp.example.com>', {}, "8 0 101", id="ovh"),
-    pytest.param(f"preset: sipgate, {ACCOUNT}", "sip:+442079460999@itsp.example.com",
+                 '"Bob" <sip:0016692222222@itsp.example.com>', {}, "9 8 0 18 101", id="ovh"),
+    pytest.param(f"preset: sipgate, {ACCOUNT}", "sip:442079460999@itsp.example.com",
                  '"Bob" <sip:4420@itsp.example.com>',
-                 {"P-Preferred-Identity": f'"Bob" <sip:{DID}@itsp.example.com>'}, "8 0 101", id="sipgate"),
+                 {"P-Preferred-Identity": '"Bob" <sip:16692222222@itsp.example.com>'}, "8 0 101", id="sipgate"),
     pytest.param("outbound_proxy: 'edge.example.com:5070'", "sip:+442079460999@itsp.example.com",
                  f'"Bob" <sip:{DID}@{OWN}>', {"Route": "<sip:edge.example.com:5070;lr>"}, "9 8 0 18 101", id="proxy"),
 ]  # fmt: skip
@@ -349,7 +349,9 @@ def test_our_invite_in_a_carriers_dialect(
         ("preset: sipconnect", {"P-Asserted-Identity": f'"Bob" <sip:{DID}@{OWN};user=phone>'}),
         ("preset: pbx-rpid", {"P-Asserted-Identity": f'"Bob" <sip:{DID}@{OWN}>',
                               "Remote-Party-ID": f'"Bob" <sip:{DID}@{OWN}>;party=calling;screen=yes;privacy=full'}),
-        (f"preset: sipgate, {ACCOUNT}", {}),
+        (f"preset: sipgate, {ACCOUNT}", {"P-Asserted-Identity": '"Bob" <sip:16692222222@itsp.example.com>',
+                                         "P-Preferred-Identity": '"Bob" <sip:16692222222@itsp.example.com>'}),
+        (f"preset: register, {ACCOUNT}", {}),
     ],
 )  # fmt: skip
 def test_who_hides_is_named_to_trusted_carriers_alone(tmp_path: Path, keys: str, asserted: dict[str, str]) -> None:
