@@ -77,6 +77,8 @@ class Transports:
         self._addresses = LocalAddresses()
         self._names: Recent[Flow, tuple[Address, str]] = Recent(self.limits.flows)
         """What the far end of a flow was told of us last, as an address and as a Via has it."""
+        self._sounds: Recent[tuple[Flow, str], str] = Recent(self.limits.flows)
+        """The same for SDP, by what the ports are bound on."""
         self.sound: tuple[Reach, ...] = ()
         """How our ports for sound are known, where that is not as the listeners are."""
         self._sweeps = 0
@@ -200,6 +202,13 @@ class Transports:
 
     def sound_address(self, flow: Flow, bound: str) -> str:
         """The address for SDP: where the far end of `flow` sends its sound to ports that are bound on `bound`."""
+        known = self._sounds.get((flow, bound))
+        if known is None:
+            known = self._sound_address(flow, bound)
+            self._sounds.put((flow, bound), known)
+        return known
+
+    def _sound_address(self, flow: Flow, bound: str) -> str:
         listener, peer = self._listener(flow), flow.remote[0]
         own = () if listener is None else (listener.reach,)
         others = (*(each.reach for each in self._udp.values()), *(each.reach for each in self._tcp))
@@ -265,6 +274,7 @@ class Transports:
         if self._sweeps % _REFRESH == 0:
             self._addresses.forget()
             self._names.clear()
+            self._sounds.clear()
         self._timer = self._timers.after(_SWEEP_S, now, self, "sweep")
 
     def close(self) -> None:

@@ -151,3 +151,22 @@ def test_contact_and_sdp_follow_a_telephone_that_moves(scene: Scene) -> None:
     assert (connection(after), after.contact) == (f"IP4 {OUTSIDE}", f"sip:{OUTSIDE}:5060")
     # what was said is known after a crash, too (the journal's fold is compared with it in the end)
     end(scene, calling, bob)
+
+
+def test_after_a_crash_an_ipv6_leg_goes_on_with_its_ports_and_is_described_as_before(dual: Scene) -> None:
+    alice, bob = dual.raw("alice", ALICE6), dual.raw("bob")
+    calling, _, _, before = talk(dual, alice, bob)
+    dual.exchange.crash_and_restart(1.0)
+    calling.request("INVITE", describe(ALICE6, version=2, way="sendonly"))
+    dual.wait(0.1)
+    again = bob.take("INVITE")
+    assert connection(again) == f"IP4 {HERE[0]}"
+    bob.reply(again, 200, describe(bob.address[0], way="recvonly"), tag="b")
+    dual.wait(0.1)
+    bob.take("ACK")
+    after = alice.take(200)
+    calling.ack()
+    port = re.compile(r"^m=audio (\d+)", re.MULTILINE)
+    assert connection(after) == connection(before) == f"IP6 {HERE6}"
+    assert port.findall(after.body) == port.findall(before.body)
+    end(dual, calling, bob)
