@@ -155,7 +155,8 @@ class Session:
 class Load:
     """All sessions, one loop, no tasks."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_s: float) -> None:
+        self.give_up_s = give_up_s
         self.sessions: dict[str, Session] = {}
         self.timers: list[tuple[float, str, float]] = []
         self.good = self.failed = self.resent = 0
@@ -204,7 +205,7 @@ class Load:
         if session is None or int(header(answer, "CSeq").split()[0]) != session.cseq:
             return
         if status(answer) < 200:
-            session.due = session.began + GIVE_UP_S
+            session.due = session.began + self.give_up_s
             heapq.heappush(self.timers, (session.due, tag, session.due))
             return
         self.advance(tag, session, answer)
@@ -218,7 +219,7 @@ class Load:
                 continue
             if not session.data:
                 self.advance(tag, session, None)
-            elif now - session.began > GIVE_UP_S:
+            elif now - session.began > self.give_up_s:
                 del self.sessions[tag]
                 self.failed += 1
             else:
@@ -240,6 +241,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--number", default="101")
     parser.add_argument("--hold", type=float, default=0.1)
+    parser.add_argument("--give-up", type=float, default=GIVE_UP_S, help="seconds until a session has failed")
     options = parser.parse_args()
     host, _, port = options.target.partition(":")
     target = (host, int(port))
@@ -254,7 +256,7 @@ def main() -> None:
         sock.setblocking(False)
         poll.register(sock.fileno(), select.EPOLLIN)
         by_fd[sock.fileno()] = sock
-    load = Load()
+    load = Load(options.give_up)
     seed = f"{time.time_ns():x}"
     began = time.monotonic()
     made = 0

@@ -71,15 +71,19 @@ class Sipp:
         processes.stop(self.process, 3.0, signal.SIGUSR1)
         return self.count()
 
-    def count(self) -> Count:
-        """From the last line of its statistics."""
+    def row(self) -> dict[str, str]:
+        """The last line of its statistics, by column; empty when there is none."""
         try:
             lines = [line for line in self._stats.read_text().splitlines() if line]
         except OSError:
             lines = []
-        if len(lines) < 2:
+        return dict(zip(lines[0].split(";"), lines[-1].split(";"), strict=False)) if len(lines) > 1 else {}
+
+    def count(self) -> Count:
+        """From the last line of its statistics."""
+        row = self.row()
+        if not row:
             return Count(0, 0, 0, 0, 0.0, 0.0)
-        row = dict(zip(lines[0].split(";"), lines[-1].split(";"), strict=False))
         return Count(
             int(row["TotalCallCreated"]),
             int(row["SuccessfulCall(C)"]),

@@ -78,11 +78,12 @@ class Overload:
 
     def lags(self, late_s: float, now: float) -> None:
         """The loop was so late. Once is a hiccup, twice in a row there is too much to do."""
-        if late_s > self.begin_s and self._late:
+        before, self._late = self._late, late_s > self.begin_s
+        if self._late and before:
             self._backed_up = True
-        self._late = late_s > self.begin_s
-        if late_s > self.end_s or "loop" in self._waits:
             self.waits("loop", late_s, now)
+        elif "loop" in self._waits:
+            self.waits("loop", 0.0, now)
 
     def waits(self, queue: Hashable, waited_s: float, now: float) -> None:
         """A packet was read from `queue` that had waited so long; 0 when the queue is empty."""
