@@ -297,10 +297,13 @@ class Bench:
             figures.calls(system, 50, 2.0)
             for rate in extent.climb:
                 self.say(f"looking for the capacity: {rate} calls a second")
-                rows.append(overload.goodput(system, rate, extent.step_s))
-                if rows[-1]["goodput"] < 0.85 * rate:
+                for _ in range(2):  # a step is believed to be too high when it fails again
+                    rows.append(overload.goodput(system, rate, extent.step_s))
+                    time.sleep(1.0)
+                    if rows[-1]["goodput"] > 0.9 * rate:
+                        break
+                else:
                     break
-                time.sleep(1.0)
             peak = max(row["goodput"] for row in rows)
             offered = int(3 * peak)
             self.say(f"three times the capacity: {offered} calls a second for {extent.overload_s:g} s")

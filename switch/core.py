@@ -526,7 +526,11 @@ class Core:
         """A 2xx of an INVITE that a former process sent. One of a dialog that was taken over gets its ACK. For others
         there is nothing to acknowledge with, and the far end ends them by its own timer (RFC 3261 13.3.1.4)."""
         response = effect.response
-        leg = self.calls.by_tag.get(response.from_tag or "")
-        if leg is not None and leg.usage.dialog.call_id == response.call_id:
+        try:
+            leg = self.calls.by_tag.get(response.from_tag or "")
+            ours = leg is not None and leg.usage.dialog.call_id == response.call_id
+        except RemoteProtocolError:
+            return  # nobody can tell whose answer that is
+        if leg is not None and ours:
             leg.reach(now)
             leg.usage.on_stray(response, now)
