@@ -826,6 +826,9 @@ class InviteUsage:
         if self.asking is not None:
             update.refuse(self, 487, now)
         self.updating = None
+        if self._client is not None and self.state is State.ENDED:
+            # A re-INVITE that has had no more than a 1xx would be waited for without end (9.1 ends it in 64*T1).
+            self.endpoint.cancel(self._client, now)
 
 
 NOT_SENT: tuple[Sequence[str], bytes, int] = ((), b"", 70)

@@ -7,9 +7,7 @@ accepts the others must bear. Run by `script/fuzz`; a short run is a test.
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import time
 from collections.abc import Callable
 
@@ -275,20 +273,3 @@ def run(count: int, seed: int) -> list[str]:
         if len(failures) >= 10:
             break
     return failures
-
-
-def main() -> int:
-    """The command line: 0 when nothing was found."""
-    parser = argparse.ArgumentParser(prog="script/fuzz", description="Fuzz what reads the network.")
-    parser.add_argument("--count", type=int, default=20000, help="inputs to try (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed is the same run (default %(default)s)")
-    options = parser.parse_args()
-    failures = run(options.count, options.seed)
-    for line in failures:
-        sys.stdout.write(line + "\n")
-    sys.stdout.write(f"{options.count} inputs, seed {options.seed}: {len(failures) or 'no'} failures\n")
-    return 1 if failures else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
