@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Announce, Echo, Outcome, Plan
+from dialplan.plan import Announce, Echo, Plan
 from dialplan.termination import Reason, Result, Termination
 from media import sdp
 from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Silent
@@ -23,6 +23,17 @@ from records import events as e
 from switch.calls import sound
 from switch.calls.context import Context, Phone
 from switch.calls.early import Early
+from switch.calls.endings import (
+    BYE_REASON,
+    CANCELLED,
+    CONGESTED,
+    NOT_ACCEPTABLE,
+    UNACKNOWLEDGED,
+    UNAVAILABLE,
+    for_caller,
+    leg_ending,
+    stopped,
+)
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
@@ -40,11 +51,6 @@ from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.methods import SIPS_NOT_ALLOWED
-
-UNACKNOWLEDGED = Termination(Result.FAILED, Reason.PROTOCOL_ERROR, 504)
-CANCELLED = Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
-NOT_ACCEPTABLE = Termination(Result.FAILED, Reason.MEDIA_REFUSED, 488)
-UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
 
 
 class Call:
@@ -155,7 +161,7 @@ class Call:
         if leg.index not in self.legs:
             return
         leg.usage.cancel(now, lines or self._why)
-        self._leg_over(leg, Termination(_STOPPED.get(reason, Result.CANCELLED), reason, 487))
+        self._leg_over(leg, stopped(reason))
 
     def connect(self, leg: Leg, now: float) -> None:
         """The walk's choice: join the caller and that leg, whose description waits in its sound."""
@@ -263,8 +269,7 @@ class Call:
             lines = (*lines, SIPS_NOT_ALLOWED)
         if termination.reason is Reason.CONGESTION:
             lines = CONGESTED
-        if termination.sip_status < 400 or termination.sip_status in _OURS_ALONE:
-            termination = Termination(termination.result, termination.reason, 480)
+        termination = for_caller(termination)
         self.caller.usage.refuse(termination.sip_status, now, lines)
         self.context.forget_leg(self.caller.tag)
         self._leg_over(self.caller, termination)
@@ -410,7 +415,7 @@ class Call:
         outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
         if leg.usage.state is sip.State.ENDED:
             self.context.forget_leg(leg.tag)
-        self._leg_over(leg, _LEG_ENDINGS[outcome](status or 408))
+        self._leg_over(leg, leg_ending(outcome, status or 408))
         if self.ringer is not None:
             self.ringer.failed(leg, 0 if silent else status, retry_after_s, now)
 
@@ -711,28 +716,4 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Lapsed: Call._lapsed,
     sip.Ended: Call._ended,
     sip.Lost: Call._lost,
-}
-
-_LEG_ENDINGS = {
-    Outcome.BUSY: lambda status: Termination(Result.BUSY, Reason.BUSY, status),
-    Outcome.NO_ANSWER: lambda status: Termination(Result.NO_ANSWER, Reason.NO_ANSWER, status),
-    Outcome.REJECTED: lambda status: Termination(Result.REJECTED, Reason.REJECTED, status),
-    Outcome.OUTAGE: lambda status: Termination(Result.UNREACHABLE, Reason.OUTAGE, status),
-}
-
-_OURS_ALONE = frozenset((401, 407, 420, 421, 422))
-"""What a telephone says to us about our INVITE, and means nothing to the caller; nor does a 3xx."""
-
-_STOPPED = {Reason.BUSY: Result.BUSY, Reason.NO_ANSWER: Result.NO_ANSWER, Reason.REJECTED: Result.REJECTED}
-
-CONGESTED = ('Reason: Q.850;cause=34;text="No circuit available"',)
-
-BYE_REASON: dict[Reason, Sequence[str]] = {
-    Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),
-    Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
-    Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
-    Reason.SESSION_EXPIRED: ('Reason: SIP;cause=408;text="session timer expired"',),
-    Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
-    # RFC 4411: generic preemption.
-    Reason.PREEMPTED: ('Reason: preemption;cause=3;text="an emergency call needs the channel"',),
 }

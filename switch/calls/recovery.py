@@ -14,8 +14,9 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Lease
 from records import events as e
 from switch.calls import sound
-from switch.calls.call import BYE_REASON, Call
+from switch.calls.call import Call
 from switch.calls.context import Context
+from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.presentation import contact_value
 from switch.calls.state import CallState, LegState, apply, fold
