@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import random
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from switch.commands.common import ConfigOption, DataOption, JsonOption, RuntimeOption, console, write_json
+from switch.arguments import literal
+from switch.commands.common import ConfigOption, DataOption, JsonOption, RuntimeOption, console, utc_now, write_json
 
 if TYPE_CHECKING:
     from config.compiled import Compiled
@@ -50,7 +52,7 @@ def doctor(
 def examine(places: Places, stun: str) -> Iterator[Finding]:
     """All findings, in the order in which one would mend them."""
     from switch.blueprint import records_url
-    from switch.doctor import machine, network, setting
+    from switch.doctor import certificates, machine, network, setting
     from switch.net.guard import Limits
 
     compiled, errors = _compile(places)
@@ -61,7 +63,9 @@ def examine(places: Places, stun: str) -> Iterator[Finding]:
     if compiled is not None:
         yield setting.examine_store(records_url(compiled, places))
         yield from network.examine(compiled, running is not None, stun)
-        yield from network.judge_names(_names(compiled))
+        yield from network.judge_names(asyncio.run(_names(compiled)))
+        folder = places.config if places.config.is_dir() else places.config.parent
+        yield from certificates.examine(compiled, folder, utc_now())
     connections = compiled.guard.connections if compiled else Limits().connections
     yield from machine.examine(places.data, connections)
 
@@ -113,21 +117,27 @@ def _running(places: Places) -> StatusView | None:
         return None
 
 
-def _names(compiled: Compiled) -> list[tuple[str, str, float]]:
-    """Each trunk's host that is a name, with the addresses that it has now and how long that took, in seconds."""
-    from switch.net.flows import numeric
+async def _names(compiled: Compiled) -> list[tuple[str, str, float]]:
+    """Each carrier's host that is a name, with its targets of now (RFC 3263) and how long they took, in seconds."""
+    from switch import handed
+    from switch.net.resolver import Resolver
+    from switch.net.targets import UnresolvedError, numeric
 
+    resolver = Resolver(
+        time.monotonic, random.random, families=handed.families(compiled), transports=handed.transports(compiled)
+    )
     found = []
-    for host, port in dict.fromkeys((place.host, place.port) for trunk in compiled.trunks for place in trunk.places):
-        try:
-            numeric(host)
-            continue
-        except ValueError:
+    try:
+        for place in dict.fromkeys(place for trunk in compiled.trunks for place in trunk.places):
+            if numeric(place.host) is not None:
+                continue
             began = time.monotonic()
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            addresses = ", ".join(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        except OSError:
-            addresses = ""
-        found.append((host, addresses, time.monotonic() - began))
+            try:
+                targets = await resolver.resolve(place.host, place.port, place.transport)
+                shown = ", ".join(f"{each.transport} {literal(each.address)}:{each.port}" for each in targets)
+            except UnresolvedError:
+                shown = ""
+            found.append((place.host, shown, time.monotonic() - began))
+    finally:
+        await resolver.close()
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import json
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +16,8 @@ from typer.testing import CliRunner
 from config import compile as compiling
 from config.compiled import ListenerSettings
 from switch.commands import app
-from switch.doctor import machine, network, setting, stun
+from switch.doctor import certificates, machine, network, setting, stun
+from tests.support.certificates import Authority
 
 GOOD = "country: US\nlines: {alice: {extension: 101}}\ndevices: {p: {secret: env:P, lines: alice}}\n"
 
@@ -183,6 +186,23 @@ def test_a_password_that_everybody_can_read(tmp_path):
     assert "hunter22" not in found.said
     file.write_text("devices:\n  a: {secret: env:A, lines: x}\n")
     assert list(setting.judge_secrets(file)) == []
+
+
+def test_certificates_near_their_end(tmp_path):
+    now = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    levels = [certificates.judge("x", now + datetime.timedelta(days=days), now).level for days in (-1, 3, 29, 31)]
+    assert levels == ["bad", "warning", "warning", "good"]
+
+
+def test_certificates_are_read_as_the_exchange_would(tmp_path):
+    pair = Authority(tmp_path).sign("pbx.example.com", stem="pbx", days=90)
+    text = GOOD + "listen: [{transport: tls, certificate: pbx.pem, key: pbx.key}]\n"
+    built = compiled(tmp_path, text)
+    (found,) = certificates.examine(built, tmp_path, datetime.datetime.now(datetime.UTC))
+    assert found.level == "good", found
+    Path(pair.key).unlink()
+    (found,) = certificates.examine(built, tmp_path, datetime.datetime.now(datetime.UTC))
+    assert (found.level, "pbx.key" in found.said) == ("bad", True)
 
 
 def test_a_database_that_is_away_is_named_without_its_password():
