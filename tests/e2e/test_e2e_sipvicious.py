@@ -5,13 +5,15 @@ The disguised one is a copy of the same programs with another User-Agent and dis
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit.house import House, house, secret
+from tests.e2e.kit.house import House, house, secret, wait_for
 from tests.e2e.kit.wire import WirePhone
 
 SOURCES = Path("/usr/share/sipvicious/sipvicious")
@@ -113,3 +115,22 @@ def test_who_cracks_beside_a_telephone_of_ours_leaves_it_alone(exchange, robot):
         assert sources
         assert all(source.startswith((f"{HERE} user bob-phone", f"{HERE} port ")) for source in sources)
         assert carol.register().status == 200
+
+
+def test_a_ban_outlives_a_crash_and_an_allowed_address_is_never_banned(exchange, robot):
+    def saved() -> bool:
+        path = exchange.folder / "data" / "state.sqlite3"
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as state:
+            return bool(state.execute("SELECT 1 FROM bans").fetchone())
+
+    assert secret("dave") not in robot.crack("dave", 30)
+    wait_for(saved, 10, "the ban to be saved")
+    (before,) = exchange.json("guard")["bans"]
+    starts = exchange.log().count('"event": "serving"')
+    exchange.kill("exchange")
+    exchange.serving(starts + 1)
+    (after,) = exchange.json("guard")["bans"]
+    assert (after["source"], after["until"]) == (before["source"], before["until"])
+    assert exchange.json("guard", "allow", "127.0.0.0/8")["bans"] == []
+    assert secret("dave") in robot.crack("dave", 30)
+    assert exchange.json("guard", "allow", "--undo", "127.0.0.0/8")["allowed"] == []

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
+
 import pytest
 
+from switch.clock import VirtualClock
 from switch.net.bans import FORGET_S, Ban, Bans, BanSettings, place_of
 from switch.net.guard import RIPE_S, Guard
 from switch.net.limits import Limits
+from switch.net.transports import Transports
 
 ROBOT, PHONE, OTHER = ("203.0.113.5", 5060), ("198.51.100.9", 40001), ("198.51.100.9", 40002)
 SETTINGS = BanSettings(failures=5, window_s=60.0, time_s=100.0, longest_s=300.0)
@@ -237,3 +243,23 @@ def test_bans_are_bounded_and_outlive_the_process() -> None:
     assert not lets_in(again, ROBOT)
     assert lets_in(again, ("203.0.113.6", 5060))
     assert again.exemption("2001:db8::1")
+
+
+async def test_connections_of_who_is_banned_are_closed_and_not_accepted() -> None:
+    net = Transports(
+        asyncio.get_running_loop(), (clock := VirtualClock()).timers, clock.now, lambda *_: None, lambda *_: None
+    )
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(4)
+    address = net.add_tcp(sock)
+    message = b"OPTIONS sip:x SIP/2.0\r\nUser-Agent: friendly-scanner\r\nContent-Length: 0\r\n\r\n"
+    for sent in (message, b""):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+    assert (net.connections, net.counters.connections_refused, net.guard.dropped) == (0, 1, 1)
+    net.close()
