@@ -467,3 +467,23 @@ def test_two_accounts_at_one_carrier_are_told_apart_by_the_contact() -> None:
     for name in both:
         incoming(scene, at, contacts[f"<sip:{name}@{ITSP}>"], (), f"sip:+16692222222@{ITSP}")
         assert list(scene.exchange.core.calls.by_id.values())[-1].state.started.trunk == name
+
+
+def test_after_a_crash_the_bye_of_a_call_is_still_answered_with_credentials() -> None:
+    scene = scene_with(register=False)
+    at = scene.carrier()
+    call, _, second = call_out(scene, at)
+    at.reply(second, 200, describe(CARRIER[0]), tag="yes")
+    scene.wait(0.1)
+    scene.exchange.crash_and_restart()
+    call.hang_up()
+    scene.wait(0.1)
+    bye = at.take("BYE")
+    assert bye.get("CSeq") == "3 BYE"
+    challenge(at, bye, "after", 407)
+    scene.wait(0.1)
+    again = at.take("BYE")
+    assert proof(again).get("nonce") == "after"
+    assert again.get("CSeq") == "4 BYE"
+    at.reply(again, 200)
+    scene.finish()
