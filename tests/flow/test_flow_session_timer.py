@@ -437,3 +437,23 @@ def test_302_of_a_telephone_is_no_answer_for_the_caller(scene: Scene) -> None:
     refused = bob.take(480)
     assert "elsewhere" not in repr(refused.headers)
     one.ack_refusal(refused)
+
+
+def test_an_emergency_call_is_not_refused_for_its_session_interval(scene: Scene) -> None:
+    """OUT-6: nothing of that kind stands before it."""
+    bob, carrier = scene.raw("bob"), scene.carrier()
+    one = RawDialog.authenticated(bob, "911", scene.wait, headers=("Supported: timer", "Session-Expires: 30"))
+    scene.wait(0.1)
+    invite = carrier.take("INVITE")
+    carrier.reply(invite, 200, describe(carrier.address[0]), tag="e")
+    scene.wait(0.1)
+    carrier.take("ACK")
+    answer = bob.take(200)
+    assert answer.get("Session-Expires").startswith("90;")
+    one.take_answer(answer)
+    one.ack()
+    scene.wait(0.1)
+    one.request("BYE")
+    scene.wait(0.1)
+    bob.take(200)
+    carrier.reply(carrier.take("BYE"), 200)
