@@ -14,6 +14,9 @@ import msgspec
 
 from dialplan.termination import Reason
 
+MOST_FORWARDS = 5
+"""How often a call may be forwarded; once more ends it like a loop (SPEC K.10)."""
+
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a call when it arrives. Wall time is `at`, zone-aware.
@@ -21,6 +24,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     `digits` is the user part of the Request-URI with its escapes undone, or a whole `urn:` URI. Exactly one of
     `device` (an authenticated telephone, IDN-2) and `trunk` (a recognised carrier, IDN-3) is set.
     A carrier that is not `proven`, since only our registered Contact names it, reaches DIDs and nothing else.
+    `hops`: how often the call was forwarded so far, elsewhere too.
     """
 
     digits: str

@@ -23,6 +23,7 @@ from records.events import (
     CallStarted,
     Connected,
     Event,
+    Forwarded,
     LegAnswered,
     LegEnded,
     LegHeld,
@@ -58,6 +59,7 @@ class LegRecord(msgspec.Struct, frozen=True, gc=False):
     sip_status: int = 0
     held_s: float = 0.0
     held_since: Instant | None = None
+    cause: str = ""
 
 
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +94,8 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     sip_call_id: str = ""
     model: str = ""
     because: tuple[tuple[str, str], ...] = ()
+    hidden: bool = False
+    forwards: tuple[Forwarded, ...] = ()
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -140,6 +144,8 @@ def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRe
         sip_call_id=event.sip_call_id,
         model=event.model,
         because=event.because,
+        hidden=event.hidden,
+        forwards=event.forwards,
         legs=(LegRecord(0, target, "", at),),
     )
 
@@ -190,17 +196,17 @@ def _taken_back(leg: LegRecord, at: Instant) -> LegRecord:
     return replace(leg, held_since=None, held_s=round(leg.held_s + _seconds(leg.held_since, at), 3))
 
 
-def _leg_over(leg: LegRecord, at: Instant, result: str, reason: str, sip_status: int) -> LegRecord:
+def _leg_over(leg: LegRecord, at: Instant, result: str, reason: str, sip_status: int, cause: str = "") -> LegRecord:
     if leg.ended_at is not None:
         return leg
     if leg.held_since is not None:
         leg = _taken_back(leg, at)
-    return replace(leg, ended_at=at, result=result, reason=reason, sip_status=sip_status)
+    return replace(leg, ended_at=at, result=result, reason=reason, sip_status=sip_status, cause=cause)
 
 
 def _leg_ended(record: CallRecord, event: LegEnded, at: Instant) -> CallRecord:
     def ended(leg: LegRecord) -> LegRecord:
-        return _leg_over(leg, at, event.result, event.reason, event.sip_status)
+        return _leg_over(leg, at, event.result, event.reason, event.sip_status, event.cause)
 
     return replace(record, n=event.n + 1, last_at=at, legs=_with_leg(record, event.leg, at, ended))
 

@@ -70,6 +70,17 @@ class FarEnd(msgspec.Struct, frozen=True, array_like=True, gc=False):
     payload: int
 
 
+class Forwarded(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A forward that a call had behind it when it came: `number` is whom it was for, `reason` a word of RFC 5806, as
+    `user-busy`. `count`: it stands for so many. `hidden`: who forwarded is not to be shown."""
+
+    number: str
+    name: str = ""
+    reason: str = ""
+    count: int = 1
+    hidden: bool = False
+
+
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What all events of a call have: the call's id, the event's number in it, and the instant (zone-aware, UTC)."""
 
@@ -83,6 +94,9 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
 
     `vias` are the raw Via values of the INVITE and `from_`/`to` its raw header values, so that a call that was not yet
     answered when the exchange died can still be refused properly. `because` is the planner's (rule id, verdict) pairs.
+
+    `hidden`: the caller asks not to be shown. Of a carrier that is trusted and where it is known to be, `believed` is
+    set, and `forwards` are those that it tells of, the latest first, so that the last was for whom the call was meant.
     """
 
     sip_call_id: str
@@ -102,6 +116,9 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
     to: str
     cseq: int
     model: str = ""
+    hidden: bool = False
+    believed: bool = False
+    forwards: tuple[Forwarded, ...] = ()
 
 
 class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
@@ -172,12 +189,14 @@ class LegHeld(Event, frozen=True, array_like=True, gc=False, tag=7):
 
 
 class LegEnded(Event, frozen=True, array_like=True, gc=False, tag=8):
-    """The leg is over. Values are those of `dialplan.termination.Termination`, as plain text and number."""
+    """The leg is over. Values are those of `dialplan.termination.Termination`, as plain text and number. `cause` is
+    what the leg's far end gave as the reason (RFC 3326), such as `Q.850;cause=1`."""
 
     leg: int
     result: str
     reason: str
     sip_status: int
+    cause: str = ""
 
 
 class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):

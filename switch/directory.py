@@ -148,7 +148,16 @@ class Directory:
             if trunk is None:
                 return None
         heard = hear(self._dialects[trunk], request, proven)
-        return Source(trunk=trunk, number=heard.number, name=heard.name, called=heard.called, proven=proven)
+        return Source(
+            trunk=trunk,
+            number=heard.number,
+            name=heard.name,
+            called=heard.called,
+            proven=proven,
+            hidden=heard.hidden,
+            believed=heard.believed,
+            forwards=heard.forwards,
+        )
 
     def trunk_at(self, flow: Flow) -> str | None:
         """The carrier whose messages come over that flow, by its address or its certificate."""
@@ -156,10 +165,13 @@ class Directory:
 
     def caller(self, device: str, line: str) -> Source:
         """A telephone as a caller, shown by its line's extension and name."""
-        model = self._model
-        known = model.lines.get(line) if model is not None else None
-        number, name = (known.extension or known.id, known.name) if known is not None else (line, "")
+        number, name = self.shown(line)
         return Source(device=device, line=line, number=number, name=name)
+
+    def shown(self, line: str) -> tuple[str, str]:
+        """See `switch.calls.context.Directory`."""
+        known = self._model.lines.get(line) if self._model is not None else None
+        return (known.extension or known.id, known.name) if known is not None else (line, "")
 
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0

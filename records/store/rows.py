@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from records.cdr import CallRecord, Instant, LegRecord
+from records.events import Forwarded
 
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
@@ -71,7 +73,17 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         clean(record.sip_call_id),
         record.model,
         msgspec.json.encode(record.because).decode() if record.because else "",
+        record.hidden,
+        _forwards(record) if record.forwards else "",
     )
+
+
+def _forwards(record: CallRecord) -> str:
+    cleaned = [
+        replace(each, number=clean(each.number), name=clean(each.name), reason=clean(each.reason))
+        for each in record.forwards
+    ]
+    return msgspec.json.encode(cleaned).decode()
 
 
 def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
@@ -90,6 +102,7 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
             leg.result,
             leg.reason,
             leg.sip_status,
+            clean(leg.cause),
         )
         for leg in record.legs
     ]
@@ -107,6 +120,8 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         answered_at=from_us(row["answered_at"]),
         ended_at=from_us(row["ended_at"]),
         because=tuple(msgspec.json.decode(row["because"], type=list[tuple[str, str]])) if row["because"] else (),
+        hidden=bool(row["hidden"]),
+        forwards=msgspec.json.decode(row["forwards"], type=tuple[Forwarded, ...]) if row["forwards"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),
@@ -146,4 +161,5 @@ def _leg_of(row: Any) -> LegRecord:
         reason=row["reason"],
         sip_status=row["sip_status"],
         held_s=row["held_ms"] / 1000,
+        cause=row["cause"],
     )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
 )
 
 VERSION_TABLE = "records_version"
@@ -53,6 +54,8 @@ calls = Table(
     Column("sip_call_id", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("because", Text, nullable=False),
+    Column("hidden", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("forwards", Text, nullable=False, server_default=""),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),
@@ -75,6 +78,7 @@ call_legs = Table(
     Column("result", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("sip_status", Integer, nullable=False),
+    Column("cause", Text, nullable=False, server_default=""),
     Index("call_legs_target", "target", "started_at"),
     sqlite_with_rowid=False,
 )

@@ -39,18 +39,19 @@ from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
     contact_moved,
     contact_value,
-    from_value,
-    hidden_from_carriers,
     max_forwards,
-    passed_lines,
+    to_caller,
+    to_telephone,
 )
 from switch.calls.ringer import Ringer
 from switch.calls.sound import WILDCARDS, SdpError, Sound
 from switch.calls.state import CallState, apply, begin
+from switch.calls.trust import asserts, forwards_told, hidden_from, passed_lines, side_of
 from switch.sip import invite as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.methods import SIPS_NOT_ALLOWED
+from switch.sip.reason import cause_of
 
 
 class Call:
@@ -122,15 +123,17 @@ class Call:
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
         asked = self.caller.usage.pending_request
-        user, lines = "", passed_lines(asked)
+        side = side_of(dialect)
+        user, lines = "", passed_lines(asked, self.state, side)
         if dialect is None:
-            local = from_value(self.state, context.directory.domains.own or host)
+            local, own = to_telephone(self.state, context.directory.domains.own or host)
         else:
             # Carriers want to see a user in Contact; a telephone finds us without.
-            hidden = hidden_from_carriers(self.state, asked)
-            number = phone.caller or self.state.started.caller_number
-            local, own = dialect.caller(number, self.state.started.caller_name, host, hidden)
-            user, lines = dialect.contact_user(number, hidden), [*lines, *own]
+            hidden, started = hidden_from(self.state, side), self.state.started
+            number = phone.caller or started.caller_number
+            local, own = dialect.caller(number, started.caller_name, host, hidden, asserts(self.state, side))
+            own += dialect.forwards(forwards_told(self.state, side), host)
+            user = dialect.contact_user(number, hidden)
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
@@ -141,7 +144,7 @@ class Call:
             phone.flow,
             dialog,
             contact_value(host, port, phone.flow.transport, user, (dialog.target, dialog.next_hop())),
-            [*extensions, *lines],
+            [*extensions, *lines, *own],
             offer,
             now,
             leg,
@@ -200,7 +203,7 @@ class Call:
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
         self.record(e.Connected(self.id, self.state.n, at, leg.index))
-        caller.usage.accept(body, now, offered=asked is None)
+        caller.usage.accept(body, now, self.connected(leg), offered=asked is None)
         if asked is None:
             self.offers.expect_answer(caller)
         else:
@@ -215,6 +218,12 @@ class Call:
         self.record_session(caller)
         self.record_session(leg)
         self.ringer = None
+
+    def connected(self, leg: Leg) -> Sequence[str]:
+        """The header lines that tell the caller who rings or has answered."""
+        directory = self.context.directory
+        host = directory.domains.own or self.context.advertised(self.caller.usage.flow)[0]
+        return to_caller(self.state, directory, leg.target, leg.asserted, host)
 
     def execute(self, step: Announce | Echo, now: float) -> None:
         """Answer the caller ourselves and play, or send the caller's own sound back."""
@@ -272,7 +281,7 @@ class Call:
         termination = for_caller(termination)
         self.caller.usage.refuse(termination.sip_status, now, lines)
         self.context.forget_leg(self.caller.tag)
-        self._leg_over(self.caller, termination)
+        self._leg_over(self.caller, termination, cause_of(self._why))
         self._close(termination)
 
     # -- what the legs report -----------------------------------------------------------------------------------
@@ -393,6 +402,7 @@ class Call:
         if self.ringer is None or self.ringer.over:
             self._too_late(leg, event, now)
             return
+        leg.asserted = event.asserted
         if event.body:
             try:
                 leg.sound.remote = leg.sound.parsed(event.body)
@@ -409,13 +419,15 @@ class Call:
     def _refusal(self, leg: Leg, event: sip.Refusal, now: float) -> None:
         if event.reasons:
             self._refused = event.status, event.reasons
-        self._failed(leg, event.status, event.silent, now, event.retry_after_s)
+        self._failed(leg, event.status, event.silent, now, event.retry_after_s, cause_of(event.reasons))
 
-    def _failed(self, leg: Leg, status: int, silent: bool, now: float, retry_after_s: float = 0.0) -> None:
+    def _failed(
+        self, leg: Leg, status: int, silent: bool, now: float, retry_after_s: float = 0.0, cause: str = ""
+    ) -> None:
         outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
         if leg.usage.state is sip.State.ENDED:
             self.context.forget_leg(leg.tag)
-        self._leg_over(leg, leg_ending(outcome, status or 408))
+        self._leg_over(leg, leg_ending(outcome, status or 408), cause)
         if self.ringer is not None:
             self.ringer.failed(leg, 0 if silent else status, retry_after_s, now)
 
@@ -460,15 +472,15 @@ class Call:
         self._why = event.reasons
         if self.state.answered_at is None:
             # It hung up while its answer waited for the caller's PRACK.
-            self._hang_up(Termination(Result.NO_ANSWER, reason, 480), now)
+            self._hang_up(Termination(Result.NO_ANSWER, reason, 480), now, leg)
         else:
-            self._hang_up(Termination(Result.ANSWERED, reason, 200), now)
+            self._hang_up(Termination(Result.ANSWERED, reason, 200), now, leg)
 
     def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
         self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
 
-    def _hang_up(self, termination: Termination, now: float) -> None:
-        """End every leg in the way its state asks for, and the call with it."""
+    def _hang_up(self, termination: Termination, now: float, who: Leg | None = None) -> None:
+        """End every leg in the way its state asks for, and the call with it. `who`: whose far end wants it."""
         if self.state.answered_at is None and self.ringer is not None and not self.ringer.over:
             self.finish(termination, now)
             return
@@ -486,7 +498,7 @@ class Call:
                 self.context.forget_leg(leg.tag)
             else:
                 usage.cancel(now)
-            self._leg_over(leg, termination)
+            self._leg_over(leg, termination, cause_of(self._why) if leg is who else "")
         self._close(termination)
 
     # -- what they share ----------------------------------------------------------------------------------------
@@ -645,8 +657,9 @@ class Call:
         self.context.register_media(lease.leg, leg)
         self.context.engine.open(lease, self.context.settings.silence_s)
 
-    def _leg_over(self, leg: Leg, termination: Termination) -> None:
-        """The leg has no more part in the call: its sound closes, its ending is recorded."""
+    def _leg_over(self, leg: Leg, termination: Termination, cause: str = "") -> None:
+        """The leg has no more part in the call: its sound closes, its ending is recorded. `cause`: as its far end gave
+        it."""
         if self.legs.pop(leg.index, None) is None:
             return
         leg.stop_waiting()
@@ -664,6 +677,7 @@ class Call:
                 termination.result,
                 termination.reason,
                 termination.sip_status,
+                cause,
             )
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import structs
 
-from dialplan.plan import CallRequest, Plan, Reject
+from dialplan.plan import MOST_FORWARDS, CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
@@ -19,10 +19,12 @@ from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
+from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.parts import session_description
+from switch.sip.privacy import impossible, withheld
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
 
@@ -31,6 +33,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls, as established by authentication or by where a trunk calls from: never by From alone (IDN-2, IDN-3).
 
     Of a trunk, `called` is the number that it calls; `proven` is False when only our registered Contact names it.
+    `hidden`, `believed` and `forwards`: see `switch.calls.hearing.Heard`.
     """
 
     device: str | None = None
@@ -40,6 +43,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     called: str = ""
     proven: bool = True
+    hidden: bool = False
+    believed: bool = False
+    forwards: tuple[e.Forwarded, ...] = ()
 
 
 class Calls:
@@ -72,7 +78,8 @@ class Calls:
             leg.usage.owner = NOBODY
 
     def invite(self, txn: ServerTransaction, source: Source, now: float) -> None:
-        """A new call. Raises RemoteProtocolError for a request that cannot make a dialog, and SdpError (NotAcceptable
+        """A new call. Raises RemoteProtocolError for a request that cannot make a dialog, or that asks for privacy of a
+        kind that there is not (500), and SdpError (NotAcceptable
         is one) for a description that we cannot serve; nothing has been recorded then."""
         context, request = self.context, txn.request
         offer = session_description(request)
@@ -96,6 +103,12 @@ class Calls:
         )
         wanted = self._wanted(request, source)
         plan = self.plan(wanted)
+        if not plan.emergency:
+            unknown = impossible(request)
+            if unknown:
+                raise RemoteProtocolError(500, f"Privacy Not Possible ({', '.join(unknown)})")
+            if source.forwards:
+                plan = _within_limit(plan, source)
         if source.trunk is not None and not context.channels.free(source.trunk):
             plan = _congested(plan, source.trunk)
             context.channels.refused[source.trunk, "channels"] += 1
@@ -120,6 +133,9 @@ class Calls:
             request.to_value,
             request.cseq,
             plan.version,
+            source.hidden if source.trunk is not None else withheld(request),
+            source.believed,
+            source.forwards if source.believed else (),
         )
         call = Call.started(context, started)
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)
@@ -171,6 +187,7 @@ class Calls:
             trunk=source.trunk,
             caller_number=source.number or None,
             caller_name=source.name or None,
+            hops=_times(source.forwards) if source.forwards else 0,
         )
 
     def on_media(self, event: MediaEvent, now: float) -> None:
@@ -230,6 +247,23 @@ def _addresses(request: Request) -> tuple[str, ...]:
     routes = request.record_routes
     first = [NameAddr.parse(routes[0])] if routes else request.contacts[:1]
     return request.uri, *(each.uri for each in first)
+
+
+def _times(forwards: Iterable[e.Forwarded]) -> int:
+    return sum(each.count for each in forwards)
+
+
+def _within_limit(plan: Plan, source: Source) -> Plan:
+    """The plan for a call that was forwarded before it came. Too often is a loop (SPEC K.10): 482 when the number was
+    among those that forwarded it, else 483."""
+    times = _times(source.forwards)
+    if times <= MOST_FORWARDS:
+        return plan
+    status = 482 if any(each.number == plan.number for each in source.forwards) else 483
+    step = Reject(id="forwards", status=status, reason=Reason.LOOP)
+    verdict = f"it was forwarded {times} times before it came here, and {MOST_FORWARDS} is the limit"
+    because = (*plan.because, (f"trunk:{source.trunk}", verdict))
+    return structs.replace(plan, entry=step.id, steps=(step,), because=because)
 
 
 def _congested(plan: Plan, trunk: str) -> Plan:

@@ -60,6 +60,9 @@ class Directory(Protocol):
     def trunk(self, target: TrunkTarget, emergency: bool, now: float) -> Hunt | None:
         """The carrier's hosts; None when none of them is known."""
 
+    def shown(self, line: str) -> tuple[str, str]:
+        """The number and the name that stand for a line in the house."""
+
     def dialect(self, trunk: str) -> Dialect | None:
         """How a carrier writes; None when the configuration has it no more."""
 

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 
 from config.compiled import TrunkSettings
 from dialplan import forms
+from records.events import Forwarded
+from switch.sip import diversion
 from switch.sip.account import Account
+from switch.sip.diversion import Forward
 from switch.sip.headers import quote
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user
@@ -54,8 +57,15 @@ class Dialect:
         transport = "" if proxy.transport in ("udp", "") else f";transport={proxy.transport}"
         return (f"<sip:{place}{transport};lr>",)
 
-    def caller(self, number: str, name: str, host: str, hidden: bool) -> tuple[str, list[str]]:
-        """From, without its tag, and the header lines that say who calls. `host` is our own address.
+    def own(self, number: str, name: str, host: str) -> str:
+        """A number of ours as an address; `host` is our own."""
+        written = forms.write(number, self.settings.numbers, self.settings.country)
+        address = self._address(written, _literal(self.settings.from_domain or host))
+        return f"{quote(name)} <{address}>" if name else f"<{address}>"
+
+    def caller(self, number: str, name: str, host: str, hidden: bool, asserted: bool = True) -> tuple[str, list[str]]:
+        """From, without its tag, and the header lines that say who calls. `host` is our own address; `asserted`: we
+        vouch for the caller.
 
         CID-2: who hides is anonymous in From, and is named, if at all, in P-Asserted-Identity to a carrier that is
         trusted to keep it to itself (RFC 3325 section 7).
@@ -64,14 +74,13 @@ class Dialect:
         domain = _literal(settings.from_domain or host)
         account = settings.account.user
         shown = f"{quote(name)} " if name else ""
-        written = forms.write(number, settings.numbers, settings.country)
-        own = f"{shown}<{self._address(written, domain)}>" if number else ""
+        own = self.own(number, name, host) if number else ""
         if hidden:
             lines = [PRIVACY]
             if settings.trusted and own:
-                lines += self._lines(own, {"pai", *settings.caller_out}, ";privacy=full")
+                lines += self._lines(own, {"pai", *settings.caller_out}, asserted, "full")
             return ANONYMOUS, lines
-        lines = self._lines(own, settings.caller_out, ";privacy=off") if own else []
+        lines = self._lines(own, settings.caller_out, asserted, "off") if own else []
         if "from" in settings.caller_out or not account:
             return own or f"{shown}<sip:anonymous@{domain}>", lines
         return f"{shown}<sip:{escape_user(account)}@{domain}>", lines
@@ -84,14 +93,28 @@ class Dialect:
             return "anonymous"
         return escape_user(forms.write(number, self.settings.numbers, self.settings.country))
 
-    def _lines(self, own: str, where: Sequence[str] | set[str], privacy: str) -> list[str]:
+    def forwards(self, forwards: Sequence[Forwarded], host: str, target: str = "") -> list[str]:
+        """The header lines that say which forwards the call has behind it: Diversion (RFC 5806), or History-Info (RFC
+        7044) when `target`, the Request-URI, is given. Who is not to be shown is named to a trusted carrier alone."""
+        settings = self.settings
+        domain = _literal(settings.from_domain or host)
+        told = []
+        for each in forwards:
+            known = bool(each.number) and (settings.trusted or not each.hidden)
+            written = forms.write(each.number, settings.numbers, settings.country)
+            uri = self._address(written, domain) if known else "sip:anonymous@anonymous.invalid"
+            told.append(Forward(uri, each.name if known else "", each.reason, each.count, each.hidden))
+        return diversion.history_info(told, target) if target else diversion.diversion(told)
+
+    def _lines(self, own: str, where: Sequence[str] | set[str], asserted: bool, privacy: str) -> list[str]:
         lines = []
-        if "pai" in where:
+        if "pai" in where and asserted:
             lines.append(f"P-Asserted-Identity: {own}")
         if "ppi" in where:
             lines.append(f"P-Preferred-Identity: {own}")
         if "rpid" in where:
-            lines.append(f"Remote-Party-ID: {own};party=calling;screen=yes{privacy}")
+            screen = "yes" if asserted else "no"
+            lines.append(f"Remote-Party-ID: {own};party=calling;screen={screen};privacy={privacy}")
         return lines
 
     def _address(self, user: str, place: str) -> str:

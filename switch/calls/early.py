@@ -70,7 +70,7 @@ class Early:
         told = status + (EARLY if body else 0)
         if told != caller.told and (body or caller.told < EARLY):
             caller.told = told
-            caller.usage.progress(status, now, body)
+            caller.usage.progress(status, now, body, call.connected(leg))
 
     def _heard(self, call: Call, leg: Leg, body: bytes) -> bytes:
         """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
@@ -100,7 +100,7 @@ class Early:
             if caller.sound.remote is None and caller.usage.reliably and self.leg is None and call.ensure_lease(caller):
                 offer = sound.offer_to(caller.sound, theirs)
                 self.leg, self.fork, caller.told = leg, event.fork, event.status + EARLY
-                caller.usage.progress(event.status, now, offer, offered=True)
+                caller.usage.progress(event.status, now, offer, call.connected(leg), offered=True)
                 return
             leg.usage.prack(event.fork, sound.answer_ourselves(leg.sound, theirs, "echo"), now)
             self.alone |= {leg.index}
@@ -109,7 +109,7 @@ class Early:
             return
         if caller.told < EARLY and caller.told != event.status:
             caller.told = event.status
-            caller.usage.progress(event.status, now)
+            caller.usage.progress(event.status, now, b"", call.connected(leg))
 
     def pracked(self, call: Call, body: bytes, now: float) -> None:
         """The caller has acknowledged a reliable 18x; `body` answers the offer that it made."""

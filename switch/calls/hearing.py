@@ -1,8 +1,9 @@
-"""What a carrier's INVITE says: which number was called, who calls, and whether that is to be shown.
+"""What a carrier's INVITE says: which number was called, who calls, whether that is to be shown, and who forwarded it.
 
 A header that a carrier may put anything into is only looked at where the operator names it. P-Asserted-Identity and
 Remote-Party-ID are believed of a trusted trunk alone, and only while its calls come from where it is known to be
-(IDN-3).
+(IDN-3). Forwards are told by a trusted trunk as well; but how many there were is heard from any, since a loop that
+nobody ends costs more than a call that a stranger ends for himself.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import msgspec
 
 from dialplan import forms
+from records.events import Forwarded
 from switch.calls.dialect import Dialect
+from switch.sip import diversion
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.headers import NameAddr
+from switch.sip.headers import NameAddr, split_list
 from switch.sip.message import Request
-from switch.sip.privacy import is_anonymous
+from switch.sip.privacy import HIDING_IN_NETWORKS, is_anonymous, withheld
 from switch.sip.uri import Uri
 
 HEADERS = {
@@ -22,15 +25,33 @@ HEADERS = {
     "ppi": "P-Preferred-Identity",
     "rpid": "Remote-Party-ID",
 }
-_HIDING = frozenset(("id", "user", "header"))
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """`called` as the carrier wrote it. `number` and `name` are the caller's; both empty when it is not to be shown."""
+    """`called` as the carrier wrote it. `number` and `name` are the caller's; both empty when he is `hidden`.
+
+    `believed`: the carrier is, and calls from where it is known to be. `forwards` came before, the latest first.
+    """
 
     called: str
     number: str
     name: str
+    hidden: bool = False
+    believed: bool = False
+    forwards: tuple[Forwarded, ...] = ()
+
+
+def answered(dialect: Dialect, value: str) -> tuple[str, str] | None:
+    """The number and name of who has answered at that carrier, out of the P-Asserted-Identity in its 2xx; None where
+    the carrier is not believed, or it cannot be read."""
+    if not dialect.settings.trusted:
+        return None
+    try:
+        address = NameAddr.parse(split_list(value)[0])
+        number = _shown(dialect, _user(Uri.parse(address.uri)))
+    except (RemoteProtocolError, IndexError):
+        return None
+    return (number, address.display) if number else None
 
 
 def hear(dialect: Dialect, request: Request, known_place: bool = True) -> Heard:
@@ -38,8 +59,10 @@ def hear(dialect: Dialect, request: Request, known_place: bool = True) -> Heard:
 
     Raises RemoteProtocolError 400 where From or the Request-URI cannot be read.
     """
-    number, name = _caller(dialect, request, known_place)
-    return Heard(_called(dialect, request), number, name)
+    believed = dialect.settings.trusted and known_place
+    number, name, hidden = _caller(dialect, request, believed)
+    forwards = _forwards(dialect, request) if request.has_any(diversion.HEADERS) else ()
+    return Heard(_called(dialect, request), number, name, hidden, believed, forwards)
 
 
 # Who was called
@@ -80,25 +103,24 @@ def _user(uri: Uri) -> str:
 # Who calls
 
 
-def _caller(dialect: Dialect, request: Request, known_place: bool) -> tuple[str, str]:
+def _caller(dialect: Dialect, request: Request, believed: bool) -> tuple[str, str, bool]:
     settings = dialect.settings
-    believed = settings.trusted and known_place
-    private = _private(request) or is_anonymous(Uri.parse(request.from_.uri))
+    private = withheld(request, HIDING_IN_NETWORKS)
     for each in settings.caller_in:
         if each == "from":
             value = request.from_
             uri = Uri.parse(value.uri)
             if private:
-                return "", ""
-            return _shown(dialect, _user(uri)), value.display or ""
+                return "", "", True
+            return _shown(dialect, _user(uri)), value.display or "", False
         found = _identity(request, HEADERS[each]) if believed or each == "ppi" else None
         if found is not None:
             value, hidden = found
             if hidden or private:
-                return "", ""
+                return "", "", True
             uri = Uri.parse(value.uri)
-            return _shown(dialect, _user(uri)), value.display or request.from_.display or ""
-    return "", ""
+            return _shown(dialect, _user(uri)), value.display or request.from_.display or "", False
+    return "", "", private
 
 
 def _identity(request: Request, header: str) -> tuple[NameAddr, bool] | None:
@@ -118,13 +140,16 @@ def _identity(request: Request, header: str) -> tuple[NameAddr, bool] | None:
     return None
 
 
-def _private(request: Request) -> bool:
-    for value in request.all("Privacy"):
-        if not _HIDING.isdisjoint(each.strip() for each in value.lower().replace(",", ";").split(";")):
-            return True
-    return False
-
-
 def _shown(dialect: Dialect, user: str) -> str:
     settings = dialect.settings
     return forms.read(user, settings.numbers_in, settings.country) if user else ""
+
+
+# Who forwarded it
+
+
+def _forwards(dialect: Dialect, request: Request) -> tuple[Forwarded, ...]:
+    return tuple(
+        Forwarded(_shown(dialect, _user(Uri.parse(each.uri))), each.name, each.reason, each.count, each.private)
+        for each in diversion.forwards_of(request)
+    )

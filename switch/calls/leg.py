@@ -23,7 +23,19 @@ repeated over UDP."""
 class Leg:
     """One leg. `index` 0 is the caller; `branch` and `contact` say which target of the plan a called leg stands for."""
 
-    __slots__ = ("branch", "call", "contact", "index", "looks", "sound", "target", "told", "unreachable", "usage")
+    __slots__ = (
+        "asserted",
+        "branch",
+        "call",
+        "contact",
+        "index",
+        "looks",
+        "sound",
+        "target",
+        "told",
+        "unreachable",
+        "usage",
+    )
 
     def __init__(self, call: Call, index: int, target: str, branch: str = "", contact: int = 0) -> None:
         self.call = call
@@ -36,6 +48,8 @@ class Leg:
         self.unreachable: Timer | None = None
         self.told = 0
         self.looks = LOOKS
+        self.asserted = ""
+        """How its 2xx named who has answered."""
 
     @property
     def tag(self) -> str:

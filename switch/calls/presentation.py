@@ -1,45 +1,72 @@
-"""What of the caller the called side gets to see: a short list, and nothing else of the INVITE that came."""
+"""How the two sides are shown to each other: the caller to a telephone that rings, and who answers to the caller.
+
+Who may be told what is decided in `trust.py`; how a carrier wants it written stands in `dialect.py`.
+"""
 
 from __future__ import annotations
 
+from switch.calls.context import Directory
+from switch.calls.hearing import answered
+from switch.calls.leg import is_trunk
 from switch.calls.state import CallState
+from switch.calls.trust import Side, asserts, hidden_from
+from switch.sip import diversion
+from switch.sip.diversion import Forward
 from switch.sip.headers import quote
 from switch.sip.message import Request
-from switch.sip.privacy import withheld
+from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user
 
-PASSED = ("Subject", "Priority", "Organization", "User-to-User")
-"""The headers of the caller's INVITE that reach the called side."""
+
+def to_telephone(state: CallState, host: str) -> tuple[str, list[str]]:
+    """The From, without its tag, of a telephone's leg, and the header lines that say who calls and who forwarded the
+    call. All is at our own address: the caller's own URI is never passed on."""
+    started = state.started
+    if started.hidden and hidden_from(state, Side.TELEPHONE):
+        return ANONYMOUS, [PRIVACY]
+    local = _address(started.caller_number or "anonymous", started.caller_name, host)
+    # Many telephones show P-Asserted-Identity rather than From.
+    lines = [f"P-Asserted-Identity: {local}"] if started.caller_number and asserts(state, Side.TELEPHONE) else []
+    if started.forwards:
+        shown = [each for each in started.forwards if not each.hidden]
+        lines += diversion.diversion(
+            [Forward(_uri(each.number, host), each.name, each.reason, each.count) for each in shown]
+        )
+    return local, lines
 
 
-def from_value(state: CallState, host: str) -> str:
-    """The From of called legs: who calls, at our own address. The caller's own URI is never passed on."""
-    name = f"{quote(state.started.caller_name)} " if state.started.caller_name else ""
-    return f"{name}<sip:{caller_user(state)}@{_literal(host)}>"
+def to_caller(state: CallState, directory: Directory, target: str, said: str, host: str) -> tuple[str, ...]:
+    """The header line of our 18x and 2xx that says who rings or has answered (RFC 3325 section 5): for our own
+    telephones, and carriers that are trusted and want P-Asserted-Identity. `said` is how a carrier that is called names
+    who has answered there."""
+    caller = state.started.trunk
+    if is_trunk(target):
+        dialect = directory.dialect(target.partition(":")[2])
+        heard = answered(dialect, said) if said and dialect is not None else None
+        if heard is None or caller is not None:
+            return ()
+        return (f"P-Asserted-Identity: {_address(*heard, host)}",)
+    number, name = directory.shown(target.partition(":")[2])
+    if caller is None:
+        return (f"P-Asserted-Identity: {_address(number, name, host)}",)
+    dialect = directory.dialect(caller)
+    if dialect is None or not state.started.believed or "pai" not in dialect.settings.caller_out:
+        return ()
+    return (f"P-Asserted-Identity: {dialect.own(state.started.number, name, host)}",)
 
 
-def caller_user(state: CallState) -> str:
-    """The caller's number as the user part of an address, escaped."""
-    return escape_user(state.started.caller_number) or "anonymous"
+def _address(number: str, name: str, host: str) -> str:
+    return f"{quote(name)} <{_uri(number, host)}>" if name else f"<{_uri(number, host)}>"
 
 
-def hidden_from_carriers(state: CallState, request: Request | None) -> bool:
-    """CID-2: whether a carrier is not to learn who calls. In the house everybody is known, and an emergency service
-    always learns it."""
-    return request is not None and not state.started.emergency and withheld(request)
+def _uri(number: str, host: str) -> str:
+    return f"sip:{escape_user(number) or 'anonymous'}@{_literal(host)}"
 
 
 def max_forwards(request: Request | None) -> int:
     """One less than the caller's: it is what ends a loop through other exchanges (RFC 7332)."""
     given = request.max_forwards if request is not None else None
     return min(given, 70) - 1 if given is not None else 70
-
-
-def passed_lines(request: Request | None) -> list[str]:
-    """Header lines of the caller's INVITE that reach the called side."""
-    if request is None:
-        return []
-    return [f"{name}: {value}" for name in PASSED for value in request.all(name)]
 
 
 def contact_value(host: str, port: int, transport: str, user: str = "", beside: tuple[str, ...] = ()) -> str:

@@ -63,6 +63,7 @@ from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
 from switch.sip.parts import SDP_LINE as SDP
 from switch.sip.parts import session_description
+from switch.sip.privacy import asserted
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog, Provisionals
 from switch.sip.session_timer import Session, SessionSettings
@@ -353,33 +354,38 @@ class InviteUsage:
         if self._server is not None:
             self.endpoint.respond(self._server, 100, now)
 
-    def progress(self, status: int, now: float, body: bytes = b"", *, offered: bool = False) -> None:
+    def progress(
+        self, status: int, now: float, body: bytes = b"", identity: Sequence[str] = (), *, offered: bool = False
+    ) -> None:
         """Send a 18x to the caller, with SDP as early media when `body` is given.
 
         Reliably, if the caller requires that; else, if he supports it, when there is SDP. `offered`: `body` is an offer
-        to a caller who made none, which only goes reliably.
+        to a caller who made none, which only goes reliably. `identity` are header lines that say who rings.
         """
         if self._server is None or self.state is State.CONFIRMED or self.state is State.ENDED:
             return
         self.state = State.EARLY
         if self.reliably and (body or self.reliably == reliable.REQUIRED or self.must_wait):
-            reliable.send(self, self._server, status, body, offered, now)
+            reliable.send(self, self._server, status, body, identity, offered, now)
             return
-        lines = [f"Contact: {self.contact}", ALLOW]
+        lines = [f"Contact: {self.contact}", ALLOW, *identity]
         if body:
             lines.append(SDP)
         self.endpoint.respond(
             self._server, status, now, to_tag=self.dialog.local_tag, lines=lines, body=body, copy_record_route=True
         )
 
-    def accept(self, body: bytes, now: float, *, offered: bool = False, again: bool = False) -> None:
-        """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer; the ACK brings its answer."""
+    def accept(
+        self, body: bytes, now: float, identity: Sequence[str] = (), *, offered: bool = False, again: bool = False
+    ) -> None:
+        """Send 200 to the INVITE under way, first or not. `offered`: `body` is an offer; the ACK brings its answer.
+        `identity` are header lines that say who has answered."""
         txn = self._server
         if txn is None:
             return
         self._server = None
         self.state = State.CONFIRMED
-        lines = [f"Contact: {self.contact}", ALLOW, SUPPORTED]
+        lines = [f"Contact: {self.contact}", ALLOW, SUPPORTED, *identity]
         if again:
             lines += self.session.as_uas() if self.session is not None else []
         elif self.sessions is not None:
@@ -783,8 +789,8 @@ class InviteUsage:
         self.allows_update = allows_update(response)
         refresh.agree(self, session_timer.agreed(response), now)
         if self.forks:
-            return Answer(reliable.chosen(self, response))
-        return Answer(session_description(response))
+            return Answer(reliable.chosen(self, response), asserted(response))
+        return Answer(session_description(response), asserted(response))
 
     def unwanted(self, response: Response, now: float) -> None:
         """A 2xx made a dialog that nobody wants."""

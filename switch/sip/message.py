@@ -154,6 +154,10 @@ class Message:
             return [item for line in value for item in split_list(line)]
         return split_list(value)
 
+    def has_any(self, keys: frozenset[str]) -> bool:
+        """Whether at least one of these headers is there; `keys` as in `CANONICAL`."""
+        return not keys.isdisjoint(self._index)
+
     def _required(self, key: str) -> str:
         value = self._index.get(key)
         if not value:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -71,7 +72,7 @@ class Provisionals(msgspec.Struct):
     """The RSeq that was acknowledged last."""
     interval_s: float = 0.0
     deadline: float = 0.0
-    waiting: deque[tuple[int, bytes, bool]] = msgspec.field(default_factory=deque)
+    waiting: deque[tuple[int, bytes, Sequence[str], bool]] = msgspec.field(default_factory=deque)
     timer: Timer | None = None
 
     def stop(self) -> None:
@@ -187,23 +188,40 @@ def acknowledges(provisionals: Provisionals, prack: Request) -> bool:
     return cseq == provisionals.cseq and rseq == provisionals.rseq and rseq != provisionals.acked
 
 
-def send(usage: InviteUsage, txn: ServerTransaction, status: int, body: bytes, offered: bool, now: float) -> None:
-    """Send a 18x reliably, as soon as the one before it was acknowledged. `offered`: `body` is an offer."""
+def send(
+    usage: InviteUsage,
+    txn: ServerTransaction,
+    status: int,
+    body: bytes,
+    identity: Sequence[str],
+    offered: bool,
+    now: float,
+) -> None:
+    """Send a 18x reliably, as soon as the one before it was acknowledged. `offered`: `body` is an offer; `identity` are
+    header lines that say who rings."""
     provisionals = usage.provisionals
     if provisionals is None:
         first = first_rseq(usage.dialog.local_tag)
         provisionals = usage.provisionals = Provisionals(txn, txn.request.cseq, first - 1)
     if not provisionals.data:
-        _send(usage, provisionals, status, body, offered, now)
+        _send(usage, provisionals, status, body, identity, offered, now)
     elif len(provisionals.waiting) < MAX_WAITING:
-        provisionals.waiting.append((status, body, offered))
+        provisionals.waiting.append((status, body, identity, offered))
 
 
-def _send(usage: InviteUsage, provisionals: Provisionals, status: int, body: bytes, offered: bool, now: float) -> None:
+def _send(
+    usage: InviteUsage,
+    provisionals: Provisionals,
+    status: int,
+    body: bytes,
+    identity: Sequence[str],
+    offered: bool,
+    now: float,
+) -> None:
     if provisionals.settled:
         body, offered = b"", False  # the first answer holds (RFC 3261 section 13.2.1)
     provisionals.rseq += 1
-    lines = [f"Contact: {usage.contact}", ALLOW, "Require: 100rel", f"RSeq: {provisionals.rseq}"]
+    lines = [f"Contact: {usage.contact}", ALLOW, "Require: 100rel", f"RSeq: {provisionals.rseq}", *identity]
     if body:
         lines.append(SDP)
     endpoint, timings = usage.endpoint, usage.endpoint.timings

@@ -313,7 +313,8 @@ def test_headers_of_one_side_reach_the_other_by_a_list_only(scene: Scene) -> Non
     invite = carol.take("INVITE")
     names = {name for name, _ in invite.headers}
     assert invite.get("Subject") == "lunch"
-    assert not names & {"X-Secret", "P-Asserted-Identity", "Proxy-Authorization"}
+    assert not names & {"X-Secret", "Proxy-Authorization"}
+    assert invite.all("P-Asserted-Identity") == ['"Bob" <sip:102@192.0.2.10>']
     assert invite.all("User-Agent") == ["Ringplan"]
     assert invite.get("From").startswith('"Bob" <sip:102@192.0.2.10>')
     assert len(invite.all("Via")) == 1
