@@ -182,6 +182,7 @@ def _registrar(registrar: schema.Registrar) -> RegistrarSettings:
         max_expires_s=int(registrar.max_expires),
         max_contacts=registrar.contacts,
         nonce_life_s=registrar.nonce_lifetime,
+        qualify_s=registrar.qualify,
     )
 
 

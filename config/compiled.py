@@ -152,6 +152,8 @@ class RegistrarSettings(msgspec.Struct, frozen=True, kw_only=True):
     nonce_life_s: float
     algorithms: tuple[str, ...] = ("SHA-256", "MD5")
     """As they stand in a challenge, the most wanted one first."""
+    qualify_s: float = 60.0
+    """How often a contact is asked by OPTIONS; 0: never."""
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from dialplan.countries import COUNTRIES, has_area_codes
 
 # How many names are compared for hints in all: in thousands of lines that are all misspelt, the first hints are enough.
 MAX_COMPARISONS = 200_000
+LEAST_QUALIFY_S = 10.0
 
 
 class Fitting:
@@ -56,6 +57,10 @@ class Fitting:
         limits = [("registrar", key) for key in ("min_expires", "default_expires", "max_expires")]
         if self._sound(*limits) and not times.min_expires <= times.default_expires <= times.max_expires:
             self._wrong("`registrar`: min_expires, default_expires, max_expires must ascend", "", "registrar")
+
+        if self._sound(("registrar", "qualify")) and 0 < times.qualify < LEAST_QUALIFY_S:
+            hint = f"write {LEAST_QUALIFY_S:.0f}s or more, or 0s to ask never"
+            self._wrong("`qualify`: telephones would be asked too often", hint, "registrar", "qualify")
 
         timer = settings.calls.session_timer
         keys = [("calls", "session_timer", key) for key in ("interval", "minimum")]

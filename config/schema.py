@@ -140,6 +140,10 @@ class Registrar(Section):
     contacts: Annotated[int, integer(1, 100)] = Field(
         default=16, description="how many telephones a line may be registered on"
     )
+    qualify: Annotated[float, duration(0, 3600)] = Field(
+        default=60.0,
+        description="how often each telephone is asked by OPTIONS whether it can be reached; 0s: never",
+    )
     algorithms: Algorithms = Field(
         default=["sha-256", "md5"],
         min_length=1,

@@ -136,7 +136,7 @@ def outcome_of(status: int, *, trunk: bool, failed: bool | None = None) -> tuple
     """What a final SIP status of a called telephone or carrier means: the outcome, and whether it is the user's word.
 
     `status` 0 is a transport error or a timeout. FWD-4 to FWD-8: 486 and 480 speak for one telephone, 600 and 603 for
-    the user. A telephone that cannot be asked (408, 404, 5xx …) is an outage. A carrier's 404 or 403 is about the
+    the user. A telephone that cannot be asked (408, 404, 430, 5xx …) is an outage. A carrier's 404 or 403 is about the
     number, not about the carrier, so it is final; only a timeout, 5xx, 401 and 407 let the next route be tried. Where
     the operator says which answers do (`failover` of the trunk), `failed` tells whether this is one of them.
     """
@@ -154,6 +154,6 @@ def outcome_of(status: int, *, trunk: bool, failed: bool | None = None) -> tuple
         return Outcome.OUTAGE, False
     if trunk:
         return Outcome.REJECTED, False
-    if status in (404, 410, 604):
+    if status in (404, 410, 430, 604):
         return Outcome.OUTAGE, False
     return Outcome.REJECTED, False

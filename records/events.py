@@ -250,12 +250,14 @@ class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
 
 
 class Unbound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
-    """A contact is gone: de-registered, expired or replaced."""
+    """A contact is gone: de-registered, expired or replaced. A contact is known by line, URI and `reg_id`, since a
+    telephone may register the same URI over several flows (RFC 5626)."""
 
     line: str
     uri: str
     cause: str
     at: datetime.datetime
+    reg_id: int = 0
 
 
 CallEvent = (

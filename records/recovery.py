@@ -10,6 +10,9 @@ import msgspec
 
 from records.events import AnyEvent, Bound, CallEnded, CallEvent, CallStarted, Event
 
+Contact = tuple[str, str, int]
+"""Line, URI and reg-id."""
+
 
 class Finished:
     """Remembers the last calls that ended, so that an event told twice does not open a call again. Bounded."""
@@ -38,15 +41,15 @@ class Recovery(msgspec.Struct):
     """What a journal says about the moment after its last event.
 
     `calls` are the calls without an end, with all their events in order. `bindings` the contacts registered within the
-    events read, by (line, uri); expired ones are still in, `unbound` names those known to be gone, so both can be laid
+    events read, by `Contact`; expired ones are still in, `unbound` names those known to be gone, so both can be laid
     over an older state. `orphans` are calls without an end whose beginning was lost with a damaged part, and the number
     of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`. `ended` are
     calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
     """
 
     calls: dict[str, list[CallEvent]]
-    bindings: dict[tuple[str, str], Bound]
-    unbound: set[tuple[str, str]]
+    bindings: dict[Contact, Bound]
+    unbound: set[Contact]
     orphans: dict[str, int]
     ended: deque[list[CallEvent]]
 
@@ -58,8 +61,8 @@ MAX_ENDED = 4096
 def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) -> Recovery:
     """Fold a journal, keeping what is open and, with `since`, what ended no earlier. Events told twice count once."""
     calls: dict[str, list[CallEvent]] = {}
-    bindings: dict[tuple[str, str], Bound] = {}
-    unbound: set[tuple[str, str]] = set()
+    bindings: dict[Contact, Bound] = {}
+    unbound: set[Contact] = set()
     orphans: dict[str, int] = {}
     ended: deque[list[CallEvent]] = deque(maxlen=MAX_ENDED)
     finished = Finished()
@@ -83,11 +86,11 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
                 else:
                     orphans[call] = max(orphans.get(call, 0), event.n + 1)
         elif isinstance(event, Bound):
-            bindings[event.line, event.uri] = event
-            unbound.discard((event.line, event.uri))
+            bindings[event.line, event.uri, event.reg_id] = event
+            unbound.discard((event.line, event.uri, event.reg_id))
         else:
-            bindings.pop((event.line, event.uri), None)
-            unbound.add((event.line, event.uri))
+            bindings.pop((event.line, event.uri, event.reg_id), None)
+            unbound.add((event.line, event.uri, event.reg_id))
     return Recovery(calls, bindings, unbound, orphans, ended)
 
 

@@ -56,7 +56,7 @@ from switch.net.resolver import Resolver
 from switch.net.targets import Target, UnresolvedError, Wish, order
 from switch.net.transports import Transports
 from switch.operations import Operations, Recent
-from switch.reception import TURN_S, Refusals, Roll, address
+from switch.reception import TURN_S, Refusals, Roll, Sight, address
 from switch.registrar import Registrar
 from switch.registration import State
 from switch.sip.endpoint import Endpoint, Timings
@@ -135,6 +135,7 @@ class Exchange:
         self._bindings = store
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
         self._roll = Roll(self._log.info)
+        self._sight = Sight(self._log.info)
         self._ban_log = BanLog(self._log.warning)
         self._refusals = Refusals(self._log.warning)
         self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._call_ended)
@@ -198,6 +199,7 @@ class Exchange:
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
         self.core.registrations.on_change = self._registration_changed
+        self.core.qualifier.on_change = self._sight.changed
         clock.run = self._run_timers
         operations = Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
@@ -248,6 +250,7 @@ class Exchange:
         self._transports.sound = handed.sound_reach(self._compiled.media)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found.calls.values(), now, found.ended)
+        self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._keeper.start()
         self._ban_keeper.start()
         self._asking = self._loop.create_task(self._ask_again(), name="carriers")
@@ -316,8 +319,8 @@ class Exchange:
             registrar.apply(bound)
         since = self._clock.at() - datetime.timedelta(seconds=self.core.endpoint.timings.wait)
         found = recover((event for _, events in self._journal.read() for event in events), since)
-        for line, uri in found.unbound:
-            registrar.apply(e.Unbound(line, uri, "deregistered", self._clock.at()))
+        for line, uri, reg_id in found.unbound:
+            registrar.apply(e.Unbound(line, uri, "deregistered", self._clock.at(), reg_id))
         for bound in found.bindings.values():
             registrar.apply(bound)
         registrar.resume(now, self._clock.at())
@@ -347,6 +350,7 @@ class Exchange:
 
     def _turn(self) -> None:
         self._roll.turn()
+        self._sight.turn()
         self._refusals.turn()
         self._ban_log.turn()
         self._loop.call_later(TURN_S, self._turn)
@@ -395,6 +399,7 @@ class Exchange:
         self.core.registrar.settings = handed.registrar_settings(compiled)
         self.core.calls.use(handed.call_settings(compiled, self.core.calls.context.settings.silence_s))
         self._reach(compiled, trunks)
+        self.core.qualify(handed.qualify_settings(compiled), self._clock.now())
         self._guard(compiled)
 
     def _show_certificates(self) -> None:

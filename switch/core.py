@@ -27,6 +27,7 @@ from switch.directory import Directory
 from switch.gate import Gate, OpenGate
 from switch.identity import identify
 from switch.metrics import Counters
+from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
 from switch.registrar import Registrar
 from switch.registration import Registrations
@@ -117,6 +118,7 @@ class Core:
         )
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
+        self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
         self._effects: dict[type, Callable[..., None]] = {
             fx.Incoming: self._on_incoming,
             fx.Answered: self._on_answered,
@@ -167,6 +169,7 @@ class Core:
             self._failed(error, "timer")
         if self.registrar.out:
             self._events += self.registrar.out
+            self.qualifier.note(self.registrar.out, now)
             self.registrar.out.clear()
         self._finish(now)
 
@@ -192,7 +195,14 @@ class Core:
     def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
         """After a reload: end the registrations that the configuration no longer allows."""
         self._at = self._clock_at()
-        self._events += self.registrar.prune(keep, self._at)
+        ended = self.registrar.prune(keep, self._at)
+        self._events += ended
+        self.qualifier.note(ended, now)
+        self._finish(now)
+
+    def qualify(self, settings: QualifySettings, now: float) -> None:
+        """Ask the telephones that are registered, and those to come, as these settings say."""
+        self.qualifier.use(settings, now)
         self._finish(now)
 
     def trunks_changed(self, now: float) -> None:
@@ -269,6 +279,8 @@ class Core:
 
     def _on_incoming(self, effect: fx.Incoming, now: float) -> None:
         txn, request = effect.txn, effect.request
+        if self.qualifier.lost:
+            self.qualifier.heard(txn.flow, now)
         try:
             if request.to_tag is not None:
                 self._in_dialog(txn, request, now)
@@ -373,6 +385,7 @@ class Core:
                 return
             outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
             self._events += outcome.events
+            self.qualifier.note(outcome.events, now)
             if outcome.status == 200:
                 self.counters.registrations += 1
                 self.refusals.forgive(verdict.device.user)

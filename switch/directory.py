@@ -5,8 +5,10 @@ The dialplan says who is called; this says only over which flow and under which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from dialplan.model import Model
 from dialplan.plan import TrunkTarget
@@ -47,6 +49,8 @@ class Directory:
         self._places = Places()
         self._users: dict[str, str] = {}
         self.domains = Domains()
+        self.lost: Container[tuple[str, str, int]] = ()
+        """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
 
     def use(
         self,
@@ -71,12 +75,35 @@ class Directory:
         return self._users.get(user) if self.domains.include(host) else None
 
     def line(self, line: str, now: float) -> list[Phone]:
-        """Every live contact of a line, the highest q first."""
+        """Every telephone of a line that is not known to be out of reach, the highest q first."""
         phones = []
+        several = False
+        lost = self.lost
         for binding in self._registrar.contacts(line, now):
-            flow = self._way(binding)
+            if lost and (line, binding.uri, binding.reg_id) in lost:
+                continue
+            flow = self.way(binding)
             if flow is not None:
-                phones.append(Phone(binding.uri, self._aor(line, flow), flow, binding.path, binding.device))
+                several = several or binding.reg_id > 0
+                phone = Phone(binding.uri, self._aor(line, flow), flow, binding.path, binding.device)
+                phones.append((binding, phone))
+        if several and len(phones) > 1:
+            return self._by_telephone(phones)
+        return [phone for _, phone in phones]
+
+    def _by_telephone(self, found: list[tuple[Binding, Phone]]) -> list[Phone]:
+        """One for each telephone, which is tried over one flow at a time (RFC 5626 section 5.3): first over those that
+        stand, of them the one that was registered last."""
+        groups: dict[tuple[str, str, int], list[tuple[Binding, Phone]]] = {}
+        for number, (binding, phone) in enumerate(found):
+            alone = 0 if binding.reg_id else 1 + number
+            groups.setdefault((binding.device, binding.instance, alone), []).append((binding, phone))
+        phones = []
+        for ways in groups.values():
+            if len(ways) > 1:
+                ways.sort(key=lambda way: (self._alive(_source(way[0])), way[0].at), reverse=True)
+            first, *others = [phone for _, phone in ways]
+            phones.append(replace(first, ways=tuple(others)) if others else first)
         return phones
 
     def reach(self, flow: Flow, target: str, device: str, contacts: tuple[str, ...], hop: str, now: float) -> Flow:
@@ -92,10 +119,10 @@ class Directory:
         for known in (same, near, own):
             standing = [binding for binding in known if self._alive(_source(binding))]
             if len(standing) == 1:
-                return self._way(standing[0]) or flow
+                return self.way(standing[0]) or flow
         for binding in same:
             if binding.direct is not None:
-                return self._way(binding) or flow
+                return self.way(binding) or flow
         if flow.transport == "tls":
             return self._carrier_again(flow, line if kind == "trunk" else "") or flow
         try:
@@ -116,12 +143,15 @@ class Directory:
         fitting.sort(key=lambda each: (each[1].address != host, each[1].port != port))
         return self.hosts.flow(*fitting[0]) if fitting else None
 
-    def _way(self, binding: Binding) -> Flow | None:
+    def way(self, binding: Binding) -> Flow | None:
         """The flow to a contact: over its own connection while that stands, else to where it can be connected to."""
         address = binding.flow
         hop = binding.next_hop
-        if binding.direct is not None and not self._alive(_source(binding)):
-            hop = binding.direct
+        if address.transport != "udp" and not self._alive(_source(binding)):
+            if binding.direct is not None:
+                hop = binding.direct
+            elif binding.received is not None:
+                return None  # behind NAT it is for the telephone to connect
         return self._flow_to(*hop, (address.local_host, address.local_port))
 
     def trunk(self, target: TrunkTarget, emergency: bool, now: float) -> Hunt | None:

@@ -20,11 +20,14 @@ def readings(
     now: Callable[[], float],
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
-    calls, endpoint = core.calls, core.endpoint
+    calls, endpoint, asked = core.calls, core.endpoint, core.qualifier
     sip, net, guard, load = endpoint.counters, transports.counters, transports.guard, transports.load
     return {
         "calls": Reading("Calls that are up", lambda: len(calls.by_id)),
         "contacts": Reading("Registered contacts", lambda: len(core.registrar)),
+        "contacts_unreachable": Reading("Contacts that do not answer OPTIONS any more", lambda: len(asked.lost)),
+        "qualify_asked": Reading("OPTIONS sent to telephones", lambda: asked.asked, True),
+        "qualify_unanswered": Reading("OPTIONS to telephones that got no answer", lambda: asked.unanswered, True),
         "open_transactions": Reading(
             "SIP transactions that are remembered", lambda: len(endpoint.clients) + len(endpoint.servers)
         ),

@@ -12,6 +12,7 @@ from switch.net.bans import BanSettings
 from switch.net.guard import Limits
 from switch.net.reachability import OWN, Reach
 from switch.net.targets import Families
+from switch.qualify import QualifySettings
 from switch.registrar import RegistrarSettings
 from switch.sip.session_timer import SessionSettings
 
@@ -53,6 +54,11 @@ def registrar_settings(compiled: Compiled) -> RegistrarSettings:
     return RegistrarSettings(
         settings.default_expires_s, settings.min_expires_s, settings.max_expires_s, settings.max_contacts
     )
+
+
+def qualify_settings(compiled: Compiled) -> QualifySettings:
+    """How telephones are asked whether they can be reached."""
+    return QualifySettings(compiled.registrar.qualify_s, compiled.calls.unreachable_s)
 
 
 class EmergencyNumbers:

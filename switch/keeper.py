@@ -61,14 +61,14 @@ class BindingKeeper(Keeper):
         super().__init__(store)
         self._store = store
         self._position = position
-        self._waiting: dict[tuple[str, str], Bound | Unbound] = {}
+        self._waiting: dict[tuple[str, str, int], Bound | Unbound] = {}
         """The last event of each contact, in the order of the journal: no more than there are contacts, however long
         the disk is full."""
         self.trouble = ""
 
     def add(self, event: Bound | Unbound) -> None:
         """The journal has this event."""
-        key = event.line, event.uri
+        key = event.line, event.uri, event.reg_id
         self._waiting.pop(key, None)
         self._waiting[key] = event
 

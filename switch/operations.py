@@ -12,6 +12,7 @@ from switch.calls.call import Call
 from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
 from switch.core import Core
+from switch.qualify import Reach
 from switch.reception import address, printable
 from switch.sip.invite import State
 from switch.trace import Tracer
@@ -171,8 +172,9 @@ class Operations:
         names = self._standing.devices()
         bindings = sorted(self._core.registrar.bindings(), key=lambda bound: (bound.line, bound.device, bound.at))
         there = {bound.device for bound in bindings}
+        reach, now, at = self._core.qualifier.reach, self._now(), datetime.datetime.now(datetime.UTC)
         return PhonesView(
-            phones=tuple(_phone_view(bound, names.get(bound.device, "")) for bound in bindings),
+            phones=tuple(_phone_view(bound, names.get(bound.device, ""), reach(bound), now, at) for bound in bindings),
             absent=tuple(sorted(device for device in names if device not in there)),
             refused=self._refused(),
         )
@@ -249,8 +251,9 @@ def _utc(at: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(at, datetime.UTC)
 
 
-def _phone_view(bound: Bound, name: str) -> PhoneView:
+def _phone_view(bound: Bound, name: str, reach: Reach | None, now: float, at: datetime.datetime) -> PhoneView:
     flow = bound.flow
+    known = reach if reach is not None and reach.up is not None else None
     return PhoneView(
         device=bound.device,
         name=name,
@@ -260,6 +263,9 @@ def _phone_view(bound: Bound, name: str) -> PhoneView:
         user_agent=printable(bound.user_agent),
         at=bound.at,
         expires_at=_utc(bound.expires_at),
+        reachable=known.up if known is not None else None,
+        rtt_s=known.rtt_s if known is not None else 0.0,
+        since=at - datetime.timedelta(seconds=now - known.since) if known is not None else None,
     )
 
 

@@ -23,6 +23,8 @@ FORGET_S = 900.0
 IN_WORDS = {
     "telephone registered": "{device} is registered for line {line}, from {address}",
     "telephone gone": "{device} at {address} is no longer registered for line {line} ({cause})",
+    "telephone unreachable": "{device} at {address} does not answer any more ({why})",
+    "telephone reachable again": "{device} at {address} can be reached again",
     "telephone refused": "{user} from {address} is refused: {why}",
 }
 """The same lines for a person at a terminal, with the fields that they name."""
@@ -82,13 +84,13 @@ class Roll:
             self._bind(event)
             return
         for known in self._lines.get(event.line, ()):
-            if known.uri == event.uri:
+            if known.uri == event.uri and known.reg_id == event.reg_id:
                 self._unbind(known, event.cause)
 
     def _bind(self, bound: Bound) -> None:
         known = self._lines.get(bound.line, ())
         for index, before in enumerate(known):
-            if before.uri == bound.uri:
+            if before.uri == bound.uri and before.reg_id == bound.reg_id:
                 if before.device == bound.device:
                     self._lines[bound.line] = (*known[:index], bound, *known[index + 1 :])
                     return
@@ -132,6 +134,29 @@ class Roll:
             self._log("more telephones registered", telephones=came)
         if went:
             self._log("more telephones gone", telephones=went)
+
+
+class Sight:
+    """Which telephones are out of reach, though they are registered: told as they are lost and found again."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._lost, self._found = Ration(), Ration()
+
+    def changed(self, bound: Bound, up: bool, why: str) -> None:
+        """See `switch.qualify.Qualifier.on_change`."""
+        if up and self._found.take():
+            self._log("telephone reachable again", **_about(bound), why=why)
+        elif not up and self._lost.take():
+            self._log("telephone unreachable", **_about(bound), why=why)
+
+    def turn(self) -> None:
+        """To be called every `TURN_S`."""
+        lost, found = self._lost.turn(), self._found.turn()
+        if lost:
+            self._log("more telephones unreachable", telephones=lost)
+        if found:
+            self._log("more telephones reachable again", telephones=found)
 
 
 def _about(bound: Bound) -> dict[str, str]:

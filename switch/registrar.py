@@ -23,8 +23,10 @@ from sys import intern
 import msgspec
 
 from records.events import Bound, FlowAddress, Unbound
+from switch import outbound
 from switch.auth import DeviceAuth, Refused
 from switch.identity import Lines, identify
+from switch.outbound import supports
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.headers import NameAddr, delta_seconds
@@ -72,6 +74,7 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     None when its Contact can be believed or a Path leads to it. `next_hop` is (transport, host, port) to send requests
     to, with all that considered: a phone that came over a connection is reached over the same, if it still stands.
     `direct` is where to connect to when it does not: the contact's own address, None where that cannot be believed.
+    Those with a `reg_id` and the same device and instance are ways to one telephone. `at` is its last REGISTER.
     """
 
     uri: str
@@ -85,6 +88,7 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     device: str
     user_agent: str
     direct: tuple[str, str, int] | None = None
+    at: datetime.datetime | None = None
 
 
 class _Entry:
@@ -120,7 +124,7 @@ class Registrar:
         entry = None
         if entries is not None:
             for each in entries:
-                if each.bound.uri == event.uri:
+                if each.bound.uri == event.uri and each.bound.reg_id == event.reg_id:
                     entry = each
                     break
         if isinstance(event, Bound):
@@ -154,7 +158,7 @@ class Registrar:
         for entries in self._table.values():
             for entry in entries:
                 entry.to = ""  # it may name another line now
-        events = [Unbound(b.line, b.uri, "removed", at) for b in self.bindings() if not keep(b)]
+        events = [Unbound(b.line, b.uri, "removed", at, b.reg_id) for b in self.bindings() if not keep(b)]
         for event in events:
             self.apply(event)
         return events
@@ -173,7 +177,7 @@ class Registrar:
         live = [entry.bound for entry in self._table.get(line, ()) if entry.deadline > now]
         if len(live) > 1:
             live.sort(key=attrgetter("q"), reverse=True)
-        return [_binding(bound) for bound in live]
+        return [binding_of(bound) for bound in live]
 
     def on_timer(self, what: object, now: float) -> None:
         """A binding's timer ran."""
@@ -184,7 +188,7 @@ class Registrar:
             what.timer = self.timers.start(what.deadline, self, what)
             return
         at = datetime.datetime.fromtimestamp(now + (self._wall_minus_now or 0.0), datetime.UTC)
-        event = Unbound(what.bound.line, what.bound.uri, "expired", at)
+        event = Unbound(what.bound.line, what.bound.uri, "expired", at, what.bound.reg_id)
         self.apply(event)
         self.out.append(event)
 
@@ -210,7 +214,8 @@ class Registrar:
             events = self._refresh(device, request, flow, at)
             if events is not None:
                 self.apply(events[0])
-                return RegisterOutcome(200, self._reply_lines(events[0].line, request, now, at), events, events[0].line)
+                name = events[0].line
+                return RegisterOutcome(200, self._reply_lines(name, request, flow, now, at), events, name)
             line = identify(device, request, self.lines)
             if isinstance(line, Refused):
                 return RegisterOutcome(line.status, [], [], reason=line.reason or None)
@@ -221,7 +226,7 @@ class Registrar:
         for event in events:
             self.apply(event)
         self._remember(line, device, request)
-        return RegisterOutcome(200, self._reply_lines(line, request, now, at), events, line)
+        return RegisterOutcome(200, self._reply_lines(line, request, flow, now, at), events, line)
 
     def _refresh(
         self, device: DeviceAuth, request: Request, flow: Flow, at: datetime.datetime
@@ -292,26 +297,31 @@ class Registrar:
             raise RemoteProtocolError(403, "Too Many Contacts")
         raws = request.values("Contact")
         wanted = {contact.uri: (contact, raw) for contact, raw in zip(contacts, raws, strict=True)}
-        removed: dict[str, Unbound] = {}
+        outbound.check(request)
+        removed: dict[tuple[str, int], Unbound] = {}
         bound: list[Bound] = []
         for uri, (contact, raw) in wanted.items():
             lifetime = self._lifetime(contact, request)
             new = _bound(line, device, contact, raw, request, flow, lifetime, at)
             for old in existing:
+                if _is_other_flow(old, new):
+                    continue
+                key = old.uri, old.reg_id
                 if _same_uri(old.uri, uri):
                     _check_order(old, request)
                     if not lifetime:
-                        removed[old.uri] = Unbound(line, old.uri, "deregistered", at)
-                    elif old.uri != uri:
-                        removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+                        removed[key] = Unbound(line, old.uri, "deregistered", at, old.reg_id)
+                    elif key != (uri, new.reg_id):
+                        removed[key] = Unbound(line, old.uri, "replaced", at, old.reg_id)
                 elif lifetime and _same_instance(old, new) and old.uri not in wanted:
                     _check_order(old, request)
-                    removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+                    removed[key] = Unbound(line, old.uri, "replaced", at, old.reg_id)
             if lifetime:
                 bound.append(new)
-        kept = [old for old in existing if old.uri not in removed and old.uri not in wanted]
+        anew = {(new.uri, new.reg_id) for new in bound}
+        kept = [old for old in existing if (key := (old.uri, old.reg_id)) not in removed and key not in anew]
         for old in self._crowded_out(kept, len(bound), device.device):
-            removed[old.uri] = Unbound(line, old.uri, "replaced", at)
+            removed[old.uri, old.reg_id] = Unbound(line, old.uri, "replaced", at, old.reg_id)
         return [*removed.values(), *bound]
 
     def _remove_all(self, existing: Sequence[Bound], request: Request, at: datetime.datetime) -> list[Bound | Unbound]:
@@ -320,7 +330,7 @@ class Registrar:
             raise RemoteProtocolError(400, _EMPTY_WILDCARD)
         for old in existing:
             _check_order(old, request)
-        return [Unbound(old.line, old.uri, "deregistered", at) for old in existing]
+        return [Unbound(old.line, old.uri, "deregistered", at, old.reg_id) for old in existing]
 
     def _lifetime(self, contact: NameAddr, request: Request) -> int:
         """Seconds granted; 0 takes the contact away. Raises 423 for a wish that is too short (10.3 step 7)."""
@@ -346,14 +356,16 @@ class Registrar:
             raise RemoteProtocolError(403, "Too Many Contacts")
         return own[:excess]
 
-    def _reply_lines(self, line: str, request: Request, now: float, at: datetime.datetime) -> list[str]:
+    def _reply_lines(self, line: str, request: Request, flow: Flow, now: float, at: datetime.datetime) -> list[str]:
         """10.3 step 8: all current contacts with the time they have left, and Date, by which phones set their clock."""
         lines = [
             f"Contact: {with_expires(entry.bound.contact, max(0, round(entry.deadline - now)))}"
             for entry in self._table.get(line, ())
             if entry.deadline > now
         ]
-        if request.header("Path") is not None and _supports(request, "path"):
+        if outbound.is_wanted(request):
+            lines += outbound.reply_lines(request, flow)
+        if request.header("Path") is not None and supports(request, "path"):
             lines += [f"Path: {value}" for value in request.values("Path")]  # RFC 3327 section 5.3
         second = int(at.timestamp())
         if self._date[0] != second:
@@ -378,6 +390,8 @@ def _bound(
     phone behind that proxy could not be reached.
     """
     path = tuple(request.values("Path"))
+    for each in path:
+        _uri_of(each)
     scheme = Uri.parse(contact.uri).scheme
     if scheme not in ("sip", "sips"):
         raise RemoteProtocolError(400, "Contact Is No SIP Address")
@@ -402,7 +416,7 @@ def _bound(
         at.timestamp() + lifetime,
         _address_of(flow),
         instance,
-        _reg_id(contact.param("reg-id")),
+        _reg_id(contact.param("reg-id")) if instance else 0,  # RFC 5626 section 6: without an instance it is ignored
         path,
         intern((request.header("User-Agent") or "")[:MAX_USER_AGENT_CHARS]),
         at,
@@ -435,6 +449,17 @@ def _same_instance(old: Bound, new: Bound) -> bool:
     return bool(new.instance) and new.instance == old.instance and new.reg_id == old.reg_id and new.device == old.device
 
 
+def _is_other_flow(old: Bound, new: Bound) -> bool:
+    """Whether the same telephone has registered over another flow before, which stands beside the new one (RFC 5626
+    section 6), even with the same URI."""
+    return (
+        bool(old.reg_id and new.reg_id)
+        and old.reg_id != new.reg_id
+        and old.instance == new.instance
+        and old.device == new.device
+    )
+
+
 def _q(text: str | None) -> float:
     """A contact's preference, 1 when it names none or nonsense."""
     try:
@@ -445,10 +470,6 @@ def _q(text: str | None) -> float:
 
 def _reg_id(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 9 else 0
-
-
-def _supports(request: Request, option: str) -> bool:
-    return any(value.lower() == option for value in request.values("Supported"))
 
 
 def with_expires(contact: str, seconds: int) -> str:
@@ -471,23 +492,30 @@ def _params_start(contact: str) -> int:
     return end if end >= 0 else len(contact)
 
 
-def _binding(bound: Bound) -> Binding:
+def binding_of(bound: Bound) -> Binding:
+    """How a contact is reached."""
     flow = bound.flow
     source = (flow.remote_host, flow.remote_port)
     received = direct = None
     next_hop = (flow.transport, *source)
     uri = Uri.parse(bound.uri)
     # A name counts as NAT too: the source is where the phone is, and to resolve a name would take time.
-    if not bound.path and _plain(uri.host) != _plain(flow.remote_host):
+    if bound.path:
+        if flow.transport == "tcp":
+            proxy = _uri_of(bound.path[0])
+            if _plain(proxy.host) == _plain(flow.remote_host):
+                direct = ("tcp", flow.remote_host, proxy.port or 5060)
+    elif _plain(uri.host) != _plain(flow.remote_host):
         received = source
-    elif not bound.path and flow.transport != "tls":
+    elif flow.transport != "tls":
         # By TLS it is reached over its own connection only: nothing would prove who answers at its address.
         transport = (uri.param("transport") or flow.transport).lower()
         own = (transport, _plain(uri.host), uri.port or (5061 if uri.scheme == "sips" else 5060))
-        if transport != flow.transport or transport == "udp":
-            next_hop = own
-        else:
+        if transport == flow.transport and transport != "udp":
             direct = own
+        elif not bound.reg_id:
+            # RFC 5626 section 5.3: a telephone of several flows is reached over the flow alone.
+            next_hop = own
     return Binding(
         bound.uri,
         next_hop,
@@ -500,7 +528,12 @@ def _binding(bound: Bound) -> Binding:
         bound.device,
         bound.user_agent,
         direct,
+        bound.at,
     )
+
+
+def _uri_of(route: str) -> Uri:
+    return Uri.parse(NameAddr.parse(route).uri)
 
 
 def _plain(host: str) -> str:

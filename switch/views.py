@@ -102,7 +102,9 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhoneView(msgspec.Struct, frozen=True, kw_only=True):
-    """One registered contact. `address` is where it registered from, with the transport; `at` when it last did."""
+    """One registered contact. `address` is where it registered from, with the transport; `at` when it last did.
+    `reachable`: whether it answers OPTIONS, None where it never did or is not asked; `rtt_s` how long the last answer
+    took, `since` when that began to hold."""
 
     device: str
     name: str = ""
@@ -112,6 +114,9 @@ class PhoneView(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
     at: datetime.datetime
     expires_at: datetime.datetime
+    reachable: bool | None = None
+    rtt_s: float = 0.0
+    since: datetime.datetime | None = None
 
 
 class PhonesView(msgspec.Struct, frozen=True, kw_only=True):

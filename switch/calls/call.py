@@ -103,8 +103,9 @@ class Call:
 
     # -- what the Ringer asks -----------------------------------------------------------------------------------
 
-    def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float) -> Leg | None:
-        """Send an INVITE to one telephone. None when there is no media port left, so that nothing can ring."""
+    def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float, flows: int = 1) -> Leg | None:
+        """Send an INVITE to one telephone, which has so many flows to share the time in which it must answer. None when
+        there is no media port left, so that nothing can ring."""
         context = self.context
         media = Sound()
         v6 = ":" in phone.flow.remote[0]
@@ -154,7 +155,7 @@ class Call:
             context.settings.sessions,
             dialect.account if dialect is not None else None,
         )
-        leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s, leg, UNREACHABLE)
+        leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s / flows, leg, UNREACHABLE)
         return leg
 
     def stop_ringing(

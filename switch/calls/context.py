@@ -21,7 +21,8 @@ from switch.sip.session_timer import SessionSettings
 
 class Phone(msgspec.Struct, frozen=True):
     """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device), which has a
-    `dialect`, and is shown `caller` (empty: the caller's own number). `to` is the To header's URI."""
+    `dialect`, and is shown `caller` (empty: the caller's own number). `to` is the To header's URI, `ways` are other
+    flows to the same telephone, tried one after the other when this one fails (RFC 5626)."""
 
     uri: str
     to: str
@@ -30,6 +31,7 @@ class Phone(msgspec.Struct, frozen=True):
     device: str = ""
     dialect: Dialect | None = None
     caller: str = ""
+    ways: tuple[Phone, ...] = ()
 
 
 class Hunt(Protocol):

@@ -14,7 +14,7 @@ from dialplan import vocabulary as v
 from dialplan import walk
 from dialplan.plan import Branch, Plan, TrunkTarget
 from dialplan.termination import Reason
-from switch.calls.context import Hunt
+from switch.calls.context import Hunt, Phone
 from switch.calls.leg import Leg
 from switch.sip.timer import Timer
 
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 ELSEWHERE = ('Reason: SIP;cause=200;text="Call completed elsewhere"',)
 
+FLOW_FAILED = (0, 408, 430)
+"""A telephone is tried over its next flow after silence, or when a proxy says that this one leads nowhere."""
+
 
 class Ringer:
     """One walk, while its call has no answer."""
 
-    __slots__ = ("_busy", "_call", "_hunts", "_inbox", "_state", "_stopped", "_timers", "branches")
+    __slots__ = ("_busy", "_call", "_hunts", "_inbox", "_state", "_stopped", "_timers", "_ways", "branches")
 
     def __init__(self, call: Call, plan: Plan) -> None:
         self._call = call
@@ -35,6 +38,8 @@ class Ringer:
         self._timers: dict[str, Timer] = {}
         self._hunts: dict[str, Hunt] = {}
         """By branch: the hosts of its carrier that are left to try. To the walk they are one contact."""
+        self._ways: dict[Leg, list[Phone]] = {}
+        """The flows that are left to try to a telephone that has several; to the walk it is one contact."""
         self._inbox: deque[v.WalkEvent] = deque()
         self._busy = False
         self._stopped = False
@@ -109,10 +114,12 @@ class Ringer:
         for phone in self._call.context.directory.line(target.line, now):
             if secure and phone.flow.transport != "tls":
                 continue
-            leg = self._call.ring(f"line:{target.line}", branch.id, len(legs), phone, now)
+            leg = self._call.ring(f"line:{target.line}", branch.id, len(legs), phone, now, 1 + len(phone.ways))
             if leg is None:
                 break
             legs.append(leg)
+            if phone.ways:
+                self._ways[leg] = list(phone.ways)
         self._inbox.append(v.Contacts(branch.id, len(legs)))
 
     def _start_trunk(self, branch: Branch, target: TrunkTarget, now: float) -> None:
@@ -145,9 +152,23 @@ class Ringer:
         self.branches[branch] = [leg] if leg is not None else []
         return leg is not None
 
+    def _ring_way(self, leg: Leg, now: float) -> bool:
+        """Ring the same telephone over its next flow. False when there is none."""
+        left = self._ways.pop(leg, None)
+        while left and not self.over:
+            wait = len(left)
+            after = self._call.ring(leg.target, leg.branch, leg.contact, left.pop(0), now, 1 + wait)
+            if after is not None:
+                self.branches[leg.branch][leg.contact] = after
+                self._ways[after] = left
+                return True
+        return False
+
     def failed(self, leg: Leg, status: int, retry_after_s: float, now: float) -> None:
-        """A leg came to nothing; `status` 0 is silence, or a connection that broke. A carrier's next host is tried
-        before the walk hears of it."""
+        """A leg came to nothing; `status` 0 is silence, or a connection that broke. A carrier's next host, or a
+        telephone's next flow, is tried before the walk hears of it."""
+        if status in FLOW_FAILED and self._ways and self._ring_way(leg, now):
+            return
         hunt = self._hunts.get(leg.branch)
         if hunt is None:
             outcome, final = v.outcome_of(status, trunk=False)

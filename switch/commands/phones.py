@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from switch.views import RefusedView
+    from switch.views import PhoneView, RefusedView
 
 MANY = 12
 
@@ -30,10 +30,17 @@ def phones(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     out = console()
     now = utc_now()
     if view.phones:
-        shown = table("Line", "Telephone", "From", "Expires", "User agent", right=("Expires",))
+        shown = table("Line", "Telephone", "From", "Expires", "Reachable", "User agent", right=("Expires",))
         for phone in view.phones:
             left = max(0.0, (phone.expires_at - now).total_seconds())
-            shown.add_row(*map(Text, (phone.line, phone.device, phone.address, since(left), phone.user_agent)))
+            shown.add_row(
+                Text(phone.line),
+                Text(phone.device),
+                Text(phone.address),
+                Text(since(left)),
+                reachable(phone, now),
+                Text(phone.user_agent),
+            )
         out.print(shown)
     else:
         out.print("No telephone is registered.")
@@ -42,6 +49,18 @@ def phones(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         out.print(Text(f"not registered: {', '.join(view.absent[:MANY])}{more}", "dim"))
     for refused in view.refused[:MANY]:
         out.print(describe(refused, now))
+
+
+def reachable(phone: PhoneView, now: datetime.datetime) -> Text:
+    """`12 ms`, or `no, for 3m`; `–` where nothing is known."""
+    from rich.text import Text
+
+    if phone.reachable is None:
+        return Text("–", "dim")
+    if phone.reachable:
+        return Text(f"{phone.rtt_s * 1000:.0f} ms")
+    ago = since(max(0.0, (now - (phone.since or now)).total_seconds()))
+    return Text(f"no, for {ago}", "bold red")
 
 
 def describe(refused: RefusedView, now: datetime.datetime) -> Text:

@@ -293,8 +293,8 @@ class Endpoint(Transactions):
             data = writer.response(txn._request, status, reason, txn.to_tag, lines, via_top=txn.via_top)
             self.step(txn, "once", now, data)
 
-    def forget(self, txn: ServerTransaction, now: float) -> None:
-        """Give a request no answer at all, and remember nothing of it."""
+    def forget(self, txn: ServerTransaction | ClientTransaction, now: float) -> None:
+        """Give a request no answer at all, or wait for none to ours (but an INVITE), and remember nothing of it."""
         end(self, txn, now, None)
 
     def repeat(self, txn: ServerTransaction, now: float) -> None:

@@ -15,13 +15,13 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "INVITE": ("100rel", "timer"),
         "UPDATE": ("timer",),
         "PRACK": ("100rel",),
-        "OPTIONS": ("100rel", "timer", "path"),
-        "REGISTER": ("path",),
+        "OPTIONS": ("100rel", "timer", "path", "outbound"),
+        "REGISTER": ("path", "outbound"),
     }
 )
-"""Option tags that a request may require of us, by method (RFC 3262, 4028, 3327); what it requires besides is 420."""
+"""Option tags that a request may require of us, by method (RFC 3262, 4028, 3327, 5626); the rest is 420."""
 SUPPORTED = "Supported: 100rel, timer"
-SUPPORTED_ALL = "Supported: 100rel, timer, path"
+SUPPORTED_ALL = "Supported: 100rel, timer, path, outbound"
 ACCEPT = "Accept: application/sdp, multipart/mixed"
 CAPABILITIES = (ALLOW, ACCEPT, "Accept-Encoding: identity", "Accept-Language: en", SUPPORTED_ALL)
 """What OPTIONS is answered with, in a dialog or not (RFC 3261 section 11.2)."""

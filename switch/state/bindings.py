@@ -43,7 +43,7 @@ class MemoryBindingStore:
     """For tests, and for an exchange that shall forget."""
 
     def __init__(self) -> None:
-        self._bound: dict[tuple[str, str], Bound] = {}
+        self._bound: dict[tuple[str, str, int], Bound] = {}
         self._position = BEGIN
 
     def load(self) -> list[Bound]:
@@ -94,11 +94,11 @@ class SqliteBindingStore:
             with self._connection as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany(
-                    "DELETE FROM bindings WHERE line = ? AND uri = ?",
+                    "DELETE FROM bindings WHERE line = ? AND uri = ? AND reg_id = ?",
                     [_key(event) for event in last.values() if isinstance(event, Unbound)],
                 )
                 connection.executemany(
-                    "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?, ?)", self._rows(last.values())
+                    "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?, ?, ?)", self._rows(last.values())
                 )
                 connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (_CURSOR, *position))
         except sqlite3.DatabaseError as error:
@@ -108,7 +108,7 @@ class SqliteBindingStore:
         """See BindingStore."""
         self._connection.close()
 
-    def _rows(self, events: Iterable[Bound | Unbound]) -> list[tuple[str, bytes, str, float, bytes]]:
+    def _rows(self, events: Iterable[Bound | Unbound]) -> list[tuple[str, bytes, int, str, float, bytes]]:
         return [
             (*_key(event), event.device, event.expires_at, self._codec.encode([event]))
             for event in events
@@ -116,10 +116,10 @@ class SqliteBindingStore:
         ]
 
 
-def _last_words(events: Batch) -> dict[tuple[str, str], Bound | Unbound]:
+def _last_words(events: Batch) -> dict[tuple[str, str, int], Bound | Unbound]:
     """The last event of each contact: the ones before it are overtaken."""
-    return {(event.line, event.uri): event for event in events}
+    return {(event.line, event.uri, event.reg_id): event for event in events}
 
 
-def _key(event: Bound | Unbound) -> tuple[str, bytes]:
-    return event.line, event.uri.encode("utf-8", "surrogateescape")
+def _key(event: Bound | Unbound) -> tuple[str, bytes, int]:
+    return event.line, event.uri.encode("utf-8", "surrogateescape"), event.reg_id

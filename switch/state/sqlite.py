@@ -41,6 +41,21 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         ) WITHOUT ROWID""",
         "CREATE TABLE allowed (network TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
     ),
+    (
+        # A telephone may register the same URI over several flows (RFC 5626).
+        """CREATE TABLE bindings_of_flows (
+            line TEXT NOT NULL,
+            uri BLOB NOT NULL,
+            reg_id INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            expires_at REAL NOT NULL,
+            event BLOB NOT NULL,
+            PRIMARY KEY (line, uri, reg_id)
+        ) WITHOUT ROWID""",
+        "INSERT INTO bindings_of_flows SELECT line, uri, 0, device, expires_at, event FROM bindings",
+        "DROP TABLE bindings",
+        "ALTER TABLE bindings_of_flows RENAME TO bindings",
+    ),
 )
 
 

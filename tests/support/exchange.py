@@ -32,6 +32,7 @@ from switch.directory import Directory
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
+from switch.qualify import QualifySettings
 from switch.registrar import Registrar, RegistrarSettings
 from switch.sip import digest
 from switch.sip.endpoint import Endpoint, Timings
@@ -120,6 +121,7 @@ class Exchange:
         settings: CallSettings | None = None,
         timings: Timings | None = None,
         media_ports: int = 1000,
+        qualify_s: float = 0.0,
     ) -> None:
         self.network = network
         self.clock: VirtualClock = network.clock
@@ -127,6 +129,7 @@ class Exchange:
         self.model = model or house()
         self.trunks = trunks if trunks is not None else {"carrier": carrier("carrier", CARRIER)}
         self.settings = settings or CallSettings()
+        self.qualify = QualifySettings(qualify_s, self.settings.unreachable_s)
         self.timings = timings or Timings()
         self.journal = MemoryJournal()
         self.events: list[e.AnyEvent] = []
@@ -186,6 +189,7 @@ class Exchange:
         self.engine.on_event = self.tell
         registrar.resume(self.clock.now(), self.clock.at())
         self.core.trunks_changed(self.clock.now())
+        self.core.qualify(self.qualify, self.clock.now())
         self._asked.clear()
         self.hops = Hops(self._known, self._ask, self._flow_to, self._send)
 
@@ -240,6 +244,7 @@ class Exchange:
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
         self.core.recover(found.calls.values(), now, found.ended)
+        self.core.qualify(self.qualify, now)
         self._remember()
 
     def crash_and_restart(self, away_s: float = 0.0) -> None:
@@ -343,7 +348,8 @@ class Exchange:
             "unfinished": list(endpoint.unfinished),
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
-        assert len(self.timers) == len(core.registrar) + len(core.registrations), "a timer is left"
+        kept = len(core.registrar) + len(core.registrations) + len(core.qualifier)
+        assert len(self.timers) == kept, "a timer is left"
         for call in self.seen.values():
             assert call.ringer is None or call.ringer.over, "a walk goes on"
             assert not call.legs

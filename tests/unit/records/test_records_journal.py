@@ -202,7 +202,7 @@ def test_recovery_keeps_only_what_is_open() -> None:
     found = recover(events)
     assert found.calls == {"up": answered_call("up")[:6]}
     assert list(found.bindings.values()) == [bound("202", "sip:x")]
-    assert found.unbound == {("201", "sip:201@192.0.2.77")}
+    assert found.unbound == {("201", "sip:201@192.0.2.77", 0)}
     assert found.orphans == {}
 
 
