@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Sequence
 
+from switch.net import stun
 from switch.net.flows import source
 from switch.net.guard import Recent
 from switch.net.overload import STALE_S
@@ -22,6 +23,8 @@ from switch.sip.flow import Address, Flow
 
 #: The shortest thing that could be SIP has a request line and some headers.
 _SHORTEST = 20
+#: The first octet of STUN is less (RFC 8489 section 5), that of SIP is a letter or a line break.
+_STUN = 4
 _PING = b"\r\n\r\n"
 _PONG = b"\r\n"
 #: SO_TIMESTAMPNS of Linux, which Python does not name: the kernel notes when each datagram came (a timespec).
@@ -104,8 +107,8 @@ class UdpSocket:
                 address = source(address)
             if not passes(address[0], now) and not wire.guard.examine(address[0], address[1], view[:size], now):
                 continue
-            if size < _SHORTEST:
-                self._on_short(bytes(view[:size]), address)
+            if size < _SHORTEST or buffer[0] < _STUN:
+                self._on_other(bytes(view[:size]), address, now)
                 continue
             if size > longest:
                 counters.oversize += 1
@@ -143,8 +146,8 @@ class UdpSocket:
                 address[0], address[1], view[:size], now
             ):
                 continue
-            if size < _SHORTEST:
-                self._on_short(bytes(view[:size]), address)
+            if size < _SHORTEST or buffer[0] < _STUN:
+                self._on_other(bytes(view[:size]), address, now)
                 continue
             if size > wire.limits.datagram:
                 counters.oversize += 1
@@ -163,9 +166,17 @@ class UdpSocket:
         load.full()
         return batch
 
-    def _on_short(self, data: bytes, remote: Address) -> None:
-        """Keep-alives (RFC 5626 section 3.5.1 in spirit): a ping is answered, other line breaks and NULs are not."""
-        if data == _PING:
+    def _on_other(self, data: bytes, remote: Address, now: float) -> None:
+        """Keep-alives (RFC 5626 section 3.5): a ping is answered, other line breaks and NULs are not; a STUN question
+        is, but not to those from whom we hide."""
+        answer = stun.answer(data, remote)
+        if answer:
+            self._wire.counters.keepalives += 1
+            if not self._wire.guard.hides(remote[0], now):
+                self.send(self.flow(remote), answer)
+        elif len(data) >= _SHORTEST:
+            self._wire.on_packet(data, self.flow(remote), now)
+        elif data == _PING:
             self._wire.counters.keepalives += 1
             self.send(self.flow(remote), _PONG)
         elif not data.strip(b"\r\n\0"):

@@ -17,7 +17,8 @@ def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
     """Where the requests of a dialog go, when its messages come over `flow`.
 
     The next hop is the first route, else the remote target (12.2.1.1). On the very host that we hear from, a stream is
-    used as it stands (RFC 5923), and over UDP the port of the next hop counts. Another host is believed of a `carrier`,
+    used as it stands (RFC 5923), and over UDP the port of the next hop counts, unless its `ob` asks for the very flow
+    (RFC 5626 section 4.3). Another host is believed of a `carrier`,
     when its numeric address can be reached as well as the one that we hear from; a telephone's is taken for one behind
     NAT that only the flow leads to. A carrier's host name becomes the `hop` of the flow, and is looked up when
     something is sent. A next hop that wants another transport leaves the flow as it is; so does TLS, where the name
@@ -39,7 +40,7 @@ def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
             return Flow(flow.transport, flow.local, flow.remote, flow.connection, place.lower())
         if not as_near(hop, host):
             return flow
-    elif flow.reliable or hop_port == port:
+    elif flow.reliable or hop_port == port or uri.param("ob") is not None:
         return flow
     return Flow(flow.transport, flow.local, (hop, hop_port))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from switch.clock import LoopClock
+from switch.doctor import stun
 from switch.net.guard import Limits
 from switch.net.reachability import Reach
 from switch.sip.flow import Flow
@@ -50,6 +51,24 @@ async def test_keep_alives_and_junk_are_not_passed_on(sides: Callable[..., Side]
     # The pong to the ping; too short to be passed on itself.
     await a.until(lambda: a.net.counters.keepalives == 1)
     assert counters.datagrams_out == 1
+
+
+async def test_a_stun_question_is_answered_at_the_sip_port(sides: Callable[..., Side]) -> None:
+    """RFC 5626 section 3.5.2. What only looks like it goes the way of all junk, and strangers are not told."""
+    a, b = sides(), sides()
+    at_a, at_b = a.udp(), b.udp()
+    flow = a.net.flow_to("udp", *at_b)
+    a.net.send(flow, stun.request(b"twelve bytes"))
+    await a.until(lambda: a.packets)
+    assert stun.mapped(a.packets[0][0], b"twelve bytes") == at_a
+    assert not b.packets
+    a.net.send(flow, bytes(30))
+    await b.until(lambda: b.packets)
+    b.net.guard.hidden = True
+    a.net.send(flow, stun.request(b"twelve bytes"))
+    a.net.send(flow, OPTIONS)
+    await b.until(lambda: len(b.packets) == 2)
+    assert b.net.counters.datagrams_out == 1
 
 
 async def test_a_flood_from_one_source_is_cut_off(sides: Callable[..., Side]) -> None:
