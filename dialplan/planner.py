@@ -72,7 +72,8 @@ def _emergency_number(model: Model, request: CallRequest) -> str:
     dialled = request.digits.strip().lower()
     if dialled == SOS or dialled.startswith(SOS + "."):
         return main_emergency(country)
-    digits = clean(request.digits)
+    # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
+    digits = clean(request.digits).removeprefix("+")
     line = model.lines.get(request.line or (device.lines[0] if device is not None and device.lines else ""))
     numbers = model.emergency.numbers
     here = numbers.get(country, frozenset())

@@ -177,9 +177,13 @@ class Call:
         if theirs is None or not self.ensure_lease(caller):
             self._hang_up(NOT_ACCEPTABLE if theirs is None else self._without_port(caller), now)
             return
-        if asked is not None or alone:
-            leg.usage.ack(now)
         try:
+            if asked is not None and not leg.sound.local:
+                # It was not offered anything, as the caller had made no offer then, and offers now in its 2xx.
+                leg.usage.ack(now, sound.answer_ourselves(leg.sound, theirs, "echo"))
+                alone = True
+            elif asked is not None or alone:
+                leg.usage.ack(now)
             # Without an offer in the caller's INVITE the called side made one in its 2xx. It goes on to the caller in
             # ours, and the caller's ACK brings the answer back (RFC 3261 section 13.2.1).
             if settled:
@@ -209,7 +213,7 @@ class Call:
             self.offers.expect_answer(caller)
         else:
             self._bridge(leg)
-            if settled and (early.leg is not leg or CALLER in early.stale):
+            if settled and (early.unknown(leg) or CALLER in early.stale):
                 self.offers.owe(caller, theirs)
             if alone or leg.index in early.stale:
                 self.offers.owe(leg, asked)
@@ -482,6 +486,9 @@ class Call:
 
     def _hang_up(self, termination: Termination, now: float, who: Leg | None = None) -> None:
         """End every leg in the way its state asks for, and the call with it. `who`: whose far end wants it."""
+        if self.state.answered_at is None and termination.result is Result.ANSWERED:
+            status = termination.sip_status if termination.sip_status >= 300 else 480
+            termination = Termination(Result.FAILED, termination.reason, status)
         if self.state.answered_at is None and self.ringer is not None and not self.ringer.over:
             self.finish(termination, now)
             return

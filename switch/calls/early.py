@@ -36,13 +36,15 @@ EARLY = 1000
 class Early:
     """What a call has agreed on before it was answered."""
 
-    __slots__ = ("alone", "fork", "held", "leg", "stale")
+    __slots__ = ("alone", "fork", "held", "known", "leg", "stale")
 
     def __init__(self) -> None:
         self.leg: Leg | None = None
         """The called leg whose early media the caller hears."""
         self.fork = ""
         """Its early dialog, while the caller's PRACK has yet to bring the answer to its offer."""
+        self.known: tuple[int, str] | None = None
+        """The called leg, and its early dialog, that was described to the caller in a reliable 18x: that holds."""
         self.alone: frozenset[int] = frozenset()
         """Legs whose offer we have answered for ourselves."""
         self.stale: frozenset[int] = frozenset()
@@ -64,7 +66,7 @@ class Early:
             self._asked(call, leg, event, now)
             return
         quiet = _quiet(call)
-        body = self._heard(call, leg, event.body) if event.body and not quiet else b""
+        body = self._heard(call, leg, event.body, event.fork) if event.body and not quiet else b""
         status = 180 if quiet else event.status
         # The caller is told what is new: another status, or early media after none; never a 18x for each of ten phones.
         told = status + (EARLY if body else 0)
@@ -72,7 +74,7 @@ class Early:
             caller.told = told
             caller.usage.progress(status, now, body, call.connected(leg))
 
-    def _heard(self, call: Call, leg: Leg, body: bytes) -> bytes:
+    def _heard(self, call: Call, leg: Leg, body: bytes, fork: str) -> bytes:
         """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
 
         The description for the caller's 18x; empty when there is none to send.
@@ -85,10 +87,16 @@ class Early:
                 return b""
             if not call.ensure_lease(caller):
                 return b""
+            if caller.usage.reliably and caller.told >= EARLY:
+                # He has an answer that holds (RFC 3261 section 13.2.1); what has changed he learns after the 2xx.
+                self.leg = leg
+                call.join(asked, leg, theirs)
+                return b""
             answer = sound.answer_to(caller.sound, asked, theirs)
         except SdpError:
             return b""
         self.leg = leg
+        self.known = leg.index, fork
         call.join(asked, leg, theirs)
         return answer
 
@@ -100,6 +108,7 @@ class Early:
             if caller.sound.remote is None and caller.usage.reliably and self.leg is None and call.ensure_lease(caller):
                 offer = sound.offer_to(caller.sound, theirs)
                 self.leg, self.fork, caller.told = leg, event.fork, event.status + EARLY
+                self.known = leg.index, event.fork
                 caller.usage.progress(event.status, now, offer, call.connected(leg), offered=True)
                 return
             leg.usage.prack(event.fork, sound.answer_ourselves(leg.sound, theirs, "echo"), now)
@@ -146,6 +155,7 @@ class Early:
             asked = caller.sound.remote
             if called is not None and called is self.leg and asked is not None and called.sound.remote is not None:
                 call.join(asked, called, called.sound.remote)
+                self.known = called.index, ""
                 self._bring_up_to_date(call, called if leg is caller else caller, leg, now)
         if event.pracked:
             self._go_on(now)
@@ -177,6 +187,12 @@ class Early:
         called, asked = self.leg, call.caller.sound.remote
         if called is not None and asked is not None and called.sound.remote is not None:
             call.join(asked, called, called.sound.remote)
+
+    def unknown(self, leg: Leg) -> bool:
+        """Whether the caller was described another telephone than the one that answers: of another leg, or another one
+        that a proxy rang for the same."""
+        known = self.known
+        return known is None or known[0] != leg.index or known[1] not in ("", leg.usage.dialog.remote_tag)
 
     def over(self, leg: Leg) -> None:
         """The leg has left the call."""

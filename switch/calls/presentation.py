@@ -79,7 +79,7 @@ def contact_value(host: str, port: int, transport: str, user: str = "", beside: 
 
 def contact_moved(contact: str, host: str, port: int, transport: str) -> str:
     """The same Contact at another address of ours."""
-    user, at, _ = contact.removeprefix("<sip:").rpartition("@")
+    user, at, _ = contact.partition(":")[2].rpartition("@")
     return contact_value(host, port, transport, user if at else "", (contact[1:],))
 
 

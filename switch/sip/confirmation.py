@@ -76,7 +76,7 @@ def drop(usage: InviteUsage, response: Response, now: float) -> None:
         return
     ours, early = usage.dialog, usage.forks.get(tag)
     # A PRACK has used up numbers of that dialog.
-    number = max(response.cseq, early.dialog.local_cseq) if early is not None else response.cseq
+    number = max(response.cseq, ours.local_cseq, early.dialog.local_cseq if early is not None else 0)
     dialog = Dialog(ours.call_id, ours.local_tag, "", ours.local, ours.remote, ours.target, (), number)
     with contextlib.suppress(RemoteProtocolError):
         # Without a Contact that can be read it is told where it was asked.

@@ -71,6 +71,8 @@ from switch.sip.timer import TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.update import Update
 
+EARLY_REQUESTS = 1000
+"""More requests than we send in any early dialog."""
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 NO_FORKS: Mapping[str, EarlyDialog] = MappingProxyType({})
 
@@ -281,6 +283,8 @@ class InviteUsage:
         usage = cls(endpoint, flow, dialog, "", State.EARLY, owner, carrier)
         lines = dialog.lines("INVITE", dialog.local_cseq)
         usage._client = endpoint.resume(flow, dialog.request_uri(), lines, branch, usage)
+        # PRACK and UPDATE of the former process have used up numbers that nobody knows of.
+        dialog.local_cseq += EARLY_REQUESTS
         usage.cancel(now)
         return usage
 

@@ -1,0 +1,59 @@
+"""What is dialled, in every form of address that telephones write it in: for help above all (OUT-6, EMG-5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.raw_phone import RawDialog
+from tests.support.scene import Scene
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:911;phone-context=+1@pbx.example.com;user=phone",
+        "sip:911;phone-context=+1@pbx.example.com",
+        "sip:911;npdi@pbx.example.com",
+        "sip:9-1-1@pbx.example.com;user=phone",
+        "sip:%39%31%31@pbx.example.com",
+        "sip:+911@pbx.example.com",
+        "sip:911@192.0.2.10",
+        "tel:911;phone-context=+1",
+        "tel:911;phone-context=example.com",
+        "urn:service:sos",
+        "urn:service:sos.police",
+    ],
+)
+def test_a_call_for_help_is_known_however_it_is_written(scene: Scene, uri: str) -> None:
+    """RFC 3966, RFC 3261 section 19.1.6 (a telephone number with its parameters as user part), RFC 5031."""
+    alice, carrier = scene.raw("alice"), scene.carrier()
+    one = RawDialog.authenticated(alice, uri, scene.wait)
+    scene.wait(0.1)
+    invite = carrier.take("INVITE")
+    assert invite.uri.startswith("sip:911@")
+    carrier.reply(invite, 486, tag="x")
+    scene.wait(0.1)
+    one.ack_refusal(alice.take(486))
+    (call,) = scene.exchange.seen.values()
+    assert call.state.started.emergency
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:+12125550100;phone-context=example.com@pbx.example.com;user=phone",
+        "sip:%2B12125550100@pbx.example.com",
+        "sip:+1(212)555-0100@pbx.example.com;user=phone",
+        "tel:+1-212-555-0100",
+        "tel:2125550100;phone-context=+1",
+    ],
+)
+def test_a_number_is_known_however_it_is_written(scene: Scene, uri: str) -> None:
+    alice, carrier = scene.raw("alice"), scene.carrier()
+    one = RawDialog.authenticated(alice, uri, scene.wait)
+    scene.wait(0.1)
+    invite = carrier.take("INVITE")
+    assert invite.uri.startswith("sip:+12125550100@")
+    carrier.reply(invite, 486, tag="x")
+    scene.wait(0.1)
+    one.ack_refusal(alice.take(486))
