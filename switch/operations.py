@@ -14,7 +14,7 @@ from switch.control import Handler, Refused
 from switch.core import Core
 from switch.qualify import Reach
 from switch.reception import address, printable
-from switch.sip.invite import State
+from switch.sip.usage_state import State
 from switch.trace import Tracer
 from switch.trunk_views import trunk_views
 from switch.views import (

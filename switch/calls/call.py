@@ -47,11 +47,13 @@ from switch.calls.ringer import Ringer
 from switch.calls.sound import WILDCARDS, SdpError, Sound
 from switch.calls.state import CallState, apply, begin
 from switch.calls.trust import asserts, forwards_told, hidden_from, passed_lines, side_of
-from switch.sip import invite as sip
+from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
+from switch.sip.invite import InviteUsage
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
+from switch.sip.usage_state import State
 
 
 class Call:
@@ -140,7 +142,7 @@ class Call:
         self._record_start(leg, phone, dialog, via_branch)
         self._open(leg)
         context.remember_leg(tag, leg)
-        leg.usage = sip.InviteUsage.outgoing(
+        leg.usage = InviteUsage.outgoing(
             context.endpoint,
             phone.flow,
             dialog,
@@ -307,7 +309,7 @@ class Call:
 
     def on_unreachable(self, leg: Leg, now: float) -> None:
         """A telephone has not said a word since its INVITE was sent: an outage (FWD-4)."""
-        if leg.index in self.legs and leg.usage.state is sip.State.CALLING:
+        if leg.index in self.legs and leg.usage.state is State.CALLING:
             leg.usage.cancel(now)
             self._failed(leg, 0, True, now)
 
@@ -430,7 +432,7 @@ class Call:
         self, leg: Leg, status: int, silent: bool, now: float, retry_after_s: float = 0.0, cause: str = ""
     ) -> None:
         outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
-        if leg.usage.state is sip.State.ENDED:
+        if leg.usage.state is State.ENDED:
             self.context.forget_leg(leg.tag)
         self._leg_over(leg, leg_ending(outcome, status or 408), cause)
         if self.ringer is not None:
@@ -494,12 +496,12 @@ class Call:
             return
         for leg in list(self.legs.values()):
             usage = leg.usage
-            if usage.state is sip.State.CONFIRMED:
+            if usage.state is State.CONFIRMED:
                 leg.reach(now)
                 if usage.needs_ack:
                     usage.ack(now)
                 usage.bye(now, BYE_REASON.get(termination.reason, self._why))
-            elif usage.state is sip.State.ENDED:
+            elif usage.state is State.ENDED:
                 self.context.forget_leg(leg.tag)
             elif leg.index == CALLER:
                 usage.refuse(termination.sip_status if termination.sip_status >= 300 else 480, now)

@@ -141,7 +141,7 @@ class Calls:
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)
         leg.usage = usage
         if dialect is not None:
-            usage.account = dialect.account
+            usage.authenticate(dialect.account)
         usage.owner = leg
         leg.sound.codecs = codecs
         leg.sound.remote = asked

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from records import events as e
 from switch.calls.sound import Sound
 from switch.sip.flow import Flow
-from switch.sip.invite import InviteUsage, LegEvent
+from switch.sip.invite import InviteUsage
+from switch.sip.leg_events import LegEvent
 from switch.sip.timer import Timer
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     )
     leg.usage.allows_update = value.update
     if dialect is not None:
-        leg.usage.account = dialect.account
+        leg.usage.authenticate(dialect.account)
         leg.sound.codecs = dialect.settings.codecs
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)

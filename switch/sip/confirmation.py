@@ -17,8 +17,10 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.leg_events import LegEvent, Lost
 from switch.sip.message import Response
 from switch.sip.next_hop import toward
+from switch.sip.parts import SDP_LINE
 from switch.sip.timer import Timer
 from switch.sip.transaction import ServerTransaction
+from switch.sip.usage_state import State
 
 if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
@@ -35,6 +37,18 @@ class Retransmission(msgspec.Struct):
     again: bool = False
     """It is sent once more after a restart. The ACK may have reached our former self, so silence is no loss."""
     timer: Timer | None = None
+
+
+def accept(
+    usage: InviteUsage, txn: ServerTransaction, lines: list[str], body: bytes, offered: bool, now: float
+) -> None:
+    """Send the 200. `offered`: `body` is an offer; the ACK brings its answer."""
+    if body:
+        lines.append(SDP_LINE)
+    endpoint, timings = usage.endpoint, usage.endpoint.timings
+    usage.accepted = accepted = Retransmission(txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered)
+    endpoint.respond(txn, 200, now, to_tag=usage.dialog.local_tag, lines=lines, body=body, copy_record_route=True)
+    accepted.timer = endpoint.timers.start(now + accepted.interval_s, usage.owner, accepted)
 
 
 def repeat(usage: InviteUsage, accepted: Retransmission, now: float) -> LegEvent | None:
@@ -59,12 +73,39 @@ def forget(usage: InviteUsage) -> None:
         usage.accepted = None
 
 
+def acknowledge(usage: InviteUsage, body: bytes, now: float) -> None:
+    """Send the ACK of the 2xx that came last; `body` is the answer to an offer that it made."""
+    dialog = usage.dialog
+    lines = dialog.lines("ACK", usage.ack_cseq)
+    lines += _credentials(usage)
+    if body:
+        lines.append(SDP_LINE)
+    usage.needs_ack = False
+    usage.sent_ack = usage.endpoint.ack(usage.flow, dialog.request_uri(), lines, body, now)
+
+
+def stray(usage: InviteUsage, response: Response, now: float) -> None:
+    """A 2xx to an INVITE that a former process sent in this dialog."""
+    if (response.to_tag or "") == usage.dialog.remote_tag and response.cseq != usage.ack_cseq:
+        usage.ack_cseq = response.cseq
+        acknowledge(usage, b"", now)
+    else:
+        repeated(usage, response, now)
+
+
 def repeated(usage: InviteUsage, response: Response, now: float) -> None:
     """The same 2xx again wants the same ACK; one with another tag is a second fork's, which is ended."""
     if (response.to_tag or "") != usage.dialog.remote_tag or not usage.ack_cseq:
-        usage.unwanted(response, now)
+        unwanted(usage, response, now)
     elif usage.sent_ack and response.cseq == usage.ack_cseq:
         usage.endpoint.send(usage.flow, usage.sent_ack)
+
+
+def unwanted(usage: InviteUsage, response: Response, now: float) -> None:
+    """A 2xx made a dialog that nobody wants."""
+    drop(usage, response, now)
+    if usage.state is not State.CONFIRMED:
+        usage.state = State.ENDED
 
 
 def drop(usage: InviteUsage, response: Response, now: float) -> None:
@@ -82,7 +123,11 @@ def drop(usage: InviteUsage, response: Response, now: float) -> None:
         # Without a Contact that can be read it is told where it was asked.
         dialog.established_by(response)
     flow = toward(usage.flow, dialog, usage.carrier)
-    lines = [*dialog.lines("ACK", response.cseq), *usage.credentials]
+    lines = [*dialog.lines("ACK", response.cseq), *_credentials(usage)]
     ack = usage.endpoint.ack(flow, dialog.request_uri(), lines, b"", now)
     usage.dropped = {**usage.dropped, tag: ack}
     usage.say_bye(dialog, flow, now, usage.reason)
+
+
+def _credentials(usage: InviteUsage) -> tuple[str, ...]:
+    return usage.challenges.invited if usage.challenges is not None else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from switch.sip.invite import Answer, Offer
+from switch.sip.leg_events import Answer, Offer
 from tests.support.phone import Phone, PhoneCall
 from tests.support.raw_phone import RawDialog, describe
 from tests.support.scene import Scene

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from switch.sip.invite import Lost
+from switch.sip.leg_events import Lost
 from tests.support.network import Packet
 from tests.support.raw_phone import RawDialog, describe
 from tests.support.scene import Scene

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from switch.sip.flow import Flow
-from switch.sip.invite import State
 from switch.sip.session_timer import SessionSettings
+from switch.sip.usage_state import State
 from tests.support.phone import Phone, PhoneCall
 from tests.support.scene import Scene
 

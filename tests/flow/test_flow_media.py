@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media.engine import PlayEnded
-from switch.sip.invite import Acked
+from switch.sip.leg_events import Acked
 from tests.support.raw_phone import T38, VIDEO, RawDialog, describe
 from tests.support.scene import Scene
 

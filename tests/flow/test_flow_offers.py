@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from switch.sip.invite import Acked, Offer, OfferAnswer, OfferRefusal
+from switch.sip.leg_events import Acked, Offer, OfferAnswer, OfferRefusal
 from tests.support.network import Packet
 from tests.support.phone import Phone, PhoneCall
 from tests.support.raw_phone import T38, RawDialog, RawPhone, describe

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from switch.sip.invite import Lapsed, Lost, OfferRefusal
+from switch.sip.leg_events import Lapsed, Lost, OfferRefusal
 from switch.sip.session_timer import SessionSettings
 from tests.support.phone import Phone, PhoneCall
 from tests.support.scene import Scene

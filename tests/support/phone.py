@@ -7,15 +7,17 @@ from typing import Any
 
 from switch.sip import digest
 from switch.sip import effects as fx
-from switch.sip import invite as sip
+from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Timings
 from switch.sip.flow import Address, Flow
 from switch.sip.headers import MAGIC_COOKIE
-from switch.sip.invite import InviteUsage, LegEvent, State
+from switch.sip.invite import InviteUsage
+from switch.sip.leg_events import LegEvent
 from switch.sip.message import Request, Response
 from switch.sip.session_timer import SessionSettings
 from switch.sip.transaction import ClientTransaction, ServerTransaction
+from switch.sip.usage_state import State
 from tests.support.network import Network, Station
 from tests.support.raw_phone import DOMAIN, EXCHANGE, describe
 
