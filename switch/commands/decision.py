@@ -52,6 +52,10 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
         ("caller", ", ".join(dict.fromkeys(each for each in (*said, who) if each))),
         ("called", called + (f" (dialled {record.dialled})" if record.dialled not in ("", called) else "")),
     ]
+    if record.hidden:
+        found.append(("hidden", "the caller asks not to be shown"))
+    if record.forwards:
+        found.append(("forwarded", _forwarded(record)))
     by = record.service or record.answered_target.partition(":")[2]
     if by:
         found.append(("answered by", by))
@@ -65,6 +69,17 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     if record.recovered:
         found.append(("restart", "it outlived a restart of the exchange"))
     return found
+
+
+def _forwarded(record: CallRecord) -> str:
+    """By whom last, for whom the call was meant, and how often it was forwarded."""
+    last, first = record.forwards[0], record.forwards[-1]
+    times = sum(each.count for each in record.forwards)
+    who = ", ".join(each for each in (last.number, last.name) if each) or "somebody"
+    text = f"by {who} ({last.reason.replace('-', ' ')})"
+    if first is not last:
+        text += f"; first called {first.number or first.name or 'somebody'}"
+    return text + (f"; {times} times" if times > 1 else "")
 
 
 def reasons(record: CallRecord, places: Places) -> list[str]:
@@ -88,4 +103,5 @@ def _talk(leg: LegRecord) -> str:
 
 def _leg_ending(leg: LegRecord) -> str:
     reason = leg.reason.replace("_", " ")
-    return f"{reason} (SIP {leg.sip_status})" if leg.sip_status else reason
+    said = ", ".join(each for each in (f"SIP {leg.sip_status}" if leg.sip_status else "", leg.cause) if each)
+    return f"{reason} ({said})" if said else reason

@@ -39,7 +39,7 @@ COLOURS = {"answered": "green", "failed": "bold red", "unreachable": "red", "ref
 CSV_FIELDS = (
     *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
     *("trunk", "caller_number", "caller_name", "dialled", "number", "answered_target", "service", "emergency"),
-    *("result", "reason", "sip_status", "recovered", "sip_call_id", "model"),
+    *("result", "reason", "sip_status", "recovered", "sip_call_id", "model", "hidden"),
 )
 
 
@@ -100,7 +100,7 @@ def history(
     places = Places.find(config, data)
     found = _read(places, last, number=number, line=line, since=begin, result=result, call=call)
     if json:
-        write_json([_plain(record) | {"legs": record.legs, "because": record.because} for record in found])
+        write_json([_plain(record) | _deep(record) for record in found])
     elif as_csv:
         writer = csv.DictWriter(sys.stdout, CSV_FIELDS)
         writer.writeheader()
@@ -148,6 +148,11 @@ def _url(places: Places) -> str:
 
 def _plain(record: CallRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in CSV_FIELDS}
+
+
+def _deep(record: CallRecord) -> dict[str, Any]:
+    forwards = [msgspec.structs.asdict(each) for each in record.forwards]
+    return {"forwards": forwards, "legs": record.legs, "because": record.because}
 
 
 def _text(value: Any) -> Any:

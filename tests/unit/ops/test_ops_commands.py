@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from config import compile as compiling
 from records.cdr import CallRecord, LegRecord
+from records.events import Forwarded
 from records.segments import Position
 from records.store import Store
 from switch import configuration
@@ -365,7 +366,27 @@ def kept(tmp_path, monkeypatch):
     )
     store = Store(f"sqlite:///{data}/records.db")
     store.migrate()
-    store.apply([answered, lost], Position(0, 1))
+    forwarded = msgspec.structs.replace(
+        lost,
+        call="c0a81f3e77aa0003",
+        result="failed",
+        reason="loop",
+        hidden=True,
+        forwards=(Forwarded("+13105550100", reason="user-busy"),),
+        legs=(
+            LegRecord(
+                leg=1,
+                target="trunk:itsp",
+                contact="",
+                started_at=AGO,
+                ended_at=NOW,
+                reason="no_answer",
+                sip_status=404,
+                cause="Q.850;cause=1",
+            ),
+        ),
+    )
+    store.apply([answered, lost, forwarded], Position(0, 1))
     store.close()
     return config
 
@@ -379,6 +400,16 @@ def test_one_call_of_the_history_says_why_with_file_and_line(kept):
     assert "Why" in run("history", "x@y")
     assert "c0a81f3e77aa0002" in run("history", "c0a8")
     assert "no call c9 has ended" in errors("history", "c9", status=1)
+
+
+def test_one_call_of_the_history_says_who_forwarded_it_and_what_the_carrier_gave_as_cause(kept):
+    """RFC 5806, RFC 3326."""
+    shown = run("history", "c0a81f3e77aa0003")
+    for part in ("asks not to be shown", "by +13105550100 (user busy)", "(SIP 404, Q.850;cause=1)"):
+        assert part in " ".join(shown.split())
+    (plain,) = json.loads(run("history", "c0a81f3e77aa0003", "--json"))
+    assert plain["forwards"][0]["number"] == "+13105550100"
+    assert plain["legs"][0]["cause"] == "Q.850;cause=1"
 
 
 def test_a_decision_of_a_forgotten_configuration_is_shown_without_places(kept):
