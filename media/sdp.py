@@ -1,7 +1,9 @@
 """Session descriptions (RFC 8866) as light values: parsed once, written once, never resolved or interpreted here.
 
-Whatever is malformed raises `SdpError` with a text that says what. Attributes stay raw strings in their order, because
-a relay passes most of them on and asks for few of them. What an exchange does with them is in `negotiate.py`.
+Whatever is malformed raises `SdpError` with a text that says what; but a missing `s=` or `t=`, of which we make no use,
+and blanks at the end of a line are let pass: a call for help is not refused for them. Attributes stay raw strings in
+their order, because a relay passes most of them on and asks for few of them. What an exchange does with them is in
+`negotiate.py`.
 
 A telephone describes itself in the same words call after call; only its port and the numbers of its session change. So
 what is worked out from those words (pure functions of immutable values, all) is remembered, within bounds.
@@ -28,6 +30,7 @@ _USUAL_HEAD = re.compile(
     r"v=0\no=([!-~]+) ([0-9]{1,39}) ([0-9]{1,39}) IN IP[46] ([!-~]+)\ns=([^\n]*)\nc=IN IP[46] ([!-.0-~]+)\nt=[^\n]*"
     r"((?:\na=[^\n]*)*)"
 )
+_BLANKS_AT_END = re.compile(r"[ \t]+(?=\n|\Z)")
 _STATIC = {
     0: "PCMU/8000",
     3: "GSM/8000",
@@ -140,6 +143,8 @@ def parse(data: bytes) -> Description:
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     if "\r" in text:
         raise SdpError("a carriage return within a line of the description")
+    if " \n" in text or "\t\n" in text:
+        text = _BLANKS_AT_END.sub("", text)
     head, *sections = text.rstrip("\n").split("\nm=")
     usual = _USUAL_HEAD.fullmatch(head)
     if usual is not None:
@@ -158,19 +163,18 @@ def parse(data: bytes) -> Description:
 
 def _session(lines: list[str]) -> tuple[Origin, str, str | None, tuple[str, ...]]:
     """What stands before the first `m=`: origin, name, connection address, attributes."""
-    if len(lines) < 3 or lines[0] != "v=0":
+    if len(lines) < 2 or lines[0] != "v=0":
         raise SdpError("the description does not start with v=0")
-    if lines[1][:2] != "o=" or lines[2][:2] != "s=":
-        raise SdpError("o= and s= must follow v=")
-    connection, _, attributes, timed = _lines(lines[3:], _SESSION_LETTERS)
-    if not timed:
-        raise SdpError("the t= line is missing")
-    return _origin(lines[1][2:]), lines[2][2:], connection, attributes
+    if lines[1][:2] != "o=":
+        raise SdpError("o= must follow v=")
+    named = len(lines) > 2 and lines[2][:2] == "s="
+    connection, _, attributes = _lines(lines[3 if named else 2 :], _SESSION_LETTERS)
+    return _origin(lines[1][2:]), lines[2][2:] if named else "-", connection, attributes
 
 
-def _lines(lines: Iterable[str], letters: frozenset[str]) -> tuple[str | None, tuple[str, ...], tuple[str, ...], bool]:
-    """Connection address, bandwidths, attributes, and whether there is a time."""
-    connection, timed = None, False
+def _lines(lines: Iterable[str], letters: frozenset[str]) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+    """Connection address, bandwidths, attributes."""
+    connection = None
     bandwidth: list[str] = []
     attributes: list[str] = []
     for line in lines:
@@ -184,11 +188,9 @@ def _lines(lines: Iterable[str], letters: frozenset[str]) -> tuple[str | None, t
             attributes.append(line[2:])
         elif letter == "c":
             connection = _connection(line[2:])
-        elif letter == "t":
-            timed = True
         elif letter == "b":
             bandwidth.append(line[2:])
-    return connection, tuple(bandwidth), tuple(attributes), timed
+    return connection, tuple(bandwidth), tuple(attributes)
 
 
 def _origin(value: str) -> Origin:
@@ -236,7 +238,7 @@ def _stream(first: str, lines: str) -> tuple[str, tuple[str, ...], str | None, t
         for number in formats:
             if not _digits(number) or int(number) > 127:
                 raise SdpError(f"bad payload number in the m= line: {first[:60]!r}")
-    connection, bandwidth, attributes, _ = _lines(lines.split("\n") if lines else (), _MEDIA_LETTERS)
+    connection, bandwidth, attributes = _lines(lines.split("\n") if lines else (), _MEDIA_LETTERS)
     return proto, tuple(formats), connection, bandwidth, attributes
 
 
