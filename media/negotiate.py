@@ -43,7 +43,9 @@ def _pick(description: Description) -> int:
 
 def audio(description: bytes | Description) -> Media | None:
     """The one stream that we serve: the first audio stream of plain RTP that is not refused. None if there is none."""
-    for media in _parsed(description).media:
+    if description.__class__ is not Description:
+        description = _parsed(description)
+    for media in description.media:
         if media.kind == "audio" and media.port and media.proto in _PLAIN:
             return media
     return None

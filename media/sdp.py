@@ -258,23 +258,17 @@ def network(address: str) -> str:
 
 def write(description: Description) -> bytes:
     """The description as bytes. Raises SdpError if a value holds a line break."""
-    origin = description.origin
+    origin, connection, streams = description.origin, description.connection, description.media
+    _check_breaks(f"{origin.username}{origin.address}{description.name}{connection}", *[each.kind for each in streams])
     text = f"v=0\r\no={origin.username} {origin.id} {origin.version} {network(origin.address)}\r\ns={description.name}"
-    breaks = 3
-    if description.connection is not None:
-        text += f"\r\nc={network(description.connection)}"
-        breaks += 1
+    if connection is not None:
+        text += f"\r\nc={network(connection)}"
     text += "\r\nt=0 0\r\n"
     if description.attributes:
-        tail, lines = _tail("", (), None, (), description.attributes)
-        text += tail
-        breaks += lines
-    for media in description.media:
-        tail, lines = _tail(media.proto, media.formats, media.connection, media.bandwidth, media.attributes)
+        text += _tail("", (), None, (), description.attributes)
+    for media in streams:
+        tail = _tail(media.proto, media.formats, media.connection, media.bandwidth, media.attributes)
         text += f"m={media.kind} {media.port} {tail}"
-        breaks += lines
-    if text.count("\n") != breaks + 1 or text.count("\r") != breaks + 1:
-        raise SdpError("a line break inside a value")
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -285,11 +279,18 @@ def _tail(
     connection: str | None,
     bandwidth: tuple[str, ...],
     attributes: tuple[str, ...],
-) -> tuple[str, int]:
-    """What follows a stream's port, and how many lines that is."""
+) -> str:
+    """What follows a stream's port."""
     lines = [f"{proto} {' '.join(formats)}"] if proto else []
     if connection is not None:
         lines.append(f"c={network(connection)}")
     lines += ["b=" + line for line in bandwidth]
     lines += ["a=" + line for line in attributes]
-    return "\r\n".join([*lines, ""]), len(lines)
+    _check_breaks(*lines)
+    return "\r\n".join([*lines, ""])
+
+
+def _check_breaks(*texts: str) -> None:
+    for text in texts:
+        if "\n" in text or "\r" in text:
+            raise SdpError("a line break inside a value")

@@ -49,6 +49,7 @@ SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS"))
 """Requests in a dialog that are refused when they ask for more than we know. A BYE is taken whatever it asks for."""
 
+_REQUIRING = frozenset(("require", "proxy-require"))
 IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK"))
 """What makes sense in a dialog only: 481 outside of one."""
 
@@ -333,8 +334,8 @@ class Core:
         scheme = request.uri.partition(":")[0].lower()
         if scheme != "sip" and not self._scheme_fits(scheme, txn, request, now):
             return False
-        required = request.values("Require") + request.values("Proxy-Require")
-        if required:
+        if not request.lacks(_REQUIRING):
+            required = request.values("Require") + request.values("Proxy-Require")
             ours = EXTENSIONS.get(request.method, ())
             unknown = [each for each in required if each.lower() not in ours]
             if unknown:
@@ -365,8 +366,7 @@ class Core:
             request.method != "REGISTER"
             or request.header("Authorization") is not None
             or request.request_uri.scheme != "sip"
-            or request.header("Require") is not None
-            or request.header("Proxy-Require") is not None
+            or not request.lacks(_REQUIRING)
         ):
             return None
         self.gate.challenged(flow.remote, "REGISTER", now)

@@ -113,10 +113,11 @@ _IDLE_CSEQ = re.compile(rb"\nCSeq[ \t]*:[ \t]*[0-9]+[ \t]+(?:REGISTER|OPTIONS)[ 
 
 def _is_idle(data: bytes) -> bool:
     """Whether a message is a REGISTER or OPTIONS, or answers one."""
-    if not data.startswith(b"SIP/2.0"):
+    if data[:7] != b"SIP/2.0":
         return data.startswith(_IDLE)
-    # A search for plain bytes costs a fifth of the other one; but they may also end an Allow.
-    return (b" REGISTER\r" in data or b" OPTIONS\r" in data) and _IDLE_CSEQ.search(data) is not None
+    # A search for plain bytes costs a fifth of the other one; but they may also end an Allow. `in` would first ask
+    # whether it was given a number, by way of an exception, which costs more than the search.
+    return (data.find(b" REGISTER\r") >= 0 or data.find(b" OPTIONS\r") >= 0) and _IDLE_CSEQ.search(data) is not None
 
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)

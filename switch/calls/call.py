@@ -59,11 +59,13 @@ from switch.sip.usage_state import State
 class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
 
-    __slots__ = ("_numbered", "_refused", "_why", "context", "early", "legs", "offers", "ringer", "state")
+    __slots__ = ("_numbered", "_refused", "_why", "context", "early", "id", "legs", "offers", "ringer", "state")
 
     def __init__(self, context: Context, state: CallState) -> None:
         self.context = context
         self.state = state
+        self.id = state.id
+        """Our own id of the call; never a SIP Call-ID."""
         self.legs: dict[int, Leg] = {}
         self.ringer: Ringer | None = None
         self.offers = Offers()
@@ -81,11 +83,6 @@ class Call:
         call = cls(context, begin(event))
         context.record(event)
         return call
-
-    @property
-    def id(self) -> str:
-        """Our own id of the call; never a SIP Call-ID."""
-        return self.state.id
 
     @property
     def secure(self) -> bool:
@@ -157,7 +154,7 @@ class Call:
             context.settings.sessions,
             dialect.account if dialect is not None else None,
         )
-        leg.unreachable = context.endpoint.timers.start(now + context.settings.unreachable_s / flows, leg, UNREACHABLE)
+        leg.unreachable = context.endpoint.timers.after(context.settings.unreachable_s / flows, now, leg, UNREACHABLE)
         return leg
 
     def stop_ringing(

@@ -8,6 +8,7 @@ branch's target to contacts, sends the INVITEs, tells the walk what came of them
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
@@ -68,7 +69,7 @@ class Ringer:
             while self._inbox:
                 self._state, commands = walk.step(self._state, self._inbox.popleft())
                 for command in commands:
-                    self._do(command, now)
+                    _DO[type(command)](self, command, now)
         finally:
             self._busy = False
         if self._state.over:
@@ -83,25 +84,20 @@ class Ringer:
         except Exception as error:  # noqa: BLE001  see Call.broken
             self._call.broken(error, now)
 
-    def _do(self, command: v.Command, now: float) -> None:
-        match command:
-            case v.StartBranch():
-                self._start(command, now)
-            case v.Arm():
-                timers = self._call.context.endpoint.timers
-                self._timers[command.timer] = timers.start(now + command.delay_s, self, command.timer)
-            case v.Disarm():
-                timer = self._timers.pop(command.timer, None)
-                if timer is not None:
-                    timer.cancel()
-            case v.StopBranch():
-                self._stop(command, now)
-            case v.Connect():
-                self._connect(command, now)
-            case v.Execute():
-                self._call.execute(command.step, now)
-            case v.Finish():
-                self._call.finish(command.termination, now)
+    def _arm(self, command: v.Arm, now: float) -> None:
+        timers = self._call.context.endpoint.timers
+        self._timers[command.timer] = timers.after(command.delay_s, now, self, command.timer)
+
+    def _disarm(self, command: v.Disarm, now: float) -> None:
+        timer = self._timers.pop(command.timer, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _execute(self, command: v.Execute, now: float) -> None:
+        self._call.execute(command.step, now)
+
+    def _finish(self, command: v.Finish, now: float) -> None:
+        self._call.finish(command.termination, now)
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch
@@ -205,3 +201,14 @@ class Ringer:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+
+_DO: dict[type, Callable[..., None]] = {
+    v.StartBranch: Ringer._start,
+    v.Arm: Ringer._arm,
+    v.Disarm: Ringer._disarm,
+    v.StopBranch: Ringer._stop,
+    v.Connect: Ringer._connect,
+    v.Execute: Ringer._execute,
+    v.Finish: Ringer._finish,
+}

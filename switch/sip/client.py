@@ -30,23 +30,27 @@ from switch.sip.transaction import (
 
 
 def start_invite_client(layer: Transactions, txn: ClientTransaction, now: float) -> None:
-    """Section 17.1.1.2: send, start timer B, and timer A on an unreliable transport only."""
-    timers = layer.timers
-    if not txn.flow.reliable:
-        txn.timer = timers.after(txn.interval_s, now, txn, "A")
-    txn.timeout = timers.after(layer.wait_s, now, txn, "B")
+    """Section 17.1.1.2: send, start timer A on an unreliable transport, and timer B, where there is A with its first
+    repeat: most INVITEs are heard of before."""
+    if txn.flow.reliable:
+        txn.timeout = layer.timers.after(layer.wait_s, now, txn, "B")
+    else:
+        txn.timer = layer.timers.after(txn.interval_s, now, txn, "A")
 
 
 def start_client(layer: Transactions, txn: ClientTransaction, now: float) -> None:
-    """Section 17.1.2.2: send, start timer F, and timer E on an unreliable transport only."""
-    timers = layer.timers
-    if not txn.flow.reliable:
-        txn.timer = timers.after(txn.interval_s, now, txn, "E")
-    txn.timeout = timers.after(layer.wait_s, now, txn, "F")
+    """Section 17.1.2.2: send, start timer E on an unreliable transport, and timer F, where there is E with its first
+    repeat."""
+    if txn.flow.reliable:
+        txn.timeout = layer.timers.after(layer.wait_s, now, txn, "F")
+    else:
+        txn.timer = layer.timers.after(txn.interval_s, now, txn, "E")
 
 
 def _repeat_invite(layer: Transactions, txn: ClientTransaction, now: float, _: None) -> None:
     """17.1.1.2: timer A "MUST" double each time; B ends it after seven copies."""
+    if txn.timeout is None:
+        txn.timeout = layer.timers.after(layer.wait_s - txn.interval_s, now, txn, "B")
     txn.interval_s *= 2
     txn.timer = layer.timers.after(txn.interval_s, now, txn, "A")
     layer.counters.retransmissions_out += 1
@@ -55,6 +59,8 @@ def _repeat_invite(layer: Transactions, txn: ClientTransaction, now: float, _: N
 
 def _repeat_request(layer: Transactions, txn: ClientTransaction, now: float, _: None) -> None:
     """17.1.2.2: timer E doubles up to T2 while trying; in Proceeding it MUST be T2."""
+    if txn.timeout is None:
+        txn.timeout = layer.timers.after(layer.wait_s - txn.interval_s, now, txn, "F")
     t2 = layer.timings.t2
     txn.interval_s = t2 if txn.state is PROCEEDING else min(txn.interval_s * 2, t2)
     txn.timer = layer.timers.after(txn.interval_s, now, txn, "E")

@@ -48,7 +48,7 @@ def accept(
     endpoint, timings = usage.endpoint, usage.endpoint.timings
     usage.accepted = accepted = Retransmission(txn, txn.request.cseq, timings.t1, now + 64 * timings.t1, offered)
     endpoint.respond(txn, 200, now, to_tag=usage.dialog.local_tag, lines=lines, body=body, copy_record_route=True)
-    accepted.timer = endpoint.timers.start(now + accepted.interval_s, usage.owner, accepted)
+    accepted.timer = endpoint.timers.after(accepted.interval_s, now, usage.owner, accepted)
 
 
 def repeat(usage: InviteUsage, accepted: Retransmission, now: float) -> LegEvent | None:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -18,7 +19,10 @@ from switch.sip.headers import quote, unquote
 _ITEM = re.compile(
     r'[ \t]*+([A-Za-z0-9\-.!%*_+`\'~]++)[ \t]*+=[ \t]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",]*+)[ \t]*+(,|$)', re.DOTALL
 )
-_USUAL_ITEMS = re.compile(r'(([A-Za-z0-9\-]++)=(?:"([^"\\]*+)"|([^\s",]++))(?:,[ \t]*+|$))').findall
+_NAMES = frozenset(
+    ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "stale", "domain")
+)
+_REMEMBERED = 128
 _SCHEME = re.compile(r"[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.*+))?", re.DOTALL)
 _HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -53,13 +57,9 @@ def parse(value: str) -> Digest | None:
     3.3.7). Raises RemoteProtocolError(400) when it is Digest but malformed, a parameter given twice included.
     """
     if value[:7] == "Digest ":
-        # As nearly all write it: no gaps, nothing escaped, no name twice. Anything else is read with care below.
-        text = value[7:]
-        items = _USUAL_ITEMS(text)
-        params = {name.lower(): quoted or bare for _, name, quoted, bare in items}
-        whole = sum([len(item[0]) for item in items]) == len(text) and text[-1:] not in ", \t"
-        if whole and len(params) == len(items):
-            return Digest(params)
+        usual = _usual(value[7:])
+        if usual is not None:
+            return Digest(usual)
     head = _SCHEME.fullmatch(value)
     if head is None:
         raise RemoteProtocolError(400, "Malformed credentials")
@@ -80,6 +80,24 @@ def parse(value: str) -> Digest | None:
     if not params:
         raise RemoteProtocolError(400, "Malformed credentials")
     return Digest(params)
+
+
+def _usual(text: str) -> dict[str, str] | None:
+    """The parameters as nearly all write them: known names, no gaps, no comma within quotes, nothing escaped, none
+    given twice. None for anything else, which is read with care."""
+    params: dict[str, str] = {}
+    for item in text.split(","):
+        name, _, given = item.lstrip(" ").partition("=")
+        if name not in _NAMES or name in params:
+            return None
+        if given[:1] == '"':
+            if given[-1] != '"' or given.count('"') != 2 or "\\" in given:
+                return None
+            given = given[1:-1]
+        elif not given or '"' in given or " " in given or not given.isprintable():
+            return None
+        params[name] = given
+    return params
 
 
 def supported(algorithm: str) -> bool:
@@ -119,12 +137,18 @@ def response(
     """
     if algorithm.upper().endswith("-SESS"):
         ha1_hex = _hash(algorithm, f"{ha1_hex}:{nonce}:{cnonce}")
-    ha2 = _hash(algorithm, f"{method}:{uri}")
+    ha2 = _ha2(algorithm, method, uri)
     if not qop:
         return _hash(algorithm, f"{ha1_hex}:{nonce}:{ha2}")
     if qop != "auth":
         raise LocalProtocolError(f"unknown qop {qop!r}")
     return _hash(algorithm, f"{ha1_hex}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")
+
+
+@lru_cache(_REMEMBERED)
+def _ha2(algorithm: str, method: str, uri: str) -> str:
+    """H(method:uri), which is no secret, and the same for all telephones of a domain that register."""
+    return _hash(algorithm, f"{method}:{uri}")
 
 
 def verify(credentials: Digest, ha1_hex: str, method: str) -> bool:

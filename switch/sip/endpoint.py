@@ -94,7 +94,7 @@ class Endpoint(Transactions):
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One datagram or one framed message."""
         digest = 0
-        if not flow.reliable and data[:7] != b"SIP/2.0":
+        if data[:7] != b"SIP/2.0" and not flow.reliable:
             # A copy is known before it is read. The hash is keyed afresh in each process, so nobody can aim at a match.
             digest = hash((data, flow))
             known = self.digests.get(digest)
@@ -421,7 +421,11 @@ class Endpoint(Transactions):
 
     def _on_response(self, response: Response, flow: Flow, now: float) -> None:
         try:
-            key = response.branch or ""
+            # A branch that a mere cut through the Via finds among ours needs no closer reading.
+            via = response._index.get("via")
+            key = via.partition(";branch=")[2].partition(";")[0] if via.__class__ is str else ""
+            if key not in self.clients:
+                key = response.branch or ""
             method = response.cseq_method
             _ = response.to_value
         except RemoteProtocolError:

@@ -135,6 +135,10 @@ class Message:
         value = self._index.get(KEYS.get(name) or name.lower())
         return value[0] if value.__class__ is list else value  # type: ignore[return-value]
 
+    def lacks(self, keys: frozenset[str]) -> bool:
+        """Whether none of these headers is there; header keys, in lower case. One look for what most messages lack."""
+        return keys.isdisjoint(self._index)
+
     def all(self, name: str) -> list[str]:
         """All raw values of header `name` in order, one a line, lists left whole."""
         value = self._index.get(KEYS.get(name) or name.lower())
@@ -223,14 +227,14 @@ def parse(data: bytes, max_bytes: int = MAX_MESSAGE) -> Request | Response:
 
 def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response:
     """A head without its closing empty line, and what follows it. `parse` in all but the search for the head's end."""
-    breaks = head_bytes.count(b"\n")
     head = head_bytes.decode("utf-8", "surrogateescape")
     lines = head.split("\r\n")
     fault: Fault | None = None
-    if len(lines) - 1 != breaks or head_bytes.count(b"\r") != breaks:
+    between = "".join(lines)  # to look for an octet is much cheaper than to count how often it is there
+    if "\n" in between or "\r" in between:
         fault = (400, "Stray line break")
         lines = STRAY.sub(" ", head).split("\r\n")
-    elif breaks > MAX_HEADERS:
+    elif len(lines) > MAX_HEADERS + 1:
         # What is too much is not sent back either.
         del lines[MAX_HEADERS // 4 :]
         fault = (513, "Too many headers")
@@ -261,7 +265,7 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
     if fault is None:
         request = Request(raw, body, lines, index, method, uri)
         _read_ahead(request, index)
-        _read_sender_ahead(request, index)
+        _read_request_ahead(request, index)
         return request
     if not method:
         raise RemoteProtocolError(*fault)
@@ -269,29 +273,32 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
 
 
 def _read_ahead(message: Message, index: dict[str, Any]) -> None:
-    """Fill the slots that every message is asked for: top Via, To and CSeq, where they have their usual shape.
+    """Fill the slots that every message is asked for, To, CSeq and the kind of the body, where they have their usual
+    shape.
 
     Anything else, and anything wrong, is left for the readers below, at the first question.
     """
+    to = index.get("to")
+    if to:
+        message.to_value = to
+    cseq = index.get("cseq")
+    if cseq:
+        number, _, method = cseq.partition(" ")
+        if len(number) < 10 and number.isascii() and number.isdigit() and method.isalpha():
+            message.cseq = int(number)
+            message.cseq_method = method
+    if message.body and index.get("content-type") == "application/sdp":
+        message.content_type = "application/sdp"
+
+
+def _read_request_ahead(message: Request, index: dict[str, Any]) -> None:
+    """The same for what a server asks for besides: top Via, From, To tag, Call-ID, Max-Forwards, and no Contact."""
     via = index.get("via")
     if via.__class__ is str and (match := USUAL_VIA(via)):
         message.sent_by, message.branch = match.groups()
     to = index.get("to")
     if to and (match := USUAL_ADDRESS(to)):
         message.to_tag = match[1]
-        message.to_value = to
-    cseq = index.get("cseq")
-    if cseq:
-        parts = cseq.split()
-        if len(parts) == 2 and len(parts[0]) < 10 and parts[0].isascii() and parts[0].isdigit():
-            message.cseq = int(parts[0])
-            message.cseq_method = parts[1]
-    if message.body and index.get("content-type") == "application/sdp":
-        message.content_type = "application/sdp"
-
-
-def _read_sender_ahead(message: Message, index: dict[str, Any]) -> None:
-    """The same for From, Call-ID and Max-Forwards, which a server asks for besides."""
     from_ = index.get("from")
     if from_ and (match := USUAL_ADDRESS(from_)):
         message.from_tag = match[1]
@@ -356,6 +363,9 @@ def _from_tag(message: Message) -> str | None:
 
 
 def _to_tag(message: Message) -> str | None:
+    usual = USUAL_ADDRESS(message._required("to"))
+    if usual is not None:
+        return usual[1]
     message.to = address = _address(message, "to")
     return address.tag
 
@@ -389,6 +399,9 @@ def _cseq_method(message: Message) -> str:
 
 def _contacts(message: Message) -> list[NameAddr]:
     try:
+        value = message._index.get("contact")
+        if value and value.__class__ is str and "," not in value and value != "*":
+            return [NameAddr.parse(value)]
         return [NameAddr("", "*") if item == "*" else NameAddr.parse(item) for item in message.values("contact")]
     except RemoteProtocolError as error:
         raise RemoteProtocolError(error.status, "Malformed Contact") from None
@@ -429,8 +442,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "cseq": _cseq,
     "cseq_method": _cseq_method,
     "contacts": _contacts,
-    "routes": lambda m: m.values("route"),
-    "record_routes": lambda m: m.values("record-route"),
+    "routes": lambda m: m.values("route") if "route" in m._index else [],
+    "record_routes": lambda m: m.values("record-route") if "record-route" in m._index else [],
     "max_forwards": _max_forwards,
     "expires": _expires,
     "content_type": _content_type,

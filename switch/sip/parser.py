@@ -45,11 +45,11 @@ def file_headers(lines: list[str], index: Index) -> Fault | None:
     Stops with FOLDED at a line that goes on from the one before: few messages have any, so nobody looks for them first.
     """
     fault: Fault | None = None
-    keys = KEYS
+    key_of = KEYS.get
     for line in lines:
         try:
             name, value = line.split(":", 1)
-            key = keys.get(name) or header_key(name)
+            key = key_of(name) or header_key(name)
         except (ValueError, RemoteProtocolError):
             if line[:1] in (" ", "\t"):
                 return FOLDED

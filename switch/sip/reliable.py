@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
 
 NEVER, SUPPORTED, REQUIRED = range(3)
+_OPTIONS = frozenset(("require", "supported"))
 MAX_FORKS = 32
 MAX_WAITING = 16
 
@@ -84,6 +85,8 @@ class Provisionals(msgspec.Struct):
 
 def wish_of(request: Request) -> int:
     """Whether the caller wants reliable 1xx: NEVER, SUPPORTED or REQUIRED."""
+    if request.lacks(_OPTIONS):
+        return NEVER
     if request.header("Require") is not None and "100rel" in lowered(request, "Require"):
         return REQUIRED
     if request.header("Supported") is not None and "100rel" in lowered(request, "Supported"):

@@ -36,7 +36,7 @@ def request(method: str, uri: str, lines: list[str], body: bytes = b"") -> bytes
     """A request from its header lines ("Name: value", in order, without Content-Length, which is added here)."""
     if " " in uri or not uri:
         raise LocalProtocolError(f"no Request-URI: {uri!r}")
-    return _join([f"{method} {uri} SIP/2.0", *lines, f"Content-Length: {len(body)}\r\n\r\n"], body)
+    return _join([f"{method} {uri} SIP/2.0", *lines], body)
 
 
 def response(
@@ -60,11 +60,11 @@ def response(
         reason = REASONS.get(status, "")
     head = [f"SIP/2.0 {status} {reason}"]
     via = index.get("via")
-    if via_top is not None and isinstance(via, str) and "," not in via:
-        head.append(f"Via: {via_top}")
+    if via.__class__ is str and (via_top is None or "," not in via):
+        head.append(f"Via: {via_top or via}")
     elif via is not None:
         head += _vias(request, via_top)
-    if copy_record_route:
+    if copy_record_route and "record-route" in index:
         head += [f"Record-Route: {value}" for value in request.all("record-route")]
     if "from" in index:
         head.append(f"From: {index['from']}")
@@ -75,7 +75,6 @@ def response(
     if "cseq" in index:
         head.append(f"CSeq: {index['cseq']}")
     head += lines
-    head.append(f"Content-Length: {len(body)}\r\n\r\n")
     return _join(head, body)
 
 
@@ -93,13 +92,14 @@ def _lacks_tag(request: Request) -> bool:
 
 
 def _join(lines: list[str], body: bytes) -> bytes:
-    """The lines, of which the last ends the head, as one message."""
-    text = "\r\n".join(lines)
-    breaks = len(lines) + 1
-    if text.count("\n") != breaks or text.count("\r") != breaks:
-        bad = [line for line in lines[:-1] if "\n" in line or "\r" in line]
+    """The lines and what every message ends with, as one message."""
+    # One search through all of them: most writing is of messages without fault, and this is done for each.
+    flat = "".join(lines)
+    if "\n" in flat or "\r" in flat:
+        bad = [line for line in lines if "\n" in line or "\r" in line]
         raise LocalProtocolError(f"line break in {bad!r}")
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
     try:
-        return text.encode("utf-8", "surrogateescape") + body
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
     except UnicodeEncodeError as error:
         raise LocalProtocolError("text that cannot be written") from error
