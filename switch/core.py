@@ -334,7 +334,7 @@ class Core:
         scheme = request.uri.partition(":")[0].lower()
         if scheme != "sip" and not self._scheme_fits(scheme, txn, request, now):
             return False
-        if not request.lacks(_REQUIRING):
+        if request.has_any(_REQUIRING):
             required = request.values("Require") + request.values("Proxy-Require")
             ours = EXTENSIONS.get(request.method, ())
             unknown = [each for each in required if each.lower() not in ours]
@@ -366,7 +366,7 @@ class Core:
             request.method != "REGISTER"
             or request.header("Authorization") is not None
             or request.request_uri.scheme != "sip"
-            or not request.lacks(_REQUIRING)
+            or request.has_any(_REQUIRING)
         ):
             return None
         self.gate.challenged(flow.remote, "REGISTER", now)

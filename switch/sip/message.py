@@ -135,10 +135,6 @@ class Message:
         value = self._index.get(KEYS.get(name) or name.lower())
         return value[0] if value.__class__ is list else value  # type: ignore[return-value]
 
-    def lacks(self, keys: frozenset[str]) -> bool:
-        """Whether none of these headers is there; header keys, in lower case. One look for what most messages lack."""
-        return keys.isdisjoint(self._index)
-
     def all(self, name: str) -> list[str]:
         """All raw values of header `name` in order, one a line, lists left whole."""
         value = self._index.get(KEYS.get(name) or name.lower())

@@ -85,7 +85,7 @@ class Provisionals(msgspec.Struct):
 
 def wish_of(request: Request) -> int:
     """Whether the caller wants reliable 1xx: NEVER, SUPPORTED or REQUIRED."""
-    if request.lacks(_OPTIONS):
+    if not request.has_any(_OPTIONS):
         return NEVER
     if request.header("Require") is not None and "100rel" in lowered(request, "Require"):
         return REQUIRED
