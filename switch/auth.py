@@ -1,10 +1,14 @@
 """The server's side of digest authentication (RFC 3261 section 22, RFC 7616, RFC 8760). Pure: no clock, no randomness.
 
-A nonce proves itself: it is the instant of its making and a serial number, signed with a key that is handed in. Nothing
-is remembered for a challenge that nobody answers. What is remembered is the nonce counts of nonces that were answered
-with a right password, in two generations of one bounded table: when the younger one is full or a nonce's life has
-passed, the older one is forgotten, and so is every nonce that was made before the younger one began. So a forgotten
-count can never be replayed; at worst an honest phone is asked once more, with `stale=true`.
+A nonce proves itself: it is the instant of its making and a serial number, signed with a key that is handed in, for the
+address that it is sent to. So who answers with it has received it there: a wrong password is told as such (`failed`)
+only then, and nobody gets another's address banned by packets that he forges. Any other answer is asked once more, with
+`stale=true`, whatever its password.
+
+Nothing is remembered for a challenge that nobody answers. What is remembered is the nonce counts of nonces that were
+answered with a right password, in two generations of one bounded table: when the younger one is full or a nonce's life
+has passed, the older one is forgotten, and so is every nonce that was made before the younger one began. So a forgotten
+count can never be replayed; at worst an honest phone is asked once more.
 
 From outside an unknown user and a wrong password are the same answer after the same work.
 """
@@ -122,8 +126,8 @@ class Authenticator:
         self._settings = settings
         self._offers.clear()
 
-    def check(self, request: Request, now: float, kind: Kind = "www") -> Accepted | Challenge | Refused:
-        """Authenticate a request. `kind` is `www` for a registrar or UAS (401), `proxy` for 407.
+    def check(self, request: Request, now: float, kind: Kind = "www", host: str = "") -> Accepted | Challenge | Refused:
+        """Authenticate a request from `host`. `kind` is `www` for a registrar or UAS (401), `proxy` for 407.
 
         ACK and CANCEL must not be given here: they cannot be challenged (22.1). Raises nothing.
         """
@@ -133,8 +137,8 @@ class Authenticator:
         except RemoteProtocolError as error:
             return Refused(error.status, error.text)
         if credentials is None:
-            return self._challenged(request, kind, now, stale=False)
-        return self._verify(credentials, request, now, kind)
+            return self._challenged(request, kind, now, host, stale=False)
+        return self._verify(credentials, request, now, kind, host)
 
     def _ours(self, values: Sequence[str]) -> digest.Digest | None:
         """The Digest credentials for our realm and an algorithm that we offer. Others are somebody else's (22.3)."""
@@ -154,7 +158,7 @@ class Authenticator:
         return None
 
     def _verify(
-        self, credentials: digest.Digest, request: Request, now: float, kind: Kind
+        self, credentials: digest.Digest, request: Request, now: float, kind: Kind, host: str
     ) -> Accepted | Challenge | Refused:
         get = credentials.params.get
         user, nonce, uri, qop = get("username"), get("nonce"), get("uri"), get("qop")
@@ -170,24 +174,29 @@ class Authenticator:
         if uri != request.uri and not same_target(uri, request.uri):
             # RFC 7616 3.4.6: credentials made for another resource are a bad request, perhaps an attack.
             return Refused(400, "Digest URI Mismatch")
+        stamp = self._nonces.stamp(nonce, host)
+        if stamp < 0:
+            return self._challenged(request, kind, now, host, stale=True)
         device = self.credentials.lookup(user, self._settings.realm)
         algorithm = credentials.algorithm
         ha1 = device.ha1(algorithm) if device is not None else ""
         right = digest.verify(credentials, ha1 or self._nobody.ha1(algorithm), request.method)
         if not right or not ha1 or device is None:
-            return self._challenged(request, kind, now, stale=False, failed=user)
-        if not self._nonces.use(nonce, count, now):
-            return self._challenged(request, kind, now, stale=True)
+            return self._challenged(request, kind, now, host, stale=False, failed=user)
+        if not self._nonces.use(stamp, count, now):
+            return self._challenged(request, kind, now, host, stale=True)
         return Accepted(device)
 
-    def challenge(self, request: Request, now: float, kind: Kind = "www") -> Challenge:
+    def challenge(self, request: Request, now: float, kind: Kind = "www", host: str = "") -> Challenge:
         """What `check` answers a request that has no credentials."""
-        return self._challenged(request, kind, now, stale=False)
+        return self._challenged(request, kind, now, host, stale=False)
 
-    def _challenged(self, request: Request, kind: Kind, now: float, *, stale: bool, failed: str = "") -> Challenge:
+    def _challenged(
+        self, request: Request, kind: Kind, now: float, host: str, *, stale: bool, failed: str = ""
+    ) -> Challenge:
         offered = quirks.algorithms(request.header("User-Agent"), self._settings.algorithms)
         parts = self._offers.get((kind, offered, stale)) or self._offer(kind, offered, stale)
-        nonce = self._nonces.make(now)
+        nonce = self._nonces.make(now, host)
         return Challenge(
             401 if kind == "www" else 407, tuple([before + nonce + behind for before, behind in parts]), failed
         )
@@ -224,23 +233,22 @@ class Nonces:
     def __len__(self) -> int:
         return len(self._current) + len(self._previous)
 
-    def make(self, now: float) -> str:
-        """A new nonce, unlike all others: 40 hex digits."""
+    def make(self, now: float, host: str = "") -> str:
+        """A new nonce for that address, unlike all others: 40 hex digits."""
         self._serial = (self._serial + 1) & ((1 << _SERIAL_BITS) - 1)
         stamp = (int(now * 1000) << _SERIAL_BITS | self._serial).to_bytes(_STAMP_BYTES, "big")
-        return (stamp + self._sign(stamp)).hex()
+        return (stamp + self._sign(stamp, host)).hex()
 
-    def use(self, nonce: str, count: int, now: float) -> bool:
-        """Whether the nonce is ours, alive, and `count` was not used with it before; it then counts as used.
+    def use(self, stamp: int, count: int, now: float) -> bool:
+        """Whether the nonce with this stamp is alive, and `count` was not used with it before; it then counts as used.
 
         To be asked only for a response that is right, so that no stranger can fill the table.
         """
-        stamp = self._stamp(nonce)
         now_ms = int(now * 1000)
         self._turn(now_ms)
         made_ms = stamp >> _SERIAL_BITS
         # A stamp ahead of the clock was made before the machine was started again with a kept key.
-        if stamp < 0 or made_ms > now_ms or now_ms - made_ms > self._life_ms or made_ms <= self._floor_ms:
+        if made_ms > now_ms or now_ms - made_ms > self._life_ms or made_ms <= self._floor_ms:
             return False
         table = self._previous if stamp in self._previous else self._current
         seen = table.get(stamp)
@@ -259,12 +267,12 @@ class Nonces:
         self._floor_ms = self._began_ms
         self._began_ms = now_ms
 
-    def _sign(self, stamp: bytes) -> bytes:
+    def _sign(self, stamp: bytes, host: str) -> bytes:
         # Keyed BLAKE2 is a signature by itself (RFC 7693), for a fifth of what HMAC costs; nobody else reads these.
-        return blake2b(stamp, key=self._key, digest_size=_MAC_BYTES).digest()
+        return blake2b(stamp + host.encode(), key=self._key, digest_size=_MAC_BYTES).digest()
 
-    def _stamp(self, nonce: str) -> int:
-        """The signed number inside the nonce, -1 when it is not one of ours."""
+    def stamp(self, nonce: str, host: str = "") -> int:
+        """The signed number inside a nonce that is ours and was made for that address; else -1."""
         if len(nonce) != 2 * (_STAMP_BYTES + _MAC_BYTES):
             return -1
         try:
@@ -272,7 +280,7 @@ class Nonces:
         except ValueError:
             return -1
         stamp = raw[:_STAMP_BYTES]
-        if not hmac.compare_digest(raw[_STAMP_BYTES:], self._sign(stamp)):
+        if not hmac.compare_digest(raw[_STAMP_BYTES:], self._sign(stamp, host)):
             return -1
         return int.from_bytes(stamp, "big")
 

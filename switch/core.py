@@ -370,11 +370,11 @@ class Core:
         ):
             return None
         self.gate.challenged(flow.remote, "REGISTER", now)
-        challenge = self.authenticator.challenge(request, now)
+        challenge = self.authenticator.challenge(request, now, "www", flow.remote[0])
         return challenge.status, challenge.lines
 
     def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        verdict = self.authenticator.check(request, now, "www")
+        verdict = self.authenticator.check(request, now, "www", txn.flow.remote[0])
         if isinstance(verdict, Accepted):
             if self.gate.refuses(txn.flow.remote, verdict.device.user):
                 self.endpoint.forget(txn, now)
@@ -396,7 +396,7 @@ class Core:
                     self._refused(verdict.device.user, txn.flow, outcome.status, outcome.reason)
             self.endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
             return
-        self._not_accepted(txn, verdict, now)
+        self._not_accepted(txn, request, verdict, now)
 
     def _invite(self, txn: ServerTransaction, request: Request, now: float) -> None:
         if self.closing:
@@ -440,12 +440,12 @@ class Core:
         carrier = self.directory.carrier(txn.flow, request)
         if carrier is not None:
             return carrier
-        verdict = self.authenticator.check(request, now, "proxy")
+        verdict = self.authenticator.check(request, now, "proxy", txn.flow.remote[0])
         if not isinstance(verdict, Accepted):
-            self._not_accepted(txn, verdict, now)
+            self._not_accepted(txn, request, verdict, now)
             return None
         device = verdict.device
-        if self.gate.refuses(txn.flow.remote, device.user):
+        if self._shut_out(txn, request, device.user, now):
             self.endpoint.forget(txn, now)
             return None
         line = identify(device, request, self.directory)
@@ -456,16 +456,24 @@ class Core:
             # OUT-6: a telephone without a line, or one that names another's, may still call for help.
             return own
         self._refused(device.user, txn.flow, line.status, line.reason)
-        self._not_accepted(txn, line, now)
+        self._not_accepted(txn, request, line, now)
         return None
 
-    def _not_accepted(self, txn: ServerTransaction, verdict: Challenge | Refused, now: float) -> None:
+    def _shut_out(self, txn: ServerTransaction, request: Request, user: str, now: float) -> bool:
+        """Whether what somebody says by that name gets no answer. An emergency call does (EMG-6): the name may be
+        banned there for what others tried with it."""
+        if not self.gate.refuses(txn.flow.remote, user):
+            return False
+        urgent = request.method == "INVITE" and self.calls.is_emergency(request, Source())
+        return not (urgent and self.gate.hears(txn.flow.remote[0], now))
+
+    def _not_accepted(self, txn: ServerTransaction, request: Request, verdict: Challenge | Refused, now: float) -> None:
         if isinstance(verdict, Challenge):
             if verdict.failed:
                 self.counters.registrations_refused += txn.method == "REGISTER"
                 self.counters.logins_failed += 1
                 known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
-                if self.gate.refuses(txn.flow.remote, verdict.failed):
+                if self._shut_out(txn, request, verdict.failed, now):
                     self.endpoint.forget(txn, now)
                     return
                 self.gate.failed(txn.flow.remote, verdict.failed, now, exists=known is not None)

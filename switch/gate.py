@@ -31,6 +31,9 @@ class Gate(Protocol):
     def refuses(self, remote: Address, user: str) -> bool:
         """Whether requests from there by that name get no answer at all."""
 
+    def hears(self, host: str, now: float) -> bool:
+        """Whether an emergency call that is refused so is taken all the same (EMG-6), as there were not too many."""
+
 
 class OpenGate:
     """Lets everybody in."""
@@ -58,3 +61,7 @@ class OpenGate:
     def refuses(self, remote: Address, user: str) -> bool:
         """See Gate."""
         return False
+
+    def hears(self, host: str, now: float) -> bool:
+        """See Gate."""
+        return True

@@ -31,10 +31,12 @@ RIPE_S = 8.0
 """A challenge that was not answered for so long is held against its source."""
 MERCY_S = 4 * 3600.0
 """So long after an emergency call from a banned address, what belongs to calls is let in from there."""
+PLEAS, PLEAS_PER_S = 12.0, 0.5
+"""What is let in of emergency calls from a banned address where nobody is known: at once, and from then on."""
 MAX_USER = 64
 LOOKED_THROUGH = 2048
 SCANNERS = re.compile(
-    rb"\r\nuser-agent[ \t]*:[ \t]*[^\r\n]*(?:friendly-scanner|friendly-request|sipvicious|sipcli|sip-?scan|sundayddr|"
+    rb"\r\nuser-agent[ \t]*:[^\r\n]*(?:friendly-scanner|friendly-request|sipvicious|sipcli|sip-?scan|sundayddr|"
     rb"iwar|pplsip|sipptk|vaxsip)|\r\n(?:from|f)[ \t]*:[ \t]*\"?sipvicious",
     re.IGNORECASE,
 )
@@ -85,7 +87,10 @@ class Guard:
         """Hosts of which flows are banned, and how many."""
         self._spared: Recent[str, float] = Recent(1024)
         """When an emergency call was let in from a host that is banned."""
+        self._pleas: Recent[str, Source] = Recent(1024)
+        """What a place that is banned may still send for the sake of emergency calls."""
         self.bans = Bans(bans, at)
+        self.bans.freed = self._freed
         self.urgent: Callable[[str], bool] = lambda dialled: False
         self.hidden = False
         """Whether strangers' requests but for calls and registrations get no answer."""
@@ -122,7 +127,9 @@ class Guard:
                         return True
                     self.dropped += 1
                     return False
-            elif SCANNERS.search(data, 0, LOOKED_THROUGH) is not None and not self.knows(host, now):
+            elif self._known_at(source.place, now):
+                self._judge(source, host, now)  # its ban has ended
+            elif SCANNERS.search(data, 0, LOOKED_THROUGH) is not None:
                 made = self.bans.charge(source.place, "scanner")
                 if made is not None and not made.dry:
                     made.dropped += 1
@@ -148,6 +155,21 @@ class Guard:
         place = place_of(host)
         ban = self.bans.standing.get(place)
         return ban is not None and not ban.dry and self._known.get(place) is None and not self._is_exempt(host)
+
+    def hears(self, host: str, now: float) -> bool:
+        """Whether something more is let in from a place that is banned, as it may belong to an emergency call: its
+        telephone may not have signed in from there yet, or others try its name. Enough for a call, not for guessing."""
+        place = place_of(host)
+        left = self._pleas.get(place)
+        if left is None:
+            left = Source(PLEAS, now, place)
+            self._pleas.put(place, left)
+        left.tokens = min(left.tokens + (now - left.at) * PLEAS_PER_S, PLEAS)
+        left.at = now
+        if left.tokens < 1.0:
+            return False
+        left.tokens -= 1.0
+        return True
 
     def _take(self, source: Source, now: float) -> bool:
         tokens = source.tokens + (now - source.at) * self._rate
@@ -179,7 +201,7 @@ class Guard:
 
     def _judge(self, source: Source, host: str, now: float) -> None:
         source.watched = not source.exempt and (
-            not self.knows(host, now) or host in self._ported or source.place in self.bans.standing
+            not self._known_at(source.place, now) or host in self._ported or source.place in self.bans.standing
         )
 
     def _ban_over(self, source: Source, host: str, port: int) -> Ban | None:
@@ -192,18 +214,21 @@ class Guard:
         return ban
 
     def _mercy(self, source: Source, host: str, data: bytes | memoryview, now: float) -> bool:
-        """EMG-6: an emergency call of a registered telephone is let in, and what follows it."""
-        if self._known.get(source.place) is None:
-            return False
+        """EMG-6: an emergency call is let in, and what follows it; of a place where nobody is known, so much of it."""
         data = bytes(data)
         kind = glance.glance(data)
         if kind == "invite":
             if not self.urgent(glance.dialled(data)):
                 return False
+        else:
+            since = self._spared.get(host)
+            if kind not in ("response", "following") or since is None or now - since > MERCY_S:
+                return False
+        if self._known.get(source.place) is None and not self.hears(host, now):
+            return False
+        if kind == "invite":
             self._spared.put(host, now)
-            return True
-        since = self._spared.get(host)
-        return kind in ("response", "following") and since is not None and now - since <= MERCY_S
+        return True
 
     # -- what the core tells ------------------------------------------------------------------------------------
 
@@ -275,9 +300,10 @@ class Guard:
 
     def knows(self, host: str, now: float) -> bool:
         """Whether `host` is a carrier's, allowed, or somebody has signed in from there lately."""
-        if self._is_exempt(host):
-            return True
-        at = self._known.get(place_of(host))
+        return self._is_exempt(host) or self._known_at(place_of(host), now)
+
+    def _known_at(self, place: str, now: float) -> bool:
+        at = self._known.get(place)
         return at is not None and now - at <= self._limits.known_s
 
     def hides(self, host: str, now: float) -> bool:
@@ -312,9 +338,13 @@ class Guard:
 
     @trusted.setter
     def trusted(self, hosts: frozenset[str]) -> None:
-        if hosts != self._trusted:
-            self._trusted = hosts
-            self._judge_all()
+        changed = hosts ^ self._trusted
+        self._trusted = hosts
+        for host in changed:
+            source = self._sources.get(host)
+            if source is not None:
+                source.exempt = self._is_exempt(host)
+                self._judge(source, host, source.at)
 
     def use(self, bans: BanSettings, allow: Sequence[str]) -> None:
         """The operator's settings. Raises ValueError for what is no network."""
@@ -363,9 +393,9 @@ class Guard:
         return lifted
 
     def sweep(self, now: float) -> None:
-        """To be called every few seconds: bans end."""
-        if self.bans.standing and self.bans.expire():
-            self._judge_all()
+        """To be called every few seconds: bans end. Whom they concerned is judged when he speaks again (`examine`)."""
+        if self.bans.standing:
+            self.bans.expire()
 
     def exemption(self, host: str) -> str:
         """Why an address is never banned, in words; empty when it may be."""
@@ -411,8 +441,16 @@ class Guard:
         except ValueError:
             return False
 
+    def _freed(self, ban: Ban) -> None:
+        """A ban has ended."""
+        host, _, rest = ban.key.partition(" ")
+        if rest.startswith("port ") and host in self._ported:
+            self._ported[host] -= 1
+            if not self._ported[host]:
+                del self._ported[host]
+
     def _judge_all(self) -> None:
-        """What somebody has set, or time has ended, may concern every source."""
+        """What somebody has set may concern every source."""
         self._ported = {}
         for key in self.bans.standing:
             host, kind, _ = (*key.split(" ", 2), "", "")[:3]

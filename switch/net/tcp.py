@@ -281,7 +281,7 @@ class TcpListener:
             if (
                 len(table) >= limits.connections
                 or table.from_source(remote[0]) >= limits.connections_a_source
-                or self._wire.guard.bars(remote[0])
+                or (self._wire.guard.bars(remote[0]) and not self._wire.guard.hears(remote[0], self._wire.now()))
             ):
                 counters.connections_refused += 1
                 sock.close()

@@ -261,7 +261,8 @@ class TlsListener(TcpListener):
 
     def accepted(self, sock: socket.socket, flow: Flow) -> None:
         """Somebody has connected. A handshake counts as a message does against its source's rate."""
-        if self.context is None or not self._wire.guard.admit(flow.remote[0], self._wire.now()):
+        guard, host = self._wire.guard, flow.remote[0]
+        if self.context is None or not (guard.bars(host) or guard.admit(host, self._wire.now())):
             self._wire.counters.connections_refused += 1
             sock.close()
         else:

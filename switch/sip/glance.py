@@ -27,11 +27,9 @@ MOST_VIAS = 70
 _FOLLOWING = frozenset((b"ACK", b"BYE", b"CANCEL", b"PRACK", b"UPDATE"))
 _TO = re.compile(rb"\r\n(?:[Tt][Oo]|[Tt])[ \t]*:((?:[^\r\n]|\r\n[ \t])*)")
 _TAG = re.compile(rb";\s*[Tt][Aa][Gg]\s*=\s*([^;,\s]*)")
-_LINES = re.compile(
-    rb"\r\n(via|v|from|f|to|t|call-id|i|cseq)[ \t]*:[ \t]*((?:[^\r\n]|\r\n[ \t])*)(?=\r\n)", re.IGNORECASE
-)
+_LINES = re.compile(rb"\r\n(via|v|from|f|to|t|call-id|i|cseq)[ \t]*:((?:[^\r\n]|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE)
 _SHORT = {b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id"}
-_FOLD = re.compile(rb"\s*\r\n[ \t]+")
+_FOLD = re.compile(rb"\r\n[ \t]+")
 _BODY_BEGINS = b"\r\n\r\n"
 _TAG_BEGINS = b"shed"
 

@@ -189,3 +189,24 @@ def test_a_new_offer_that_asks_too_much_leaves_the_call_as_it_is(
     call.hang_up()
     scene.wait(0.1)
     bob.reply(bob.take("BYE"), 200)
+
+
+def test_emg_6_a_telephone_whose_name_is_banned_where_it_is_can_still_call_for_help(scene: Scene) -> None:
+    """Others behind the same address have tried its name, and it speaks by another port than it registered from."""
+    core = scene.exchange.core
+    core.gate = gate = Guard(Limits(), bans=BanSettings(failures=3))
+    now, host = scene.clock.now(), PLACES["bob"]
+    gate.admit(host, now)
+    gate.welcome((host, 4444), "alice", now)
+    for _ in range(4):
+        gate.failed((host, 5555), "bob", now)
+    bob = scene.raw("bob", register=False)
+    carrier = scene.carrier()
+    RawDialog.authenticated(bob, "103", scene.wait)
+    scene.wait(0.2)
+    assert bob.inbox == [], "his name gets no answer there"
+    call = RawDialog.authenticated(bob, "911", scene.wait)
+    scene.wait(0.2)
+    carrier.reply(carrier.take("INVITE"), 503)
+    scene.wait(0.2)
+    call.ack_refusal(next(each for each in reversed(bob.seen) if each.kind.isdecimal()))

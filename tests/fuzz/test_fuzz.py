@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz import fuzzer, live
+from tests.fuzz import fuzzer, live, pump
 
 
 def test_short_run_finds_nothing() -> None:
@@ -17,6 +17,10 @@ def test_a_foreign_exception_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(fuzzer, "TARGETS", [broken])
     assert len(fuzzer.run(count=20, seed=1)) == 10
+
+
+def test_long_runs_of_one_thing_take_no_long_time() -> None:
+    assert pump.slow() == []
 
 
 def test_a_short_live_run_leaves_nothing_and_finds_nothing() -> None:

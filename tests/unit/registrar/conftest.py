@@ -121,12 +121,14 @@ class Desk:
 
     # -- digest -------------------------------------------------------------------------------------------------
 
-    def check(self, *lines: str, method: str = "REGISTER", kind: str = "www") -> Accepted | Challenge | Refused:
-        return self.auth.check(request(method, *lines), self.now, kind)  # type: ignore[arg-type]
+    def check(
+        self, *lines: str, method: str = "REGISTER", kind: str = "www", host: str = ""
+    ) -> Accepted | Challenge | Refused:
+        return self.auth.check(request(method, *lines), self.now, kind, host)  # type: ignore[arg-type]
 
-    def challenge(self, algorithm: str = SHA256) -> digest.Digest:
+    def challenge(self, algorithm: str = SHA256, host: str = "") -> digest.Digest:
         """The challenge for one algorithm that a first request meets."""
-        outcome = self.check()
+        outcome = self.check(host=host)
         assert isinstance(outcome, Challenge)
         return pick(outcome, algorithm)
 

@@ -270,27 +270,27 @@ def test_nonce_table_is_bounded_and_never_forgets_into_a_replay():
     for i in range(1000):
         now = 1.0 + i / 100
         nonce = nonces.make(now)
-        assert nonces.use(nonce, 1, now)
+        assert nonces.use(nonces.stamp(nonce), 1, now)
         made.append(nonce)
         assert len(nonces) <= 200
-    assert not any(nonces.use(nonce, 1, 11.0) for nonce in made)
-    assert sum(nonces.use(nonce, 2, 11.0) for nonce in made) > 90, "the young ones are still good"
+    assert not any(nonces.use(nonces.stamp(nonce), 1, 11.0) for nonce in made)
+    assert sum(nonces.use(nonces.stamp(nonce), 2, 11.0) for nonce in made) > 90, "the young ones are still good"
 
 
 def test_a_table_that_turns_within_one_millisecond_forgets_into_no_replay_either():
     nonces = Nonces(b"k" * 16, 300.0, 2)
     made = [nonces.make(5.0) for _ in range(20)]
     for nonce in made:
-        nonces.use(nonce, 1, 5.0)
-    assert not any(nonces.use(nonce, 1, 5.0) for nonce in made[:10])
+        nonces.use(nonces.stamp(nonce), 1, 5.0)
+    assert not any(nonces.use(nonces.stamp(nonce), 1, 5.0) for nonce in made[:10])
 
 
 def test_nonce_table_empties_with_time():
     nonces = Nonces(b"k" * 16, 300.0, 100)
     for i in range(50):
-        assert nonces.use(nonces.make(float(i)), 1, float(i))
+        assert nonces.use(nonces.stamp(nonces.make(float(i))), 1, float(i))
     for late in (400.0, 800.0, 1200.0):
-        nonces.use(nonces.make(late), 1, late)
+        nonces.use(nonces.stamp(nonces.make(late)), 1, late)
     assert len(nonces) <= 2
 
 
@@ -303,3 +303,17 @@ def test_an_unanswered_or_wrongly_answered_challenge_leaves_nothing_behind(desk)
 def test_short_keys_are_refused(desk):
     with pytest.raises(ValueError, match="16"):
         Authenticator(AuthSettings("r"), desk.book, b"short")
+
+
+def test_a_nonce_is_good_for_the_address_that_it_was_sent_to(desk):
+    """A password is called wrong only where the answer proves that the challenge arrived: addresses can be forged."""
+    challenge = desk.challenge(host="192.0.2.7")
+    for secret in ("right one", "wrong"):
+        outcome = desk.check(answer(challenge, secret=secret), host="203.0.113.5")
+        assert isinstance(outcome, Challenge)
+        assert outcome.failed == ""
+        assert "stale=true" in outcome.lines[0].lower()
+    made_up = digest.Digest({**challenge.params, "nonce": "0" * 40})
+    assert desk.check(answer(made_up, secret="wrong"), host="192.0.2.7").failed == ""
+    assert desk.check(answer(challenge, secret="wrong"), host="192.0.2.7").failed == "desk-1"
+    assert isinstance(desk.check(answer(challenge), host="192.0.2.7"), Accepted)
