@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import gc
 import os
 import random
@@ -18,8 +17,7 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -28,13 +26,11 @@ from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.plan import CallRequest, Plan
-from dialplan.termination import Reason
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
-from records.recovery import Recovery, recover
 from switch import configuration, handed, logs
 from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments, literal
@@ -50,18 +46,20 @@ from switch.domains import Domains
 from switch.figures import readings
 from switch.guarding import BanLog, Guarding
 from switch.keeper import BindingKeeper
+from switch.lookups import Lookups
 from switch.metrics import Counters, WatchServer
 from switch.net.hops import Hops
 from switch.net.resolver import Resolver
-from switch.net.targets import Target, UnresolvedError, Wish, order
 from switch.net.transports import Transports
+from switch.notices import Notices
 from switch.operations import Operations, Recent
-from switch.reception import TURN_S, Refusals, Roll, Sight, address
+from switch.reception import TURN_S, Refusals, Roll, Sight
 from switch.registrar import Registrar
-from switch.registration import State
+from switch.replay import replay, welcome
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.standing import ExchangeStanding
 from switch.state.bans import SqliteBanStore
 from switch.state.bindings import SqliteBindingStore
 from switch.state.damage import SUFFIX, open_sound
@@ -70,32 +68,13 @@ from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
 from switch.trunk_hosts import TrunkHost
-from switch.trunk_views import sick
-from switch.views import ReloadView, WorkerView
+from switch.views import ReloadView
 
-SLOW_S = 0.05
-"""A turn of the loop that takes longer is logged with its name."""
 NONCE_KEY_BYTES = 32
 """The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be
 replayed over a restart."""
-UNUSUAL = frozenset(
-    (
-        Reason.MEDIA_TIMEOUT,
-        Reason.MEDIA_LOST,
-        Reason.MEDIA_REFUSED,
-        Reason.DIALOG_LOST,
-        Reason.PROTOCOL_ERROR,
-        Reason.INTERNAL_ERROR,
-        Reason.CRASH_BEFORE_ANSWER,
-        Reason.LOOP,
-        Reason.OVERLOAD,
-    )
-)
-"""Endings that somebody should look at get a line in the log; the others stand in `ringplan history`."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the segments that remain; small ones go sooner."""
-HOP_S = 2.0
-"""How long a message to a host that a carrier named waits for the name server."""
 GOODBYE_S = 2.0
 """How long an orderly stop waits for the answers to its BYEs."""
 
@@ -112,12 +91,11 @@ class Exchange:
         self._began = 0.0
         """When the turn at hand began."""
         self._reloading = asyncio.Lock()
-        self._verbose = compiled.log.level == "debug"
         self._counters = Counters()
+        self._notices = Notices(self._log, self._counters, compiled.log.level == "debug")
         self._tracer = Tracer()
         self._recent = Recent()
         self._compiled = self._started_with = compiled
-        self._refusal = configuration.refusal(self._places.data)
         self._model = compiled.model
         self._credentials = handed.Credentials()
         token = Tokens()
@@ -128,8 +106,8 @@ class Exchange:
         self._chance = chance = random.SystemRandom().random
         self._resolver = Resolver(clock.now, chance)
         self._carriers = Carriers(self._resolver.find)
-        self._hops = Hops(self._known, self._ask, self._flow_to, self._put)
-        self._hopping: set[asyncio.Task[None]] = set()
+        lookups = Lookups(self._resolver, chance, self._log)
+        self._hops = Hops(lookups.known, lookups.ask, self._flow_to, self._put)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(self._open_state())
         self._bindings = store
@@ -138,7 +116,7 @@ class Exchange:
         self._sight = Sight(self._log.info)
         self._ban_log = BanLog(self._log.warning)
         self._refusals = Refusals(self._log.warning)
-        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._call_ended)
+        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._notices.call_ended)
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
@@ -167,7 +145,7 @@ class Exchange:
             chance,
             self._transports.peer_names,
         )
-        self._directory.hosts.on_change = self._host_changed
+        self._directory.hosts.on_change = self._notices.host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
         endpoint.large = self._transports.stream_for
@@ -185,7 +163,7 @@ class Exchange:
             at=clock.at,
             journal=self._append,
             send=self._send,
-            on_error=self._on_error,
+            on_error=self._notices.error,
             draw=chance,
             counters=self._counters,
             refusals=self._refusals,
@@ -198,23 +176,36 @@ class Exchange:
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
-        self.core.registrations.on_change = self._registration_changed
+        self.core.registrations.on_change = self._notices.registration_changed
         self.core.qualifier.on_change = self._sight.changed
         clock.run = self._run_timers
-        operations = Operations(self.core, self._tracer, self._recent, self, self.reload, clock.now)
+        feeder = Watch(self._places.heartbeat, time.time())
+        self._standing = ExchangeStanding(
+            arguments=arguments,
+            compiled=compiled,
+            refusal=configuration.refusal(self._places.data),
+            core=self.core,
+            journal=self._journal,
+            load=load,
+            keepers=(self._keeper, self._ban_keeper),
+            engine=self._engine,
+            certificates=self._certificates,
+            feeder=feeder,
+            accounts=self._accounts,
+            now=clock.now,
+        )
+        operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
-        self._control = ControlServer(operations.handlers() | guarding.handlers(), self._on_error)
-        self._unwatched = ""
-        self._feeder = Watch(self._places.heartbeat, time.time())
+        self._control = ControlServer(operations.handlers() | guarding.handlers(), self._notices.error)
         figures = readings(
             self.core,
             self._transports,
             self._journal.health,
-            lambda: self._feeder.lag_s(time.time()),
+            lambda: feeder.lag_s(time.time()),
             self._certificates.ends,
             clock.now,
         )
-        self._watch = WatchServer(self._counters, figures, self.troubles)
+        self._watch = WatchServer(self._counters, figures, self._standing.troubles)
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -231,7 +222,11 @@ class Exchange:
         await self._use(self._compiled)
         self._journal.start()
         now = self._clock.now()
-        found = self._replay(now)
+        found = replay(self.core, self._journal, self._bindings.load(), now, self._clock.at(), self._log)
+        welcome(self.core, self._transports.guard, self._compiled.devices, now)
+        self._roll.know(self.core.registrar.bindings())
+        for call in found.calls.values():
+            self._tally.recall(call)
         self._engine.start()
         try:
             await self._engine.ready()
@@ -261,8 +256,9 @@ class Exchange:
                 await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
             except OSError as error:
                 place = f"{literal(self._compiled.metrics.address)} port {self._compiled.metrics.port}"
-                self._unwatched = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
-                self._log.error(self._unwatched)
+                why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
+                self._standing.unwatched = why
+                self._log.error(why)
         for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
             self._loop.add_signal_handler(number, handler)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: self._loop.create_task(self._reload_by_signal()))
@@ -312,33 +308,6 @@ class Exchange:
             )
         return connection
 
-    def _replay(self, now: float) -> Recovery:
-        """Bindings into the registrar, and the calls that have no end, or ended a moment ago."""
-        registrar = self.core.registrar
-        for bound in self._bindings.load():
-            registrar.apply(bound)
-        since = self._clock.at() - datetime.timedelta(seconds=self.core.endpoint.timings.wait)
-        found = recover((event for _, events in self._journal.read() for event in events), since)
-        for line, uri, reg_id in found.unbound:
-            registrar.apply(e.Unbound(line, uri, "deregistered", self._clock.at(), reg_id))
-        for bound in found.bindings.values():
-            registrar.apply(bound)
-        registrar.resume(now, self._clock.at())
-        self._roll.know(registrar.bindings())
-        users = {device.device: device.user for device in self._compiled.devices}
-        for bound in registrar.bindings():
-            remote = bound.flow.remote_host, bound.flow.remote_port
-            self._transports.guard.welcome(remote, users.get(bound.device, ""), now)
-        for call in found.calls.values():
-            self._tally.recall(call)
-        orphans: list[e.AnyEvent] = [
-            e.CallEnded(call, n, self._clock.at(), "failed", "internal_error", 500) for call, n in found.orphans.items()
-        ]
-        if orphans:
-            self._log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
-            self._journal.append(orphans)
-        return found
-
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""
         self._journal.append(())
@@ -371,8 +340,8 @@ class Exchange:
             await self._use(compiled)
             self.core.prune(self._still_registrable, self._clock.now())
             configuration.keep(self._places.data, compiled)
-            self._compiled = compiled
-            self._refusal = ()
+            self._compiled = self._standing.compiled = compiled
+            self._standing.refusal = ()
             self._counters.reloads += 1
             gc.collect()
             gc.freeze()
@@ -461,15 +430,11 @@ class Exchange:
 
     def _turn_ends(self) -> None:
         self.core.flush()
-        took = time.monotonic() - self._began
-        if took > SLOW_S:
-            self._slow("packets", took)
+        self._notices.took("packets", time.monotonic() - self._began)
 
     def _run_timers(self, now: float) -> None:
         self.core.run_timers(now)
-        took = time.monotonic() - now
-        if took > SLOW_S:
-            self._slow("timers", took)
+        self._notices.took("timers", time.monotonic() - now)
 
     def _media(self, event: MediaEvent) -> None:
         if event.__class__ is Stats:
@@ -499,29 +464,6 @@ class Exchange:
         self._tracer.add(None, False, flow, data, time.time())
         self._transports.send(flow, data)
 
-    def _known(self, wish: Wish) -> Sequence[Target] | None:
-        try:
-            found = self._resolver.known(wish)
-        except UnresolvedError:
-            return ()
-        return order(found, self._chance) if found is not None else None
-
-    def _ask(self, wish: Wish, found: Callable[[Sequence[Target]], None]) -> None:
-        """See `switch.net.hops.Ask`."""
-
-        async def ask() -> None:
-            targets: Sequence[Target] = ()
-            try:
-                async with asyncio.timeout(HOP_S):
-                    targets = await self._resolver.resolve(wish.host, wish.port, wish.transport)
-            except (TimeoutError, UnresolvedError) as error:
-                self._log.warning("a carrier's next hop cannot be resolved", host=wish.host, why=str(error))
-            found(targets)
-
-        task = self._loop.create_task(ask(), name=f"hop {wish.host}")
-        self._hopping.add(task)
-        task.add_done_callback(self._hopping.discard)
-
     def _flow_to(
         self,
         transport: str,
@@ -535,90 +477,6 @@ class Exchange:
             return self._transports.flow_to(transport, host, port, local, name, profile)
         except ValueError:
             return None
-
-    def _registration_changed(self, trunk: str, state: State) -> None:
-        if state.state == "failed" or state.why:
-            self._log.warning("trunk is not registered" if state.state == "failed" else "trunk cannot be renewed",
-                              trunk=trunk, why=state.why)  # fmt: skip
-        else:
-            self._log.info("trunk is registered", trunk=trunk, expires_s=state.expires_s)
-
-    def _host_changed(self, trunk: str, target: Target, up: bool, why: str) -> None:
-        place = f"{target.transport} {address(target.address, target.port)}"
-        if up:
-            self._log.info("trunk host is well again", trunk=trunk, host=place)
-        else:
-            self._log.warning("trunk host is avoided", trunk=trunk, host=place, why=why)
-
-    # -- what people are told -----------------------------------------------------------------------------------
-
-    def status(self) -> Mapping[str, Any]:
-        """See `switch.operations.Standing`."""
-        return {
-            "version": switch.VERSION,
-            "configuration": self._compiled.version,
-            "config": str(self._places.config),
-            "listeners": tuple(f"{s.transport} {literal(s.address)} port {s.port}" for s in self._arguments.sockets),
-            "certificates": self._certificates.views(),
-            "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),
-            "devices": len(self._compiled.devices),
-            "lines": len(self._model.lines),
-        }
-
-    def troubles(self) -> Iterable[str]:
-        """See `switch.operations.Standing`."""
-        health = self._journal.health()
-        if health.degraded:
-            yield f"journal: {health.degraded}"
-        if self._unwatched:
-            yield self._unwatched
-        lasts_s = self._transports.load.lasts_s(self._clock.now())
-        if lasts_s is not None:
-            yield f"overload for {lasts_s:.0f} s: more comes in than can be done, new calls are refused with 503"
-        if self._keeper.trouble:
-            yield self._keeper.trouble
-        if self._ban_keeper.trouble:
-            yield self._ban_keeper.trouble
-        for index, connected, _ in self._engine.workers():
-            if not connected:
-                yield f"media worker {index} is away"
-        yield from self._certificates.troubles()
-        late = self._feeder.trouble(time.time())
-        if late:
-            yield late
-        if self._refusal:
-            more = f" (and {len(self._refusal) - 1} more)" if len(self._refusal) > 1 else ""
-            yield f"the last good configuration is in force, since at the start: {self._refusal[0]}{more}"
-
-    def warnings(self) -> Iterable[str]:
-        """See `switch.operations.Standing`."""
-        if self._compiled.devices and not self._compiled.trunks:
-            yield "emergency calls cannot be made: there is no carrier under `trunks:`"
-        for trunk, dialect in self._accounts.dialects.items():
-            if dialect.account is not None and dialect.account.refused_realm:
-                realm = dialect.account.refused_realm
-                yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
-        yield from self._certificates.warnings()
-        yield from sick(self.core, self._clock.now())
-
-    def devices(self) -> Mapping[str, str]:
-        """See `switch.operations.Standing`."""
-        return {each.device: each.name for each in self._compiled.devices}
-
-    def _call_ended(self, event: e.CallEnded, talk_s: float) -> None:
-        if event.reason in UNUSUAL:
-            self._log.warning("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
-        elif self._verbose:
-            self._log.debug("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
-
-    def _slow(self, what: str, took_s: float) -> None:
-        self._counters.slow_callbacks += 1
-        self._log.warning("slow", what=what, took_ms=round(took_s * 1000))
-
-    def _on_error(self, *about: object) -> None:
-        error = next((each for each in about if isinstance(each, BaseException)), None)
-        where = next((each for each in about if isinstance(each, str)), "")
-        self._log.error("internal error", where=where, exc_info=error)
 
 
 class _Lines:

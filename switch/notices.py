@@ -1,0 +1,74 @@
+"""What the exchange says in its log of what happens by itself: endings to look at, carriers that come and go, slow
+turns of the loop, bugs. What telephones do by the dozen is gathered elsewhere (`reception.py`)."""
+
+from __future__ import annotations
+
+import structlog
+
+from dialplan.termination import Reason
+from records import events as e
+from switch.metrics import Counters
+from switch.net.targets import Target
+from switch.reception import address
+from switch.registration import State
+
+SLOW_S = 0.05
+"""A turn of the loop that takes longer is logged with its name."""
+UNUSUAL = frozenset(
+    (
+        Reason.MEDIA_TIMEOUT,
+        Reason.MEDIA_LOST,
+        Reason.MEDIA_REFUSED,
+        Reason.DIALOG_LOST,
+        Reason.PROTOCOL_ERROR,
+        Reason.INTERNAL_ERROR,
+        Reason.CRASH_BEFORE_ANSWER,
+        Reason.LOOP,
+        Reason.OVERLOAD,
+    )
+)
+"""Endings that somebody should look at get a line in the log; the others stand in `ringplan history`."""
+
+
+class Notices:
+    """Writes them. `verbose`: every call that ends has its line."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger, counters: Counters, verbose: bool) -> None:
+        self._log = log
+        self._counters = counters
+        self._verbose = verbose
+
+    def call_ended(self, event: e.CallEnded, talk_s: float) -> None:
+        """A call is over."""
+        if event.reason in UNUSUAL:
+            self._log.warning("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
+        elif self._verbose:
+            self._log.debug("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
+
+    def registration_changed(self, trunk: str, state: State) -> None:
+        """A carrier has taken or refused our registration."""
+        if state.state == "failed" or state.why:
+            told = "trunk is not registered" if state.state == "failed" else "trunk cannot be renewed"
+            self._log.warning(told, trunk=trunk, why=state.why)
+        else:
+            self._log.info("trunk is registered", trunk=trunk, expires_s=state.expires_s)
+
+    def host_changed(self, trunk: str, target: Target, up: bool, why: str) -> None:
+        """A carrier's host does not answer, or answers again."""
+        place = f"{target.transport} {address(target.address, target.port)}"
+        if up:
+            self._log.info("trunk host is well again", trunk=trunk, host=place)
+        else:
+            self._log.warning("trunk host is avoided", trunk=trunk, host=place, why=why)
+
+    def took(self, what: str, took_s: float) -> None:
+        """So long a turn of the loop was busy."""
+        if took_s > SLOW_S:
+            self._counters.slow_callbacks += 1
+            self._log.warning("slow", what=what, took_ms=round(took_s * 1000))
+
+    def error(self, *about: object) -> None:
+        """A bug of ours; the exchange goes on."""
+        error = next((each for each in about if isinstance(each, BaseException)), None)
+        where = next((each for each in about if isinstance(each, str)), "")
+        self._log.error("internal error", where=where, exc_info=error)

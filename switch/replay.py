@@ -1,0 +1,52 @@
+"""A start after a crash, or after any stop: what the journal and the state file know of bindings and calls is taken
+over before the first packet is read."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+import structlog
+
+from config.compiled import DeviceCredentials
+from records import events as e
+from records.journal import FileJournal
+from records.recovery import Recovery, recover
+from switch.core import Core
+from switch.net.guard import Guard
+
+
+def replay(
+    core: Core,
+    journal: FileJournal,
+    bindings: Iterable[e.Bound],
+    now: float,
+    at: datetime.datetime,
+    log: structlog.typing.FilteringBoundLogger,
+) -> Recovery:
+    """Bindings into the registrar: those of the state file, then the journal's, which are younger. Returns the calls
+    that have no end, or ended a moment ago; one whose beginning is missing gets an end here."""
+    registrar = core.registrar
+    for bound in bindings:
+        registrar.apply(bound)
+    since = at - datetime.timedelta(seconds=core.endpoint.timings.wait)
+    found = recover((event for _, events in journal.read() for event in events), since)
+    for line, uri, reg_id in found.unbound:
+        registrar.apply(e.Unbound(line, uri, "deregistered", at, reg_id))
+    for bound in found.bindings.values():
+        registrar.apply(bound)
+    registrar.resume(now, at)
+    orphans: list[e.AnyEvent] = [
+        e.CallEnded(call, number, at, "failed", "internal_error", 500) for call, number in found.orphans.items()
+    ]
+    if orphans:
+        log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
+        journal.append(orphans)
+    return found
+
+
+def welcome(core: Core, guard: Guard, devices: Iterable[DeviceCredentials], now: float) -> None:
+    """Telephones that are registered are no strangers to the guard."""
+    users = {device.device: device.user for device in devices}
+    for bound in core.registrar.bindings():
+        guard.welcome((bound.flow.remote_host, bound.flow.remote_port), users.get(bound.device, ""), now)
