@@ -5,6 +5,8 @@ Who may be told what is decided in `trust.py`; how a carrier wants it written st
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from switch.calls.context import Directory
 from switch.calls.hearing import answered
 from switch.calls.leg import is_trunk
@@ -16,6 +18,9 @@ from switch.sip.headers import quote
 from switch.sip.message import Request
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user
+
+_REMEMBERED = 512
+"""Addresses of ours: a line is shown in every call."""
 
 
 def to_telephone(state: CallState, host: str) -> tuple[str, list[str]]:
@@ -55,6 +60,7 @@ def to_caller(state: CallState, directory: Directory, target: str, said: str, ho
     return (f"P-Asserted-Identity: {dialect.own(state.started.number, name, host)}",)
 
 
+@lru_cache(_REMEMBERED)
 def _address(number: str, name: str, host: str) -> str:
     return f"{quote(name)} <{_uri(number, host)}>" if name else f"<{_uri(number, host)}>"
 

@@ -36,11 +36,12 @@ def wishes(request: Request | Response) -> frozenset[str]:
 
 
 def withheld(request: Request, hiding: frozenset[str] = HIDING) -> bool:
-    """Whether the request asks that its sender be hidden: by Privacy, or by an anonymous From. Raises
+    """Whether the request asks that its sender be hidden: by Privacy, or by an anonymous From. May raise
     RemoteProtocolError 400 where From cannot be read."""
     if request.header("Privacy") is not None and not hiding.isdisjoint(wishes(request)):
         return True
-    return is_anonymous(Uri.parse(request.from_.uri))
+    sender = request.from_value.lower()
+    return ("anonymous" in sender or "%" in sender) and is_anonymous(Uri.parse(request.from_.uri))
 
 
 def asserted(response: Response) -> str:
