@@ -19,7 +19,7 @@ from dialplan.countries import COUNTRIES, has_area_codes
 
 # How many names are compared for hints in all: in thousands of lines that are all misspelt, the first hints are enough.
 MAX_COMPARISONS = 200_000
-LEAST_QUALIFY_S = 10.0
+LEAST_QUALIFY_S = 2.0
 
 
 class Fitting:

@@ -189,7 +189,7 @@ class Sippy(System):
 
 
 def configuration(port: int, metrics_port: int, devices: int) -> str:
-    """The shipped defaults, with a carrier, two telephones, and `devices` more of them on lines of their own."""
+    """The shipped defaults but for OPTIONS to telephones, with a carrier, two telephones, and `devices` more of them on lines of their own."""
     lines = [CALLER, NUMBER, *(str(10_000 + n) for n in range(devices))]
     text = [
         "country: GB",
@@ -201,6 +201,8 @@ def configuration(port: int, metrics_port: int, devices: int) -> str:
         # Ports rest for 5 s after a call, so 500 calls a second need 500 x 2 x 5 pairs and those that are in use.
         "  ports: 20000-59999",
         f"metrics: {{port: {metrics_port}}}",
+        # SIPp takes a question for an error, and the others ask none.
+        "registrar: {qualify: 0s}",
         "trunks:",
         f"  carrier: {{host: {sipp.CALLER}, port: {sipp.CALLER_PORT}, extensions: true}}",
         "lines:",

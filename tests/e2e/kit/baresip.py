@@ -46,8 +46,9 @@ class Baresip:
         inside: Sequence[str] = (),
         call: Callable[[Callable[[], Any]], Any] = lambda function: function(),
         ca: str = "",
+        flows: Sequence[str] = (),
     ) -> None:
-        """`address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
+        """`flows` are transports over which it registers at once (RFC 5626). `address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
         command that puts it into a network namespace, and `call` calls a function in there."""
         place = modules()
         assert place is not None
@@ -71,18 +72,22 @@ class Baresip:
             "auplay_channels 1",
             f"module_path {place}",
             f"snd_path {self.folder}",
+            *(["module uuid.so"] if flows else []),
             *(f"module {name}" for name in MODULES if (place / name).exists()),
             *([f"sip_cafile {ca}"] if ca else []),
             f"ctrl_tcp_listen 127.0.0.1:{self.control}",
         ]
         (self.folder / "config").write_text("\n".join(lines) + "\n")
-        for name in ("contacts", "uuid"):
-            (self.folder / name).write_text("")
+        (self.folder / "contacts").write_text("")
+        (self.folder / "uuid").write_text("00000000-0000-4000-8000-00000000000b" if flows else "")
         port = house.tls if transport == "tls" else house.sip
+        ways = ";sipnat=outbound" if flows else ""
+        for number, each in enumerate(flows, 1):
+            ways += f';outbound{number}="sip:{server or literal(address)}:{port};transport={each}"'
         (self.folder / "accounts").write_text(
             f"<sip:{line}@{server or literal(address)}:{port};transport={transport}>"
             f";auth_user={line}-phone;auth_pass={secret(line)}"
-            f";regint=60;answermode={answer};audio_codecs=pcmu\n"
+            f";regint=60;answermode={answer};audio_codecs=pcmu{ways}\n"
         )
         self._out = (self.folder / "out").open("w")
         self.process = subprocess.Popen(

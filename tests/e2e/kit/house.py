@@ -74,6 +74,7 @@ class House:
         media: str = "",
         devices: str = "",
         registrar: str = "",
+        qualify: str = "0s",
         listen: str = "[{{address: 0.0.0.0, port: {port}}}, {{transport: tcp, address: 0.0.0.0, port: {port}}}]",
         sound: str = "127.0.0.1",
         inside: Sequence[str] = (),
@@ -97,7 +98,7 @@ class House:
             + f"media: {{{f'address: {sound}, ' if sound else ''}"
             f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
-            f"registrar: {{min_expires: 10s{registrar}}}\n"
+            f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
             f"lines:\n{lines}devices:\n{phones}{devices}{more}"
