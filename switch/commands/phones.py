@@ -52,7 +52,7 @@ def phones(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
 
 
 def reachable(phone: PhoneView, now: datetime.datetime) -> Text:
-    """`12 ms`, or `no, for 3m`; `–` where nothing is known."""
+    """`12 ms`, or `no, for 3 min`; `–` where nothing is known."""
     from rich.text import Text
 
     if phone.reachable is None:

@@ -34,7 +34,7 @@ class System:
             f"country: US\nguard: {{hidden: false}}\nlisten: [{{address: 127.0.0.1, port: {self.sip}}}]\n"
             "lines: {alice: {extension: 101}}\ndevices: {phone: {secret: not-a-secret-1, lines: alice}}\n"
             f"services: {{600: echo}}\nmedia: {{address: 127.0.0.1, ports: {self.sip + 50}-{self.sip + 149}}}\n"
-            f"metrics: {{port: {self.metrics}}}\n"
+            f"metrics: {{port: {self.metrics}}}\nregistrar: {{qualify: 0s}}\n"
         )
         self.environ = {**os.environ, "RINGPLAN_HOME": str(home)}
         self.log = (home / "log").open("w+")

@@ -48,8 +48,9 @@ class Baresip:
         ca: str = "",
         flows: Sequence[str] = (),
     ) -> None:
-        """`flows` are transports over which it registers at once (RFC 5626). `address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
-        command that puts it into a network namespace, and `call` calls a function in there."""
+        """`address` is its own, `server` the host where it registers (the same when left out). `inside` begins the
+        command that puts it into a network namespace, and `call` calls a function in there. `flows` are transports over
+        which it registers at once (RFC 5626)."""
         place = modules()
         assert place is not None
         self.control = house.port()

@@ -154,6 +154,11 @@ def test_nothing_shows_a_secret() -> None:
             "a.yaml:16:12: `registrar`: min_expires, default_expires, max_expires must ascend",
         ),
         (
+            "{realm: example.com}",
+            "{qualify: 500ms}",
+            "a.yaml:16:22: `qualify`: telephones would be asked too often (write 2s or more, or 0s to ask never)",
+        ),
+        (
             "registrar: {realm: example.com}",
             "calls: {session_timer: {minimum: 2h}}",
             "a.yaml:16:24: `session_timer`: the minimum is longer than the interval "

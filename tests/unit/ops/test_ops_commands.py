@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from config import compile as compiling
@@ -24,6 +25,7 @@ from switch import configuration
 from switch.commands import app
 from switch.commands.common import short_path
 from switch.commands.moments import moment
+from switch.commands.phones import reachable
 from switch.control import ControlServer, Refused
 from switch.views import (
     CallView,
@@ -471,3 +473,16 @@ def test_help_names_every_verb():
 def test_the_version_is_that_of_the_distribution():
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert run("--version").split() == ["ringplan", wanted]
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({}, "–"),
+        ({"reachable": True, "rtt_s": 0.0123}, "12 ms"),
+        ({"reachable": False, "since": NOW - datetime.timedelta(seconds=180)}, "no, for 3 min"),
+    ],
+)
+def test_whether_a_telephone_can_be_reached_is_shown(known, shown):
+    view = structs.replace(PHONES.phones[0], **known)
+    assert reachable(view, NOW).plain == shown

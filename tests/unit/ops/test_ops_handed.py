@@ -16,6 +16,7 @@ from switch import configuration, handed
 from switch.arguments import Places
 from switch.blueprint import blueprint
 from switch.net.guard import Limits
+from switch.qualify import QualifySettings
 from switch.sip.session_timer import SessionSettings
 
 SMALL = "country: US\nlines: {alice: {}}\ndevices: {phone: {secret: quite-a-secret, lines: alice}}\n"
@@ -43,6 +44,18 @@ def test_registrar_and_digest_get_their_settings():
     assert (auth.realm, auth.algorithms, auth.nonce_life_s) == ("example.com", ("MD5",), 20)
     assert (registrar.min_expires_s, registrar.default_expires_s, registrar.max_expires_s) == (30, 40, 50)
     assert registrar.max_contacts == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", QualifySettings(60.0, 4.0)),
+        ("registrar: {qualify: 0s}\n", QualifySettings(0.0, 4.0)),
+        ("registrar: {qualify: 2m}\ncalls: {unreachable: 3s}\n", QualifySettings(120.0, 3.0)),
+    ],
+)
+def test_telephones_are_asked_as_configured(more: str, expected: QualifySettings):
+    assert handed.qualify_settings(compiled(more)) == expected
 
 
 @pytest.mark.parametrize(

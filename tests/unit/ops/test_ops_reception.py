@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 
+import msgspec
+
 from records.events import Bound, FlowAddress, Unbound
-from switch.reception import FORGET_S, LINES, MAX_REFUSED, Refusals, Roll
+from switch.reception import FORGET_S, LINES, MAX_REFUSED, Refusals, Roll, Sight
 
 AT = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 
@@ -130,3 +132,31 @@ def test_who_signs_in_is_forgiven_and_a_name_cannot_draw_on_the_terminal():
     refusals.add("\x1b[2Jdesk\n", "192.0.2.7", "wrong password", 2.0)
     refusals.forgive("desk")
     assert [each.user for each in refusals.lately(3.0)] == ["?[2Jdesk?"]
+
+
+def test_telephones_out_of_reach_are_told_within_bounds():
+    """FWD-4: a cable that is pulled may take hundreds along."""
+    log = Log()
+    sight = Sight(log)
+    for number in range(8):
+        sight.changed(bound(f"desk-{number}"), False, "no answer to OPTIONS")
+    assert log.lines[0][1]["why"] == "no answer to OPTIONS"
+    assert log.take() == [f"telephone unreachable desk-{number}" for number in range(5)]
+    sight.changed(bound("desk-0"), True, "it registers")
+    assert log.take() == ["telephone reachable again desk-0"]
+    sight.turn()
+    assert log.take() == ["more telephones unreachable 3"]
+    sight.turn()
+    assert log.take() == []
+
+
+def test_one_flow_of_two_is_no_coming_and_going():
+    """RFC 5626: two flows may have one URI."""
+    log = Log()
+    roll = Roll(log)
+    one, two = (msgspec.structs.replace(bound("desk"), reg_id=number) for number in (1, 2))
+    feed(roll, one, two)
+    feed(roll, msgspec.structs.replace(gone(one), reg_id=1))
+    assert log.take() == ["telephone registered desk"]
+    feed(roll, msgspec.structs.replace(gone(two), reg_id=2))
+    assert log.take() == ["telephone gone desk"]
