@@ -337,11 +337,12 @@ class Endpoint(Transactions):
             return
         try:
             check_request(request)
+            way_back = _way_back(request, flow)
         except RemoteProtocolError as error:
             self.refuse_unread(RemoteProtocolError(error.status, error.text, request), flow)
             return
         if method == "CANCEL":
-            self._on_cancel(request, flow, now)
+            self._on_cancel(request, way_back, flow, now)
             return
         merge = 0
         if request.to_tag is None:
@@ -356,20 +357,22 @@ class Endpoint(Transactions):
                 return
             refusal = self.turned_away(request, flow, now)
             if refusal is not None:
-                via_top, back = _way_back(request, flow)
+                via_top, back = way_back
                 data = writer.response(request, refusal[0], None, self.ids(), refusal[1], via_top=via_top)
                 self.out.append(Send(back, data))
                 return
-        txn = self._serve(request, key, flow, now, digest)
+        txn = self._serve(request, key, way_back, now, digest)
         if merge:
             txn.merge = merge
             self.merges[merge] = txn
         self.out.append(Incoming(txn, request))
 
-    def _serve(self, request: Request, key: str, flow: Flow, now: float, digest: int) -> ServerTransaction:
-        """A server transaction for a new request, and its way back."""
+    def _serve(
+        self, request: Request, key: str, way_back: tuple[str | None, Flow], now: float, digest: int
+    ) -> ServerTransaction:
+        """A server transaction for a new request, with its way back."""
         invite = request.method == "INVITE"
-        via_top, back = _way_back(request, flow)
+        via_top, back = way_back
         txn = ServerTransaction(
             self,
             INVITE_SERVER if invite else NON_INVITE_SERVER,
@@ -402,7 +405,7 @@ class Endpoint(Transactions):
         else:
             self.out.append(received)
 
-    def _on_cancel(self, request: Request, flow: Flow, now: float) -> None:
+    def _on_cancel(self, request: Request, way_back: tuple[str | None, Flow], flow: Flow, now: float) -> None:
         """Section 9.2, for an INVITE; there is nothing to cancel in other requests, which are answered at once (9.1).
 
         The CANCEL is answered before the core hears of it; after a final response it does nothing. It has no
@@ -413,7 +416,7 @@ class Endpoint(Transactions):
             self.counters.unmatched += 1
             self._refuse(request, 481, None, flow)
             return
-        via_top, back = _way_back(request, flow)
+        via_top, back = way_back
         # "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be
         # the same."
         self.out.append(Send(back, writer.response(request, 200, None, met.to_tag, via_top=via_top)))

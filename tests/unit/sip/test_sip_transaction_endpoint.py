@@ -147,6 +147,7 @@ def test_record_route_comes_back_in_what_makes_a_dialog() -> None:
         (request(via="192.0.2.10:5062;branch=z9hG4bK"), 400),
         (request(to="<sip:bob@example.com"), 400),
         (request("INVITE", cseq="1 OPTIONS"), 400),
+        (request(via='192.0.2.10:5062;branch=z9hG4bKx, SIP/2.0/UDP h;x="left open'), 400),
     ],
 )
 @pytest.mark.parametrize("flow", [UDP, TCP], ids=["udp", "tcp"])
