@@ -106,6 +106,7 @@ class Description(msgspec.Struct, frozen=True, gc=False):
         return _direction(media.attributes) or _direction(self.attributes) or "sendrecv"
 
 
+@lru_cache(_REMEMBERED)
 def _attribute(lines: tuple[str, ...], name: str) -> str | None:
     start = name + ":"
     for line in lines:

@@ -116,13 +116,14 @@ class Call:
         leg.sound = media
         if dialect is not None:
             media.codecs = dialect.settings.codecs
-        proposed = self.caller.sound.remote
+        caller = self.caller
+        proposed = caller.sound.remote
         offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
         # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
-        extensions = context.extensions[bool(offer) or bool(self.caller.usage.reliably)]
+        extensions = context.extensions[bool(offer) or bool(caller.usage.reliably)]
         host, port = context.advertised(phone.flow)
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
-        asked = self.caller.usage.pending_request
+        asked = caller.usage.pending_request
         side = side_of(dialect)
         user, lines = "", passed_lines(asked, self.state, side)
         if dialect is None:

@@ -128,7 +128,7 @@ class Calls:
             plan.max_duration_s,
             plan.because,
             flow_value(txn.flow),
-            tuple(request.vias),
+            tuple(request.values("Via")),
             request.from_value,
             request.to_value,
             request.cseq,

@@ -89,6 +89,7 @@ USUAL_VIA = re.compile(
 USUAL_ADDRESS = re.compile(
     r'(?:"[^"\\]*+" ?|[^"<>]*+)<[A-Za-z][A-Za-z0-9+.\-]*+:[^<>\s"]*+>(?:;tag=([^;,<>"\s]++))?'
 ).fullmatch
+USUAL_CONTACT = re.compile(r'<([A-Za-z][A-Za-z0-9+.\-]*+:[^<>\s",]*+)>').fullmatch
 # Whatever is no plain parameter lands in the third group, and the slower expression below has a look.
 _PLAIN_PARAM = re.compile(r';([^;=,<>"\s]++)(?:=([^;,<>"\s]++))?+|(.)', re.DOTALL)
 _PARAM = re.compile(

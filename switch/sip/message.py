@@ -15,6 +15,7 @@ from switch.sip.headers import (
     KEYS,
     LISTS,
     USUAL_ADDRESS,
+    USUAL_CONTACT,
     USUAL_VIA,
     NameAddr,
     Via,
@@ -277,6 +278,8 @@ def _read_ahead(message: Message, index: dict[str, Any]) -> None:
     to = index.get("to")
     if to:
         message.to_value = to
+    if "record-route" not in index:
+        message.record_routes = []
     cseq = index.get("cseq")
     if cseq:
         number, _, method = cseq.partition(" ")
@@ -288,7 +291,7 @@ def _read_ahead(message: Message, index: dict[str, Any]) -> None:
 
 
 def _read_request_ahead(message: Request, index: dict[str, Any]) -> None:
-    """The same for what a server asks for besides: top Via, From, To tag, Call-ID, Max-Forwards, and no Contact."""
+    """The same for what a server asks for besides: top Via, From, To tag, Call-ID, Max-Forwards, Contact."""
     via = index.get("via")
     if via.__class__ is str and (match := USUAL_VIA(via)):
         message.sent_by, message.branch = match.groups()
@@ -304,8 +307,11 @@ def _read_request_ahead(message: Request, index: dict[str, Any]) -> None:
         message.call_id = call_id
     if index.get("max-forwards") == "70":
         message.max_forwards = 70
-    if "contact" not in index:
+    contact = index.get("contact")
+    if contact is None:
         message.contacts = []
+    elif contact.__class__ is str and (match := USUAL_CONTACT(contact)):
+        message.contacts = [NameAddr("", match[1])]
 
 
 def _header_lines(message: Message) -> list[tuple[str, str]]:

@@ -26,7 +26,8 @@ def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
     """
     if flow.hop:
         flow = Flow(flow.transport, flow.local, flow.remote, flow.connection)
-    if flow.transport == "tls" or (flow.reliable and not carrier):
+    reliable = flow.reliable
+    if reliable and (flow.transport == "tls" or not carrier):
         return flow
     host, port = flow.remote
     uri = Uri.parse(dialog.next_hop())
@@ -40,7 +41,7 @@ def toward(flow: Flow, dialog: Dialog, carrier: bool = False) -> Flow:
             return Flow(flow.transport, flow.local, flow.remote, flow.connection, place.lower())
         if not as_near(hop, host):
             return flow
-    elif flow.reliable or hop_port == port or uri.param("ob") is not None:
+    elif reliable or hop_port == port or uri.param("ob") is not None:
         return flow
     return Flow(flow.transport, flow.local, (hop, hop_port))
 

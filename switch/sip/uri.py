@@ -42,6 +42,8 @@ def unescape(text: str) -> str:
 
 def escape_user(text: str) -> str:
     """`text` made fit for the user part of a sip: address: what the grammar does not allow becomes %HH."""
+    if text.isascii() and text.isalnum():
+        return text
     return _UNSAFE.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode("utf-8", "surrogateescape")), text)
 
 
