@@ -243,7 +243,7 @@ class Endpoint(Transactions):
 
     def resume_server(self, request: Request, flow: Flow, now: float) -> ServerTransaction:
         """After a crash: the transaction of an INVITE that a former process received, so that it can be answered."""
-        return self._serve(request, _server_key(request), flow, now, 0)
+        return self._serve(request, _server_key(request), _way_back(request, flow), now, 0)
 
     def cancel(self, txn: ClientTransaction, now: float, lines: Sequence[str] = ()) -> None:
         """Give an INVITE up, at once or as soon as 9.1 allows; nothing happens once it is answered.
