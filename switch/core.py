@@ -263,7 +263,10 @@ class Core:
             sends, self._sends = self._sends, []
             self.counters.messages_out += len(sends)
             for send in sends:
-                self._send(send.flow, send.data)
+                try:
+                    self._send(send.flow, send.data)
+                except Exception as error:  # noqa: BLE001  one way that is broken must not cost the others theirs
+                    self._failed(error, "sending")
 
     def _failed(self, error: BaseException, where: str) -> None:
         self._on_error(error, where)

@@ -58,6 +58,10 @@ class Connection(Protocol):
         """End it at once."""
 
 
+MOST_KEYS = 64
+"""By which one stream may be found: a certificate with many names may take requests for a port or two."""
+
+
 class ConnectionTable:
     """All streams by number and by their keys. Counts them by source."""
 
@@ -83,8 +87,9 @@ class ConnectionTable:
         self._sources[flow.remote[0]] = self._sources.get(flow.remote[0], 0) + 1
 
     def alias(self, connection: Connection, key: Key) -> None:
-        """Let a stream be found by one more key."""
-        if connection.flow.connection in self._by_number and key not in connection.keys:
+        """Let a stream be found by one more key, if it has not too many of them: its far end may make them up."""
+        keys = connection.keys
+        if connection.flow.connection in self._by_number and key not in keys and len(keys) < MOST_KEYS:
             connection.keys += (key,)
             self._by_key[key] = connection.flow.connection
 

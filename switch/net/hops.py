@@ -65,8 +65,9 @@ class Hops:
         return self._led.get(flow) or ()
 
     def _found(self, flow: Flow, targets: Sequence[Target]) -> None:
+        waiting = self._waiting.pop(flow, ())
         way = self._way(flow, targets)
-        for data in self._waiting.pop(flow, ()):
+        for data in waiting:
             self._send(way, data)
 
     def _way(self, flow: Flow, targets: Sequence[Target]) -> Flow:

@@ -52,7 +52,10 @@ class LargeRequests:
             found: Flow = standing.flow
             return found
         bind = None if is_wildcard(flow.local[0]) else flow.local[0]
-        made = self._streams.to("tcp", remote, bind, None)
+        try:
+            made = self._streams.to("tcp", remote, bind, None)
+        except ValueError:
+            return None
         self._timers.after(TRY_S, self._wire.now(), self, made)
         return made
 

@@ -33,7 +33,8 @@ class Streams:
 
     def to(self, transport: str, remote: Address, bind: str | None, peer: Peer | None) -> Flow:
         """A flow over a connection that stands, else a new one, which can be sent to at once: a failure is told as a
-        lost flow. Raises ValueError when nobody says whom to expect at the other end of a new TLS connection."""
+        lost flow. Raises ValueError when the system has no socket for it, or nobody says whom to expect at the other
+        end of a new TLS connection."""
         table = self._wire.table
         if transport == "tcp":
             known = table.find(("tcp", remote))
@@ -76,7 +77,11 @@ class Streams:
             if context is None:
                 raise ValueError(f"no TLS for `{peer.profile}`")
             self._peers.put(remote, peer)
-        sock = socket.socket(family_of(remote[0]), socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family_of(remote[0]), socket.SOCK_STREAM)
+        except OSError as reason:  # out of descriptors, or this machine has no IPv6
+            self._wire.counters.connect_errors += 1
+            raise ValueError(f"no way to {remote[0]}: {reason.strerror}") from None
         sock.setblocking(False)
         if self.dscp:
             mark(sock, self.dscp)

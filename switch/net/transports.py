@@ -160,7 +160,7 @@ class Transports:
         By TLS `name` is the domain that the far end's certificate must be for (RFC 5922), and `profile` says whose CA
         to believe and what to show; without a name only a connection that stands will do.
 
-        Raises ValueError when `host` is no numeric address, no socket fits, or TLS is not possible.
+        Raises ValueError when `host` is no numeric address, no socket fits or is to be had, or TLS is not possible.
         """
         host = numeric(host)
         if not 0 < port < 65536:

@@ -7,11 +7,16 @@ import pytest
 from switch.net.bans import BanSettings
 from switch.net.guard import Guard, Limits
 from switch.sip.errors import LocalProtocolError
+from switch.sip.flow import Flow
 from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, describe
 from tests.support.scene import PLACES, Scene
 
 URI = f"sip:{DOMAIN}"
 STRANGER = ("203.0.113.5", 5060)
+OPTIONS_OF = (
+    b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP %b;branch=z9hG4bKo\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:x>\r\n"
+    b"Call-ID: o\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +107,29 @@ def test_a_message_that_breaks_the_endpoint_harms_nobody_else(scene: Scene, monk
     bob.outside("OPTIONS", URI)
     scene.wait(0.1)
     bob.take(200)
+
+
+def test_a_way_that_is_broken_does_not_cost_others_their_messages(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.exchange.tolerates = True
+    core, bob, carol = scene.exchange.core, scene.raw("bob"), scene.raw("carol")
+    send = core._send
+
+    def broken(flow: Flow, data: bytes) -> None:
+        if flow.remote == bob.address:
+            raise RuntimeError("a bug")
+        send(flow, data)
+
+    monkeypatch.setattr(core, "_send", broken)
+    core.begin_turn()
+    for phone in (bob, carol):
+        options = OPTIONS_OF % phone.address[0].encode()
+        core.receive(options, Flow("udp", scene.exchange.address, phone.address), scene.clock.now())
+    core.flush()
+    scene.wait(0.1)
+    carol.take(200)
+    assert any("a bug" in error for error in scene.exchange.errors)
 
 
 def test_a_registrar_knows_path(scene: Scene) -> None:

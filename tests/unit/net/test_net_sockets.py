@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import Callable
@@ -400,3 +401,26 @@ async def test_packets_that_arrive_together_share_a_beginning_and_an_end(sides: 
     a.net.send(a.net.flow_to("tcp", host, port), OPTIONS * 2)
     await b.until(lambda: len(b.packets) == 5)
     assert "".join(told) == "(...)(::)"
+
+
+async def test_without_descriptors_a_connection_fails_alone_and_nothing_is_raised(
+    sides: Callable[..., Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = sides(), sides()
+    a.udp()
+    a.tcp()
+    at_b = b.udp()
+    gone = Flow("tcp", (HOST, 5060), (HOST, 9), 77)
+    near = a.net.flow_to("udp", *at_b)
+
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("switch.net.streams.socket.socket", none_left)
+        a.net.send(gone, OPTIONS)
+        assert a.net.stream_for(near, f"sip:{HOST}:{at_b[1]}") is None, "UDP has to do"
+        with pytest.raises(ValueError, match="Too many open files"):
+            a.net.flow_to("tcp", HOST, 9)
+    await a.until(lambda: a.lost)
+    assert a.lost == [gone]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from switch.net.flows import MOST_KEYS
 from switch.net.guard import Limits
 from switch.net.tls import ServerCertificate, client_context, names_of, proves, server_context
 from switch.sip.flow import Flow
@@ -246,6 +247,20 @@ async def test_a_connection_is_used_the_other_way_round(
         b.net.send(back, OPTIONS)
         await a.until(lambda: a.packets)
         assert a.packets[0][1] == flow
+
+
+async def test_a_far_end_cannot_fill_the_table_with_aliases(sides: Sides, authority: Authority) -> None:
+    a, b = sides(), sides()
+    a.net.use_tls_clients({"": client_context(authority.file, *authority.sign("carrier.example.net"))})
+    b.net.use_tls_clients({"": client_context(authority.file)})
+    at = b.tls(serving(authority.sign("pbx.example.com"), client_ca=authority.file))
+    flow = a.net.flow_to("tls", *at, name="pbx.example.com")
+    for port in range(1, 301):
+        via = VIA % (b"carrier.example.net:%d;alias" % port)
+        a.net.send(flow, OPTIONS.replace(b"Via: SIP/2.0/TCP h;branch=z9hG4bKx", via))
+    await b.until(lambda: len(b.packets) == 300)
+    table = b.net._wire.table
+    assert len(table.get(b.packets[0][1]).keys) == len(table._by_key) == MOST_KEYS
 
 
 async def test_a_telephone_cannot_make_itself_an_alias(sides: Sides, authority: Authority) -> None:
