@@ -4,7 +4,8 @@ The file is a gzipped tar archive of mode 0600 (it holds passwords and call reco
 
     manifest.json     format, version, when and where it was made; size and SHA-256 of every member; what was left out
     config/…          the operator's YAML, and the files of secrets and certificates that lie beside it
-    data/…            state and records (each copied by SQLite's own online backup), the journal, kept configurations
+    data/…            state and records (each copied by SQLite's own online backup), the journal, kept configurations, and
+                      the key by which carriers know our Contact
 
 The databases are copied first and the journal last, with the journal's shared lock held throughout, so that the copy
 of the journal has all that the copies of the databases have not: what came in meanwhile is taken in again after the way
@@ -38,6 +39,7 @@ from switch.arguments import Places
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASES = ("state.sqlite3", "records.db")
+KEY = "trunks.key"
 MAX_MANIFEST = 16 << 20
 _REFERENCE = re.compile(r"""\bfile:([^\s"'#,}\]]+)""")
 _CHUNK = 1 << 20
@@ -86,10 +88,14 @@ def save(places: Places, target: Path, version: str, at: datetime.datetime, data
     left_out = list(_beyond(places.config))
     if database:
         left_out.append("the records: they are in a database of their own, which has its own backup")
-    new = target.with_name(target.name + ".new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # Under a name that nobody can have taken before us, and where there is to be room for all of it: /tmp may be memory.
+    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.absolute().parent)
+    new = Path(name)
     try:
-        with tempfile.TemporaryDirectory(prefix="ringplan-") as scratch, os.fdopen(fd, "wb") as file:
+        with (
+            os.fdopen(fd, "wb") as file,
+            tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=new.parent) as scratch,
+        ):
             members: dict[str, Member] = {}
             with (
                 gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, filename="") as packed,
@@ -126,6 +132,8 @@ def _sources(places: Places, scratch: Path) -> Iterator[tuple[str, Path]]:
             if (places.data / name).exists():
                 _copy_database(places.data / name, scratch / name)
                 yield f"data/{name}", scratch / name
+        if (places.data / KEY).exists():
+            yield f"data/{KEY}", places.data / KEY
         for path in sorted(places.data.glob("*.msgpack")) + sorted((places.data / "models").glob("*.msgpack")):
             yield f"data/{path.relative_to(places.data).as_posix()}", path
         for segment in segments(places.journal):

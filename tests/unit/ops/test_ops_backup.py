@@ -11,6 +11,7 @@ import os
 import sqlite3
 import stat
 import tarfile
+import tempfile
 
 import pytest
 from typer.testing import CliRunner
@@ -72,6 +73,28 @@ def test_there_and_back_on_another_machine(office, tmp_path):
     for path in [*other.data.rglob("*"), *other.config.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     assert not [path for path in other.data.iterdir() if path.name.startswith(".restore")]
+
+
+def test_the_key_of_our_contacts_comes_along_so_that_carriers_know_us_again(office, tmp_path):
+    (office.data / "trunks.key").write_bytes(b"k" * 32)
+    save(office, tmp_path / "kept.tar.gz", "1", AT)
+    other = places(tmp_path / "other")
+    restore(other, tmp_path / "kept.tar.gz", AT)
+    assert (other.data / "trunks.key").read_bytes() == b"k" * 32
+    assert stat.S_IMODE((other.data / "trunks.key").stat().st_mode) == 0o600
+
+
+def test_what_others_have_put_into_the_folder_is_not_written_through(office, tmp_path, monkeypatch):
+    """Root may well say `ringplan backup /tmp/…`; and all that is written on the way lies beside the archive, as /tmp
+    may be a small memory."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (tmp_path / "kept.tar.gz.new").symlink_to(theirs)
+    before = set(tmp_path.iterdir())
+    save(office, tmp_path / "kept.tar.gz", "1", AT)
+    assert theirs.read_text() == "theirs"
+    assert set(tmp_path.iterdir()) == before | {tmp_path / "kept.tar.gz"}
 
 
 def test_a_database_is_whole_while_somebody_writes_it(office, tmp_path):
