@@ -37,7 +37,8 @@ from switch.arguments import EXIT_CONFIG, ExchangeArguments, literal
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
 from switch.carriers import Carriers
-from switch.certificates import Certificates, Handshakes
+from switch.certificates import LOOK_S, Certificates, Handshakes
+from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
@@ -100,8 +101,7 @@ class Exchange:
         self._credentials = handed.Credentials()
         token = Tokens()
         self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
-        self._asking: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._chores = Chores(self._on_error)
         self._clock = clock = LoopClock(loop)
         self._chance = chance = random.SystemRandom().random
         self._resolver = Resolver(clock.now, chance)
@@ -248,8 +248,8 @@ class Exchange:
         self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._keeper.start()
         self._ban_keeper.start()
-        self._asking = self._loop.create_task(self._ask_again(), name="carriers")
-        self._looking = self._loop.create_task(self._certificates.keep_looking(), name="certificates")
+        self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
+        self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         await self._control.start(self._places.control)
         if self._compiled.metrics.enabled:
             try:
@@ -261,7 +261,7 @@ class Exchange:
                 self._log.error(why)
         for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
             self._loop.add_signal_handler(number, handler)
-        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._loop.create_task(self._reload_by_signal()))
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin("reload", self._reload_by_signal()))
         gc.collect()
         gc.freeze()
         # Calls hold no cycles once they are over, so the search for cycles may be rare.
@@ -281,9 +281,7 @@ class Exchange:
         deadline = now + GOODBYE_S
         while (self.core.calls.by_tag or self.core.registrations.leaving) and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        for task in (self._asking, self._looking):
-            if task is not None:
-                task.cancel()
+        self._chores.close()
         await self._resolver.close()
         await self._control.stop()
         await self._watch.stop()
@@ -406,10 +404,8 @@ class Exchange:
 
     async def _ask_again(self) -> None:
         """Carriers move, and a name server that was away comes back."""
-        while True:
-            await asyncio.sleep(self._carriers.again_s)
-            async with self._reloading:
-                self._reach(self._compiled, await self._find_carriers(self._compiled))
+        async with self._reloading:
+            self._reach(self._compiled, await self._find_carriers(self._compiled))
 
     def _still_registrable(self, bound: e.Bound) -> bool:
         device = self._model.devices.get(bound.device)

@@ -4,7 +4,7 @@ The file is a gzipped tar archive of mode 0600 (it holds passwords and call reco
 
     manifest.json     format, version, when and where it was made; size and SHA-256 of every member; what was left out
     config/…          the operator's YAML, and the files of secrets and certificates that lie beside it
-    data/…            state and records (each copied by SQLite's own online backup), the journal, kept configurations, and
+    data/…            state and records (each copied by SQLite's own online backup), the journal, kept configurations,
                       the key by which carriers know our Contact
 
 The databases are copied first and the journal last, with the journal's shared lock held throughout, so that the copy
@@ -88,7 +88,7 @@ def save(places: Places, target: Path, version: str, at: datetime.datetime, data
     left_out = list(_beyond(places.config))
     if database:
         left_out.append("the records: they are in a database of their own, which has its own backup")
-    # Under a name that nobody can have taken before us, and where there is to be room for all of it: /tmp may be memory.
+    # Under a name that nobody can have taken before us, and where there is to be room for it all: /tmp may be memory.
     fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.absolute().parent)
     new = Path(name)
     try:

@@ -28,6 +28,7 @@ from switch.sip.flow import Address, Flow
 from switch.views import CertificateView
 
 LOOK_S = 60.0
+"""`Certificates.look` is to be called so often."""
 STEPS = tuple(datetime.timedelta(days=days) for days in (30, 7, 1, 0))
 """The end of a certificate is told when so much time is left, each once."""
 AGAIN_S = 600.0
@@ -113,12 +114,6 @@ class Certificates:
         """Read the files that have changed, and see whose end is near."""
         async with self._looking:
             await self._look()
-
-    async def keep_looking(self) -> None:
-        """Look once a minute, for ever."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            await self.look()
 
     async def _look(self) -> None:
         if not self._held:
