@@ -101,7 +101,7 @@ class Exchange:
         self._credentials = handed.Credentials()
         token = Tokens()
         self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
-        self._chores = Chores(self._on_error)
+        self._chores = Chores(self._notices.error)
         self._clock = clock = LoopClock(loop)
         self._chance = chance = random.SystemRandom().random
         self._resolver = Resolver(clock.now, chance)
