@@ -130,6 +130,11 @@ def total_s(plan: Plan) -> float:
     return total
 
 
+def more(state: WalkState) -> bool:
+    """Whether the current step has another stage that was not tried."""
+    return state.stage + 1 < len(state.stages)
+
+
 # Steps and stages
 
 

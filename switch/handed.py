@@ -75,7 +75,9 @@ class EmergencyNumbers:
 
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""
-        return clean(dialled) in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
+        return clean(dialled).removeprefix("+") in self._numbers or dialled.strip().lower().startswith(
+            "urn:service:sos"
+        )
 
 
 def reach(compiled: Compiled, listening: ListenSocket) -> tuple[Reach, int]:

@@ -204,6 +204,11 @@ class Hunt:
         self._left = hosts.order(trunk, now)
         self._target: Target | None = None
 
+    @property
+    def more(self) -> bool:
+        """Whether there is a target that was not tried."""
+        return bool(self._left)
+
     def next(self, now: float) -> Phone | None:
         """The next target that there is a way to."""
         while self._left:

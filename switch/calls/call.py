@@ -34,7 +34,7 @@ from switch.calls.endings import (
     leg_ending,
     stopped,
 )
-from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
     contact_moved,
@@ -310,6 +310,21 @@ class Call:
         if leg.index in self.legs and leg.usage.state is State.CALLING:
             leg.usage.cancel(now)
             self._failed(leg, 0, True, now)
+        elif self._wants_help(leg):
+            settings, timers = self.context.settings, self.context.endpoint.timers
+            leg.unreachable = timers.after(settings.trying_s, now, leg, IMPATIENT)
+
+    def on_impatient(self, leg: Leg, now: float) -> None:
+        """A carrier has said that it tries, and no more: somebody who calls for help does not wait for it while there
+        is another way (EMG-6)."""
+        if self._wants_help(leg) and self.ringer is not None and self.ringer.more(leg):
+            leg.usage.cancel(now)
+            self._failed(leg, 0, True, now)
+
+    def _wants_help(self, leg: Leg) -> bool:
+        state = self.state.legs.get(leg.index)
+        waits = state is not None and not state.ringing and leg.usage.state is State.EARLY
+        return waits and leg.index in self.legs and self.state.started.emergency and is_trunk(leg.target)
 
     def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
         """The media engine reports on a leg."""
@@ -402,6 +417,9 @@ class Call:
         at, flow = self.context.at(), flow_value(leg.usage.flow)
         moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)
         self.record(moved)
+        if self.state.started.emergency:
+            unreachable_s = self.context.settings.unreachable_s
+            leg.unreachable = self.context.endpoint.timers.after(unreachable_s, now, leg, UNREACHABLE)
 
     def _answer(self, leg: Leg, event: sip.Answer, now: float) -> None:
         if self.ringer is None or self.ringer.over:

@@ -37,6 +37,10 @@ class Phone(msgspec.Struct, frozen=True):
 class Hunt(Protocol):
     """The hosts of a carrier, tried one after the other (RFC 3263 section 4.3)."""
 
+    @property
+    def more(self) -> bool:
+        """Whether there is one that was not tried."""
+
     def next(self, now: float) -> Phone | None:
         """The next one; None after the last."""
 
@@ -74,9 +78,12 @@ class Directory(Protocol):
 
 
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of the call layer. `unreachable_s`: a phone that says nothing for so long counts as an outage (FWD-4)."""
+    """Times of the call layer. `unreachable_s`: a phone that says nothing for so long counts as an outage (FWD-4).
+    `trying_s`: a carrier that says 100 and nothing more is left after that time besides, by an emergency call that has
+    another way."""
 
     unreachable_s: float = 4.0
+    trying_s: float = 10.0
     silence_s: float = 60.0
     sessions: SessionSettings = SessionSettings()
 

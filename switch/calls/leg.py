@@ -100,10 +100,13 @@ class Leg:
 
     def on_timer(self, what: object, now: float) -> None:
         """A timer of the usage, or the one that ends the wait for a phone that says nothing."""
-        if what is UNREACHABLE:
+        if what is UNREACHABLE or what is IMPATIENT:
             self.unreachable = None
             try:
-                self.call.on_unreachable(self, now)
+                if what is UNREACHABLE:
+                    self.call.on_unreachable(self, now)
+                else:
+                    self.call.on_impatient(self, now)
             except Exception as error:  # noqa: BLE001  see Call.broken
                 self.call.broken(error, now)
             return
@@ -162,6 +165,7 @@ def is_trunk(target: str) -> bool:
 
 
 UNREACHABLE = "unreachable"
+IMPATIENT = "impatient"
 SETTLE = "settle"
 LOOK = "look"
 

@@ -175,6 +175,11 @@ class Ringer:
             outcome, final = v.outcome_of(status, trunk=True, failed=hunt.fails_over(status))
         self.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
 
+    def more(self, leg: Leg) -> bool:
+        """Whether there is another way if that leg comes to nothing: a host of its carrier, or another carrier."""
+        hunt = self._hunts.get(leg.branch)
+        return (hunt is not None and hunt.more) or walk.more(self._state)
+
     def heard(self, leg: Leg, now: float) -> None:
         """A leg rings, or answers."""
         hunt = self._hunts.get(leg.branch)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from switch.handed import EmergencyNumbers
+from switch.sip.glance import dialled
 from tests.support.raw_phone import RawDialog
 from tests.support.scene import Scene
 
@@ -36,6 +38,10 @@ def test_a_call_for_help_is_known_however_it_is_written(scene: Scene, uri: str) 
     one.ack_refusal(alice.take(486))
     (call,) = scene.exchange.seen.values()
     assert call.state.started.emergency
+    # The sockets know it as well, when they have no time for the rest.
+    known = EmergencyNumbers()
+    known.use(scene.exchange.model)
+    assert dialled(f"INVITE {uri} SIP/2.0\r\n".encode()) in known
 
 
 @pytest.mark.parametrize(

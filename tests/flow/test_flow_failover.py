@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.compiled import TrunkAccount
 from dialplan import model as m
 from tests.support.exchange import carrier, house
 from tests.support.raw_phone import RawPhone, describe
@@ -406,4 +407,53 @@ def test_an_emergency_call_that_nobody_takes_is_answered_503() -> None:
     call = alice.call("911")
     scene.wait(1.0)
     assert call.refused == 503
+    scene.finish()
+
+
+@pytest.mark.parametrize("said", [(100,), (407, 100), (407,)])
+def test_an_emergency_call_does_not_wait_for_a_host_that_only_tries(said: tuple[int, ...]) -> None:
+    """EMG-6: its border controller is there, what is behind it is not. Another host takes the call; the last host, with
+    nothing behind it, is waited for."""
+    account = TrunkAccount(user="we", digest_user="we", secret="s", realms=("c",))
+    scene = two_hosts(account=account)
+    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
+    call = alice.call("911")
+    scene.wait(0.1)
+    for status in said:
+        asks = ('Proxy-Authenticate: Digest realm="c", nonce="n", qop="auth"',) if status == 407 else ()
+        one.reply(one.take("INVITE"), status, tag="" if status == 100 else "no", headers=asks)
+        scene.wait(0.1)
+    scene.wait(15.0)
+    assert one.has("CANCEL") or said == (407,)
+    invite = two.take("INVITE")
+    two.reply(invite, 100)
+    scene.wait(40.0)
+    two.reply(invite, 200, describe(TWO[0]), tag="yes")
+    scene.wait(0.1)
+    assert call.up
+    two.take("ACK")
+    call.hang_up()
+    scene.wait(0.1)
+    two.reply(two.take("BYE"), 200)
+    scene.finish()
+
+
+def test_an_emergency_call_that_rings_is_not_cut_off() -> None:
+    scene = two_hosts()
+    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
+    call = alice.call("911")
+    scene.wait(0.1)
+    invite = one.take("INVITE")
+    one.reply(invite, 100)
+    scene.wait(8.0)
+    one.reply(invite, 180, tag="yes")
+    scene.wait(60.0)
+    assert not two.seen
+    one.reply(invite, 200, describe(ONE[0]), tag="yes")
+    scene.wait(0.1)
+    assert call.up
+    one.take("ACK")
+    call.hang_up()
+    scene.wait(0.1)
+    one.reply(one.take("BYE"), 200)
     scene.finish()
