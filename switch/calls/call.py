@@ -228,7 +228,7 @@ class Call:
         """The header lines that tell the caller who rings or has answered."""
         directory = self.context.directory
         host = directory.domains.own or self.context.advertised(self.caller.usage.flow)[0]
-        return to_caller(self.state, directory, leg.target, leg.asserted, host)
+        return to_caller(self.state, directory, leg, host)
 
     def execute(self, step: Announce | Echo, now: float) -> None:
         """Answer the caller ourselves and play, or send the caller's own sound back."""
@@ -425,7 +425,7 @@ class Call:
         if self.ringer is None or self.ringer.over:
             self._too_late(leg, event, now)
             return
-        leg.asserted = event.asserted
+        leg.asserted, leg.hides = event.asserted, event.hides
         if event.body:
             try:
                 leg.sound.remote = leg.sound.parsed(event.body)

@@ -29,6 +29,7 @@ class Leg:
         "branch",
         "call",
         "contact",
+        "hides",
         "index",
         "looks",
         "sound",
@@ -51,6 +52,8 @@ class Leg:
         self.looks = LOOKS
         self.asserted = ""
         """How its 2xx named who has answered."""
+        self.hides = False
+        """Whether who has answered asked not to be shown."""
 
     @property
     def tag(self) -> str:

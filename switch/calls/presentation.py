@@ -5,11 +5,12 @@ Who may be told what is decided in `trust.py`; how a carrier wants it written st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from switch.calls.context import Directory
 from switch.calls.hearing import answered
-from switch.calls.leg import is_trunk
+from switch.calls.leg import Leg, is_trunk
 from switch.calls.state import CallState
 from switch.calls.trust import Side, asserts, hidden_from
 from switch.sip import diversion
@@ -40,24 +41,28 @@ def to_telephone(state: CallState, host: str) -> tuple[str, list[str]]:
     return local, lines
 
 
-def to_caller(state: CallState, directory: Directory, target: str, said: str, host: str) -> tuple[str, ...]:
-    """The header line of our 18x and 2xx that says who rings or has answered (RFC 3325 section 5): for our own
-    telephones, and carriers that are trusted and want P-Asserted-Identity. `said` is how a carrier that is called names
-    who has answered there."""
+def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Sequence[str]:
+    """The header lines of our 18x and 2xx that say who rings or has answered on that leg (RFC 3325 section 5).
+
+    Our own telephones are told, of a carrier's side what a trusted one says; a trusted carrier that wants
+    P-Asserted-Identity is told in the 2xx, and keeps it to itself where who has answered hides.
+    """
     caller = state.started.trunk
-    if is_trunk(target):
-        dialect = directory.dialect(target.partition(":")[2])
-        heard = answered(dialect, said) if said and dialect is not None else None
-        if heard is None or caller is not None:
-            return ()
-        return (f"P-Asserted-Identity: {_address(*heard, host)}",)
-    number, name = directory.shown(target.partition(":")[2])
+    _, _, called = leg.target.partition(":")
+    if is_trunk(leg.target):
+        dialect = directory.dialect(called)
+        heard = answered(dialect, leg.asserted) if leg.asserted and not leg.hides and dialect is not None else None
+        return [f"P-Asserted-Identity: {_address(*heard, host)}"] if heard is not None and caller is None else ()
+    number, name = directory.shown(called)
     if caller is None:
-        return (f"P-Asserted-Identity: {_address(number, name, host)}",)
+        return [f"P-Asserted-Identity: {_address(number, name, host)}"]
     dialect = directory.dialect(caller)
-    if dialect is None or not state.started.believed or "pai" not in dialect.settings.caller_out:
+    if not leg.usage.confirmed or not state.started.believed or dialect is None:
         return ()
-    return (f"P-Asserted-Identity: {dialect.own(state.started.number, name, host)}",)
+    if "pai" not in dialect.settings.caller_out:
+        return ()
+    own = f"P-Asserted-Identity: {dialect.own(state.started.number, name, host)}"
+    return [own, PRIVACY] if leg.hides else [own]
 
 
 @lru_cache(_REMEMBERED)

@@ -113,8 +113,8 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.allows_update = allows_update(response)
     refresh.agree(usage, session_timer.agreed(response), now)
     if usage.forks:
-        return Answer(reliable.chosen(usage, response), asserted(response))
-    return Answer(session_description(response), asserted(response))
+        return Answer(reliable.chosen(usage, response), *asserted(response))
+    return Answer(session_description(response), *asserted(response))
 
 
 def refused(usage: InviteUsage, response: Response, now: float) -> LegEvent | None:

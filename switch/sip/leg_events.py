@@ -21,10 +21,11 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """A 2xx came for the first INVITE. `body` is an answer, or an offer when our INVITE had none. `asserted` is its
-    P-Asserted-Identity, if that may be told."""
+    P-Asserted-Identity; `hides`: who has answered asks not to be shown."""
 
     body: bytes
     asserted: str = ""
+    hides: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

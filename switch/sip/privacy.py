@@ -18,6 +18,7 @@ HIDING = frozenset(("id", "user"))
 """With these a telephone hides its number."""
 HIDING_IN_NETWORKS = HIDING | {"header"}
 """With these a carrier does: gateways write a restricted number so (ITU-T Q.1912.5)."""
+_IDENTITY = frozenset(("p-asserted-identity", "privacy"))
 _POSSIBLE = frozenset(("id", "user", "header", "session", "history", "none", "critical"))
 
 
@@ -44,10 +45,12 @@ def withheld(request: Request, hiding: frozenset[str] = HIDING) -> bool:
     return ("anonymous" in sender or "%" in sender) and is_anonymous(Uri.parse(request.from_.uri))
 
 
-def asserted(response: Response) -> str:
-    """How a 2xx names who has answered (P-Asserted-Identity); empty when it does not, or asks us not to tell."""
-    value = response.header("P-Asserted-Identity")
-    return "" if value is None or not HIDING_IN_NETWORKS.isdisjoint(wishes(response)) else value
+def asserted(response: Response) -> tuple[str, bool]:
+    """How a 2xx names who has answered (P-Asserted-Identity), empty when it does not; and whether it asks that he be
+    hidden."""
+    if not response.has_any(_IDENTITY):
+        return "", False
+    return response.header("P-Asserted-Identity") or "", not HIDING_IN_NETWORKS.isdisjoint(wishes(response))
 
 
 def impossible(request: Request) -> tuple[str, ...]:

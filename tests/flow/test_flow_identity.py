@@ -252,21 +252,25 @@ def test_a_telephone_is_told_who_rings_and_answers(scene: Scene) -> None:
     assert (first.cause, second.cause) == ("Q.850;cause=16", "")
 
 
+@pytest.mark.parametrize("hiding", [(), ("Privacy: id",)])
 @pytest.mark.parametrize(
     ("keys", "told"),
     [(TRUSTED, [f'"Bob" <sip:{DID}@{US};user=phone>']), ("trusted: true", []), ("caller_out: [from, pai]", [])],
 )
 def test_a_trusted_carrier_is_told_who_answers_by_the_number_that_it_called(
-    tmp_path: Path, keys: str, told: list[str]
+    tmp_path: Path, keys: str, told: list[str], hiding: tuple[str, ...]
 ) -> None:
     scene = stage(tmp_path, keys)
     bob, at = arrives(scene, invite(f"sip:{DID}@{US}", NAMED, ASSERTED))
     got = bob.take("INVITE")
     bob.reply(got, 180, tag="b")
     scene.wait(0.1)
-    bob.reply(got, 200, describe(PLACES["bob"]), tag="b")
+    bob.reply(got, 200, describe(PLACES["bob"]), tag="b", headers=hiding)
     scene.wait(0.1)
-    assert [at.take(status).all("P-Asserted-Identity") for status in (180, 200)] == [told, told]
+    ringing, answer = at.take(180), at.take(200)
+    assert not ringing.get("P-Asserted-Identity")
+    assert answer.all("P-Asserted-Identity") == told
+    assert answer.get("Privacy") == ("id" if hiding and told else "")
 
 
 @pytest.mark.parametrize(
