@@ -75,7 +75,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         trunk_settings(name, each, settings.country, work.secret(each.secret, "trunks", name, "secret"))
         for name, each in settings.trunks.items()
     )
-    records = RecordSettings(url=work.secret(settings.records.url, "records", "url"))
+    records = RecordSettings(url=work.records_url())
     if loaded.problems or work.problems:
         raise ConfigError([*loaded.problems, *work.problems])
     compiled = Compiled(

@@ -40,6 +40,20 @@ STAND_INS: dict[str, Any] = {
     "key": "",
 }
 
+# What other exchanges call these keys.
+SYNONYMS = {
+    **dict.fromkeys(("password", "passwd", "pass", "pwd"), "secret"),
+    **dict.fromkeys(("user", "login", "account"), "username"),
+    **dict.fromkeys(("server", "proxy", "ip"), "host"),
+    **dict.fromkeys(("number", "exten"), "extension"),
+    **dict.fromkeys(("bind", "bindaddr"), "address"),
+    **dict.fromkeys(("external_ip", "externip", "public_ip", "external_address"), "advertise"),
+    **dict.fromkeys(("localnet", "local_net"), "local_networks"),
+    **dict.fromkeys(("cert", "tls_cert"), "certificate"),
+    **dict.fromkeys(("max_calls", "max_channels"), "channels"),
+    **dict.fromkeys(("whitelist", "ignoreip"), "allow"),
+}
+
 _LOST = object()
 
 
@@ -86,6 +100,28 @@ def fields(model: type[BaseModel]) -> dict[str, Field]:
         field.alias or name: Field(name, _kind(field.annotation, field.metadata), field.is_required())
         for name, field in model.model_fields.items()
     }
+
+
+def _some_keys(model: type[BaseModel]) -> str:
+    """The first three of a model, for a hint."""
+    return ", ".join(f"`{key}`" for key in list(fields(model))[:3])
+
+
+def _is_model(kind: Kind) -> bool:
+    return isinstance(kind.bare, type) and issubclass(kind.bare, BaseModel)
+
+
+def _list_hint(kind: Kind) -> str:
+    inner = _kind(typing.get_args(kind.bare)[0])
+    keys = f" and has keys such as {_some_keys(inner.bare)}" if _is_model(inner) else ""
+    return f"each item begins with `- `{keys}"
+
+
+def _dict_hint(kind: Kind) -> str:
+    inner = _kind(typing.get_args(kind.bare)[1])
+    if _is_model(inner):
+        return f"a name, a colon, and below it keys such as {_some_keys(inner.bare)}"
+    return "a name, a colon, and its value, one a line"
 
 
 class Reading:
@@ -138,7 +174,7 @@ class Reading:
         elif kind.one_or_more and isinstance(node, Scalar):
             nodes = [node]
         else:
-            return self._lose(path, node.mark, "a list is wanted here")
+            return self._lose(path, node.mark, "a list is wanted here", _list_hint(kind))
         if kind.not_empty and not nodes:
             return self._lose(path, node.mark, "must not be empty")
         inner = _kind(typing.get_args(kind.bare)[0])
@@ -148,7 +184,7 @@ class Reading:
 
     def _dict(self, kind: Kind, node: Node, path: Path_) -> Any:
         if not isinstance(node, Mapping):
-            return self._lose(path, node.mark, "a mapping is wanted here")
+            return self._lose(path, node.mark, "a mapping is wanted here", _dict_hint(kind))
         key_kind, inner = map(_kind, typing.get_args(kind.bare))
         assert key_kind.check is not None
         values: dict[str, Any] = {}
@@ -182,7 +218,8 @@ class Reading:
             guessed = self._spell(node, known, top=not path)
             entries = node.entries
         else:
-            self._lose(path, None if isinstance(node, Hole) else node.mark, "a mapping is wanted here")
+            mark = None if isinstance(node, Hole) else node.mark
+            self._lose(path, mark, "a mapping is wanted here", f"with keys such as {_some_keys(model)}")
             entries = {}
         for key, field in known.items():
             entry = entries.get(key)
@@ -220,8 +257,9 @@ class Reading:
             if key in known:
                 node.entries[key] = entry
                 continue
-            self._wrong(entry.mark, f"unknown key `{key}`", did_you_mean(key, known))
-            meant = nearest(key, known)
+            other = SYNONYMS.get(key.lower(), "")
+            meant = other if other in known else nearest(key, known)
+            self._wrong(entry.mark, f"unknown key `{key}`", did_you_mean(meant or key, known))
             if meant and meant not in entries and meant not in node.entries:
                 node.entries[meant] = entry
                 guessed.add(meant)

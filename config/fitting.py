@@ -68,6 +68,10 @@ class Fitting:
             hint = "make `interval` as long, or `minimum` shorter"
             self._wrong("`session_timer`: the minimum is longer than the interval", hint, "calls", "session_timer")
 
+        ban = settings.guard.ban
+        if self._sound(*(("guard", "ban", key) for key in ("time", "longest"))) and ban.longest < ban.time:
+            self._wrong("`ban`: `longest` is shorter than `time`", "the first ban lasts for `time`", "guard", "ban")
+
     def _sound(self, *paths: tuple[str | int, ...]) -> bool:
         return all(self._loaded.sound(*path) for path in paths)
 
@@ -175,6 +179,14 @@ class Fitting:
         except Wrong as wrong:
             self._wrong(f"`{path[-1]}`: {wrong.message}", wrong.hint, *path)
             return ""
+
+    def records_url(self) -> str:
+        """Where the records are to be; empty: in the data folder."""
+        url = self.secret(self._settings.records.url, "records", "url")
+        if url and not url.startswith(("postgresql:", "postgresql+asyncpg:", "postgres:", "sqlite:")):
+            hint = "postgresql://USER:PASSWORD@HOST/NAME; left out: SQLite in the data folder"
+            self._wrong("`url`: records are kept in PostgreSQL or SQLite", hint, "records", "url")
+        return url
 
 
 def _at_line(mark: Mark, first: Mark) -> str:

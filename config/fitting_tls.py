@@ -46,6 +46,12 @@ def tls_problems(loaded: Loaded) -> Iterator[Problem]:
 def tls_warnings(loaded: Loaded, now: datetime.datetime | None = None) -> Iterator[Problem]:
     """Certificates that have ended or soon will. They still serve, so they do not stop an exchange."""
     now = now or datetime.datetime.now(datetime.UTC)
+    if not any(each.client_ca for each in loaded.settings.listen):
+        for name, each in loaded.settings.trunks.items():
+            if each.certificates:
+                message = "`certificates`: no listener asks for a certificate, so its calls are never known by one"
+                hint = "a listener with `transport: tls` and `client_ca` does (docs/tls.md)"
+                yield Problem(loaded.key_mark("trunks", name, "certificates"), message, hint)
     places = [
         (certificate, key, ("listen", at, *path))
         for at, each in enumerate(loaded.settings.listen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.compile_trunk import effective, sources
+from config.presets import PRESETS
 from config.problems import Problem
 from config.schema_trunk import Trunk
 from config.validate import Loaded
@@ -35,11 +36,16 @@ def _account(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:
         return
     mark = loaded.key_mark("trunks", name)
     if trunk.register_ and not trunk.username:
-        yield Problem(mark, f"`username` is missing in `{name}`", "it has `register: true`")
+        yield Problem(mark, f"`username` is missing in `{name}`", f"{_registers(trunk)} an account registers")
     if trunk.username and trunk.secret is None and trunk.register_:
         yield Problem(mark, f"`secret` is missing in `{name}`", "the password of `username`")
     if trunk.secret is not None and not trunk.username:
         yield Problem(mark, f"`username` is missing in `{name}`", "whose `secret` it is")
+
+
+def _registers(trunk: Trunk) -> str:
+    by_preset = PRESETS.get(trunk.preset or "", {}).get("register_")
+    return f"with `preset: {trunk.preset}`" if by_preset else "with `register: true`"
 
 
 def _callers(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:

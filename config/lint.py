@@ -22,7 +22,7 @@ def warnings(loaded: Loaded) -> list[Problem]:
     """All of them, in the order of the rules below."""
     found: list[Problem] = []
     rules = (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
-    for rule in (*rules, tls_warnings):
+    for rule in (*rules, _guard, tls_warnings):
         found.extend(rule(loaded))
     return found
 
@@ -99,6 +99,12 @@ def _prefix(loaded: Loaded) -> Iterator[Problem]:
     for number, path in _internal(loaded.settings):
         if number.startswith(prefix):
             yield Problem(_at(loaded, path), f"{number} begins with the outside prefix {prefix}; the extension wins")
+
+
+def _guard(loaded: Loaded) -> Iterator[Problem]:
+    for at, network in enumerate(loaded.settings.guard.allow):
+        if network.endswith("/0"):
+            yield Problem(loaded.mark("guard", "allow", at), "`allow`: these are all addresses: nobody is ever banned")
 
 
 def _secrets(loaded: Loaded) -> Iterator[Problem]:

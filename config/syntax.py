@@ -42,6 +42,8 @@ def explain(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     before = line[: at.column] if at is not None else ""
     if "tab" in said or (line[len(before) : len(before) + 1] == "\t"):
         return Problem(place, "a tab where only spaces may stand", "use spaces")
+    if re.match(r":\s", line[len(before) :]) and error.context == "while parsing a flow mapping":
+        return Problem(place, "a second `: ` in one entry", _QUOTES)
     if error.context in _UNCLOSED and begun is not None and said not in _WORDS:
         message, hint = _UNCLOSED[error.context]
         return Problem(Mark(name, begun.line + 1, begun.column + 1), message, hint)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from config.problems import Wrong
+from config.problems import Wrong, nearest
 from dialplan.countries import is_country
 from dialplan.numbers import clean
 
@@ -252,7 +252,9 @@ def _host(value: Any) -> str:
     except ValueError:
         if _HOST.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text):
             return text.lower()
-        raise Wrong("a host name or IP address is wanted here", "the port has a key of its own") from None
+        bare = re.match(r"sips?:", text, re.IGNORECASE)
+        port = "the port has a key of its own" if ":" in text else "such as sip.example.com"
+        raise Wrong("a host name or IP address is wanted here", "without `sip:`" if bare else port) from None
 
 
 def _ports(value: Any) -> tuple[int, int]:
@@ -319,7 +321,12 @@ def choice(*words: str) -> Typed:
     def check(value: Any) -> str:
         text = _text(value)
         if text not in words:
-            raise Wrong("must be " + " or ".join(f"`{w}`" for w in words))
+            *others, last = (f"`{word}`" for word in words)
+            near = nearest(text.lower(), words)
+            raise Wrong(
+                f"must be {', '.join(others)} or {last}" if others else f"must be {last}",
+                f"did you mean `{near}`?" if near else "",
+            )
         return text
 
     return Typed(check, enum=list(words))

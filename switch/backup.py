@@ -41,7 +41,8 @@ MANIFEST = "manifest.json"
 DATABASES = ("state.sqlite3", "records.db")
 KEY = "trunks.key"
 MAX_MANIFEST = 16 << 20
-_REFERENCE = re.compile(r"""\bfile:([^\s"'#,}\]]+)""")
+_REFERENCE = re.compile(r"""\b(?:file:|(?:certificate|key|ca|client_ca):\s+["']?)([^\s"'#,}\]]+)""")
+_COMMENT = re.compile(r"(?m)(?:^|\s)#.*$")
 _CHUNK = 1 << 20
 
 
@@ -157,12 +158,17 @@ def _beyond(config: Path) -> Iterator[str]:
         for name in dict.fromkeys(_references(file)):
             if not (folder / name).resolve().is_relative_to(folder.resolve()):
                 yield f"{folder / name}: {file.name} refers to it, and it lies elsewhere"
-        if "env:" in file.read_text(encoding="utf-8", errors="replace"):
+        if re.search(r"\benv:\w", _written(file)):
             yield f"the environment's variables that {file.name} refers to"
 
 
 def _references(file: Path) -> list[str]:
-    return _REFERENCE.findall(file.read_text(encoding="utf-8", errors="replace"))
+    return _REFERENCE.findall(_written(file))
+
+
+def _written(file: Path) -> str:
+    """What stands there, without comments."""
+    return _COMMENT.sub("", file.read_text(encoding="utf-8", errors="replace"))
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -221,6 +227,8 @@ def read_manifest(source: Path) -> Manifest:
             if file is None:
                 raise BackupError(f"{source} is no backup of Ringplan")
             manifest = msgspec.json.decode(file.read(), type=Manifest)
+    except FileNotFoundError:
+        raise BackupError(f"there is no file {source}") from None
     except (tarfile.TarError, EOFError, KeyError, gzip.BadGzipFile, msgspec.DecodeError, OSError) as error:
         raise BackupError(f"{source} is no backup of Ringplan, or damaged: {error}") from None
     if manifest.format != FORMAT:

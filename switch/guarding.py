@@ -93,8 +93,8 @@ class Guarding:
                 self._guard.allow(text)
             elif not self._guard.disallow(text):
                 raise Refused(f"{text} was not allowed by `ringplan guard allow`")
-        except ValueError as error:
-            raise Refused(str(error)) from None
+        except ValueError:
+            raise Refused(f"{text} is no address and no network (such as 192.0.2.0/24)") from None
         return self.show({})
 
 

@@ -60,10 +60,9 @@ def backup(
         )
         return
     out = console()
-    size = target.stat().st_size / (1 << 20)
-    out.print(
-        f"[bold green]●[/] {short_path(str(target))}: {len(manifest.members)} files, {size:.1f} MiB", soft_wrap=True
-    )
+    size = target.stat().st_size / 1024
+    shown = f"{size:.0f} KiB" if size < 1000 else f"{size / 1024:.1f} MiB"
+    out.print(f"[bold green]●[/] {short_path(str(target))}: {len(manifest.members)} files, {shown}", soft_wrap=True)
     for said in manifest.left_out:
         out.print(f"[bold yellow]●[/] not in it: {said}", soft_wrap=True)
 

@@ -57,8 +57,8 @@ def guard(context: typer.Context, runtime: RuntimeOption = None, json: JsonOptio
     if networks:
         out.print(f"[dim]never banned: {', '.join(networks)}[/]")
     out.print(
-        f"[dim]{view.dropped} packets of banned sources and scanners dropped, {view.refused} over their source's rate; "
-        f"{view.sources} sources remembered[/]"
+        f"[dim]packets dropped: {view.dropped} of banned sources and scanners, {view.refused} over a source's rate; "
+        f"sources remembered: {view.sources}[/]"
     )
 
 
@@ -120,11 +120,13 @@ def _table(bans: tuple[BanView, ...]) -> object:
     from rich.text import Text
 
     now = utc_now()
-    shown = table("Source", "Since", "For another", "Packets", "Time", "Why", right=("For another", "Packets", "Time"))
+    shown = table("Source", "Since", "For another", "Packets", "Bans", "Why", right=("For another", "Packets", "Bans"))
     for ban in bans:
         left = since(max(0.0, (ban.until - now).total_seconds()))
         why = f"(dry run) {ban.why}" if ban.dry_run else ban.why
-        row = (ban.source, local_time(ban.since, now), left, str(ban.dropped), f"{ban.times}.", why)
+        row = (ban.source, local_time(ban.since, now), left, str(ban.dropped), str(ban.times), why)
         shown.add_row(*map(Text, row))
     keep_whole(shown, "Source", "Since", "For another")
+    # The reason is what one came for.
+    shown.columns[-1].no_wrap, shown.columns[-1].overflow = False, "fold"
     return shown

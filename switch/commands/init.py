@@ -79,10 +79,14 @@ def show(example: Example, compiled: Compiled, then: str) -> None:
     numbers = table("Dial", "to hear")
     for number, what in dialled(example, compiled):
         numbers.add_row(Text(number, "bold"), Text(what))
-    where = dict.fromkeys(_address(each.address) + f":{each.port}" for each in compiled.listeners)
-    spoken = " and ".join(dict.fromkeys(each.transport.upper() for each in compiled.listeners))
+    where: dict[str, dict[str, None]] = {}
+    for each in compiled.listeners:
+        where.setdefault(_address(each.address) + f":{each.port}", {})[each.transport.upper()] = None
+    server = Text("SIP server  ")
+    for at, (place, spoken) in enumerate(where.items()):
+        server += Text.assemble("\n            " if at else "", (place, "bold"), f"  over {' and '.join(spoken)}")
     sheet = Group(
-        Text.assemble("SIP server  ", (", ".join(where), "bold"), f"  over {spoken}"),
+        server,
         Text(),
         phones,
         Text(),

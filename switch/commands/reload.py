@@ -24,4 +24,5 @@ def reload(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         return
     for warning in view.warnings:
         typer.echo(from_here(warning), err=True)
-    typer.echo(f"{'taken: version' if view.changed else 'nothing has changed: still version'} {view.version}")
+    same = "the same as before, certificates read anew: version"
+    typer.echo(f"{'taken: version' if view.changed else same} {view.version}")

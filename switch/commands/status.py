@@ -52,7 +52,7 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         )
         grid.add_row("trunks" if trunk is view.trunks[0] else "", said)
     for worker in view.workers:
-        told = f"{worker.legs} legs" if worker.connected else "[bold red]down[/]"
+        told = f"{worker.legs} leg{'' if worker.legs == 1 else 's'}" if worker.connected else "[bold red]down[/]"
         grid.add_row("sound" if worker.index == view.workers[0].index else "", f"worker {worker.index}: {told}")
     out = console()
     out.print(grid)

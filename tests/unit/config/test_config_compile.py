@@ -21,7 +21,7 @@ from config.compiled import Compiled, decode, encode
 from config.problems import ConfigError
 from dialplan.model import Profile
 
-SECRET = "a-secret-nobody-may-see"
+SECRET = "postgresql://a-secret-nobody-may-see"
 
 OFFICE = """\
 country: US
@@ -111,7 +111,7 @@ def test_another_format_is_not_read() -> None:
 
 
 def test_nothing_shows_a_secret() -> None:
-    made = compile_text(OFFICE + "records: {url: env:A}\n")
+    made = compile_text(OFFICE + "records: {url: env:A}\n", {"A": SECRET})
     assert SECRET not in repr(made)
     assert made.devices[0].ha1_md5 not in repr(made) and made.devices[0].ha1_sha256 not in repr(made)
     assert made.records.url == SECRET
@@ -163,6 +163,27 @@ def test_nothing_shows_a_secret() -> None:
             "calls: {session_timer: {minimum: 2h}}",
             "a.yaml:16:24: `session_timer`: the minimum is longer than the interval "
             "(make `interval` as long, or `minimum` shorter)",
+        ),
+        (
+            "registrar: {realm: example.com}",
+            "guard: {ban: {time: 8d, longest: 7d}}",
+            "a.yaml:16:14: `ban`: `longest` is shorter than `time` (the first ban lasts for `time`)",
+        ),
+        (
+            "registrar: {realm: example.com}",
+            "records: {url: 'mysql://db.example.com/x'}",
+            "a.yaml:16:16: `url`: records are kept in PostgreSQL or SQLite "
+            "(postgresql://USER:PASSWORD@HOST/NAME; left out: SQLite in the data folder)",
+        ),
+        (
+            "port: 5070,",
+            "port: 5070, register: true,",
+            "a.yaml:12:3: `username` is missing in `second` (with `register: true` an account registers)",
+        ),
+        (
+            "transport: tcp, port: 5070,",
+            "preset: voipms,",
+            "a.yaml:12:3: `username` is missing in `second` (with `preset: voipms` an account registers)",
         ),
         (
             "secret: env:A, lines: bob",
@@ -243,6 +264,17 @@ def test_an_office_in_order_has_no_warnings() -> None:
             "secret: env:A, lines: bob",
             "secret: bob, lines: bob",
             "a.yaml:8:38: this secret is easily guessed (12 characters at the least, chosen at random)",
+        ),
+        (
+            "registrar: {realm: example.com}",
+            "guard: {allow: [0.0.0.0/0]}",
+            "a.yaml:16:17: `allow`: these are all addresses: nobody is ever banned",
+        ),
+        (
+            "port: 5070,",
+            "port: 5070, certificates: [sip.example.com],",
+            "a.yaml:12:57: `certificates`: no listener asks for a certificate, so its calls are never known by one "
+            "(a listener with `transport: tls` and `client_ca` does (docs/tls.md))",
         ),
     ],
 )

@@ -61,7 +61,7 @@ records: {url: *x }
         "a.yaml:5:20: 201 is already the extension of `alice` (for several lines under one number use `extensions:`)",
         "a.yaml:5:25: unknown key `rign` (did you mean `ring`?)",
         "a.yaml:6:22: `extension`: an internal number is made of 1 to 15 digits",
-        "a.yaml:7:9: `dave`: a mapping is wanted here",
+        "a.yaml:7:9: `dave`: a mapping is wanted here (with keys such as `extension`, `name`, `ring`)",
         "a.yaml:9:17: `secret`: the environment variable B is not set "
         "(`check` sees your shell's variables, a service those of its unit (docs/configuration.md))",
         "a.yaml:9:32: there is no line `alcie` (did you mean `alice`?)",

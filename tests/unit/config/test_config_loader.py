@@ -84,6 +84,7 @@ def test_any_plain_scalar_comes_back_as_typed(text: str) -> None:
         ("a:\n  b: 1\n   c: 2\n", f"a.yaml:3:5: this does not fit the lines above it ({INDENTED})"),
         ("a:\n  b\n  c: 1\n", f"a.yaml:3:4: this does not fit the lines above it ({INDENTED})"),
         ("a:\n- 1\nb c: - d\n", "a.yaml:3:6: a list cannot begin here (begin it on a new line)"),
+        ("x: {name: Carol: the boss}\n", "a.yaml:1:16: a second `: ` in one entry (put the text in quotes)"),
         ("name: Carol: the boss\n", "a.yaml:1:12: a second `: ` in one line (put the text in quotes)"),
         ("a: 'x' y\n", "a.yaml:1:8: text after the closing quote (put all of it in quotes)"),
         ("a: @x\n", "a.yaml:1:4: a value cannot begin with this character (put the text in quotes)"),

@@ -45,8 +45,15 @@ US = "country: US\n"
             "a.yaml:2:19: `ring`: a duration needs a unit (such as 500ms, 20s, 2m, 1h)",
         ),
         (US + "lines: {a: {ring: 1h}}\n", "a.yaml:2:19: `ring`: must be from 5s to 5m"),
-        (US + "lines: {a: 101}\n", "a.yaml:2:12: `a`: a mapping is wanted here"),
-        (US + "lines: [a]\n", "a.yaml:2:8: `lines`: a mapping is wanted here"),
+        (
+            US + "lines: {a: 101}\n",
+            "a.yaml:2:12: `a`: a mapping is wanted here (with keys such as `extension`, `name`, `ring`)",
+        ),
+        (
+            US + "lines: [a]\n",
+            "a.yaml:2:8: `lines`: a mapping is wanted here "
+            "(a name, a colon, and below it keys such as `extension`, `name`, `ring`)",
+        ),
         (US + "lines: {a: {name: [x]}}\n", "a.yaml:2:19: `name`: a single value is wanted here, this is a list"),
         (
             US + "lines: {a b: {}}\n",
@@ -65,7 +72,29 @@ US = "country: US\n"
             US + "metrics: {address: localhost}\n",
             "a.yaml:2:20: `address`: an IP address is wanted here (such as 192.0.2.1 or 2001:db8::1)",
         ),
-        (US + "listen:\n- {transport: upd}\n", "a.yaml:3:15: `transport`: must be `udp` or `tcp` or `tls`"),
+        (
+            US + "listen:\n- {transport: upd}\n",
+            "a.yaml:3:15: `transport`: must be `udp`, `tcp` or `tls` (did you mean `udp`?)",
+        ),
+        (
+            US + "log: {level: WARN}\n",
+            "a.yaml:2:14: `level`: must be `debug`, `info`, `warning` or `error` (did you mean `warning`?)",
+        ),
+        (
+            US + "listen: udp\n",
+            "a.yaml:2:9: `listen`: a list is wanted here "
+            "(each item begins with `- ` and has keys such as `transport`, `address`, `port`)",
+        ),
+        (US + "trunks: {t: {host: a, password: b}}\n", "a.yaml:2:23: unknown key `password` (did you mean `secret`?)"),
+        (
+            US + "trunks: {t: {host: 'sip:a.example'}}\n",
+            "a.yaml:2:20: `host`: a host name or IP address is wanted here (without `sip:`)",
+        ),
+        (
+            US + "calls: {session_timer: false}\n",
+            "a.yaml:2:24: `session_timer`: a mapping is wanted here "
+            "(with keys such as `enabled`, `interval`, `minimum`)",
+        ),
         (US + "listen: []\n", "a.yaml:2:9: `listen`: must not be empty"),
         (US + "media: {ports: 20000}\n", "a.yaml:2:16: `ports`: a range of ports is wanted here (such as 20000-29999)"),
         (

@@ -211,15 +211,31 @@ def test_an_archive_cannot_write_elsewhere(office, tmp_path, name):
         restore(places(tmp_path / "other"), target, AT)
 
 
+def test_what_is_not_in_it_is_named_and_what_a_comment_says_is_not(office, tmp_path):
+    file = office.config / "ringplan.yaml"
+    (office.data / "trunks.key").write_bytes(b"k" * 32)
+    file.write_text(
+        file.read_text() + "# env:NAME takes a password from the environment; file:/elsewhere from a file\n"
+    )
+    made = save(office, tmp_path / "1.tar.gz", "0.1", AT)
+    assert made.left_out == ()
+    assert "data/trunks.key" in made.members  # carriers know us by what is made from it
+    file.write_text(file.read_text() + "listen: [{transport: tls, certificate: /elsewhere/c.pem, key: 'k.pem'}] #\n")
+    assert "/elsewhere/c.pem" in save(office, tmp_path / "2.tar.gz", "0.1", AT).left_out[0]
+    file.write_text("records: {url: env:DATABASE}\n")
+    assert "environment" in save(office, tmp_path / "3.tar.gz", "0.1", AT).left_out[0]
+
+
 def test_the_commands(office, tmp_path):
     run = CliRunner().invoke
     target = tmp_path / "kept.tar.gz"
     here = ["--config", str(office.config), "--data", str(office.data)]
     done = run(app, ["backup", str(target), *here])
     assert done.exit_code == 0, done.output
-    assert "MiB" in done.stdout
+    assert "6 files, 1 KiB" in done.stdout
     there = ["--config", str(tmp_path / "c"), "--data", str(tmp_path / "d")]
     assert "restored" in run(app, ["restore", str(target), *there]).stdout
+    assert "there is no file" in run(app, ["restore", str(tmp_path / "none"), *there]).output
     again = run(app, ["restore", str(target), *there])
     assert again.exit_code == 1
     assert "--replace" in again.output

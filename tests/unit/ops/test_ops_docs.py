@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,12 +16,14 @@ from typer.testing import CliRunner
 
 from config import compile as compiling
 from config import examples
+from config.schema import Configuration
 from switch.arguments import Places
 from switch.commands import app
 from switch.commands.init import dialled, prepare
 from switch.figures import readings
 from switch.metrics import HELP
 from switch.supervisor import open_socket, serve
+from tests.support.certificates import Authority
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -39,6 +43,73 @@ def test_the_configuration_in_the_guide_is_good(tmp_path):
         file.write_text(text)
         compiled = compiling.compile(file, environ)
         assert set(compiled.model.services) == {"600", "601"}
+
+
+def fragments(text: str) -> list[str]:
+    """The YAML in a document: blocks that say so, and indented ones that begin with a section of the configuration."""
+    found = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    sections = {field.alias or name for name, field in Configuration.model_fields.items()}
+    for block in re.findall(r"^\n((?:(?:    .*)?\n)+)", text, re.MULTILINE):
+        lines = textwrap.dedent(block).strip("\n")
+        # What follows an empty line and is no YAML is what one types into a shell.
+        parts = re.split(r"\n\n(?=ringplan )", lines)
+        if re.match(r"(\w+):", lines) and lines.partition(":")[0] in sections:
+            found.append(parts[0])
+    return found
+
+
+EXAMPLES = [
+    pytest.param(text, id=f"{document.name}-{number}")
+    for document in DOCUMENTS
+    for number, text in enumerate(fragments(document.read_text()))
+]
+
+
+def test_there_are_examples_in_the_guides():
+    counted = {str(case.id).rpartition("-")[0] for case in EXAMPLES}
+    assert counted >= {
+        "configuration.md",
+        "tls.md",
+        "trunks.md",
+        "failover.md",
+        "guard.md",
+        "network.md",
+        "telephones.md",
+    }
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_is_good(text, tmp_path):
+    """Fragments get a country and the lines that they name; files that they name are made."""
+    if text.startswith("    "):  # an excerpt of a list item: its place is told by the text around it
+        text = "listen:\n  - transport: tls\n" + text
+    if "country:" not in re.findall(r"^\w+:", text, re.MULTILINE):
+        text = "country: US\n" + text
+    if "\nlines:" not in text:
+        text += "\nlines: {alice: {extension: 206}, bob: {extension: 207}}\n"
+    if "\ntrunks:" not in text and "carrier" in text:
+        text += "trunks: {carrier: {host: sip.example.com}}\n"
+    make_files(tmp_path, text)
+    (tmp_path / "x.yaml").write_text(text)
+    compiled = compiling.compile(
+        tmp_path / "x.yaml", dict.fromkeys(re.findall(r"env:(\w+)", text), "sqlite:///quite-secret")
+    )
+    assert compiled.model.lines
+
+
+def make_files(folder, text):
+    """What the fragment refers to: secrets, certificates with their keys, CAs."""
+    for name, part in re.findall(r"file:([\w./-]+)#([\w-]+)", text):
+        (folder / name).write_text(f"{part}=something-long\n")
+        (folder / name).chmod(0o600)
+    named = re.findall(r"\b(certificate|key|ca|client_ca): (tls/[\w.-]+)", text)
+    if named:
+        (folder / "tls").mkdir()
+        authority = Authority(folder)
+        files = authority.sign("pbx.example.com", stem="made")
+        made = {"certificate": files.certificate, "key": files.key}
+        for kind, name in named:
+            shutil.copy(made.get(kind, authority.file), folder / name)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
