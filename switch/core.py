@@ -17,15 +17,14 @@ from collections.abc import Callable, Iterable
 
 from dialplan.plan import CallRequest, Plan
 from media.engine import MediaEngine, MediaEvent
-from media.sdp import NotAcceptable, SdpError
 from records import events as e
-from switch.auth import Accepted, Authenticator, Challenge, Refused
-from switch.calls.calls import Calls, Source
+from switch.admission import Admission
+from switch.auth import Authenticator
+from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
 from switch.directory import Directory
 from switch.gate import Gate, OpenGate
-from switch.identity import identify
 from switch.metrics import Counters
 from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
@@ -37,21 +36,11 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
-from switch.sip.methods import ACCEPT, CAPABILITIES, EXTENSIONS, SIPS_NOT_ALLOWED, refusal_of
-from switch.sip.parts import understood
-from switch.sip.session_timer import too_small
 from switch.sip.transaction import ServerTransaction
-from switch.sip.uri import Uri
-from switch.sip.writer import REASONS
 from switch.trunk_pings import TrunkPings
 
-SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS"))
 """Requests in a dialog that are refused when they ask for more than we know. A BYE is taken whatever it asks for."""
-
-_REQUIRING = frozenset(("require", "proxy-require"))
-IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK"))
-"""What makes sense in a dialog only: 481 outside of one."""
 
 
 class Core:
@@ -87,16 +76,14 @@ class Core:
         self.engine = engine
         self.counters = counters
         self.refusals = refusals or Refusals()
-        self.gate = gate or OpenGate()
-        endpoint.knows = self.gate.knows
-        endpoint.malformed = self.gate.malformed
-        endpoint.turned_away = self._without_password
+        gate = gate or OpenGate()
+        endpoint.knows = gate.knows
+        endpoint.malformed = gate.malformed
         self._journal = journal
         self._send = send
         self._clock_at = at
         self._at = at()
         self._on_error = on_error
-        self.closing = False
         self._soon = soon
         self._flushing = False
         self._events: list[e.AnyEvent] = []
@@ -120,6 +107,20 @@ class Core:
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
         self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
+        self.admission = Admission(
+            endpoint=endpoint,
+            registrar=registrar,
+            authenticator=authenticator,
+            directory=directory,
+            calls=self.calls,
+            qualifier=self.qualifier,
+            gate=gate,
+            refusals=self.refusals,
+            counters=counters,
+            at=lambda: self._at,
+            note=self._events.extend,
+        )
+        endpoint.turned_away = self.admission.without_password
         self._effects: dict[type, Callable[..., None]] = {
             fx.Incoming: self._on_incoming,
             fx.Answered: self._on_answered,
@@ -225,7 +226,7 @@ class Core:
 
     def close(self, now: float) -> None:
         """The exchange stops in order: its calls are ended, and no new ones are begun."""
-        self.closing = True
+        self.admission.closing = True
         for call in list(self.calls.by_id):
             self.hang_up(call, now)
         self.registrations.close(now)
@@ -289,7 +290,7 @@ class Core:
             if request.to_tag is not None:
                 self._in_dialog(txn, request, now)
             else:
-                self._new_request(txn, request, now)
+                self.admission.request(txn, request, now)
         except RemoteProtocolError as error:
             if request.to_tag in self.calls.by_tag:
                 self.endpoint.respond(txn, error.status, now, reason=error.text or None)
@@ -301,7 +302,7 @@ class Core:
         if leg is not None:
             dialog = leg.usage.dialog
             if dialog.call_id == request.call_id and leg.usage.speaks_with(request.from_tag or ""):
-                if request.method in CHECKED and not self._understood(txn, request, now):
+                if request.method in CHECKED and not self.admission.understood(txn, request, now):
                     return
                 event = leg.usage.on_request(txn, now)
                 if request.method != "BYE":
@@ -310,188 +311,9 @@ class Core:
                     leg.heard(event, now)
                 return
         if request.method == "REGISTER":
-            self._register(txn, request, now)
+            self.admission.register(txn, request, now)
             return
         self.endpoint.answer_once(txn, 481, now)
-
-    def _new_request(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        method = request.method
-        if method != "INVITE" and method != "REGISTER" and self.gate.hides(txn.flow.remote[0], now):
-            self.endpoint.forget(txn, now)
-            return
-        if method == "INVITE" or method == "OPTIONS" or method == "REGISTER":
-            if not self._understood(txn, request, now):
-                return
-            if method == "REGISTER":
-                self._register(txn, request, now)
-            elif method == "INVITE":
-                self._invite(txn, request, now)
-            else:
-                self.endpoint.answer_once(txn, 200, now, lines=CAPABILITIES)
-            return
-        status, lines = (481, []) if method in IN_DIALOG else refusal_of(method)
-        self.endpoint.answer_once(txn, status, now, lines=lines)
-
-    def _understood(self, txn: ServerTransaction, request: Request, now: float) -> bool:
-        """RFC 3261 8.2.2 and 8.2.3: scheme, extensions, and what the body is."""
-        scheme = request.uri.partition(":")[0].lower()
-        if scheme != "sip" and not self._scheme_fits(scheme, txn, request, now):
-            return False
-        if request.has_any(_REQUIRING):
-            required = request.values("Require") + request.values("Proxy-Require")
-            ours = EXTENSIONS.get(request.method, ())
-            unknown = [each for each in required if each.lower() not in ours]
-            if unknown:
-                self.endpoint.answer_once(txn, 420, now, lines=[f"Unsupported: {', '.join(unknown)}"])
-                return False
-        if request.body and request.method != "REGISTER" and not understood(request):
-            self.endpoint.answer_once(txn, 415, now, lines=[ACCEPT, "Accept-Encoding: identity"])
-            return False
-        return True
-
-    def _scheme_fits(self, scheme: str, txn: ServerTransaction, request: Request, now: float) -> bool:
-        """A scheme other than sip: is one that we know, and sips: comes by TLS (RFC 3261 section 26.2.2); a call for
-        help is taken as it comes."""
-        if scheme not in SCHEMES or (scheme != "sips" and request.method == "REGISTER"):
-            self.endpoint.answer_once(txn, 416, now)
-            return False
-        if scheme == "sips" and txn.flow.transport != "tls":
-            if request.method == "INVITE" and request.to_tag is None and self.calls.is_emergency(request, Source()):
-                return True
-            self.endpoint.answer_once(txn, 480, now, lines=[SIPS_NOT_ALLOWED])
-            return False
-        return True
-
-    def _without_password(self, request: Request, flow: Flow, now: float) -> tuple[int, Iterable[str]] | None:
-        """Every other REGISTER brings no credentials, for it has no nonce yet. Its 401 needs no transaction, as nothing
-        is remembered of it (26.3.2.4). What 10.3 asks before, about scheme and extensions, `_new_request` asks."""
-        if (
-            request.method != "REGISTER"
-            or request.header("Authorization") is not None
-            or request.request_uri.scheme != "sip"
-            or request.has_any(_REQUIRING)
-        ):
-            return None
-        self.gate.challenged(flow.remote, "REGISTER", now)
-        challenge = self.authenticator.challenge(request, now, "www", flow.remote[0])
-        return challenge.status, challenge.lines
-
-    def _register(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        verdict = self.authenticator.check(request, now, "www", txn.flow.remote[0])
-        if isinstance(verdict, Accepted):
-            if self.gate.refuses(txn.flow.remote, verdict.device.user):
-                self.endpoint.forget(txn, now)
-                return
-            if not self._ours(request):  # RFC 3261 section 10.3 step 1
-                self._refused(verdict.device.user, txn.flow, 404, "Not Our Domain")
-                self.endpoint.respond(txn, 404, now, reason="Not Our Domain")
-                return
-            outcome = self.registrar.register(request, verdict.device, txn.flow, now, self._at)
-            self._events += outcome.events
-            self.qualifier.note(outcome.events, now)
-            if outcome.status == 200:
-                self.counters.registrations += 1
-                self.refusals.forgive(verdict.device.user)
-                self.gate.welcome(txn.flow.remote, verdict.device.user, now)
-            else:
-                self.counters.registrations_refused += 1
-                if outcome.status != 423:  # which the telephone mends by itself
-                    self._refused(verdict.device.user, txn.flow, outcome.status, outcome.reason)
-            self.endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
-            return
-        self._not_accepted(txn, request, verdict, now)
-
-    def _invite(self, txn: ServerTransaction, request: Request, now: float) -> None:
-        if self.closing:
-            # An emergency call too: taken now, it would be cut off a second later. Another try meets our successor.
-            self.endpoint.respond(txn, 503, now, lines=["Retry-After: 2"])
-            return
-        source = self._source(txn, request, now)
-        if source is None:
-            return
-        if source.trunk is not None and not self.calls.context.channels.in_time(source.trunk, "in", now):
-            self.endpoint.answer_once(txn, 503, now, lines=["Retry-After: 1"])
-            return
-        # What carriers put there is theirs to know; telephones are to mean us.
-        if not source.trunk and not self._ours(request) and not self.calls.is_emergency(request, source):
-            self.endpoint.respond(txn, 404, now, reason="Not Our Domain")
-            return
-        brief = too_small(request, self.calls.context.settings.sessions)
-        if brief and not self.calls.is_emergency(request, source):
-            self.endpoint.respond(txn, 422, now, lines=brief)
-            return
-        try:
-            self.calls.invite(txn, source, now)
-        except NotAcceptable:
-            self.endpoint.respond(txn, 488, now, lines=['Warning: 305 ringplan "Incompatible media format"'])
-        except SdpError as error:
-            raise RemoteProtocolError(400, "Bad Session Description") from error
-
-    def _ours(self, request: Request) -> bool:
-        """Whether the request is for this exchange, by its Request-URI (RFC 3261 section 8.2.2.1) and, of a REGISTER,
-        the address of record, too (10.3 step 5)."""
-        domains = self.directory.domains
-        if not domains.names:
-            return True
-        uris = [request.request_uri]
-        if request.method == "REGISTER":
-            uris.append(Uri.parse(request.to.uri))
-        return all(uri.scheme not in ("sip", "sips") or domains.include(uri.host) for uri in uris)
-
-    def _source(self, txn: ServerTransaction, request: Request, now: float) -> Source | None:
-        """Who calls; None when the request has been answered instead."""
-        carrier = self.directory.carrier(txn.flow, request)
-        if carrier is not None:
-            return carrier
-        verdict = self.authenticator.check(request, now, "proxy", txn.flow.remote[0])
-        if not isinstance(verdict, Accepted):
-            self._not_accepted(txn, request, verdict, now)
-            return None
-        device = verdict.device
-        if self._shut_out(txn, request, device.user, now):
-            self.endpoint.forget(txn, now)
-            return None
-        line = identify(device, request, self.directory)
-        if isinstance(line, str):
-            return self.directory.caller(device.device, line)
-        own = self.directory.caller(device.device, device.lines[0]) if device.lines else Source(device=device.device)
-        if self.calls.is_emergency(request, own):
-            # OUT-6: a telephone without a line, or one that names another's, may still call for help.
-            return own
-        self._refused(device.user, txn.flow, line.status, line.reason)
-        self._not_accepted(txn, request, line, now)
-        return None
-
-    def _shut_out(self, txn: ServerTransaction, request: Request, user: str, now: float) -> bool:
-        """Whether what somebody says by that name gets no answer. An emergency call does (EMG-6): the name may be
-        banned there for what others tried with it."""
-        if not self.gate.refuses(txn.flow.remote, user):
-            return False
-        urgent = request.method == "INVITE" and self.calls.is_emergency(request, Source())
-        return not (urgent and self.gate.hears(txn.flow.remote[0], now))
-
-    def _not_accepted(self, txn: ServerTransaction, request: Request, verdict: Challenge | Refused, now: float) -> None:
-        if isinstance(verdict, Challenge):
-            if verdict.failed:
-                self.counters.registrations_refused += txn.method == "REGISTER"
-                self.counters.logins_failed += 1
-                known = self.authenticator.credentials.lookup(verdict.failed, self.authenticator.settings.realm)
-                if self._shut_out(txn, request, verdict.failed, now):
-                    self.endpoint.forget(txn, now)
-                    return
-                self.gate.failed(txn.flow.remote, verdict.failed, now, exists=known is not None)
-                why = "wrong password" if known is not None else "no device has this authentication name"
-                self.refusals.add(verdict.failed, txn.flow.remote[0], why, self._at.timestamp())
-            else:
-                self.gate.challenged(txn.flow.remote, txn.method, now)
-            self.endpoint.answer_once(txn, verdict.status, now, lines=verdict.lines)
-        else:
-            self.counters.registrations_refused += txn.method == "REGISTER"
-            self.endpoint.answer_once(txn, verdict.status, now, reason=verdict.reason or None)
-
-    def _refused(self, user: str, flow: Flow, status: int, reason: str | None) -> None:
-        why = f"{status} {reason or REASONS.get(status, '')}".rstrip()
-        self.refusals.add(user, flow.remote[0], why, self._at.timestamp())
 
     def _on_answered(self, effect: fx.Answered, now: float) -> None:
         """The owner of a request of ours is a leg's usage, or whoever else asks (`TrunkPings`): that one has the same

@@ -63,7 +63,9 @@ def test_a_request_in_a_dialog_that_is_none_is_forgotten(scene: Scene) -> None:
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
 def test_who_never_answers_a_challenge_is_told_to_the_gate(scene: Scene, method: str, monkeypatch) -> None:
     told = []
-    monkeypatch.setattr(scene.exchange.core.gate, "challenged", lambda remote, name, now: told.append((remote, name)))
+    monkeypatch.setattr(
+        scene.exchange.core.admission.gate, "challenged", lambda remote, name, now: told.append((remote, name))
+    )
     stranger = RawPhone(scene.network, "stranger", STRANGER)
     stranger.outside(method, URI)
     scene.wait(0.1)
@@ -72,7 +74,7 @@ def test_who_never_answers_a_challenge_is_told_to_the_gate(scene: Scene, method:
 
 def test_failed_log_ins_are_counted_and_charged_to_their_source(scene: Scene) -> None:
     core = scene.exchange.core
-    core.gate = gate = Guard(Limits(rate_per_s=1.0), bans=BanSettings(failures=1000))
+    core.admission.gate = gate = Guard(Limits(rate_per_s=1.0), bans=BanSettings(failures=1000))
     bob = scene.raw("bob", register=False)
     right, bob.secret = bob.secret, "wrong"
     for _ in range(3):
@@ -222,7 +224,7 @@ def test_a_new_offer_that_asks_too_much_leaves_the_call_as_it_is(
 def test_emg_6_a_telephone_whose_name_is_banned_where_it_is_can_still_call_for_help(scene: Scene) -> None:
     """Others behind the same address have tried its name, and it speaks by another port than it registered from."""
     core = scene.exchange.core
-    core.gate = gate = Guard(Limits(), bans=BanSettings(failures=3))
+    core.admission.gate = gate = Guard(Limits(), bans=BanSettings(failures=3))
     now, host = scene.clock.now(), PLACES["bob"]
     gate.admit(host, now)
     gate.welcome((host, 4444), "alice", now)

@@ -51,7 +51,7 @@ class House(Exchange):
         super()._boot()
         guard = Guard(Limits(), bans=BanSettings(dry_run=True, size=500), at=lambda: self.clock.now() + 1e9)
         core = self.core
-        core.gate, core.endpoint.knows, core.endpoint.malformed = guard, guard.knows, guard.malformed
+        core.admission.gate, core.endpoint.knows, core.endpoint.malformed = guard, guard.knows, guard.malformed
         self.guard = guard
         self.sent: deque[tuple[Flow, bytes]] = deque(maxlen=50)
 
