@@ -111,7 +111,8 @@ class Trunk(Section):
     )
     trusted: Boolean = Field(
         default=False,
-        description="whether we believe who it says calls (P-Asserted-Identity), and tell it who hides the own number",
+        description="whether we believe who it says calls (P-Asserted-Identity) and has forwarded (Diversion), and "
+        "tell it who hides the own number: `docs/identity.md`",
     )
     caller_in: Annotated[list[Annotated[str, choice("from", "pai", "ppi", "rpid")]], OneOrMore()] = Field(
         default=["from"], min_length=1, description="where the caller is read, the first that is there: from, pai, rpid"
