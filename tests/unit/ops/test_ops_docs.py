@@ -118,6 +118,11 @@ def test_links_lead_somewhere(document):
         assert target.startswith("https://") or (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("guide", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_every_guide_is_in_the_index(guide):
+    assert f"(docs/{guide.name})" in (ROOT / "README.md").read_text().partition("\n## Then\n")[2]
+
+
 def test_every_verb_is_in_the_guide():
     text = (ROOT / "docs/commands.md").read_text()
     for command in app.registered_commands:
