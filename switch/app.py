@@ -320,6 +320,7 @@ class Exchange:
         self._sight.turn()
         self._refusals.turn()
         self._ban_log.turn()
+        self.core.look(self._clock.now())
         self._loop.call_later(TURN_S, self._turn)
 
     # -- configuration ------------------------------------------------------------------------------------------

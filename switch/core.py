@@ -23,6 +23,7 @@ from switch.auth import Authenticator
 from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
+from switch.calls.watch import Watch
 from switch.directory import Directory
 from switch.gate import Gate, OpenGate
 from switch.metrics import Counters
@@ -88,6 +89,7 @@ class Core:
         self._flushing = False
         self._events: list[e.AnyEvent] = []
         self._sends: list[fx.Send] = []
+        self.watch = Watch()
         self.calls = Calls(
             Context(
                 endpoint,
@@ -193,6 +195,12 @@ class Core:
             call.broken(error, now)
         self._finish(now)
         return True
+
+    def look(self, now: float) -> None:
+        """To be called every few seconds: what no timer watches over."""
+        self._at = self._clock_at()
+        self.watch.look(list(self.calls.by_id.values()), now)
+        self._finish(now)
 
     def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
         """After a reload: end the registrations that the configuration no longer allows."""

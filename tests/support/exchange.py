@@ -288,6 +288,11 @@ class Exchange:
         self.engine.legs.pop(leg, None)
         self.tell(LegLost(leg))
 
+    def look(self) -> None:
+        """What the exchange does every few seconds."""
+        self.core.look(self.clock.now())
+        self._after()
+
     def hang_up(self, call: Call) -> bool:
         """The operator ends a call."""
         done = self.core.hang_up(call.id, self.clock.now())
