@@ -65,13 +65,15 @@ MOST_KEYS = 64
 class ConnectionTable:
     """All streams by number and by their keys. Counts them by source."""
 
-    __slots__ = ("_by_key", "_by_number", "_last", "_sources")
+    __slots__ = ("_by_key", "_by_number", "_last", "_sources", "shaking")
 
     def __init__(self) -> None:
         self._by_number: dict[int, Any] = {}
         self._by_key: dict[Key, int] = {}
         self._sources: dict[str, int] = {}
         self._last = 0
+        self.shaking: dict[int, Any] = {}
+        """By number those of clients whose TLS handshake is under way, oldest first."""
 
     def number(self) -> int:
         """A fresh number."""
@@ -98,6 +100,7 @@ class ConnectionTable:
         flow = connection.flow
         if self._by_number.pop(flow.connection, None) is None:
             return False
+        self.shaking.pop(flow.connection, None)
         for key in connection.keys:
             if self._by_key.get(key) == flow.connection:
                 del self._by_key[key]

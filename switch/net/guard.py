@@ -171,6 +171,13 @@ class Guard:
         left.tokens -= 1.0
         return True
 
+    def spend(self, host: str, messages: float) -> None:
+        """What a stranger has just sent costs as much as so many messages, of which one is counted already; but no
+        more than a hundredth of what he may send, so that there is enough left to sign in."""
+        source = self._sources.get(host)
+        if source is not None and source.watched:
+            source.tokens -= max(0.0, min(messages, self._burst / 100) - 1.0)
+
     def _take(self, source: Source, now: float) -> bool:
         tokens = source.tokens + (now - source.at) * self._rate
         source.at = now

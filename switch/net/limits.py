@@ -42,5 +42,9 @@ class Limits(msgspec.Struct, frozen=True):
     """A connection of ours must stand by then, its TLS handshake included."""
     handshake_s: float = 10.0
     """A client must have finished its TLS handshake by then."""
+    handshakes: int = 1000
+    """TLS handshakes of clients that are under way; each holds some 40 KiB."""
+    handshake: float = 20.0
+    """Messages that the handshake of a stranger counts for, as it costs most of a millisecond."""
     batch: int = 64
     """Datagrams read at one wake-up, before other sockets and timers get their turn."""

@@ -233,7 +233,7 @@ class Connection:
 class TcpListener:
     """A listening socket, taken over from whoever opened it."""
 
-    __slots__ = ("_paused", "_wire", "local", "reach", "sock")
+    __slots__ = ("_full_until", "_paused", "_wire", "local", "reach", "sock")
     transport = "tcp"
     most = 64
     """So many are accepted at one wake-up."""
@@ -245,6 +245,7 @@ class TcpListener:
         self.reach = reach
         self._wire = wire
         self._paused: asyncio.TimerHandle | None = None
+        self._full_until = 0.0
         self._listen()
 
     def close(self) -> None:
@@ -279,7 +280,7 @@ class TcpListener:
                 return
             remote = source(address)
             if (
-                len(table) >= limits.connections
+                (len(table) >= limits.connections and not self._makes_room())
                 or table.from_source(remote[0]) >= limits.connections_a_source
                 or (self._wire.guard.bars(remote[0]) and not self._wire.guard.hears(remote[0], self._wire.now()))
             ):
@@ -293,6 +294,20 @@ class TcpListener:
                 local = self.local
             counters.accepted += 1
             self.accepted(sock, Flow(self.transport, local, remote, table.number()))
+
+    def _makes_room(self) -> bool:
+        """All connections are in use: the oldest of those who have not signed in gives way, so that strangers who only
+        hold theirs keep no telephone out."""
+        wire, now = self._wire, self._wire.now()
+        if now < self._full_until:
+            return False
+        for connection in wire.table.all():
+            if not connection.outbound and not wire.guard.knows(connection.flow.remote[0], now):
+                wire.counters.overflowed += 1
+                connection.lose()
+                return True
+        self._full_until = now + 1.0  # to look at all of them takes a while
+        return False
 
 
 def _tune(sock: socket.socket, limits: Limits) -> None:

@@ -165,6 +165,11 @@ class TlsConnection(Connection):
         super().__init__(wire, sock, flow, outbound=peer is not None)
         if peer is None:
             self._connecting = True
+            shaking = wire.table.shaking
+            if len(shaking) >= wire.limits.handshakes:
+                # Who has dawdled longest gives way: whoever means it is done within a second or two.
+                next(iter(shaking.values())).lose()
+            shaking[flow.connection] = self
             self._opened()
         else:
             wire.table.alias(self, peer.key(flow.remote))
@@ -204,6 +209,7 @@ class TlsConnection(Connection):
             shown = ", ".join(self.peer_names) or "nobody"
             self._fail(f"the certificate is for {shown}, not for {self.peer.name}")
             return
+        self._wire.table.shaking.pop(self.flow.connection, None)
         super()._opened()
 
     def _fail(self, why: str) -> None:
@@ -260,12 +266,13 @@ class TlsListener(TcpListener):
         super().__init__(sock, wire, reach)
 
     def accepted(self, sock: socket.socket, flow: Flow) -> None:
-        """Somebody has connected. A handshake counts as a message does against its source's rate."""
+        """Somebody has connected. A handshake counts against its source's rate, a stranger's as many messages."""
         guard, host = self._wire.guard, flow.remote[0]
         if self.context is None or not (guard.bars(host) or guard.admit(host, self._wire.now())):
             self._wire.counters.connections_refused += 1
             sock.close()
         else:
+            guard.spend(host, self._wire.limits.handshake)
             TlsConnection(self._wire, sock, flow, self.context)
 
 

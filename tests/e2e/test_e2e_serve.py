@@ -117,7 +117,7 @@ def test_it_serves_survives_a_crash_reloads_and_stops(system):
     system.config.write_text(good + "liness: {}\n")
     refused = system.run("reload")
     assert refused.returncode == 1
-    assert "ringplan.yaml:9:1" in refused.stderr
+    assert "ringplan.yaml:10:1" in refused.stderr
     assert system.status()["configuration"] == after["configuration"]
     system.config.write_text(good.replace("101", "102"))
     assert system.run("reload").returncode == 0

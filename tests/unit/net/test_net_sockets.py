@@ -424,3 +424,19 @@ async def test_without_descriptors_a_connection_fails_alone_and_nothing_is_raise
             a.net.flow_to("tcp", HOST, 9)
     await a.until(lambda: a.lost)
     assert a.lost == [gone]
+
+
+async def test_strangers_who_only_hold_connections_keep_nobody_out(sides: Callable[..., Side]) -> None:
+    b = sides(Limits(connections=3))
+    at = b.tcp()
+    first = [await client(at) for _ in range(3)]
+    await b.until(lambda: b.net.connections == 3)
+    _, late = await client(at)
+    assert await first[0][0].read() == b"", "the oldest gives way"
+    assert (b.net.connections, b.net.counters.connections_refused) == (3, 0)
+    b.net.guard.welcome((HOST, 1), "101", 0.0)
+    reader, more = await client(at)
+    assert await reader.read() == b"", "telephones that have signed in keep theirs"
+    assert b.net.counters.connections_refused == 1
+    for writer in (late, more, *(writer for _, writer in first)):
+        writer.close()

@@ -495,3 +495,33 @@ async def test_handshakes_count_against_the_rate_of_their_source(sides: Sides, a
     assert b.net.connections == 3
     for peer in peers:
         peer.close()
+
+
+async def test_handshakes_that_dawdle_give_way_to_new_ones(sides: Sides, authority: Authority) -> None:
+    """Each holds memory before anybody has said a word of SIP."""
+    b = sides(Limits(handshakes=3))
+    at = b.tls(serving(authority.sign("pbx.example.com")))
+    open_ = [await asyncio.open_connection(*at) for _ in range(6)]
+    await b.until(lambda: len(b.lost) == 3)
+    assert b.net.connections == 3
+    await handshaken(at, ssl.create_default_context(cafile=authority.file))
+    await b.until(lambda: len(b.lost) >= 4)
+    for reader, writer in open_[:4]:
+        assert await reader.read() == b""
+        writer.close()
+    for _, writer in open_[4:]:
+        writer.close()
+
+
+async def test_a_strangers_handshake_counts_for_many_messages(sides: Sides, authority: Authority) -> None:
+    b = sides(Limits(burst=8000.0))
+    at, writers, left = b.tls(serving(authority.sign("pbx.example.com"))), [], []
+    for accepted in range(1, 5):
+        if accepted == 3:
+            b.net.guard.welcome((HOST, 1), "101", 0.0)
+        writers.append((await asyncio.open_connection(*at))[1])
+        await b.until(lambda accepted=accepted: b.net.counters.accepted == accepted)  # type: ignore[misc]
+        left.append(b.net.guard.left_of(HOST, 0.0))
+    assert left == [7980.0, 7960.0, 7959.0, 7958.0]
+    for writer in writers:
+        writer.close()
