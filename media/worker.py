@@ -28,6 +28,7 @@ import msgspec
 
 from media import wire
 from media.engine import Lease, MediaEvent, Stats
+from media.lines import Lines
 from media.ports import EXPEDITED_FORWARDING, PortPool
 from media.relay import Relay
 
@@ -406,7 +407,9 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a worker until it is told to end."""
     options = arguments(argv)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(Lines(words=sys.stderr.isatty()))
+    logging.basicConfig(handlers=[stderr])
     with contextlib.suppress(OSError):
         # Where we may (root, CAP_SYS_NICE): sound is late before anything else in the house is.
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
