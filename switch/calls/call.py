@@ -59,7 +59,19 @@ from switch.sip.usage_state import State
 class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
 
-    __slots__ = ("_numbered", "_refused", "_why", "context", "early", "id", "legs", "offers", "ringer", "state")
+    __slots__ = (
+        "_numbered",
+        "_refused",
+        "_unfit",
+        "_why",
+        "context",
+        "early",
+        "id",
+        "legs",
+        "offers",
+        "ringer",
+        "state",
+    )
 
     def __init__(self, context: Context, state: CallState) -> None:
         self.context = context
@@ -70,6 +82,8 @@ class Call:
         self.ringer: Ringer | None = None
         self.offers = Offers()
         self.early = Early()
+        self._unfit = False
+        """Whether a carrier was left out as it takes none of the caller's codecs."""
         self._why: Sequence[str] = ()
         """The Reason header lines with which the caller gave up."""
         self._refused: tuple[int, Sequence[str]] = (0, ())
@@ -104,7 +118,7 @@ class Call:
 
     def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float, flows: int = 1) -> Leg | None:
         """Send an INVITE to one telephone, which has so many flows to share the time in which it must answer. None when
-        there is no media port left, so that nothing can ring."""
+        there is no media port left, or no codec that it takes, so that nothing can ring."""
         context = self.context
         media = Sound()
         v6 = ":" in phone.flow.remote[0]
@@ -118,7 +132,16 @@ class Call:
             media.codecs = dialect.settings.codecs
         caller = self.caller
         proposed = caller.sound.remote
-        offer = sound.offer_to(leg.sound, proposed) if proposed is not None else b""
+        try:
+            offer = sound.offer_to(media, proposed) if proposed is not None else b""
+        except SdpError:
+            if proposed is None or not self.state.started.emergency:
+                # The carrier takes none of the caller's codecs; another one may.
+                context.engine.close(_leased(leg))
+                self._unfit = True
+                return None
+            media.codecs = ()  # who calls for help offers all that he has
+            offer = sound.offer_to(media, proposed)
         # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
         extensions = context.extensions[bool(offer) or bool(caller.usage.reliably)]
         host, port = context.advertised(phone.flow)
@@ -277,6 +300,8 @@ class Call:
         for leg in list(self.legs.values()):
             if leg.index != CALLER:
                 self.stop_ringing(leg, now, (), termination.reason)
+        if termination.reason is Reason.OUTAGE and self._unfit:
+            termination = NOT_ACCEPTABLE
         status, reasons = self._refused
         lines = reasons if status == termination.sip_status else ()
         if termination.reason is Reason.OUTAGE and self.secure:
