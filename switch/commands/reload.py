@@ -24,5 +24,5 @@ def reload(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         return
     for warning in view.warnings:
         typer.echo(from_here(warning), err=True)
-    same = "the same as before, certificates read anew: version"
-    typer.echo(f"{'taken: version' if view.changed else same} {view.version}")
+    same = f"the same as before, still version {view.version}; certificates, if there are any, were read anew"
+    typer.echo(f"taken: version {view.version}" if view.changed else same)
