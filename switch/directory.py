@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from dialplan.model import Model
 from dialplan.plan import TrunkTarget
+from switch.binding import Binding
 from switch.calls.calls import Source
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.hearing import hear
 from switch.domains import Domains
 from switch.places import Places
-from switch.registrar import Binding, Registrar
+from switch.registrar import Registrar
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.message import Request

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from records.events import Bound, Unbound
+from switch.binding import binding_of
 from switch.directory import Directory
-from switch.registrar import Registrar, binding_of
+from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.message import Response

@@ -15,7 +15,8 @@ from records.events import Bound, Unbound
 from records.journal import FileJournal
 from records.segments import Reader
 from switch.auth import Accepted
-from switch.registrar import RegistrarSettings, with_expires
+from switch.binding import with_expires
+from switch.registrar import RegistrarSettings
 from switch.sip import writer
 from switch.sip.errors import RemoteProtocolError
 
