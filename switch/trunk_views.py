@@ -81,12 +81,14 @@ def figures(core: Core, now: Callable[[], float]) -> Readings:
 
 
 def sick(core: Core, now: float) -> Iterable[str]:
-    """One sentence for each trunk of which no host is well."""
+    """One sentence for each trunk of which no host is well, and for each that is not registered and ought to be."""
     for trunk in trunk_views(core, now):
         if not trunk.hosts:
             yield f"trunk {trunk.trunk}: none of its hosts is found"
         elif all(host.state != "well" for host in trunk.hosts):
             yield f"trunk {trunk.trunk}: no host is well ({trunk.hosts[0].why})"
+        if trunk.registration == "failed":
+            yield f"trunk {trunk.trunk} is not registered: {trunk.why}"
 
 
 def calls_by_trunk(core: Core) -> Counter[str]:
