@@ -164,12 +164,7 @@ class Guard:
         if left is None:
             left = Source(PLEAS, now, place)
             self._pleas.put(place, left)
-        left.tokens = min(left.tokens + (now - left.at) * PLEAS_PER_S, PLEAS)
-        left.at = now
-        if left.tokens < 1.0:
-            return False
-        left.tokens -= 1.0
-        return True
+        return _drawn(left, now, PLEAS_PER_S, PLEAS)
 
     def spend(self, host: str, messages: float) -> None:
         """What a stranger has just sent costs as much as so many messages, of which one is counted already; but no
@@ -193,12 +188,7 @@ class Guard:
         if source is None:
             source = Source(self._burst * times, now, host)
             self._more.put(host, source)
-        source.tokens = min(source.tokens + (now - source.at) * self._rate * times, self._burst * times)
-        source.at = now
-        if source.tokens < 1.0:
-            return False
-        source.tokens -= 1.0
-        return True
+        return _drawn(source, now, self._rate * times, self._burst * times)
 
     def _meet(self, host: str, now: float) -> Source:
         source = Source(self._burst, now, place_of(host), exempt=self._is_exempt(host))
@@ -471,6 +461,16 @@ class Guard:
     def sources(self) -> int:
         """How many sources are remembered."""
         return len(self._sources)
+
+
+def _drawn(bucket: Source, now: float, rate_per_s: float, most: float) -> bool:
+    """Whether there was a token left, which is taken out."""
+    bucket.tokens = min(bucket.tokens + (now - bucket.at) * rate_per_s, most)
+    bucket.at = now
+    if bucket.tokens < 1.0:
+        return False
+    bucket.tokens -= 1.0
+    return True
 
 
 __all__ = ["Guard", "Limits", "Recent", "Source"]
