@@ -338,18 +338,29 @@ class Exchange:
             changed = compiled.version != self._compiled.version
             await self._use(compiled)
             self.core.prune(self._still_registrable, self._clock.now())
-            configuration.keep(self._places.data, compiled)
             self._compiled = self._standing.compiled = compiled
             self._standing.refusal = ()
             self._counters.reloads += 1
             gc.collect()
             gc.freeze()
+            unkept = await self._keep(compiled)
             warnings = (
+                *(f"warning: {each}" for each in unkept),
                 *(f"warning: {each}" for each in configuration.needs_restart(self._started_with, compiled)),
                 *(problem.told("warning") for problem in compiled.warnings),
             )
             self._log.info("configuration taken", configuration=compiled.version, changed=changed)
             return ReloadView(version=compiled.version, changed=changed, warnings=warnings)
+
+    async def _keep(self, compiled: Compiled) -> tuple[str, ...]:
+        """For a start after a crash. A full disk does not take the configuration out of force; it is told."""
+        try:
+            await asyncio.to_thread(configuration.keep, self._places.data, compiled)
+        except OSError as error:
+            said = f"it is in force, but cannot be kept: after a crash the former one holds ({error})"
+            self._log.error("configuration cannot be kept", why=str(error))
+            return (said,)
+        return ()
 
     async def _reload_by_signal(self) -> None:
         with contextlib.suppress(Refused):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from config.compiled import Compiled
 from switch.arguments import EXIT_CONFIG, Blueprint, Places
-from switch.configuration import ConfigurationError, boot
+from switch.configuration import KEPT, ConfigurationError, boot
 
 
 def blueprint(compiled: Compiled) -> Blueprint:
@@ -55,7 +55,9 @@ def main() -> int:
         compiled, errors = boot(Places(arguments.config, arguments.data, arguments.data))
     except ConfigurationError as error:
         _say("\n".join(error.lines))
-        _say(f"{arguments.config}: cannot be used, and there is no earlier one (ringplan check says the same)")
+        other = (arguments.data / KEPT).exists()
+        earlier = "the earlier one was kept by another version of Ringplan" if other else "there is no earlier one"
+        _say(f"{arguments.config}: cannot be used, and {earlier} (ringplan check says the same)")
         return EXIT_CONFIG
     if errors:
         _say("\n".join(errors))

@@ -122,6 +122,13 @@ def test_it_serves_survives_a_crash_reloads_and_stops(system):
     system.config.write_text(good.replace("101", "102"))
     assert system.run("reload").returncode == 0
     assert system.status()["configuration"] != after["configuration"]
+    blocked = system.home / "data" / "live.msgpack.new"
+    blocked.mkdir()
+    system.config.write_text(good.replace("101", "103"))
+    unkept = system.run("reload")
+    assert unkept.returncode == 0
+    assert "cannot be kept" in unkept.stdout + unkept.stderr
+    blocked.rmdir()
 
     assert system.run("history", "--json").stdout.strip() == "[]"
     rss_kb = int(Path(f"/proc/{system.process.pid}/statm").read_text().split()[1]) * 4

@@ -13,8 +13,8 @@ from config.compile import compile_loaded
 from config.compiled import Compiled
 from config.loader import read
 from switch import configuration, handed
-from switch.arguments import Places
-from switch.blueprint import blueprint
+from switch.arguments import EXIT_CONFIG, Places
+from switch.blueprint import blueprint, main
 from switch.net.guard import Limits
 from switch.qualify import QualifySettings
 from switch.sip.session_timer import SessionSettings
@@ -113,3 +113,15 @@ def test_a_bad_file_at_the_start_is_remembered_until_a_good_one_is_taken(tmp_pat
     configuration.keep(tmp_path, asyncio.run(configuration.compile_apart(file)))
     assert configuration.refusal(tmp_path) == ()
     assert msgspec.structs.replace(configuration.live(places), version="") == msgspec.structs.replace(good, version="")
+
+
+def test_after_an_upgrade_a_bad_file_is_told_with_what_became_of_the_copy(tmp_path, monkeypatch, capsys):
+    """The kept copy is of a form that another version wrote; this one does not guess what it means."""
+    (tmp_path / "ringplan.yaml").write_text("nonsense: 1\n")
+    argv = ["x", "--config", str(tmp_path / "ringplan.yaml"), "--data", str(tmp_path), "--fd", "1"]
+    monkeypatch.setattr("sys.argv", argv)
+    assert main() == EXIT_CONFIG
+    assert "there is no earlier one" in capsys.readouterr().err
+    (tmp_path / configuration.KEPT).write_bytes(msgspec.msgpack.encode({"format": 1, "version": "x"}))
+    assert main() == EXIT_CONFIG
+    assert "the earlier one was kept by another version" in capsys.readouterr().err
