@@ -17,10 +17,10 @@ from dialplan import vocabulary as v
 from dialplan.plan import Announce, Echo, Plan
 from dialplan.termination import Reason, Result, Termination
 from media import sdp
-from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Silent
+from media.engine import LegLost, MediaEvent, PlayEnded, Silent
 from media.sdp import Description
 from records import events as e
-from switch.calls import sound
+from switch.calls import ports, sound
 from switch.calls.context import Context, Phone
 from switch.calls.early import Early
 from switch.calls.endings import (
@@ -29,7 +29,6 @@ from switch.calls.endings import (
     CONGESTED,
     NOT_ACCEPTABLE,
     UNACKNOWLEDGED,
-    UNAVAILABLE,
     for_caller,
     leg_ending,
     stopped,
@@ -37,19 +36,17 @@ from switch.calls.endings import (
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
-    contact_moved,
     contact_value,
     max_forwards,
     to_caller,
     to_telephone,
 )
 from switch.calls.ringer import Ringer
-from switch.calls.sound import WILDCARDS, SdpError, Sound
+from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState, apply, begin
 from switch.calls.trust import asserts, forwards_told, hidden_from, passed_lines, side_of
 from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
-from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
@@ -122,7 +119,7 @@ class Call:
         context = self.context
         media = Sound()
         v6 = ":" in phone.flow.remote[0]
-        if not self._lease(media, phone.flow, v6) and not self._lease(media, phone.flow, not v6):
+        if not ports.lease(self, media, phone.flow, v6) and not ports.lease(self, media, phone.flow, not v6):
             return None
         self._numbered += 1
         leg = Leg(self, self._numbered, target, branch, contact)
@@ -137,7 +134,7 @@ class Call:
         except SdpError:
             if proposed is None or not self.state.started.emergency:
                 # The carrier takes none of the caller's codecs; another one may.
-                context.engine.close(_leased(leg))
+                context.engine.close(ports.leased(leg))
                 self._unfit = True
                 return None
             media.codecs = ()  # who calls for help offers all that he has
@@ -161,7 +158,7 @@ class Call:
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
-        self._open(leg)
+        ports.open_port(self, leg)
         context.remember_leg(tag, leg)
         leg.usage = InviteUsage.outgoing(
             context.endpoint,
@@ -197,8 +194,8 @@ class Call:
             return
         theirs, asked = leg.sound.remote, caller.sound.remote
         settled, alone = caller.usage.settled, leg.index in early.alone
-        if theirs is None or not self.ensure_lease(caller):
-            self._hang_up(NOT_ACCEPTABLE if theirs is None else self._without_port(caller), now)
+        if theirs is None or not ports.ensure(self, caller):
+            self._hang_up(NOT_ACCEPTABLE if theirs is None else ports.none_left(self, caller), now)
             return
         try:
             if asked is not None and not leg.sound.local:
@@ -259,8 +256,8 @@ class Call:
         if self.early.waits(self, lambda then: self.execute(step, then)):
             return
         asked = caller.sound.remote
-        if not self.ensure_lease(caller):
-            self.finish(self._without_port(caller), now)
+        if not ports.ensure(self, caller):
+            self.finish(ports.none_left(self, caller), now)
             return
         source = step.source if isinstance(step, Announce) else "echo"
         try:
@@ -288,7 +285,7 @@ class Call:
             caller.sound.remote = None
             self.record_hold(caller)
         self.record_session(caller)
-        self.context.engine.play(_leased(caller), source)
+        self.context.engine.play(ports.leased(caller), source)
         if self.ringer is not None:
             self.ringer.stop()
             self.ringer = None
@@ -586,7 +583,7 @@ class Call:
         engine, caller = self.context.engine, self.caller
         sound.tell(engine, caller.sound, again)
         sound.tell(engine, called.sound, again)
-        engine.bridge(_leased(caller), _leased(called))
+        engine.bridge(ports.leased(caller), ports.leased(called))
 
     def sound_again(self) -> None:
         """After a crash: what the engine was told may have died with the former process. It is told once more, and
@@ -597,7 +594,7 @@ class Call:
                 engine.open(leg.sound.lease, self.context.settings.silence_s)
         if peer is None:
             sound.tell(engine, caller.sound, again=True)
-            engine.play(_leased(caller), self.state.service, again=True)
+            engine.play(ports.leased(caller), self.state.service, again=True)
         elif caller.sound.far is not None and peer.sound.far is not None:
             self._bridge(peer, again=True)
 
@@ -651,63 +648,6 @@ class Call:
         if leg.sound.held != self.state.legs[leg.index].held:
             self.record(e.LegHeld(self.id, self.state.n, self.context.at(), leg.index, leg.sound.held))
 
-    def ensure_lease(self, leg: Leg) -> bool:
-        """Give the leg a media port if it has none. False when there is none left of the family that it wants."""
-        if leg.sound.lease is None:
-            if not self._lease(leg.sound, leg.usage.flow, sound.speaks_v6(leg.sound.remote, leg.address)):
-                return False
-            self._open(leg)
-        return True
-
-    def _without_port(self, leg: Leg) -> Termination:
-        """Why a leg got none: they are short, or of the other family only, so that what was offered is not possible."""
-        spare = self.context.engine.lease(None, not sound.speaks_v6(leg.sound.remote, leg.address))
-        if spare is None:
-            return UNAVAILABLE
-        self.context.engine.close(spare.leg)
-        return NOT_ACCEPTABLE
-
-    def place(self, leg: Leg, description: Description | None = None) -> bool:
-        """Before the leg is sent another description: it names our address as the far end's signalling is to see it
-        now, and another port when the far end has gone over to the other family. True in that case.
-
-        `description` is the far end's, where it has made one. Raises NotAcceptable when there are no such ports.
-        """
-        port, flow = leg.sound, leg.usage.flow
-        lease = port.lease
-        if lease is None:
-            return False
-        leg.usage.contact = contact_moved(leg.usage.contact, *self.context.advertised(flow), flow.transport)
-        v6 = ":" in lease.address
-        if description is not None and sound.speaks_v6(description, leg.address) is not v6:
-            if not self._lease(port, flow, not v6):
-                raise sdp.NotAcceptable("no ports of that family")
-            self.context.forget_media(lease.leg)
-            self.context.engine.close(lease.leg)
-            self._open(leg)
-            return True
-        address = self.context.sound_address(flow, port.bound or WILDCARDS[v6])
-        if address != lease.address:
-            port.lease = Lease(lease.leg, lease.worker, address, lease.port)
-        return False
-
-    def _lease(self, port: Sound, flow: Flow, v6: bool) -> bool:
-        """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
-        bound on all addresses, mostly; the description names the one that the far end is to send to."""
-        near = next((one.sound.lease.leg for one in self.legs.values() if one.sound.lease is not None), None)
-        lease = self.context.engine.lease(near, v6)
-        if lease is None:
-            return False
-        port.bound = lease.address
-        port.lease = Lease(lease.leg, lease.worker, self.context.sound_address(flow, lease.address), lease.port)
-        return True
-
-    def _open(self, leg: Leg) -> None:
-        lease = leg.sound.lease
-        assert lease is not None
-        self.context.register_media(lease.leg, leg)
-        self.context.engine.open(lease, self.context.settings.silence_s)
-
     def _leg_over(self, leg: Leg, termination: Termination, cause: str = "") -> None:
         """The leg has no more part in the call: its sound closes, its ending is recorded. `cause`: as its far end gave
         it."""
@@ -755,12 +695,6 @@ class Call:
             e.LegStarted(self.id, self.state.n, at, leg.index, leg.target, phone.uri, flow, value, branch, phone.device)
         )
         self.record_media(leg)
-
-
-def _leased(leg: Leg) -> int:
-    if leg.sound.lease is None:
-        raise LookupError("the leg has no media port")
-    return leg.sound.lease.leg
 
 
 _ON_LEG: dict[type, Callable[..., None]] = {

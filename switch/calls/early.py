@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from dialplan import vocabulary as v
 from media import sdp
 from records import events as e
-from switch.calls import sound
+from switch.calls import ports, sound
 from switch.calls.leg import CALLER, Leg
 from switch.calls.sound import SdpError
 from switch.sip.leg_events import Offer, Progress
@@ -85,7 +85,7 @@ class Early:
             leg.sound.remote = theirs = leg.sound.parsed(body)
             if asked is None or (self.leg is not None and self.leg is not leg):
                 return b""
-            if not call.ensure_lease(caller):
+            if not ports.ensure(call, caller):
                 return b""
             if caller.usage.reliably and caller.told >= EARLY:
                 # He has an answer that holds (RFC 3261 section 13.2.1); what has changed he learns after the 2xx.
@@ -105,7 +105,12 @@ class Early:
         caller = call.caller
         try:
             leg.sound.remote = theirs = leg.sound.parsed(event.body)
-            if caller.sound.remote is None and caller.usage.reliably and self.leg is None and call.ensure_lease(caller):
+            if (
+                caller.sound.remote is None
+                and caller.usage.reliably
+                and self.leg is None
+                and ports.ensure(call, caller)
+            ):
                 offer = sound.offer_to(caller.sound, theirs)
                 self.leg, self.fork, caller.told = leg, event.fork, event.status + EARLY
                 self.known = leg.index, event.fork
@@ -141,7 +146,7 @@ class Early:
         called = self.leg if leg.index == CALLER else leg
         try:
             new = leg.sound.parsed(event.body)
-            call.place(leg, new)
+            ports.place(call, leg, new)
             if leg.index == CALLER:
                 theirs = called.sound.remote if called is not None else None
                 answer = sound.answer_to(leg.sound, new, theirs or sdp.parse(leg.sound.local))

@@ -20,7 +20,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from media import sdp
-from switch.calls import sound
+from switch.calls import ports, sound
 from switch.calls.leg import CALLER, SETTLE, Leg
 from switch.calls.sound import SdpError
 
@@ -67,7 +67,7 @@ class Offers:
                 self._ask_service(call, leg, proposed, now)
                 return
             other.reach(now)
-            call.place(other)
+            ports.place(call, other)
             passed = sound.propose(other.sound, proposed) if proposed is not None else b""
         except SdpError:
             # Also a change to fax (T.38): refused, and the call lives.
@@ -97,12 +97,12 @@ class Offers:
             if proposed is not None:
                 _acknowledge(leg, now)
                 leg.sound.settled = b""
-                call.place(asking, proposed)
+                ports.place(call, asking, proposed)
                 asking.usage.answer_offer(sound.answer_to(asking.sound, proposed, theirs), now)
                 asking.sound.settled = b""
                 _join(call, asking, proposed, leg, theirs)
             else:
-                call.place(asking)
+                ports.place(call, asking)
                 asking.usage.answer_offer(sound.propose(asking.sound, theirs), now, offered=True)
                 leg.sound.remote = theirs
                 self._asking = asking
@@ -169,7 +169,7 @@ class Offers:
                 return
             if other.usage.needs_ack:
                 other.reach(now)
-                call.place(other, offered)
+                ports.place(call, other, offered)
                 other.usage.ack(now, sound.answer_to(other.sound, offered, theirs))
                 other.sound.settled = b""
             else:
@@ -184,7 +184,7 @@ class Offers:
     def _ask_service(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> None:
         """A new offer of a caller who listens to a service of ours."""
         port = leg.sound
-        moved = call.place(leg, proposed)
+        moved = ports.place(call, leg, proposed)
         if proposed is None:
             leg.usage.accept(sound.offer_ourselves(port), now, offered=True)
             self._asking = leg
@@ -246,7 +246,7 @@ class Offers:
             leg.reach(now)
             try:
                 if what is not RESTORE:
-                    call.place(leg)
+                    ports.place(call, leg)
                 body = _corrected_offer(leg, what)
             except SdpError:
                 continue
