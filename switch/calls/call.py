@@ -159,7 +159,6 @@ class Call:
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch)
         ports.open_port(self, leg)
-        context.remember_leg(tag, leg)
         leg.usage = InviteUsage.outgoing(
             context.endpoint,
             phone.flow,
@@ -175,6 +174,7 @@ class Call:
             context.settings.sessions,
             dialect.account if dialect is not None else None,
         )
+        context.remember_leg(tag, leg)
         leg.unreachable = context.endpoint.timers.after(context.settings.unreachable_s / flows, now, leg, UNREACHABLE)
         return leg
 
@@ -390,13 +390,31 @@ class Call:
             if self.ringer is not None:
                 self.ringer.stop()
             for leg in list(self.legs.values()):
-                leg.stop_waiting()
-                context.forget_leg(leg.tag)
-                if leg.sound.lease is not None:
-                    context.forget_media(leg.sound.lease.leg)
+                for what in (self._say_goodbye, self._give_back):
+                    try:
+                        what(leg, now)
+                    except Exception as still:  # noqa: BLE001  the rest is done all the same
+                        context.on_error(still, f"ending call {self.id}")
             self.legs.clear()
             if self.state.ended is None:
                 self._close(termination)
+
+    def _say_goodbye(self, leg: Leg, now: float) -> None:
+        """The far end is told, whatever else went wrong: who waits for an answer would wait for ever."""
+        leg.stop_waiting()
+        usage = leg.usage
+        self.context.forget_leg(leg.tag)
+        if usage.needs_ack:
+            usage.ack(now)
+        usage.bye(now)
+        usage.cancel(now)
+        if leg.index == CALLER:
+            usage.refuse(500, now)
+
+    def _give_back(self, leg: Leg, now: float) -> None:
+        if leg.sound.lease is not None:
+            self.context.forget_media(leg.sound.lease.leg)
+            self.context.engine.close(leg.sound.lease.leg)
 
     def end_broken(self, now: float) -> None:
         """Recovery found that one side had gone."""

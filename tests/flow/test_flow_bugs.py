@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from switch.calls import recovery
+from switch.calls.call import Call
+from switch.sip.invite import InviteUsage
 from tests.support.scene import Scene
 
 
@@ -14,6 +16,12 @@ class Oops(Exception):
 
 def oops(*_: object, **__: object) -> None:
     raise Oops
+
+
+class Buggy(InviteUsage):
+    """A usage that cannot begin; the telephones have another."""
+
+    outgoing = oops  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("command", ["update", "bridge", "open"])
@@ -45,6 +53,34 @@ def test_a_call_that_fails_at_its_start(scene: Scene, monkeypatch: pytest.Monkey
     scene.wait()
     assert call.refused == 500
     assert (scene.exchange.record.result, scene.exchange.record.reason) == ("failed", "internal_error")
+
+
+def test_a_call_whose_invite_cannot_be_written(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller has an answer, and the ports are given back."""
+    alice = scene.phone("alice")
+    scene.phone("bob")
+    scene.exchange.tolerates = True
+    monkeypatch.setattr("switch.calls.call.InviteUsage", Buggy)
+    call = alice.call("102")
+    scene.wait()
+    assert call.refused == 500
+    assert not scene.exchange.engine.legs
+    assert scene.exchange.record.reason == "internal_error"
+
+
+def test_a_ringing_call_that_cannot_be_ended_in_order(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each side is told all the same."""
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call = alice.call("102")
+    scene.wait()
+    scene.exchange.tolerates = True
+    monkeypatch.setattr(Call, "_leg_over", oops)
+    (live,) = scene.exchange.calls
+    live.broken(Oops(), scene.clock.now())
+    scene.exchange.look()
+    scene.wait()
+    assert call.refused
+    assert bob.last.over
 
 
 def test_a_call_that_cannot_even_be_ended(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
