@@ -80,8 +80,10 @@ class Dialect:
             if settings.trusted and own:
                 lines += self._lines(own, {"pai", *settings.caller_out}, asserted, "full")
             return ANONYMOUS, lines
-        lines = self._lines(own, settings.caller_out, asserted, "off") if own else []
-        if "from" in settings.caller_out or not account:
+        outside = number.startswith("+") or not account
+        lines = self._lines(own, settings.caller_out, asserted, "off") if own and outside else []
+        # An extension says nothing to a carrier who knows us by an account, and a strict one refuses it.
+        if outside and ("from" in settings.caller_out or not account):
             return own or f"{shown}<sip:anonymous@{domain}>", lines
         return f"{shown}<sip:{escape_user(account)}@{domain}>", lines
 
