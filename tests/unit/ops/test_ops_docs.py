@@ -243,3 +243,10 @@ def test_the_schema_can_be_written(tmp_path):
     file = tmp_path / "s.json"
     assert CliRunner().invoke(app, ["schema", str(file)]).exit_code == 0
     assert '"trunks"' in file.read_text()
+
+
+def test_each_decision_has_a_number_of_its_own():
+    texts = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(text.name[:4]) for text in texts] == list(range(1, len(texts) + 1))
+    for number, text in enumerate(texts, 1):
+        assert text.read_text(encoding="utf-8").startswith(f"# {number}. "), text.name
