@@ -518,7 +518,8 @@ class InviteUsage:
         return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
 
     def _asked_again(self, txn: ClientTransaction, again: ClientTransaction) -> LegEvent | None:
-        """A challenged request is under way once more. The INVITE's new branch has to outlive a crash."""
+        """A challenged request is under way once more. The INVITE's new branch, and the number that it or an UPDATE
+        now has, have to outlive a crash."""
         if txn is self.client:
             self.client = again
             if self.state is State.CALLING:
@@ -526,6 +527,7 @@ class InviteUsage:
             return Resent()
         if self.updating is not None and txn is self.updating.txn:
             self.updating.txn = again
+            return Resent()
         if txn.branch == self._farewell:
             self._farewell = again.branch
         return None
