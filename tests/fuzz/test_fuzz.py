@@ -34,7 +34,7 @@ def test_an_internal_error_of_the_exchange_is_noticed(monkeypatch: pytest.Monkey
     def broken(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("switch.core.Core._register", broken)
+    monkeypatch.setattr("switch.admission.Admission.register", broken)
     _, failures = live.fuzz_core(count=500, seed=1)
     assert "KeyError" in failures[0]
 
