@@ -58,7 +58,7 @@ class BookEngine:
         if not address:
             return None
         self._given += 1
-        lease = Lease(self._given, 0, address, 20000 + 2 * self._given)
+        lease = Lease(self._given, 0, address, 20000 + 2 * (self._given % 20000))
         self.legs[lease.leg] = Book(lease)
         return lease
 
