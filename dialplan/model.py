@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from dialplan.hours import Hours
+
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where the operator wrote a rule. `line` counts from 1; 0 when the rule is built in."""
@@ -104,6 +106,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     default_trunk: str | None = None
     outside_prefix: str = ""
     emergency: Emergency
+    hours: dict[str, Hours] = {}
     origins: dict[str, Origin] = {}
     version: str = ""
 
