@@ -24,6 +24,7 @@ from pathlib import Path
 from config.compiled import TrunkSettings
 from dialplan import model as m
 from dialplan import planner
+from dialplan.destinations import user
 from media import wire
 from media.engine import Lease, MediaEvent, Remote
 from records import events as e
@@ -143,7 +144,7 @@ class House:
                 profile=profile,
                 lines={"101": line},
                 devices={"101": m.Device(id="101", lines=("101",), country="GB")},
-                extensions={"101": m.RingList(lines=("101",))},
+                extensions={"101": user("101")},
                 services={},
                 trunks={"carrier": m.TrunkRule(id="carrier", extensions=True, profile=profile)},
                 default_trunk="carrier",

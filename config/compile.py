@@ -42,18 +42,10 @@ from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
-from dialplan.model import (
-    Device,
-    Emergency,
-    Line,
-    Model,
-    Origin,
-    Profile,
-    RingList,
-    Service,
-    TrunkRule,
-    versioned,
-)
+from dialplan.destinations import Destination, ring_group, user
+from dialplan.groups import Member, RingGroup
+from dialplan.lines import Line, Profile
+from dialplan.model import Device, Emergency, Model, Origin, Service, TrunkRule, versioned
 
 
 def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  # noqa: A001
@@ -211,11 +203,7 @@ def _guard(guard: Guard) -> GuardSettings:
 def _model(loaded: Loaded) -> Model:
     settings = loaded.settings
     lines = {name: _line(settings, name, line) for name, line in settings.lines.items()}
-    extensions = {line.extension: RingList(lines=(name,)) for name, line in lines.items() if line.extension}
-    extensions |= {
-        number: RingList(lines=tuple(each.lines), ring_s=each.ring or 0.0)
-        for number, each in settings.extensions.items()
-    }
+    groups, extensions, dids = _called(settings, lines)
     devices = {
         name: Device(id=name, lines=tuple(each.lines), country=each.country or settings.country)
         for name, each in settings.devices.items()
@@ -226,7 +214,8 @@ def _model(loaded: Loaded) -> Model:
         devices=devices,
         extensions=extensions,
         services={number: Service(number=number, source=sound) for number, sound in settings.services.items()},
-        dids={number: RingList(lines=tuple(names)) for number, names in settings.dids.items()},
+        dids=dids,
+        ring_groups=groups,
         trunks={
             name: TrunkRule(
                 id=name,
@@ -243,6 +232,29 @@ def _model(loaded: Loaded) -> Model:
         origins=_origins(loaded),
     )
     return versioned(model)
+
+
+def _called(
+    settings: schema.Configuration, lines: dict[str, Line]
+) -> tuple[dict[str, RingGroup], dict[str, Destination], dict[str, Destination]]:
+    """Groups by their id, and where internal numbers and DIDs lead to."""
+    groups: dict[str, RingGroup] = {}
+    extensions = {line.extension: user(name) for name, line in lines.items() if line.extension}
+    for number, each in settings.extensions.items():
+        groups[number] = _group(number, each.lines, each.ring or 0.0)
+        extensions[number] = ring_group(number)
+    dids = {}
+    for number, names in settings.dids.items():
+        if len(names) > 1:
+            groups[number] = _group(number, names, 0.0)
+        if names:
+            dids[number] = ring_group(number) if len(names) > 1 else user(names[0])
+    return groups, extensions, dids
+
+
+def _group(name: str, lines: list[str], ring_s: float) -> RingGroup:
+    members = tuple(Member(line=line, ring_s=ring_s) for line in lines)
+    return RingGroup(id=name, members=members)
 
 
 def _line(settings: schema.Configuration, name: str, line: schema.Line) -> Line:

@@ -12,7 +12,7 @@ from config.problems import Mark, Problem
 from config.schema import Configuration
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
-from dialplan.model import Profile
+from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
 
 SHORTEST_SECRET = 12

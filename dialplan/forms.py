@@ -15,7 +15,7 @@ from __future__ import annotations
 import phonenumbers
 
 from dialplan.countries import COUNTRIES
-from dialplan.model import Profile
+from dialplan.lines import Profile
 from dialplan.numbers import Kind, clean, normalise
 
 FORMS = ("e164", "digits", "00", "national")

@@ -12,7 +12,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from dialplan.destinations import Destination
+from dialplan.groups import AccountCode, Attendant, Conference, Mailbox, ParkLot, Queue, RingGroup, Site
 from dialplan.hours import Hours
+from dialplan.lines import Line as Line
+from dialplan.lines import Profile as Profile
+from dialplan.lines import Quotas
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,40 +28,13 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
 
 
-class Profile(msgspec.Struct, frozen=True, gc=False):
-    """Where a line dials from (NUM-1): an ISO 3166 country and an area code without its trunk prefix ("" for none)."""
-
-    country: str
-    area_code: str = ""
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds.
-
-    `caller_id` is the number that those outside see (CID-1); empty: the trunk's.
-    """
-
-    id: str
-    extension: str = ""
-    name: str = ""
-    ring_s: float = 30.0
-    profile: Profile
-    caller_id: str = ""
-
-
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A telephone (IDN-1). `country` is where it stands: it decides its emergency numbers together with its line's."""
 
     id: str
     lines: tuple[str, ...]
     country: str
-
-
-class RingList(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines that ring together. `ring_s` of 0 leaves every line its own ring time."""
-
-    lines: tuple[str, ...]
-    ring_s: float = 0.0
+    site: str = ""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,14 +72,32 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the dialplan. Keys of `extensions` and `services` are bare digits, of `dids` E.164 with `+`."""
+    """One version of the dialplan. Keys of `extensions` and `services` are bare digits, of `dids` E.164 with `+`; all
+    others are names.
+
+    `extensions` holds every internal number, those of lines and groups too. A DID of the account that is assigned to
+    nobody yet is in `claimed` only (EXT-2). `features` maps a feature code (`*78`) to the feature's name. `serves` maps
+    a delegate's line to those of its delegators. `quotas` are the account's, over all lines together.
+    """
 
     profile: Profile
     lines: dict[str, Line] = {}
     devices: dict[str, Device] = {}
-    extensions: dict[str, RingList] = {}
+    extensions: dict[str, Destination] = {}
     services: dict[str, Service] = {}
-    dids: dict[str, RingList] = {}
+    dids: dict[str, Destination] = {}
+    claimed: frozenset[str] = frozenset()
+    ring_groups: dict[str, RingGroup] = {}
+    attendants: dict[str, Attendant] = {}
+    queues: dict[str, Queue] = {}
+    mailboxes: dict[str, Mailbox] = {}
+    conferences: dict[str, Conference] = {}
+    park_lots: dict[str, ParkLot] = {}
+    sites: dict[str, Site] = {}
+    features: dict[str, str] = {}
+    accounts: dict[str, AccountCode] = {}
+    serves: dict[str, tuple[str, ...]] = {}
+    quotas: Quotas = Quotas()
     trunks: dict[str, TrunkRule] = {}
     default_trunk: str | None = None
     outside_prefix: str = ""

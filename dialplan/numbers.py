@@ -13,7 +13,7 @@ import msgspec
 import phonenumbers
 
 from dialplan.countries import COUNTRIES, LENGTHS_BY_CODE, Country
-from dialplan.model import Profile
+from dialplan.lines import Profile
 
 
 class Kind(enum.StrEnum):

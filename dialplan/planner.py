@@ -9,56 +9,39 @@ can see the whole way.
 from __future__ import annotations
 
 from dialplan.countries import main_emergency
+from dialplan.destinations import Destination, To
+from dialplan.draft import START, Draft
+from dialplan.facts import NO_FACTS, Facts
+from dialplan.follow import follow
 from dialplan.forms import read
-from dialplan.model import Device, Line, Model, Profile, RingList, TrunkRule
+from dialplan.lines import Line, Profile
+from dialplan.model import Device, Model, TrunkRule
 from dialplan.numbers import Kind, Number, clean, normalise
-from dialplan.plan import (
-    Announce,
-    Branch,
-    CallRequest,
-    Echo,
-    Facts,
-    LineTarget,
-    Plan,
-    Reject,
-    Ring,
-    Route,
-    Stage,
-    Step,
-    Trunk,
-)
+from dialplan.plan import CallRequest, Plan, Reject, Route, Trunk
 from dialplan.termination import Reason
 
-Because = list[tuple[str, str]]
-
 SOS = "urn:service:sos"
-NO_FACTS = Facts()
 
 
 def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
     """Where the call goes. Never raises for anything that a caller can dial; the refusals are plans too."""
-    because: Because = []
-    if request.trunk is None:
-        # OUT-6: nothing stands before this branch. It reads the emergency table, the device and its line's country.
-        emergency = _emergency_number(model, request)
-        if emergency:
-            because.append(("emergency", f"{emergency} is an emergency number"))
-            return _made(model, _emergency_step(model, request, emergency, because), emergency, because, emergency=True)
-        step, number = _from_device(model, request, because)
-    else:
-        step, number = _from_trunk(model, request, model.trunks.get(request.trunk), because)
-    return _made(model, step, number, because)
+    draft = Draft(model, request, facts, follow)
+    if request.trunk is not None:
+        entry, number = _from_trunk(draft, model.trunks.get(request.trunk))
+        return draft.plan(entry, number)
+    # OUT-6: nothing stands before this branch. It reads the emergency table, the device and its line's country.
+    emergency = _emergency_number(model, request)
+    if emergency:
+        draft.say("emergency", f"{emergency} is an emergency number")
+        return draft.plan(_emergency_step(draft, emergency), emergency, emergency=True)
+    device = model.devices.get(request.device or "")
+    draft.calling = line = _calling_line(model, device, request.line)
+    entry, number = _from_device(draft, device, line)
+    return draft.plan(entry, number)
 
 
-def _made(model: Model, step: Step, number: str, because: Because, *, emergency: bool = False) -> Plan:
-    return Plan(
-        entry=step.id,
-        steps=(step,),
-        number=number,
-        emergency=emergency,
-        because=tuple(because),
-        version=model.version,
-    )
+def _reject(draft: Draft, step: str, status: int, reason: Reason, text: str) -> str:
+    return draft.add(Reject(id=draft.name(step), status=status, reason=reason, text=text))
 
 
 # Emergency
@@ -88,50 +71,52 @@ def _emergency_number(model: Model, request: CallRequest) -> str:
     return ""
 
 
-def _emergency_step(model: Model, request: CallRequest, number: str, because: Because) -> Step:
+def _emergency_step(draft: Draft, number: str) -> str:
     """Every trunk, in the order of the table (EMG-6). Without any there is 503: a telephone that has another exchange
     to turn to shall do so at once."""
+    model, request = draft.model, draft.request
     device = model.devices.get(request.device or "")
     line = _calling_line(model, device, request.line)
     routes = tuple(Route(trunk, number, _caller_id(model, line, trunk)) for trunk in model.emergency.trunks)
     if not routes:
-        because.append(("emergency", "no trunk can take it"))
-        return Reject(id="emergency", status=503, reason=Reason.NO_ROUTE, text="No Route for Emergency Call")
-    because.extend((f"trunk:{route.trunk}", f"route {n + 1} for {number}") for n, route in enumerate(routes))
-    return Trunk(id="emergency", routes=routes)
+        draft.say("emergency", "no trunk can take it")
+        return _reject(draft, "emergency", 503, Reason.NO_ROUTE, "No Route for Emergency Call")
+    for n, route in enumerate(routes):
+        draft.say(f"trunk:{route.trunk}", f"route {n + 1} for {number}")
+    return draft.add(Trunk(id="emergency", routes=routes))
 
 
 # From a telephone
 
 
-def _from_device(model: Model, request: CallRequest, because: Because) -> tuple[Step, str]:
-    device = model.devices.get(request.device or "")
-    line = _calling_line(model, device, request.line)
+def _from_device(draft: Draft, device: Device | None, line: Line | None) -> tuple[str, str]:
+    model, request = draft.model, draft.request
     if device is None or line is None:
-        because.append((f"device:{request.device}", f"may not call on line {request.line}"))
-        return Reject(id="line", status=403, reason=Reason.NOT_PERMITTED, text="Line Not Permitted"), request.digits
-    because.append((f"device:{device.id}", f"calls on line {line.id}"))
+        draft.say(f"device:{request.device}", f"may not call on line {request.line}")
+        return _reject(draft, "line", 403, Reason.NOT_PERMITTED, "Line Not Permitted"), request.digits
+    draft.say(f"device:{device.id}", f"calls on line {line.id}")
     digits = clean(request.digits)
-    inside = _inside(model, digits, because, line.id)
+    inside = _inside(draft, digits)
     if inside is not None:
         return inside, digits
     number, outside = _number(model, request.digits, digits, line.profile)
     if number.kind is Kind.FEATURE:
-        because.append(("number", f"{number.value}: unknown feature code"))
-        return Reject(id="number", status=404, reason=Reason.NOT_FOUND, text="Unknown Feature Code"), number.value
+        draft.say("number", f"{number.value}: unknown feature code")
+        return _reject(draft, "number", 404, Reason.NOT_FOUND, "Unknown Feature Code"), number.value
     own = model.dids.get(number.value)
     if own is not None:
-        because.append((f"did:{number.value}", "our own number, rung without leaving the house"))
-        return _ring(model, f"did:{number.value}", own, because, line.id), number.value
+        draft.say(f"did:{number.value}", f"our own number, reached without leaving the house: {own}")
+        return _follow(draft, own), number.value
     if number.kind is Kind.INCOMPLETE:
-        return _incomplete(model, digits, outside, because), number.value
-    because.append(("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}"))
+        return _incomplete(draft, digits, outside), number.value
+    draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
     trunk = model.trunks.get(model.default_trunk or "")
     if trunk is None:
-        because.append(("default_trunk", "none: only internal numbers can be called"))
-        return Reject(id="trunk", status=404, reason=Reason.NOT_FOUND, text="No Such Extension"), number.value
-    because.append((f"trunk:{trunk.id}", "default trunk"))
-    return Trunk(id="trunk", routes=(Route(trunk.id, number.value, _caller_id(model, line, trunk.id)),)), number.value
+        draft.say("default_trunk", "none: only internal numbers can be called")
+        return _reject(draft, "trunk", 404, Reason.NOT_FOUND, "No Such Extension"), number.value
+    draft.say(f"trunk:{trunk.id}", "default trunk")
+    route = Route(trunk.id, number.value, _caller_id(model, line, trunk.id))
+    return draft.add(Trunk(id="trunk", routes=(route,), policy=line.policy)), number.value
 
 
 def _calling_line(model: Model, device: Device | None, wanted: str | None) -> Line | None:
@@ -141,29 +126,22 @@ def _calling_line(model: Model, device: Device | None, wanted: str | None) -> Li
     return model.lines.get(wanted or device.lines[0])
 
 
-def _inside(model: Model, digits: str, because: Because, calling: str = "") -> Step | None:
-    service = model.services.get(digits)
+def _inside(draft: Draft, digits: str) -> str | None:
+    service = draft.model.services.get(digits)
     if service is not None:
-        because.append((f"service:{digits}", service.source))
-        if service.source == "echo":
-            return Echo(id="service")
-        return Announce(id="service", source=service.source)
-    ring = model.extensions.get(digits)
-    if ring is not None:
-        return _ring(model, f"extension:{digits}", ring, because, calling)
+        draft.say(f"service:{digits}", service.source)
+        echo = service.source == "echo"
+        return follow(draft, Destination(To.ECHO) if echo else Destination(To.ANNOUNCE, service.source), START)
+    to = draft.model.extensions.get(digits)
+    if to is not None:
+        draft.say(f"extension:{digits}", str(to))
+        return _follow(draft, to)
     return None
 
 
-def _ring(model: Model, rule: str, ring: RingList, because: Because, calling: str = "") -> Ring:
-    """Ring the list. Who calls it from one of its own lines wants the others; a list of that line alone rings it."""
-    lines = tuple(name for name in ring.lines if name != calling) or ring.lines
-    left_out = f"; {calling} calls, and is left out" if len(lines) < len(ring.lines) else ""
-    because.append((rule, "rings " + ", ".join(lines) + left_out))
-    branches = tuple(
-        Branch(id=f"ring/{n}", target=LineTarget(name), ring_s=ring.ring_s or model.lines[name].ring_s)
-        for n, name in enumerate(lines)
-    )
-    return Ring(id="ring", stages=(Stage(branches),))
+def _follow(draft: Draft, to: Destination) -> str:
+    step = follow(draft, to, START)
+    return step or _reject(draft, "target", 404, Reason.NOT_FOUND, "Not Found")
 
 
 def _number(model: Model, dialled: str, digits: str, profile: Profile) -> tuple[Number, bool]:
@@ -179,14 +157,15 @@ def _number(model: Model, dialled: str, digits: str, profile: Profile) -> tuple[
     return normalise(dialled, profile), False
 
 
-def _incomplete(model: Model, digits: str, outside: bool, because: Because) -> Reject:
+def _incomplete(draft: Draft, digits: str, outside: bool) -> str:
     """484 asks for more digits; where more digits could not help, since there is no way out, it is 404."""
+    model = draft.model
     begins = any(n.startswith(digits) for n in (*model.extensions, *model.services)) if digits else True
     if model.default_trunk is None and not begins:
-        because.append(("number", f"{digits}: no such extension"))
-        return Reject(id="number", status=404, reason=Reason.NOT_FOUND, text="No Such Extension")
-    because.append(("number", f"{digits}: neither an extension nor a whole number"))
-    return Reject(id="number", status=484, reason=Reason.INCOMPLETE_NUMBER, text="Address Incomplete")
+        draft.say("number", f"{digits}: no such extension")
+        return _reject(draft, "number", 404, Reason.NOT_FOUND, "No Such Extension")
+    draft.say("number", f"{digits}: neither an extension nor a whole number")
+    return _reject(draft, "number", 484, Reason.INCOMPLETE_NUMBER, "Address Incomplete")
 
 
 def _where(profile: Profile) -> str:
@@ -202,22 +181,24 @@ def _caller_id(model: Model, line: Line | None, trunk: str) -> str:
 # From a carrier
 
 
-def _from_trunk(model: Model, request: CallRequest, trunk: TrunkRule | None, because: Because) -> tuple[Step, str]:
+def _from_trunk(draft: Draft, trunk: TrunkRule | None) -> tuple[str, str]:
     """IDN-3: a carrier reaches DIDs only, never another trunk; extensions where the operator allows them."""
+    request = draft.request
     if trunk is None:
-        because.append((f"trunk:{request.trunk}", "unknown"))
-        return Reject(id="trunk", status=403, reason=Reason.NOT_PERMITTED, text="Unknown Trunk"), request.digits
-    because.append((f"trunk:{trunk.id}", "calls in"))
+        draft.say(f"trunk:{request.trunk}", "unknown")
+        return _reject(draft, "trunk", 403, Reason.NOT_PERMITTED, "Unknown Trunk"), request.digits
+    draft.say(f"trunk:{trunk.id}", "calls in")
     digits = clean(request.digits)
     value = read(request.digits, trunk.numbers_in, trunk.profile.country)
     # In whatever form it writes, what stands in the table is meant.
     for form in (value, digits, "+" + digits):
-        ring = model.dids.get(form)
-        if ring is not None:
-            return _ring(model, f"did:{form}", ring, because), form
+        to = draft.model.dids.get(form)
+        if to is not None:
+            draft.say(f"did:{form}", str(to))
+            return _follow(draft, to), form
     if trunk.extensions and request.proven:
-        step = _inside(model, digits, because)
+        step = _inside(draft, digits)
         if step is not None:
             return step, digits
-    because.append(("dids", f"none is {digits or request.digits}"))
-    return Reject(id="did", status=404, reason=Reason.NOT_FOUND, text="Not Found"), digits
+    draft.say("dids", f"none is {digits or request.digits}")
+    return _reject(draft, "did", 404, Reason.NOT_FOUND, "Not Found"), digits

@@ -90,7 +90,8 @@ def reasons(record: CallRecord, places: Places) -> list[str]:
 
 
 def _without_places() -> Model:
-    from dialplan.model import Emergency, Profile
+    from dialplan.lines import Profile
+    from dialplan.model import Emergency
 
     return Model(profile=Profile("US"), emergency=Emergency(numbers={}))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dialplan.destinations import To
 from switch.arguments import literal
 from switch.commands.common import console, fail, table
 
@@ -103,9 +104,11 @@ def dialled(example: Example, compiled: Compiled) -> list[tuple[str, str]]:
     """Every internal number and what happens when it is dialled: telephones, ring lists, services."""
     single = {device.extension: device.name for device in example.devices if device.extension}
     found = [(number, f"{name}'s telephone ring") for number, name in single.items()]
-    for number, ring in compiled.model.extensions.items():
-        if number not in single:
-            names = [compiled.model.lines[line].name or line for line in ring.lines]
+    model = compiled.model
+    for number, to in model.extensions.items():
+        group = model.ring_groups.get(to.name) if to.kind is To.RING_GROUP else None
+        if number not in single and group is not None:
+            names = [model.lines[each.line].name or each.line for each in group.members]
             found.append((number, f"{', '.join(names)} ring"))
     for number, what in example.services.items():
         kind, _, hertz = what.partition(":")

@@ -15,6 +15,7 @@ from config.compile import compile  # noqa: A004
 from config.compiled import TrunkSettings
 from config.presets import PRESETS
 from dialplan import model as m
+from dialplan.destinations import user
 from switch.sip.leg_events import Progress
 from switch.trunk_hosts import TrunkHost
 from tests.support.exchange import CARRIER, carrier, house
@@ -47,8 +48,8 @@ def stage(folder: Path, text: str, country: str = "US", caller_id: str = "") -> 
         profile=m.Profile(trunk.country or country),
     )
     made = msgspec.structs.replace(
-        house(), dids={DID: m.RingList(lines=("bob",)), "+33972101010": m.RingList(lines=("bob",)),
-                       "+442079460000": m.RingList(lines=("bob",))}, trunks={"carrier": rule},
+        house(), dids={DID: user("bob"), "+33972101010": user("bob"),
+                       "+442079460000": user("bob")}, trunks={"carrier": rule},
     )  # fmt: skip
     return Scene(model=m.versioned(made), trunks={"carrier": TrunkHost(trunk, usual.places, usual.sources)})
 

@@ -9,6 +9,7 @@ import pytest
 
 from config.compiled import TrunkAccount
 from dialplan import model as m
+from dialplan.destinations import user
 from switch.registration import State
 from switch.sip import digest
 from tests.support.exchange import CARRIER, carrier, house
@@ -24,7 +25,7 @@ CHALLENGE = 'Digest realm="itsp", nonce="{}", algorithm=MD5, qop="auth"'
 def model() -> m.Model:
     """The house, with a number of ours that Bob rings for."""
     made = house()
-    return m.versioned(msgspec.structs.replace(made, dids={"+16692222222": m.RingList(lines=("bob",))}))
+    return m.versioned(msgspec.structs.replace(made, dids={"+16692222222": user("bob")}))
 
 
 def scene_with(**settings: Any) -> Scene:

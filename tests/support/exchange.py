@@ -14,6 +14,8 @@ from typing import Any
 from config.compiled import HostSettings, TrunkSettings
 from dialplan import model as m
 from dialplan import planner
+from dialplan.destinations import ring_group, user
+from dialplan.groups import Member, RingGroup
 from media.engine import LegLost, MediaEvent, Silent
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -66,8 +68,8 @@ def house() -> m.Model:
             lines=lines,
             devices={name: m.Device(id=name, lines=(name,), country="US") for name in ("alice", "bob", "carol")}
             | {"dave": m.Device(id="dave", lines=(), country="US")},
-            extensions={number: m.RingList(lines=(name,)) for name, number in NUMBERS.items()}
-            | {"110": m.RingList(lines=("bob", "carol"))},
+            extensions={number: user(name) for name, number in NUMBERS.items()} | {"110": ring_group("110")},
+            ring_groups={"110": RingGroup(id="110", members=(Member(line="bob"), Member(line="carol")))},
             services={
                 "600": m.Service(number="600", source="echo"),
                 "601": m.Service(number="601", source="tone:440"),

@@ -19,6 +19,7 @@ from config import compiled, examples, jsonschema, loader, reference, validate
 from config.compile import compile, compile_loaded  # noqa: A004
 from config.compiled import Compiled, decode, encode
 from config.problems import ConfigError
+from dialplan.destinations import user
 from dialplan.model import Profile
 
 SECRET = "postgresql://a-secret-nobody-may-see"
@@ -66,7 +67,7 @@ def test_the_model_is_what_was_written() -> None:
     model = made.model
     assert model.lines["alice"].profile == Profile("US", "669") and model.lines["bob"].profile == Profile("GB")
     assert model.devices["alice-phone"].lines == ("alice", "bob") and model.devices["bob-phone"].country == "DE"
-    assert model.extensions["202"].lines == ("bob",) and model.dids["+16695550100"].lines == ("alice",)
+    assert model.extensions["202"] == user("bob") and model.dids["+16695550100"] == user("alice")
     assert model.emergency.trunks == ("first", "second")
     assert set(model.emergency.numbers) == {"US", "GB", "DE"} and "5000" in model.emergency.numbers["DE"]
     assert [t.sources for t in made.trunks] == [("192.0.2.1", "192.0.2.2:5080"), ("192.0.2.9",)]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from dialplan import walk
 from dialplan.countries import COUNTRIES, emergency_numbers
+from dialplan.destinations import ring_group, user
+from dialplan.groups import Member, RingGroup
 from dialplan.model import (
     Device,
     Emergency,
@@ -18,7 +20,6 @@ from dialplan.model import (
     Model,
     Origin,
     Profile,
-    RingList,
     Service,
     TrunkRule,
     render,
@@ -35,6 +36,10 @@ numbers = st.sampled_from(["911", "112", "999", "15", "101", "9", "9911", "55555
 names = st.sampled_from(["a", "b", "c"])
 
 
+def group(lines: list[str]) -> RingGroup:
+    return RingGroup(id="+".join(lines), members=tuple(Member(line=line) for line in lines))
+
+
 @st.composite
 def models(draw: st.DrawFn) -> Model:
     profiles = {n: Profile(draw(countries), draw(st.sampled_from(["", "669"]))) for n in "abc"}
@@ -43,15 +48,18 @@ def models(draw: st.DrawFn) -> Model:
         n: Device(id=n, lines=tuple(draw(st.lists(names, max_size=2, unique=True))), country=draw(countries))
         for n in "abc"
     }
-    rings = st.lists(names, min_size=1, max_size=3, unique=True).map(lambda found: RingList(lines=tuple(found)))
+    rings = st.lists(names, min_size=1, max_size=3, unique=True)
+    groups = draw(st.dictionaries(names, rings.map(group), max_size=3))
+    targets = st.one_of([names.map(user), *([st.sampled_from(sorted(groups)).map(ring_group)] if groups else [])])
     trunks = {n: TrunkRule(id=n, profile=Profile("US")) for n in draw(st.sets(st.sampled_from(["x", "y"])))}
     return Model(
         profile=Profile("US", "669"),
         lines=lines,
         devices=devices,
-        extensions=draw(st.dictionaries(numbers, rings)),
+        extensions=draw(st.dictionaries(numbers, targets)),
+        ring_groups=groups,
         services={n: Service(number=n, source="echo") for n in draw(st.sets(numbers, max_size=3))},
-        dids=draw(st.dictionaries(numbers, rings, max_size=2)),
+        dids=draw(st.dictionaries(numbers, targets, max_size=2)),
         trunks=trunks,
         default_trunk=draw(st.sampled_from([None, *sorted(trunks)])),
         outside_prefix=draw(st.sampled_from(["", "9", "0"])),

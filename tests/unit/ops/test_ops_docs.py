@@ -205,7 +205,7 @@ def test_the_comments_of_the_example_are_good_when_they_are_taken_in(tmp_path):
     file.write_text(text)
     compiled = compiling.compile(tmp_path)
     assert set(compiled.trunks[0].sources) == {"192.0.2.10"}
-    assert compiled.model.extensions["300"].lines == ("alice", "bob")
+    assert [each.line for each in compiled.model.ring_groups["300"].members] == ["alice", "bob"]
     assert {each.port for each in compiled.listeners} == {5070}
 
 

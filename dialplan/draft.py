@@ -1,0 +1,105 @@
+"""A plan while it is being made: what is asked, what may be seen, and the steps and reasons so far.
+
+The modules of the planner share one `Draft`. Each adds steps and gets their ids; a step that leads on is added after
+those that it leads to. `Path` is where in the plan one is: how the call came there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from dialplan.destinations import Destination
+from dialplan.facts import Facts, LineFacts
+from dialplan.lines import Line, Policy
+from dialplan.model import Model
+from dialplan.plan import CallRequest, Hop, Plan, Step
+
+MOST_STEPS = 200
+"""A plan that would grow beyond this goes on with `Replan` instead: no configuration makes planning slow."""
+
+
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """How the call came to a step. `hops` are its forwards, `visited` the rule ids of the entities that it has been at
+    (FWD-9). `first` is the line that was called at first, whose mailbox a loop ends in. `member`: this is a branch of a
+    group, where forwards to users alone are followed, and external ones where `external` is set (FWD-10)."""
+
+    hops: tuple[Hop, ...] = ()
+    visited: tuple[str, ...] = ()
+    first: str = ""
+    member: bool = False
+    external: bool = False
+
+
+START = Path()
+
+
+class Draft:
+    """One plan in the making. `follow` is the planner's way to a destination: it adds the steps and returns the id of
+    the first; None where the destination cannot be followed, and counts as absent (K.8)."""
+
+    __slots__ = ("_names", "because", "calling", "consulted", "facts", "follow", "model", "request", "steps")
+
+    def __init__(
+        self,
+        model: Model,
+        request: CallRequest,
+        facts: Facts,
+        follow: Callable[[Draft, Destination, Path], str | None],
+    ) -> None:
+        self.model = model
+        self.request = request
+        self.facts = facts
+        self.follow = follow
+        self.calling: Line | None = None
+        """The line that a telephone calls on, once that is known."""
+        self.because: list[tuple[str, str]] = []
+        self.consulted: dict[str, None] = {}
+        self.steps: list[Step] = []
+        self._names: dict[str, int] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether what comes next has to wait for a `Replan`."""
+        return len(self.steps) >= MOST_STEPS
+
+    def say(self, rule: str, verdict: str) -> None:
+        """A rule was asked, and this is what it said."""
+        self.because.append((rule, verdict))
+
+    def ask(self, line: str) -> LineFacts:
+        """What is so with a line at the moment. That it was asked is remembered."""
+        self.consulted[line] = None
+        return self.facts.line(line)
+
+    def cursor(self, group: str) -> int:
+        """Who is next in a rotating group."""
+        self.consulted[f"cursor:{group}"] = None
+        return self.facts.cursors.get(group, 0)
+
+    def name(self, wanted: str) -> str:
+        """An id for a step that no other step has."""
+        count = self._names.get(wanted, 0)
+        self._names[wanted] = count + 1
+        return f"{wanted}.{count + 1}" if count else wanted
+
+    def add(self, step: Step) -> str:
+        """Put a step into the plan. Returns its id."""
+        self.steps.append(step)
+        return step.id
+
+    def plan(self, entry: str, number: str, *, emergency: bool = False) -> Plan:
+        """The finished plan."""
+        policy: Policy | None = self.calling.policy if self.calling is not None and not emergency else None
+        return Plan(
+            entry=entry,
+            steps=tuple(self.steps),
+            number=number,
+            emergency=emergency,
+            because=tuple(self.because),
+            version=self.model.version,
+            policy=policy,
+            consulted=tuple(self.consulted),
+            account=self.request.account,
+        )

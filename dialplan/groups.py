@@ -1,0 +1,120 @@
+"""What is called besides people: ring groups, attendants, queues, mailboxes, conferences, park lots; and sites."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from dialplan.destinations import Destination
+
+
+class Strategy(enum.StrEnum):
+    """How a ring group rings."""
+
+    ALL = "all"
+    ORDER = "order"
+    ROTATING = "rotating"
+    LONGEST_IDLE = "longest_idle"
+    RANDOM = "random"
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A line in a group. It starts to ring `delay_s` after the group; `ring_s` 0 leaves it its own ring time."""
+
+    line: str
+    delay_s: float = 0.0
+    ring_s: float = 0.0
+    weight: int = 1
+
+
+class RingGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that ring by a strategy. `id` is the rule's: the group's name, or where an unnamed one is written.
+
+    `ring_s`: how long the group rings in all; 0: as its members do. In every strategy but `all` each member has a turn
+    of `turn_s`. `external`: whether a member's forward to an outside number is followed (FWD-10). `otherwise`: where a
+    call goes that nobody answers; None: 480 (K.9).
+    """
+
+    id: str
+    name: str = ""
+    extension: str = ""
+    strategy: Strategy = Strategy.ALL
+    members: tuple[Member, ...] = ()
+    ring_s: float = 0.0
+    turn_s: float = 15.0
+    skip_busy: bool = False
+    external: bool = False
+    time_zone: str = "UTC"
+    hours: str = ""
+    closed: Destination | None = None
+    otherwise: Destination | None = None
+
+
+class Attendant(msgspec.Struct, frozen=True, kw_only=True):
+    """An auto attendant: a menu. `choices` maps a digit, or `timeout` and `invalid`, to where the call goes then."""
+
+    id: str
+    name: str = ""
+    extension: str = ""
+    greeting: str = ""
+    choices: dict[str, Destination] = {}
+    time_zone: str = "UTC"
+    hours: str = ""
+    closed: Destination | None = None
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """A call queue, as a target. `overflow`: where a call goes that cannot wait."""
+
+    id: str
+    name: str = ""
+    extension: str = ""
+    members: tuple[str, ...] = ()
+    time_zone: str = "UTC"
+    hours: str = ""
+    closed: Destination | None = None
+    overflow: Destination | None = None
+
+
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
+    """A mailbox; a user's has the user's name."""
+
+    id: str
+    name: str = ""
+    extension: str = ""
+
+
+class Conference(msgspec.Struct, frozen=True, kw_only=True):
+    """A meet-me room."""
+
+    id: str
+    name: str = ""
+    extension: str = ""
+
+
+class ParkLot(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot of park slots: numbers `first` to `last`, of the same width, that are dialled to retrieve."""
+
+    id: str
+    name: str = ""
+    extension: str = ""
+    first: str = ""
+    last: str = ""
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """A place of the company. `operator` answers `0` (K.5)."""
+
+    id: str
+    name: str = ""
+    operator: Destination | None = None
+
+
+class AccountCode(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer account that calls are charged to (CST-1). `password`: whether one is asked for; the model does not
+    hold it (CST-4)."""
+
+    code: str
+    name: str = ""
+    password: bool = False
