@@ -45,7 +45,7 @@ from dialplan.countries import emergency_numbers
 from dialplan.destinations import Destination, ring_group, user
 from dialplan.groups import Member, RingGroup
 from dialplan.lines import Line, Profile
-from dialplan.model import Device, Emergency, Model, Origin, Service, TrunkRule, versioned
+from dialplan.model import Device, Emergency, Model, Origin, Service, TrunkRule, placeless, versioned
 
 
 def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  # noqa: A001
@@ -112,8 +112,7 @@ def _calls(calls: Calls) -> CallSettings:
 def _version(compiled: Compiled) -> str:
     """A hash of all that takes effect, so that `check` of a copy says the version which the running exchange says; not
     of where the files lie, what else stands in them, and what was warned of."""
-    model = msgspec.structs.replace(compiled.model, origins={})
-    effective = msgspec.structs.replace(compiled, source="", model=model, warnings=())
+    effective = msgspec.structs.replace(compiled, source="", model=placeless(compiled.model), warnings=())
     return hashlib.blake2b(encode(effective), digest_size=8).hexdigest()
 
 

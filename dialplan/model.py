@@ -18,6 +18,8 @@ from dialplan.hours import Hours
 from dialplan.lines import Line as Line
 from dialplan.lines import Profile as Profile
 from dialplan.lines import Quotas
+from dialplan.rates import NO_RATES, RateTable
+from dialplan.routes import NO_ROUTES, RouteTable
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -99,6 +101,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     serves: dict[str, tuple[str, ...]] = {}
     quotas: Quotas = Quotas()
     trunks: dict[str, TrunkRule] = {}
+    routes: RouteTable = NO_ROUTES
+    rates: RateTable = NO_RATES
     default_trunk: str | None = None
     outside_prefix: str = ""
     emergency: Emergency
@@ -107,10 +111,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+def placeless(model: Model) -> Model:
+    """The same without what only tells where things stand."""
+    return msgspec.structs.replace(model, origins={}, routes=model.routes.placeless(), rates=model.rates.placeless())
+
+
 def versioned(model: Model) -> Model:
     """The same model with `version` set to a hash of what it decides: equal content, equal version, in any process and
     wherever its files lie. A comment more, which moves lines, makes no other version."""
-    content = msgspec.msgpack.encode(msgspec.structs.replace(model, version="", origins={}), order="deterministic")
+    content = msgspec.msgpack.encode(placeless(msgspec.structs.replace(model, version="")), order="deterministic")
     return msgspec.structs.replace(model, version=hashlib.blake2b(content, digest_size=8).hexdigest())
 
 

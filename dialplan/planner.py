@@ -17,6 +17,7 @@ from dialplan.forms import read
 from dialplan.lines import Line, Profile
 from dialplan.model import Device, Model, TrunkRule
 from dialplan.numbers import Kind, Number, clean, normalise
+from dialplan.outside import caller_id, leads_outside, outside
 from dialplan.plan import CallRequest, Plan, Reject, Route, Trunk
 from dialplan.termination import Reason
 
@@ -77,7 +78,7 @@ def _emergency_step(draft: Draft, number: str) -> str:
     model, request = draft.model, draft.request
     device = model.devices.get(request.device or "")
     line = _calling_line(model, device, request.line)
-    routes = tuple(Route(trunk, number, _caller_id(model, line, trunk)) for trunk in model.emergency.trunks)
+    routes = tuple(Route(trunk, number, caller_id(model, line, trunk)) for trunk in model.emergency.trunks)
     if not routes:
         draft.say("emergency", "no trunk can take it")
         return _reject(draft, "emergency", 503, Reason.NO_ROUTE, "No Route for Emergency Call")
@@ -99,7 +100,7 @@ def _from_device(draft: Draft, device: Device | None, line: Line | None) -> tupl
     inside = _inside(draft, digits)
     if inside is not None:
         return inside, digits
-    number, outside = _number(model, request.digits, digits, line.profile)
+    number, prefixed = _number(model, request.digits, digits, line.profile)
     if number.kind is Kind.FEATURE:
         draft.say("number", f"{number.value}: unknown feature code")
         return _reject(draft, "number", 404, Reason.NOT_FOUND, "Unknown Feature Code"), number.value
@@ -108,15 +109,9 @@ def _from_device(draft: Draft, device: Device | None, line: Line | None) -> tupl
         draft.say(f"did:{number.value}", f"our own number, reached without leaving the house: {own}")
         return _follow(draft, own), number.value
     if number.kind is Kind.INCOMPLETE:
-        return _incomplete(draft, digits, outside), number.value
+        return _incomplete(draft, digits, prefixed), number.value
     draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
-    trunk = model.trunks.get(model.default_trunk or "")
-    if trunk is None:
-        draft.say("default_trunk", "none: only internal numbers can be called")
-        return _reject(draft, "trunk", 404, Reason.NOT_FOUND, "No Such Extension"), number.value
-    draft.say(f"trunk:{trunk.id}", "default trunk")
-    route = Route(trunk.id, number.value, _caller_id(model, line, trunk.id))
-    return draft.add(Trunk(id="trunk", routes=(route,), policy=line.policy)), number.value
+    return outside(draft, line, number.value), number.value
 
 
 def _calling_line(model: Model, device: Device | None, wanted: str | None) -> Line | None:
@@ -157,11 +152,11 @@ def _number(model: Model, dialled: str, digits: str, profile: Profile) -> tuple[
     return normalise(dialled, profile), False
 
 
-def _incomplete(draft: Draft, digits: str, outside: bool) -> str:
+def _incomplete(draft: Draft, digits: str, prefixed: bool) -> str:
     """484 asks for more digits; where more digits could not help, since there is no way out, it is 404."""
     model = draft.model
     begins = any(n.startswith(digits) for n in (*model.extensions, *model.services)) if digits else True
-    if model.default_trunk is None and not begins:
+    if not leads_outside(model) and not begins:
         draft.say("number", f"{digits}: no such extension")
         return _reject(draft, "number", 404, Reason.NOT_FOUND, "No Such Extension")
     draft.say("number", f"{digits}: neither an extension nor a whole number")
@@ -170,12 +165,6 @@ def _incomplete(draft: Draft, digits: str, outside: bool) -> str:
 
 def _where(profile: Profile) -> str:
     return f"{profile.country} {profile.area_code}".rstrip()
-
-
-def _caller_id(model: Model, line: Line | None, trunk: str) -> str:
-    """CID-1: what is shown outside of a call on that line."""
-    rule = model.trunks.get(trunk)
-    return (line.caller_id if line is not None else "") or (rule.caller_id if rule is not None else "")
 
 
 # From a carrier

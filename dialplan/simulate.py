@@ -48,8 +48,8 @@ def name_of(branch: Branch) -> str:
     match branch.target:
         case LineTarget(line):
             return f"line:{line}"
-        case TrunkTarget(trunk, _):
-            return f"trunk:{trunk}"
+        case TrunkTarget():
+            return f"trunk:{branch.target.trunk}"
 
 
 def simulate(plan: Plan, script: Script, *, caller_gone_after_s: float | None = None) -> Simulation:
@@ -109,6 +109,8 @@ def _phones(branch: Branch, phones: Sequence[Phone]) -> list[tuple[float, v.Walk
         if phone.status == 200:
             events.append((phone.after_s, v.Answered(branch.id, number)))
             continue
-        outcome, final = v.outcome_of(phone.status, trunk=isinstance(branch.target, TrunkTarget))
+        trunk = branch.target if isinstance(branch.target, TrunkTarget) else None
+        failed = phone.status in trunk.failover if trunk is not None and trunk.failover else None
+        outcome, final = v.outcome_of(phone.status, trunk=trunk is not None, failed=failed)
         events.append((phone.after_s, v.Failed(branch.id, number, outcome, phone.status, final)))
     return events

@@ -166,7 +166,7 @@ def _routes_as_stages(trunk: Trunk) -> tuple[Stage, ...]:
             (
                 Branch(
                     id=f"{trunk.id}/{n}",
-                    target=TrunkTarget(route.trunk, route.number, route.caller),
+                    target=TrunkTarget(route.trunk, route.number, route.caller, route.withheld, route.failover),
                     ring_s=trunk.ring_s,
                 ),
             )

@@ -113,7 +113,8 @@ def test_numbers_in_plans_are_e164_and_the_caller_id_is_the_lines_else_the_trunk
         for dialled, number in (("5555555", "+16695555555"), ("911", "911")):
             got = plan(model, CallRequest(digits=dialled, at=AT, device="d", line=line))
             step = got.step(got.entry)
-            assert isinstance(step, Trunk) and step.routes == (Route("x", number, caller),)
+            rule = "" if number == "911" else "default_trunk"
+            assert isinstance(step, Trunk) and step.routes == (Route("x", number, caller, rule=rule),)
 
 
 def test_reasons_are_shown_with_file_and_line() -> None:

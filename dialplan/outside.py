@@ -1,0 +1,79 @@
+"""The way out: which carriers a call to the outside takes, and which number they see.
+
+Emergency calls do not come here. What a caller may call has been decided before.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import msgspec
+
+from dialplan import hours
+from dialplan.draft import Draft
+from dialplan.lines import Line
+from dialplan.model import Model
+from dialplan.plan import Hop, Reject, Route, Trunk
+from dialplan.routes import MOST_ROUTES, candidates
+from dialplan.termination import Reason
+
+
+def outside(draft: Draft, line: Line | None, number: str, hops: tuple[Hop, ...] = ()) -> str:
+    """Add the step that takes a normalised number out, and return its id. Without any route it is a rejection.
+
+    `line` pays, and is shown: the one that calls, or that forwards the call (`hops`)."""
+    routes = routes_to(draft, line, number)
+    if routes:
+        policy = line.policy if line is not None else None
+        return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=hops))
+    if leads_outside(draft.model):
+        draft.say("routes", f"no route for {number}")
+        reject = Reject(id=draft.name("trunk"), status=404, reason=Reason.NO_ROUTE, text="No Route")
+    else:
+        draft.say("default_trunk", "none: only internal numbers can be called")
+        reject = Reject(id=draft.name("trunk"), status=404, reason=Reason.NOT_FOUND, text="No Such Extension")
+    return draft.add(reject)
+
+
+def routes_to(draft: Draft, line: Line | None, number: str) -> tuple[Route, ...]:
+    """The routes of a normalised number in order, the default trunk last, unless it is among them.
+
+    Every rule that was asked is told to the draft."""
+    model = draft.model
+    hidden = line is not None and line.outside.hide_caller_id
+    made: list[Route] = []
+    if model.routes:
+        zone = line.time_zone if line is not None else "UTC"
+
+        def is_open(name: str, at: datetime.datetime) -> bool:
+            known = model.hours.get(name)
+            return known is not None and hours.is_open(known, at, zone).open
+
+        chosen = candidates(
+            model.routes, number, draft.request.at, draft.facts.draw, is_open=is_open, rates=model.rates
+        )
+        for rule, verdict in chosen.because:
+            draft.say(rule, verdict)
+        for route in chosen.routes:
+            if route.trunk in model.trunks:
+                caller = route.caller or caller_id(model, line, route.trunk)
+                made.append(msgspec.structs.replace(route, caller=caller, withheld=route.withheld or hidden))
+            else:
+                draft.say(f"trunk:{route.trunk}", "unknown")
+    last = model.default_trunk
+    tried = len(made) >= MOST_ROUTES or any(route.trunk == last for route in made)
+    if last is not None and last in model.trunks and not tried:
+        draft.say(f"trunk:{last}", "default trunk")
+        made.append(Route(last, number, caller_id(model, line, last), hidden, rule="default_trunk"))
+    return tuple(made)
+
+
+def leads_outside(model: Model) -> bool:
+    """Whether there is any way out."""
+    return model.default_trunk is not None or bool(model.routes)
+
+
+def caller_id(model: Model, line: Line | None, trunk: str) -> str:
+    """CID-1: what is shown outside of a call on that line."""
+    rule = model.trunks.get(trunk)
+    return (line.caller_id if line is not None else "") or (rule.caller_id if rule is not None else "")
