@@ -17,10 +17,12 @@ from dialplan.lines import Profile
 
 
 class Kind(enum.StrEnum):
-    """What a number is. `INCOMPLETE` is anything that cannot be a number, for which 484 is the answer (K.6)."""
+    """What a number is. `INCOMPLETE` is anything that cannot be a number, for which 484 is the answer (K.6).
+    `OPERATOR` is `0` alone, which rings the site's operator (K.5)."""
 
     E164 = "e164"
     SERVICE = "service"
+    OPERATOR = "operator"
     FEATURE = "feature"
     INCOMPLETE = "incomplete"
 
@@ -58,6 +60,8 @@ def normalise(text: str, profile: Profile) -> Number:
         return _international(digits[1:], digits)
     if not _BARE.fullmatch(digits):
         return Number(Kind.INCOMPLETE, digits)
+    if digits == "0":
+        return Number(Kind.OPERATOR, digits)
     country = COUNTRIES.get(profile.country)
     if country is None:
         return _by_library(digits, profile)

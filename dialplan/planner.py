@@ -108,7 +108,7 @@ def _from_device(draft: Draft, device: Device | None, line: Line | None) -> tupl
     if own is not None:
         draft.say(f"did:{number.value}", f"our own number, reached without leaving the house: {own}")
         return _follow(draft, own), number.value
-    if number.kind is Kind.INCOMPLETE:
+    if number.kind in (Kind.INCOMPLETE, Kind.OPERATOR):
         return _incomplete(draft, digits, prefixed), number.value
     draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
     return outside(draft, line, number.value), number.value

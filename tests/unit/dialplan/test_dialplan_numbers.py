@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dialplan.countries import COUNTRIES, emergency_numbers, is_country
-from dialplan.model import Profile
-from dialplan.numbers import Kind, normalise
+from dialplan.lines import Profile
+from dialplan.numbers import Kind, Number, normalise
 
 US = Profile("US", "669")
 PROFILES = {
@@ -70,7 +70,6 @@ def test_service_numbers_stay_as_they_are(country: str, dialled: str) -> None:
         ("US", "12#4"),
         ("FR", "123456789"),
         ("FR", "12345678"),
-        ("GB", "0"),
         ("SE", "+0123456"),
         ("DE", "+"),
         ("DE", "+999123456789"),
@@ -86,6 +85,11 @@ def test_subscriber_numbers_need_an_area_code() -> None:
 
 def test_feature_codes_are_told_apart() -> None:
     assert normalise("*21#", US).kind is Kind.FEATURE
+
+
+@pytest.mark.parametrize("country", [*PROFILES, "AU"])
+def test_0_alone_is_the_operator_k5(country: str) -> None:
+    assert normalise("0", PROFILES.get(country, Profile(country))) == Number(Kind.OPERATOR, "0")
 
 
 def test_a_country_without_a_row_goes_by_the_library() -> None:
