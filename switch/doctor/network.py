@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from config.compiled import Compiled, ListenerSettings, MediaSettings
-from switch.doctor import stun
 from switch.doctor.finding import Finding, bad, good, warning
+from switch.net import stun
 from switch.net.flows import LocalAddresses, family_of, is_wildcard
 
 #: An address that is routed to nobody (RFC 5737, RFC 3849): asking for the way there shows our own address.

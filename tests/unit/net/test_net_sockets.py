@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from switch.clock import LoopClock
-from switch.doctor import stun
+from switch.net import stun
 from switch.net.guard import Limits
 from switch.net.reachability import Reach
 from switch.sip.flow import Flow

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from config import compile as compiling
 from config.compiled import ListenerSettings
 from switch.commands import app
-from switch.doctor import certificates, machine, network, setting, stun
+from switch.doctor import certificates, machine, network, setting
+from switch.net import stun
 from tests.support.certificates import Authority
 
 GOOD = "country: US\nlines: {alice: {extension: 101}}\ndevices: {p: {secret: env:P, lines: alice}}\n"
