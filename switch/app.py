@@ -33,7 +33,7 @@ from records.heartbeat import Watch
 from records.journal import FileJournal
 from switch import configuration, handed, logs
 from switch.accounts import Accounts, private_key
-from switch.arguments import EXIT_CONFIG, ExchangeArguments, literal
+from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
 from switch.carriers import Carriers
@@ -60,6 +60,7 @@ from switch.replay import replay, welcome
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
+from switch.sip.uri import literal
 from switch.standing import ExchangeStanding
 from switch.state.bans import SqliteBanStore
 from switch.state.bindings import SqliteBindingStore

@@ -74,7 +74,7 @@ class Places(NamedTuple):
 
 
 def literal(address: str) -> str:
-    """An address as it stands before a port: IPv6 in brackets (RFC 3986 section 3.2.2)."""
+    """As `switch.sip.uri.literal`, which needs more than the standard library."""
     return f"[{address}]" if ":" in address else address
 
 

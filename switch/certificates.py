@@ -21,10 +21,10 @@ from config.certificates import Certificate, check_authorities, read_pair
 from config.compiled import CertificateSettings, Compiled
 from config.fitting_tls import ended
 from config.problems import Wrong
-from switch.arguments import literal
 from switch.net.guard import Recent
 from switch.net.tls import ServerCertificate, client_context, server_context
 from switch.sip.flow import Address, Flow
+from switch.sip.uri import hostport, literal
 from switch.views import CertificateView
 
 LOOK_S = 60.0
@@ -212,7 +212,7 @@ class Handshakes:
             if any(word in why for word in _CLIENT_SAYS) and "http" not in why:
                 self._refuse("a TLS client", flow.remote[0], f"TLS: {why}")
             return
-        key, now = (f"{literal(flow.remote[0])}:{flow.remote[1]}", why), self._now()
+        key, now = (hostport(*flow.remote), why), self._now()
         told = self._told.get(key)
         if told is None or now - told >= AGAIN_S:
             self._told.put(key, now)

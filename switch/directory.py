@@ -23,7 +23,7 @@ from switch.registrar import Registrar
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.message import Request
-from switch.sip.uri import Uri
+from switch.sip.uri import Uri, literal
 from switch.trunk_hosts import FlowTo, Hunt, TrunkHost, TrunkHosts
 
 
@@ -206,7 +206,7 @@ class Directory:
 
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0
-        return f"sip:{line}@{f'[{host}]' if ':' in host else host}"
+        return f"sip:{line}@{literal(host)}"
 
 
 def _source(binding: Binding) -> Flow:

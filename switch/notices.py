@@ -9,8 +9,8 @@ from dialplan.termination import Reason
 from records import events as e
 from switch.metrics import Counters
 from switch.net.targets import Target
-from switch.reception import address
 from switch.registration import State
+from switch.sip.uri import hostport
 
 SLOW_S = 0.05
 """A turn of the loop that takes longer is logged with its name."""
@@ -55,7 +55,7 @@ class Notices:
 
     def host_changed(self, trunk: str, target: Target, up: bool, why: str) -> None:
         """A carrier's host does not answer, or answers again."""
-        place = f"{target.transport} {address(target.address, target.port)}"
+        place = f"{target.transport} {hostport(target.address, target.port)}"
         if up:
             self._log.info("trunk host is well again", trunk=trunk, host=place)
         else:

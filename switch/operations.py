@@ -13,7 +13,8 @@ from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
 from switch.core import Core
 from switch.qualify import Reach
-from switch.reception import address, printable
+from switch.reception import printable
+from switch.sip.uri import hostport
 from switch.sip.usage_state import State
 from switch.trace import Tracer
 from switch.trunk_views import trunk_views
@@ -258,7 +259,7 @@ def _phone_view(bound: Bound, name: str, reach: Reach | None, now: float, at: da
         device=bound.device,
         name=name,
         line=bound.line,
-        address=f"{flow.transport} {address(flow.remote_host, flow.remote_port)}",
+        address=f"{flow.transport} {hostport(flow.remote_host, flow.remote_port)}",
         contact=printable(bound.uri),
         user_agent=printable(bound.user_agent),
         at=bound.at,
@@ -296,6 +297,6 @@ def _leg_view(leg: Leg) -> LegView:
         leg=leg.index,
         who=leg.target,
         state="held" if leg.sound.held else state,
-        flow=f"{usage.flow.transport} {address(*usage.flow.remote)}",
+        flow=f"{usage.flow.transport} {hostport(*usage.flow.remote)}",
         sip_call_id=usage.dialog.call_id,
     )

@@ -26,6 +26,7 @@ from switch.sip.message import Response
 from switch.sip.methods import AGENT
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction
+from switch.sip.uri import literal
 
 AGAIN_S = 10.0
 """A lost telephone is asked so often at the least."""
@@ -248,7 +249,7 @@ class Watch:
             self._silent("its connection is gone", now, TRIES)
             return
         host, port = all_.advertised(flow)
-        ours = f"[{host}]" if ":" in host else host
+        ours = literal(host)
         if not self._call_id:
             self._call_id = all_.token()
         self._cseq += 1

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from records.events import Bound, Unbound
+from switch.sip.uri import hostport
 
 LINES = 5
 """Lines of one kind that a turn may have."""
@@ -163,7 +164,7 @@ def _about(bound: Bound) -> dict[str, str]:
     return {
         "device": bound.device,
         "line": bound.line,
-        "address": address(bound.flow.remote_host, bound.flow.remote_port),
+        "address": hostport(bound.flow.remote_host, bound.flow.remote_port),
         "user_agent": printable(bound.user_agent),
     }
 
@@ -171,11 +172,6 @@ def _about(bound: Bound) -> dict[str, str]:
 def printable(text: str) -> str:
     """Without what would move the cursor of a terminal: telephones and strangers wrote it."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def address(host: str, port: int) -> str:
-    """`192.0.2.7:5060`, `[2001:db8::7]:5060`."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Refusal(msgspec.Struct):

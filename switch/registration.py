@@ -29,7 +29,7 @@ from switch.sip.message import Response
 from switch.sip.methods import AGENT, ALLOW
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction
-from switch.sip.uri import Uri, escape_user
+from switch.sip.uri import Uri, escape_user, hostport, literal
 from switch.sip.writer import REASONS
 from switch.trunk_hosts import TrunkHost
 
@@ -198,7 +198,7 @@ class Registration:
         if flow is None:
             self._failed("its host is not known, or no listener of ours leads there", AGAIN_S, now)
             return
-        domain = _literal(settings.registrar)
+        domain = literal(settings.registrar)
         uri = f"sip:{domain}"
         if not credentials:
             credentials = account.lines("REGISTER", uri, self._shown)
@@ -212,7 +212,7 @@ class Registration:
             f"To: {own}",
             f"Call-ID: {self._call_id}",
             f"CSeq: {self._cseq} REGISTER",
-            f"Contact: <sip:{self.dialect.token}@{_literal(host)}:{port}{transport}>",
+            f"Contact: <sip:{self.dialect.token}@{hostport(host, port)}{transport}>",
             f"Expires: {0 if self._leaving else self._wish_s}",
             *(f"Route: {route}" for route in self.dialect.proxy_route()),
             ALLOW,
@@ -242,7 +242,7 @@ class Registration:
             self._all.hosts.failed(self.trunk, self._target, status, _retry_after(response), now)
         account = self.dialect.account
         if status in (401, 407) and account is not None:
-            uri = f"sip:{_literal(self.trunk.settings.registrar)}"
+            uri = f"sip:{literal(self.trunk.settings.registrar)}"
             lines = account.answer("REGISTER", uri, response, self._shown)
             if lines is not None:
                 self._send(now, lines)
@@ -353,7 +353,3 @@ class Registration:
 def _retry_after(response: Response) -> float:
     text = (response.header("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
     return float(text) if text.isdecimal() and len(text) < 8 else 0.0
-
-
-def _literal(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -15,12 +15,13 @@ from media.client import WorkerEngine
 from records.heartbeat import Watch
 from records.journal import FileJournal
 from switch.accounts import Accounts
-from switch.arguments import ExchangeArguments, literal
+from switch.arguments import ExchangeArguments
 from switch.ban_keeper import BanKeeper
 from switch.certificates import Certificates
 from switch.core import Core
 from switch.keeper import BindingKeeper
 from switch.net.overload import Overload
+from switch.sip.uri import literal
 from switch.trunk_views import sick
 from switch.views import WorkerView
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from switch import redact
+from switch.sip.uri import hostport
 from switch.views import MessageView
 
 
@@ -137,16 +138,11 @@ def view(traced: Traced, ours: Ours | None = None, who: str = "") -> MessageView
         at=datetime.datetime.fromtimestamp(traced.at, datetime.UTC),
         incoming=traced.incoming,
         transport=flow.transport,
-        local=_address(ours(flow) if ours is not None else flow.local),
-        remote=_address(flow.remote),
+        local=hostport(*(ours(flow) if ours is not None else flow.local)),
+        remote=hostport(*flow.remote),
         text=redact.sip(traced.data.decode("utf-8", "replace")),
         who=who,
     )
-
-
-def _address(pair: tuple[str, int]) -> str:
-    host, port = pair
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 # -- the ladder ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.net.targets import Place, Target, spread, usual_port
 from switch.sip.flow import Flow
+from switch.sip.uri import hostport, literal
 
 LONGEST_S = 3600.0
 GROWTH = 16
@@ -242,6 +243,5 @@ class Hunt:
 def place_of(trunk: TrunkHost, target: Target) -> str:
     """What stands behind the @ in the address of somebody there."""
     domain = trunk.settings.domain or target.name
-    host = f"[{domain}]" if ":" in domain else domain
     written = next((each.port for each in trunk.settings.hosts if each.host == domain), 0)
-    return f"{host}:{written}" if written not in (0, usual_port(target.transport)) else host
+    return hostport(domain, written) if written not in (0, usual_port(target.transport)) else literal(domain)

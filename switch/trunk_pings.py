@@ -15,6 +15,7 @@ from switch.sip.flow import Flow
 from switch.sip.message import Response
 from switch.sip.methods import AGENT
 from switch.sip.timer import Timer
+from switch.sip.uri import literal
 from switch.trunk_hosts import TrunkHost, TrunkHosts, place_of
 
 WAIT_S = 4.5
@@ -119,7 +120,7 @@ class Ping:
             self._down("no listener of ours leads there", now)
             return
         host, port = pings.advertised(flow)
-        ours = f"[{host}]" if ":" in host else host
+        ours = literal(host)
         uri = f"sip:{place_of(self.trunk, self.target)}"
         lines = [
             "Max-Forwards: 70",

@@ -9,6 +9,7 @@ from switch.calls.leg import is_trunk
 from switch.core import Core
 from switch.metrics import Labelled, Readings
 from switch.net.targets import Target
+from switch.sip.uri import hostport
 from switch.trunk_hosts import Health
 from switch.views import TrunkHostView, TrunkView
 
@@ -111,5 +112,4 @@ def _host(target: Target, health: Health, now: float) -> TrunkHostView:
 
 
 def _place(target: Target) -> str:
-    address = f"[{target.address}]" if ":" in target.address else target.address
-    return f"{target.transport} {address}:{target.port}"
+    return f"{target.transport} {hostport(target.address, target.port)}"

@@ -16,7 +16,7 @@ from switch.sip.account import Account
 from switch.sip.diversion import Forward
 from switch.sip.headers import quote
 from switch.sip.privacy import ANONYMOUS, PRIVACY
-from switch.sip.uri import escape_user
+from switch.sip.uri import escape_user, hostport, literal
 
 
 class Dialect:
@@ -53,14 +53,14 @@ class Dialect:
         proxy = self.settings.proxy
         if proxy is None:
             return ()
-        place = _literal(proxy.host) + (f":{proxy.port}" if proxy.port else "")
+        place = hostport(proxy.host, proxy.port) if proxy.port else literal(proxy.host)
         transport = "" if proxy.transport in ("udp", "") else f";transport={proxy.transport}"
         return (f"<sip:{place}{transport};lr>",)
 
     def own(self, number: str, name: str, host: str) -> str:
         """A number of ours as an address; `host` is our own."""
         written = forms.write(number, self.settings.numbers, self.settings.country)
-        address = self._address(written, _literal(self.settings.from_domain or host))
+        address = self._address(written, literal(self.settings.from_domain or host))
         return f"{quote(name)} <{address}>" if name else f"<{address}>"
 
     def caller(self, number: str, name: str, host: str, hidden: bool, asserted: bool = True) -> tuple[str, list[str]]:
@@ -71,7 +71,7 @@ class Dialect:
         trusted to keep it to itself (RFC 3325 section 7).
         """
         settings = self.settings
-        domain = _literal(settings.from_domain or host)
+        domain = literal(settings.from_domain or host)
         account = settings.account.user
         shown = f"{quote(name)} " if name else ""
         own = self.own(number, name, host) if number else ""
@@ -99,7 +99,7 @@ class Dialect:
         """The header lines that say which forwards the call has behind it: Diversion (RFC 5806), or History-Info (RFC
         7044) when `target`, the Request-URI, is given. Who is not to be shown is named to a trusted carrier alone."""
         settings = self.settings
-        domain = _literal(settings.from_domain or host)
+        domain = literal(settings.from_domain or host)
         told = []
         for each in forwards:
             known = bool(each.number) and (settings.trusted or not each.hidden)
@@ -122,10 +122,6 @@ class Dialect:
     def _address(self, user: str, place: str) -> str:
         phone = ";user=phone" if self.settings.user_phone and user.removeprefix("+").isdecimal() else ""
         return f"sip:{escape_user(user)}@{place}{phone}"
-
-
-def _literal(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 __all__ = ["Dialect"]

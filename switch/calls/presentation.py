@@ -18,7 +18,7 @@ from switch.sip.diversion import Forward
 from switch.sip.headers import quote
 from switch.sip.message import Request
 from switch.sip.privacy import ANONYMOUS, PRIVACY
-from switch.sip.uri import escape_user
+from switch.sip.uri import escape_user, hostport, literal
 
 _REMEMBERED = 512
 """Addresses of ours: a line is shown in every call."""
@@ -71,7 +71,7 @@ def _address(number: str, name: str, host: str) -> str:
 
 
 def _uri(number: str, host: str) -> str:
-    return f"sip:{escape_user(number) or 'anonymous'}@{_literal(host)}"
+    return f"sip:{escape_user(number) or 'anonymous'}@{literal(host)}"
 
 
 def max_forwards(request: Request | None) -> int:
@@ -85,14 +85,10 @@ def contact_value(host: str, port: int, transport: str, user: str = "", beside: 
     be one too (RFC 3261 sections 8.1.1.8 and 12.1.1), in which the transport needs no word (RFC 5630)."""
     secure = transport == "tls" and any(each[:5].lower() == "sips:" for each in beside)
     suffix = "" if secure or transport == "udp" else f";transport={transport}"
-    return f"<{'sips' if secure else 'sip'}:{f'{user}@' if user else ''}{_literal(host)}:{port}{suffix}>"
+    return f"<{'sips' if secure else 'sip'}:{f'{user}@' if user else ''}{hostport(host, port)}{suffix}>"
 
 
 def contact_moved(contact: str, host: str, port: int, transport: str) -> str:
     """The same Contact at another address of ours."""
     user, at, _ = contact.partition(":")[2].rpartition("@")
     return contact_value(host, port, transport, user if at else "", (contact[1:],))
-
-
-def _literal(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

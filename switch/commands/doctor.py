@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from switch.arguments import literal
 from switch.commands.common import ConfigOption, DataOption, JsonOption, RuntimeOption, console, utc_now, write_json
+from switch.sip.uri import hostport
 
 if TYPE_CHECKING:
     from config.compiled import Compiled
@@ -134,7 +134,7 @@ async def _names(compiled: Compiled) -> list[tuple[str, str, float]]:
             began = time.monotonic()
             try:
                 targets = await resolver.resolve(place.host, place.port, place.transport)
-                shown = ", ".join(f"{each.transport} {literal(each.address)}:{each.port}" for each in targets)
+                shown = ", ".join(f"{each.transport} {hostport(each.address, each.port)}" for each in targets)
             except UnresolvedError:
                 shown = ""
             found.append((place.host, shown, time.monotonic() - began))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialplan.destinations import To
-from switch.arguments import literal
 from switch.commands.common import console, fail, table
+from switch.sip.uri import literal
 
 if TYPE_CHECKING:
     from config.compiled import Compiled

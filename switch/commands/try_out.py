@@ -12,8 +12,9 @@ from pathlib import Path
 
 from config.compiled import Compiled
 from config.problems import ConfigError
-from switch.arguments import EXIT_CONFIG, literal
+from switch.arguments import EXIT_CONFIG
 from switch.commands.init import prepare, show
+from switch.sip.uri import literal
 from switch.supervisor import has_family, open_socket
 
 

@@ -14,6 +14,7 @@ from config.compiled import Compiled, ListenerSettings, MediaSettings
 from switch.doctor.finding import Finding, bad, good, warning
 from switch.net import stun
 from switch.net.flows import LocalAddresses, family_of, is_wildcard
+from switch.sip.uri import literal
 
 #: An address that is routed to nobody (RFC 5737, RFC 3849): asking for the way there shows our own address.
 _ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
@@ -36,8 +37,7 @@ def examine(compiled: Compiled, running: bool, stun_server: str = "") -> Iterato
 def judge_ports(listeners: Sequence[ListenerSettings], running: bool, free: Open) -> Iterator[Finding]:
     """Whether each listener's port can be had, or is had by the exchange that runs."""
     for each in listeners:
-        host = f"[{each.address}]" if ":" in each.address else each.address
-        name = f"{each.transport} {host} port {each.port}"
+        name = f"{each.transport} {literal(each.address)} port {each.port}"
         error = free(each)
         if error is not None and each.optional and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             continue  # it is there by default, for machines that have IPv6

@@ -23,6 +23,7 @@ from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Address, Flow
 from switch.sip.timer import Timer, Timers
+from switch.sip.uri import hostport
 
 _SWEEP_S = 5.0
 #: Addresses of ours are asked for again once in so many sweeps.
@@ -227,7 +228,7 @@ class Transports:
         known = self._names.get(flow)
         if known is None:
             host, port = self._name(flow)
-            known = ((host, port), f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            known = ((host, port), hostport(host, port))
             self._names.put(flow, known)
         return known
 

@@ -47,6 +47,16 @@ def escape_user(text: str) -> str:
     return _UNSAFE.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode("utf-8", "surrogateescape")), text)
 
 
+def literal(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host and host[0] != "[" else host
+
+
+def hostport(host: str, port: int) -> str:
+    """`192.0.2.7:5060`, `[2001:db8::7]:5060`."""
+    return f"{literal(host)}:{port}"
+
+
 class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One address. `user`, `password`, `params` and `headers` are as written (escaped); `port` None when not given.
 
@@ -102,9 +112,7 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     @staticmethod
     def sip(user: str | None, host: str, port: int | None = None, params: Params = (), *, scheme: str = "sip") -> Uri:
         """Build a sip: address; `user` is plain text and is escaped here, `host` may be a bare IPv6 address."""
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
-        text = f"{scheme}:{escape_user(user) + '@' if user else ''}{host}{f':{port}' if port else ''}"
+        text = f"{scheme}:{escape_user(user) + '@' if user else ''}{literal(host)}{f':{port}' if port else ''}"
         text += "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)
         try:
             return Uri.parse(text)
