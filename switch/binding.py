@@ -17,7 +17,7 @@ import msgspec
 from records.events import Bound, FlowAddress
 from switch.auth import DeviceAuth
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Flow
+from switch.sip.flow import Flow, unscoped
 from switch.sip.headers import NameAddr
 from switch.sip.message import Request
 from switch.sip.uri import Uri
@@ -224,6 +224,6 @@ def _plain(host: str) -> str:
     if ":" not in host:
         return host
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).compressed
+        return ipaddress.ip_address(unscoped(host)).compressed
     except ValueError:
         return host

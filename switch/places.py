@@ -13,7 +13,7 @@ from typing import Protocol
 
 from switch.calls.dialect import Dialect
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Flow
+from switch.sip.flow import Flow, unscoped
 from switch.sip.uri import Uri
 
 Proven = Callable[[Flow], tuple[str, ...]]
@@ -74,7 +74,7 @@ class Places:
         host, port = flow.remote
         found = self._by_source.get(f"{host}:{port}") or self._by_source.get(host)
         if found is None and self._networks:
-            address = ipaddress.ip_address(host.partition("%")[0])
+            address = ipaddress.ip_address(unscoped(host))
             return next((trunk for network, trunk in self._networks if address in network), None)
         return found
 
@@ -96,5 +96,5 @@ class Places:
         sources = self._sources.get(trunk, frozenset())
         if host in sources or f"{host}:{port}" in sources:
             return True
-        address = ipaddress.ip_address(host.partition("%")[0]) if self._networks else None
+        address = ipaddress.ip_address(unscoped(host)) if self._networks else None
         return address is not None and any(address in network for network, name in self._networks if name == trunk)

@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from switch.net.recent import Recent
+from switch.sip.flow import unscoped
 
 Offence = Literal["password", "unknown", "stranger", "scan", "malformed", "scanner"]
 
@@ -88,7 +89,7 @@ def place_of(host: str) -> str:
     if ":" not in host:
         return host
     try:
-        return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))
+        return str(ipaddress.IPv6Network((unscoped(host), 64), strict=False))
     except ValueError:
         return host
 

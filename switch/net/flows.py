@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import Any, Protocol
 
 import msgspec
 
 from switch.net.guard import Recent
-from switch.sip.flow import Address, Flow
+from switch.sip.flow import Address, Flow, unscoped
 
 
 class Counters(msgspec.Struct):
@@ -134,20 +133,9 @@ class ConnectionTable:
         return len(self._by_number)
 
 
-def numeric(host: str) -> str:
-    """`host` as sockets write it, without brackets. Raises ValueError when it is a name."""
-    return str(ipaddress.ip_address(host.strip("[]")))
-
-
 def family_of(host: str) -> socket.AddressFamily:
     """The address family of a numeric host."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def unscoped(host: str) -> str:
-    """A numeric host without the scope of a link-local address (`fe80::1%eth0`), which means something to this machine
-    alone and has no place in a message (RFC 4007 section 11.2)."""
-    return host.partition("%")[0] if "%" in host else host
 
 
 def source(address: tuple[Any, ...]) -> Address:

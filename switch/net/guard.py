@@ -25,7 +25,7 @@ from switch.net.bans import Ban, Bans, BanSettings, Offence, place_of
 from switch.net.limits import Limits
 from switch.net.recent import Recent
 from switch.sip import glance
-from switch.sip.flow import Address
+from switch.sip.flow import Address, unscoped
 
 RIPE_S = 8.0
 """A challenge that was not answered for so long is held against its source."""
@@ -398,7 +398,7 @@ class Guard:
         """Why an address is never banned, in words; empty when it may be."""
         if host in self._trusted:
             return "a carrier's"
-        ip = ipaddress.ip_address(host.partition("%")[0])
+        ip = ipaddress.ip_address(unscoped(host))
         for networks, words in ((self._configured, "guard.allow"), (self.allowed.values(), "`ringplan guard allow`")):
             for network in networks:
                 if ip in network:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from switch.net.flows import is_wildcard, unscoped
+from switch.net.flows import is_wildcard
 from switch.net.guard import Recent
 from switch.net.streams import Streams
 from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Address, Flow
+from switch.sip.flow import Address, Flow, unscoped
 from switch.sip.timer import Timers
 from switch.sip.uri import Uri
 

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from switch.net.flows import family_of, unscoped
+from switch.net.flows import family_of
+from switch.sip.flow import unscoped
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NUMERIC = re.compile(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", re.ASCII)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 
-from switch.sip.flow import Address
+from switch.sip.flow import Address, unscoped
 
 COOKIE = 0x2112A442
 _HEAD = struct.Struct(">HHI12s")
@@ -29,7 +29,7 @@ def answer(data: bytes, remote: Address) -> bytes:
     kind, length, cookie, transaction = _HEAD.unpack_from(data)
     if kind != _REQUEST or cookie != COOKIE or length % 4 or length != len(data) - _HEAD.size:
         return b""
-    host, port = ipaddress.ip_address(remote[0].partition("%")[0]), remote[1]
+    host, port = ipaddress.ip_address(unscoped(remote[0])), remote[1]
     mask = _mask(transaction)
     value = struct.pack(">BBH", 0, 1 if host.version == 4 else 2, port ^ COOKIE >> 16) + _masked(host.packed, mask)
     attribute = struct.pack(">HH", _XOR_MAPPED, len(value)) + value

@@ -114,7 +114,7 @@ def usual_port(transport: str) -> int:
 
 
 def numeric(host: str) -> str | None:
-    """The address that `host` is, as sockets write it; None for a name."""
+    """The address that `host` is, as sockets write it, without brackets; None for a name."""
     try:
         return str(ipaddress.ip_address(host.strip("[]")))
     except ValueError:

@@ -13,7 +13,6 @@ connection that the peer has made to us, when it says so (`alias` in Via) and ha
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import socket
 import ssl
@@ -24,6 +23,7 @@ import msgspec
 
 from switch.net.flows import Key
 from switch.net.reachability import OWN, Reach
+from switch.net.targets import numeric
 from switch.net.tcp import Connection, TcpListener
 from switch.net.wire import Wire
 from switch.sip.flow import Address, Flow
@@ -132,20 +132,15 @@ def names_of(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
     if not others:
         subject = certificate.get("subject", ())
         domains = [value.lower() for part in subject for kind, value in part if kind == "commonName"]
-    domains += [_numeric(value.strip()) for kind, value in others if kind == "IP Address"]
+    addresses = [value.strip() for kind, value in others if kind == "IP Address"]
+    domains += [numeric(each) or each for each in addresses]
     return tuple(dict.fromkeys(domains))
 
 
 def proves(names: Sequence[str], wanted: str) -> bool:
     """Whether a certificate with these names is for that domain; a wildcard is for none (RFC 5922 section 7.2)."""
-    return _numeric(wanted.strip("[]").rstrip(".").lower()) in names
-
-
-def _numeric(host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return host
+    wanted = wanted.strip("[]").rstrip(".").lower()
+    return (numeric(wanted) or wanted) in names
 
 
 class TlsConnection(Connection):

@@ -11,17 +11,18 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 
-from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard, numeric, unscoped
+from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard
 from switch.net.guard import Guard, Limits, Recent
 from switch.net.large import LargeRequests
 from switch.net.reachability import OWN, Reach, sound_address
 from switch.net.streams import Streams
+from switch.net.targets import numeric
 from switch.net.tcp import TcpListener
 from switch.net.tls import Peer, TlsListener
 from switch.net.udp import UdpSocket
 from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Address, Flow
+from switch.sip.flow import Address, Flow, unscoped
 from switch.sip.timer import Timer, Timers
 from switch.sip.uri import hostport
 
@@ -163,20 +164,22 @@ class Transports:
 
         Raises ValueError when `host` is no numeric address, no socket fits or is to be had, or TLS is not possible.
         """
-        host = numeric(host)
+        address = numeric(host)
+        if address is None:
+            raise ValueError(f"no numeric address: {host!r}")
         if not 0 < port < 65536:
             raise ValueError(f"no port: {port}")
         if transport == "udp":
             udp = self._udp.get(local) if local is not None else None
-            udp = udp or self._udp_for(host)
+            udp = udp or self._udp_for(address)
             if udp is None:
-                raise ValueError(f"no UDP listener for {host}")
-            return udp.flow((host, port))
+                raise ValueError(f"no UDP listener for {address}")
+            return udp.flow((address, port))
         if transport not in ("tcp", "tls"):
             raise ValueError(f"no such transport: {transport}")
         bind = local[0] if local is not None and not is_wildcard(local[0]) else None
         peer = Peer(name.strip("[]").rstrip(".").lower(), profile) if name and transport == "tls" else None
-        return self._streams.to(transport, (host, port), bind, peer)
+        return self._streams.to(transport, (address, port), bind, peer)
 
     def peer_names(self, flow: Flow) -> tuple[str, ...]:
         """The domains that the far end of a flow has proven by its certificate, in lower case, IP addresses among them;

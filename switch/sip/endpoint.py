@@ -27,7 +27,7 @@ from switch.sip.effects import (
     TimedOut,
 )
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.flow import Address, Flow
+from switch.sip.flow import Address, Flow, unscoped
 from switch.sip.headers import MAGIC_COOKIE, NameAddr, stamp_via
 from switch.sip.message import Request, Response, parse
 from switch.sip.parser import check_request
@@ -490,8 +490,7 @@ def _way_back(request: Request, flow: Flow) -> tuple[str | None, Flow]:
     """
     raw = request._index.get("via")
     host, port = flow.remote
-    if "%" in host:
-        host = host.partition("%")[0]  # the scope of a link-local address means nothing to others (RFC 4007)
+    host = unscoped(host)
     sent_by = request.sent_by
     # The forms that nearly all clients send are done without reading the Via again.
     if isinstance(raw, str) and "," not in raw and "received" not in raw:

@@ -7,6 +7,12 @@ import msgspec
 Address = tuple[str, int]
 
 
+def unscoped(host: str) -> str:
+    """A numeric host without the scope of a link-local address (`fe80::1%eth0`), which means something to this machine
+    alone and has no place in a message (RFC 4007 section 11.2)."""
+    return host.partition("%")[0] if "%" in host else host
+
+
 class Flow(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """`transport` is "udp", "tcp" or "tls"; `local` our end, `remote` the far end as we see it, both (numeric host,
     port); a link-local host has its scope behind a percent sign.
