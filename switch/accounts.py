@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.compiled import TrunkSettings
 from switch.calls.dialect import Dialect
+from switch.private import write_private
 from switch.sip.account import Account
 
 TOKEN_BYTES = 16
@@ -65,9 +66,5 @@ def private_key(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     key = os.urandom(2 * TOKEN_BYTES)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
+    write_private(path, key)
     return key

@@ -8,7 +8,6 @@ down. The copy holds password hashes: mode 0600.
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from config.compiled import Compiled, GuardSettings, ListenerSettings, decode, e
 from config.problems import Problem
 from switch import models
 from switch.arguments import Places
+from switch.private import write_private
 
 KEPT = "live.msgpack"
 REFUSED = "refused.txt"
@@ -44,7 +44,7 @@ def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
         kept = _kept(places.data)
         if kept is None:
             raise
-        _write_private(places.data / REFUSED, "\n".join(error.lines).encode())
+        write_private(places.data / REFUSED, "\n".join(error.lines).encode())
         return kept, error.lines
     keep(places.data, compiled)
     return compiled, ()
@@ -65,7 +65,7 @@ async def compile_apart(path: Path) -> Compiled:
 
 def keep(data: Path, compiled: Compiled) -> None:
     """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten."""
-    _write_private(data / KEPT, encode(compiled))
+    write_private(data / KEPT, encode(compiled))
     models.keep(data, compiled.model)
     (data / REFUSED).unlink(missing_ok=True)
 
@@ -121,13 +121,3 @@ def _result(code: int, out: bytes) -> Compiled:
     except msgspec.DecodeError:
         raise ConfigurationError((f"the compiler failed with status {code}",)) from None
     raise ConfigurationError(tuple(str(problem) for problem in problems), problems)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    new = path.with_name(path.name + ".new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)

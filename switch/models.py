@@ -7,12 +7,12 @@ but its lines may have moved in the file.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from dialplan.model import Model
+from switch.private import write_private
 
 FOLDER = "models"
 KEPT_VERSIONS = 200
@@ -23,11 +23,7 @@ def keep(data: Path, model: Model) -> None:
     folder = data / FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        new = folder / f"{model.version}.new"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.msgpack.encode(model))
-        new.rename(_file(data, model.version))
+        write_private(_file(data, model.version), msgspec.msgpack.encode(model))
         for old in sorted(folder.glob("*.msgpack"), key=lambda path: path.stat().st_mtime)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
     except OSError:
