@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 import typer
 
 from switch.commands import (
@@ -23,6 +21,7 @@ from switch.commands import (
     trace,
     trunks,
 )
+from switch.commands.common import own_version
 
 app = typer.Typer(
     name="ringplan",
@@ -36,10 +35,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        try:
-            typer.echo(f"ringplan {version('ringplan')}")
-        except PackageNotFoundError:
-            typer.echo("ringplan (not installed)")
+        typer.echo(f"ringplan {own_version()}")
         raise typer.Exit
 
 

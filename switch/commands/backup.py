@@ -15,6 +15,7 @@ from switch.commands.common import (
     console,
     fail,
     local_time,
+    own_version,
     short_path,
     utc_now,
     write_json,
@@ -44,7 +45,7 @@ def backup(
     at = utc_now()
     target = file or Path(f"ringplan-{socket.gethostname()}-{at:%Y%m%dT%H%M%SZ}.tar.gz")
     try:
-        manifest = save(places, target, _version(), at, _has_database(places.data))
+        manifest = save(places, target, own_version(), at, _has_database(places.data))
     except BackupError as error:
         fail(str(error))
     except OSError as error:
@@ -110,12 +111,3 @@ def _has_database(data: Path) -> bool:
     except (OSError, msgspec.DecodeError):
         return False
     return bool(url) and not url.startswith("sqlite")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("ringplan")
-    except PackageNotFoundError:
-        return "unknown"

@@ -134,6 +134,16 @@ def local_time(at: datetime.datetime, now: datetime.datetime) -> str:
     return here.strftime("%H:%M:%S" if here.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
 
 
+def own_version() -> str:
+    """The version that is installed here."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ringplan")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 def utc_now() -> datetime.datetime:
     """The wall clock."""
     return datetime.datetime.now(datetime.UTC)
