@@ -17,16 +17,15 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from records.events import Bound, Unbound
+from switch.asking import question
 from switch.binding import binding_of
 from switch.directory import Directory
 from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.message import Response
-from switch.sip.methods import AGENT
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction
-from switch.sip.uri import literal
 
 AGAIN_S = 10.0
 """A lost telephone is asked so often at the least."""
@@ -248,22 +247,11 @@ class Watch:
         if flow is None:
             self._silent("its connection is gone", now, TRIES)
             return
-        host, port = all_.advertised(flow)
-        ours = literal(host)
         if not self._call_id:
             self._call_id = all_.token()
         self._cseq += 1
-        lines = [
-            "Max-Forwards: 70",
-            *(f"Route: {route}" for route in bound.path),
-            f"From: <sip:{ours}>;tag={self._call_id}",
-            f"To: <{bound.uri}>",
-            f"Call-ID: {self._call_id}@{ours}",
-            f"CSeq: {self._cseq} OPTIONS",
-            f"Contact: <sip:{ours}:{port}{'' if flow.transport == 'udp' else f';transport={flow.transport}'}>",
-            "Accept: application/sdp",
-            AGENT,
-        ]
+        ours = all_.advertised(flow)
+        lines = question(bound.uri, flow.transport, ours, self._call_id, self._cseq, bound.path)
         all_.asked += 1
         self._txn = all_.endpoint.request(flow, "OPTIONS", bound.uri, lines, b"", now, self)
         self.start(now + all_.settings.limit_s)

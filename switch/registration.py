@@ -18,6 +18,7 @@ from collections.abc import Callable
 import msgspec
 
 from switch.calls.dialect import Dialect
+from switch.calls.presentation import contact_value
 from switch.directory import Directory
 from switch.net.targets import Target
 from switch.sip.account import Shown
@@ -29,7 +30,7 @@ from switch.sip.message import Response
 from switch.sip.methods import AGENT, ALLOW
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction
-from switch.sip.uri import Uri, escape_user, hostport, literal
+from switch.sip.uri import Uri, escape_user, literal
 from switch.sip.writer import REASONS
 from switch.trunk_hosts import TrunkHost
 
@@ -205,14 +206,13 @@ class Registration:
         host, port = self._all.advertised(flow)
         self._cseq += 1
         own = f"<sip:{escape_user(settings.account.user)}@{domain}>"
-        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
         lines = [
             "Max-Forwards: 70",
             f"From: {own};tag={self._all.token()}",
             f"To: {own}",
             f"Call-ID: {self._call_id}",
             f"CSeq: {self._cseq} REGISTER",
-            f"Contact: <sip:{self.dialect.token}@{hostport(host, port)}{transport}>",
+            f"Contact: {contact_value(host, port, flow.transport, self.dialect.token)}",
             f"Expires: {0 if self._leaving else self._wish_s}",
             *(f"Route: {route}" for route in self.dialect.proxy_route()),
             ALLOW,

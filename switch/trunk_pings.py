@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from switch.asking import question
 from switch.net.targets import Target
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.message import Response
-from switch.sip.methods import AGENT
 from switch.sip.timer import Timer
-from switch.sip.uri import literal
 from switch.trunk_hosts import TrunkHost, TrunkHosts, place_of
 
 WAIT_S = 4.5
@@ -119,19 +118,8 @@ class Ping:
         if flow is None:
             self._down("no listener of ours leads there", now)
             return
-        host, port = pings.advertised(flow)
-        ours = literal(host)
         uri = f"sip:{place_of(self.trunk, self.target)}"
-        lines = [
-            "Max-Forwards: 70",
-            f"From: <sip:{ours}>;tag={pings.token()}",
-            f"To: <{uri}>",
-            f"Call-ID: {pings.token()}@{ours}",
-            "CSeq: 1 OPTIONS",
-            f"Contact: <sip:{ours}:{port}{'' if flow.transport == 'udp' else f';transport={flow.transport}'}>",
-            "Accept: application/sdp",
-            AGENT,
-        ]
+        lines = question(uri, flow.transport, pings.advertised(flow), pings.token())
         self._asked_at = now
         self._waiting = True
         pings.endpoint.request(flow, "OPTIONS", uri, lines, b"", now, self)
