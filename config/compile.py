@@ -19,6 +19,7 @@ import msgspec
 
 from config import lint, schema, validate
 from config.addresses import local_networks, sound_told, written
+from config.compile_hours import hours_model
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
     BanSettings,
@@ -228,6 +229,7 @@ def _model(loaded: Loaded) -> Model:
         default_trunk=settings.default_trunk,
         outside_prefix=settings.outside_prefix or "",
         emergency=_emergency(settings, lines, devices),
+        hours=hours_model(settings),
         origins=_origins(loaded),
     )
     return versioned(model)
@@ -292,6 +294,7 @@ def _origins(loaded: Loaded) -> dict[str, Origin]:
     found |= {f"service:{number}": (("services", number), "") for number in settings.services}
     found |= {f"did:{number}": (("dids", number), "") for number in settings.dids}
     found |= {f"trunk:{name}": (("trunks", name), "") for name in settings.trunks}
+    found |= {f"hours:{name}": (("hours", name), "") for name in settings.hours}
     found["emergency"] = (("emergency",), "")
     found["default_trunk"] = (("default_trunk",), "")
     origins = {}

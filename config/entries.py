@@ -38,6 +38,7 @@ STAND_INS: dict[str, Any] = {
     "host": "",
     "certificate": "",
     "key": "",
+    "week": {},
 }
 
 # What other exchanges call these keys.
@@ -51,6 +52,7 @@ SYNONYMS = {
     **dict.fromkeys(("localnet", "local_net"), "local_networks"),
     **dict.fromkeys(("cert", "tls_cert"), "certificate"),
     **dict.fromkeys(("max_calls", "max_channels"), "channels"),
+    **dict.fromkeys(("timezone", "tz", "zone"), "time_zone"),
     **dict.fromkeys(("whitelist", "ignoreip"), "allow"),
 }
 
@@ -204,7 +206,7 @@ class Reading:
             kept[name] = entry
             value = self._value(inner, entry.node, (*path, name), entry.mark)
             if value is _LOST:
-                value = [] if typing.get_origin(inner.bare) is list else ""
+                value = origin() if (origin := typing.get_origin(inner.bare)) in (list, dict) else ""
             values[name] = value
         node.entries.clear()
         node.entries.update(kept)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
+from config.fitting_hours import hours_problems
 from config.fitting_tls import tls_problems
 from config.fitting_trunk import trunk_problems
 from config.problems import Mark, Problem, Wrong, did_you_mean
@@ -51,6 +52,7 @@ class Fitting:
         self._users()
         self.problems += trunk_problems(self._loaded)
         self.problems += tls_problems(self._loaded)
+        self.problems += hours_problems(self._loaded)
         self._sockets()
         self._areas()
         times = settings.registrar

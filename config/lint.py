@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from config import addresses
+from config import addresses, lint_hours
 from config.fitting_tls import tls_warnings
 from config.problems import Mark, Problem
 from config.schema import Configuration
@@ -22,7 +22,7 @@ def warnings(loaded: Loaded) -> list[Problem]:
     """All of them, in the order of the rules below."""
     found: list[Problem] = []
     rules = (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
-    for rule in (*rules, _guard, tls_warnings):
+    for rule in (*rules, _guard, tls_warnings, lint_hours.warnings):
         found.extend(rule(loaded))
     return found
 

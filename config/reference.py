@@ -18,6 +18,7 @@ _ENTRIES = {
     "lines": "each of `lines`, by its name",
     "devices": "each of `devices`, by its name",
     "extensions": "each of `extensions`, by its number",
+    "hours": "each of `hours`, by its name",
     "trunks": "each of `trunks`, by its name",
     "trunks.hosts": "each item of a trunk's `hosts`",
 }

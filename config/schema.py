@@ -12,6 +12,7 @@ from pydantic import Field
 
 from config.schema_calls import Calls
 from config.schema_guard import Guard
+from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
@@ -205,6 +206,13 @@ class Configuration(Section):
     trunks: dict[Identifier, Trunk] = Field(default_factory=dict, description="carriers")
     default_trunk: Identifier | None = Field(default=None, description="where outside calls go; none: they are refused")
     dids: dict[E164, Lines] = Field(default_factory=dict, description="outside numbers of ours, and whom they ring")
+    hours: dict[Identifier, OpeningHours] = Field(
+        default_factory=dict, description="opening hours, which others refer to by name"
+    )
+    holidays: Holidays = Field(
+        default_factory=dict,
+        description="days that are not as the week: by name, dates (`2026-12-24`, or `12-25` for all years) and times",
+    )
     emergency: Emergency = Field(default_factory=Emergency, description="emergency calls")
     media: Media = Field(default_factory=Media, description="the sound")
     registrar: Registrar = Field(default_factory=Registrar, description="how telephones sign in")

@@ -48,15 +48,15 @@ class Holiday(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Hours(msgspec.Struct, frozen=True, kw_only=True):
     """Opening hours by name. `week` has the intervals of Monday to Sunday, in ascending order.
 
-    `dates` says which days are holidays: a proleptic ordinal (`date.toordinal`) and the place in `holidays`. So a
-    holiday is there once for all its years. `time_zone` empty: that of the one who uses these hours.
+    `dates` says which days are holidays: a date such as `2026-12-24`, and its place in `holidays`, where a holiday
+    stands once for all its years. `time_zone` empty: that of the one who uses these hours.
     """
 
     id: str
     time_zone: str = ""
     week: tuple[Intervals, ...] = (CLOSED,) * 7
     holidays: tuple[Holiday, ...] = ()
-    dates: dict[int, int] = {}
+    dates: dict[str, int] = {}
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -91,19 +91,23 @@ def wall(hours: Hours, at: datetime, zone: str) -> datetime:
 def _judge(hours: Hours, local: datetime) -> Verdict:
     today = local.toordinal()
     minute = local.hour * 60 + local.minute
-    dates = hours.dates
-    at = dates.get(today) if dates else None
-    holiday = hours.holidays[at] if at is not None else None
-    # The first day of the proleptic calendar is a Monday.
+    holiday = _holiday(hours, today)
+    # The first day of the calendar, whose ordinal is 1, was a Monday.
     for interval in hours.week[(today - 1) % 7] if holiday is None else holiday.intervals:
         if interval[0] <= minute < interval[1]:
             return Verdict(hours.id, True, today, holiday.name if holiday is not None else "", interval)
-    before = dates.get(today - 1) if dates else None
-    eve = hours.holidays[before] if before is not None else None
+    eve = _holiday(hours, today - 1)
     for interval in hours.week[(today - 2) % 7] if eve is None else eve.intervals:
         if minute + MINUTES < interval[1]:
             return Verdict(hours.id, True, today - 1, eve.name if eve is not None else "", interval)
     return Verdict(hours.id, False, today, holiday.name if holiday is not None else "")
+
+
+def _holiday(hours: Hours, day: int) -> Holiday | None:
+    if not hours.dates:
+        return None
+    at = hours.dates.get(date.fromordinal(day).isoformat())
+    return None if at is None else hours.holidays[at]
 
 
 def because(verdict: Verdict) -> tuple[str, str]:
@@ -150,9 +154,9 @@ def _instants(hours: Hours, place: ZoneInfo, start: datetime, end: datetime) -> 
         yield _jump(place, start, end)
     # A fold at midnight shows the day before once more; an overnight interval began the day before.
     for ordinal in range(min(first.toordinal(), last.toordinal()) - 2, max(first.toordinal(), last.toordinal()) + 2):
-        at = hours.dates.get(ordinal)
+        holiday = _holiday(hours, ordinal)
         midnight = datetime.fromordinal(ordinal)
-        for interval in hours.week[(ordinal - 1) % 7] if at is None else hours.holidays[at].intervals:
+        for interval in hours.week[(ordinal - 1) % 7] if holiday is None else holiday.intervals:
             for minute in interval:
                 shown_as = (midnight + timedelta(minutes=minute)).replace(tzinfo=place)
                 yield shown_as.astimezone(UTC)

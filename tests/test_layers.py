@@ -28,7 +28,16 @@ LIBRARIES = {
     "dialplan": {"msgspec", "phonenumbers"},
     "media": {"aiortc", "av", "msgspec", "numpy", "pylibsrtp", "soxr"},
     "records": {"aiosqlite", "alembic", "asyncpg", "msgspec", "sqlalchemy"},
-    "config": {"cryptography", "msgspec", "phonenumbers", "pydantic", "pydantic_core", "watchfiles", "yaml"},
+    "config": {
+        "cryptography",
+        "holidays",
+        "msgspec",
+        "phonenumbers",
+        "pydantic",
+        "pydantic_core",
+        "watchfiles",
+        "yaml",
+    },
     "console": {"fastapi", "msgspec", "starlette", "uvicorn", "websockets"},
     "switch": {
         "argon2",
@@ -47,6 +56,7 @@ LIBRARIES = {
 
 NARROW = {
     "yaml": ("config/",),
+    "holidays": ("config/calendars.py",),
     "sqlalchemy": ("records/", "switch/commands/"),
     "typer": ("switch/commands/",),
     "rich": ("switch/commands/",),
