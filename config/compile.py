@@ -36,12 +36,13 @@ from config.compiled import (
     RegistrarSettings,
     encode,
 )
-from config.fitting import Fitting, area_of
+from config.fitting import Fitting
 from config.problems import ConfigError
 from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.validate import Loaded
+from dialplan.areas import area_of
 from dialplan.countries import emergency_numbers
 from dialplan.destinations import Destination, ring_group, user
 from dialplan.groups import Member, RingGroup

@@ -16,7 +16,8 @@ from config.problems import Mark, Problem, Wrong, did_you_mean
 from config.secrets import resolve
 from config.types import Secret
 from config.validate import Loaded
-from dialplan.countries import COUNTRIES, has_area_codes
+from dialplan.areas import area_of, why_not
+from dialplan.countries import has_area_codes
 
 # How many names are compared for hints in all: in thousands of lines that are all misspelt, the first hints are enough.
 MAX_COMPARISONS = 200_000
@@ -168,10 +169,10 @@ class Fitting:
             return
         if not has_area_codes(country):
             self._wrong(f"`area_code`: {country} has no area codes", "leave it out", *path)
-        elif country in ("US", "CA") and (len(area) != 3 or area[0] in "01"):
-            self._wrong(f"`area_code`: not possible in {country}", "three digits, the first from 2 to 9", *path)
-        elif area != "0" and not area_of(area, country):
-            self._wrong(f"`area_code`: not possible in {country}", "", *path)
+            return
+        hint = why_not(area_of(area, country), country)
+        if hint:
+            self._wrong(f"`area_code`: not possible in {country}", hint, *path)
 
     def secret(self, secret: Secret | None, *path: str | int) -> str:
         if secret is None:
@@ -193,9 +194,3 @@ class Fitting:
 
 def _at_line(mark: Mark, first: Mark) -> str:
     return f"at line {first.line}" if first.file == mark.file else f"at {first.file}:{first.line}"
-
-
-def area_of(area: str, country: str) -> str:
-    """Without its trunk prefix (K.3: typed with it, it is accepted and stripped)."""
-    row = COUNTRIES.get(country)
-    return area.removeprefix(row.trunk) if row is not None and row.trunk == "0" else area

@@ -19,10 +19,10 @@ class Country(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One numbering plan.
 
     `code` is the country code, `international` the prefix for calls abroad, `trunk` the national prefix. A national
-    number without its prefix matches `national`. `lengths` are the possible lengths of a national number;
-    `subscriber` the lengths of area code and subscriber number together, empty in a closed plan (NUM-6). `service`
-    matches the carrier's service numbers (K.5), which are sent unchanged. `main_emergency` stands for
-    `urn:service:sos`.
+    number without its prefix matches `national`. `lengths` are the possible lengths of a national number, and `never`
+    how none begins; `subscriber` the lengths of area code and subscriber number together, empty in a closed plan
+    (NUM-6). `service` matches the carrier's service numbers (K.5), which are sent unchanged. `elsewhere` are national
+    prefixes whose numbers have another country code in E.164. `main_emergency` stands for `urn:service:sos`.
     """
 
     code: str
@@ -34,6 +34,8 @@ class Country(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     service: re.Pattern[str]
     emergency: frozenset[str]
     main_emergency: str
+    never: tuple[str, ...] = ("0",)
+    elsewhere: Mapping[str, str] = MappingProxyType({})
 
 
 _NORTH_AMERICA = Country(
@@ -46,12 +48,24 @@ _NORTH_AMERICA = Country(
     service=re.compile(r"[2-8]11|988"),
     emergency=frozenset({"911", "112", "933"}),
     main_emergency="911",
+    never=("0", "1"),
 )
+
+# Carriers' own numbers of seven digits, which belong to no area code.
+_CANADA = msgspec.structs.replace(_NORTH_AMERICA, service=re.compile(r"[2-8]11|988|310\d{4}"))
+
+# Dialled like a mainland number, and numbers of other country codes.
+_OVERSEAS = {
+    **dict.fromkeys(("262", "263", "269", "639", "692", "693"), "262"),
+    **dict.fromkeys(("590", "690", "691"), "590"),
+    **dict.fromkeys(("594", "694"), "594"),
+    **dict.fromkeys(("596", "696", "697"), "596"),
+}
 
 COUNTRIES: Mapping[str, Country] = MappingProxyType(
     {
         "US": _NORTH_AMERICA,
-        "CA": _NORTH_AMERICA,
+        "CA": _CANADA,
         "FR": Country(
             code="33",
             international="00",
@@ -62,6 +76,7 @@ COUNTRIES: Mapping[str, Country] = MappingProxyType(
             service=re.compile(r"10\d\d|3\d{3}|116\d{3}|118\d{3}"),
             emergency=frozenset({"112", "15", "17", "18", "114", "115", "119", "191", "196", "197"}),
             main_emergency="112",
+            elsewhere=MappingProxyType(_OVERSEAS),
         ),
         "ES": Country(
             code="34",
@@ -70,7 +85,7 @@ COUNTRIES: Mapping[str, Country] = MappingProxyType(
             national=re.compile(r"[4-9]\d{8}"),
             lengths=frozenset({9}),
             subscriber=frozenset(),
-            service=re.compile(r"01[0-9]|116\d{3}|118\d\d"),
+            service=re.compile(r"01\d|02[0148]|06[05-7]|088|1\d{3}|116\d{3}|118\d\d"),
             emergency=frozenset({"112", "061", "062", "080", "085", "091", "092"}),
             main_emergency="112",
         ),
@@ -92,7 +107,7 @@ COUNTRIES: Mapping[str, Country] = MappingProxyType(
             national=None,
             lengths=frozenset({7, 9, 10}),
             subscriber=frozenset({9, 10}),
-            service=re.compile(r"10[15]|11[19]|123|116\d{3}|118\d{3}"),
+            service=re.compile(r"10[015]|11[19]|12[1-3]|15[059]|19[15]|147\d|1571|116\d{3}|118\d{3}"),
             emergency=frozenset({"999", "112"}),
             main_emergency="999",
         ),
@@ -102,15 +117,17 @@ COUNTRIES: Mapping[str, Country] = MappingProxyType(
             trunk="0",
             national=None,
             lengths=frozenset(range(4, 16)),
-            subscriber=frozenset(range(5, 12)),
+            subscriber=frozenset(range(5, 14)),
             service=re.compile(r"115|116\d{3}|118\d{2,3}"),
             emergency=frozenset({"112", "110"}),
             main_emergency="112",
+            # 010xx is no area code but chooses another carrier, who would take what follows as dialled: a way abroad.
+            never=("0", "10"),
         ),
     }
 )
 
-LENGTHS_BY_CODE: Mapping[str, frozenset[int]] = MappingProxyType({c.code: c.lengths for c in COUNTRIES.values()})
+BY_CODE: Mapping[str, Country] = MappingProxyType({c.code: c for c in COUNTRIES.values()})
 
 
 def is_country(name: str) -> bool:

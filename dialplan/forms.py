@@ -46,6 +46,10 @@ def read(text: str, form: str, country: str) -> str:
     row = COUNTRIES.get(country)
     international = row.international if row is not None else "00"
     profile = Profile(country)
+    if digits != text and ";" in text:
+        number = normalise(text, profile)
+        if number.kind is Kind.E164:
+            return number.value
     if form == "national" or (form == "auto" and _is_national(digits, country, international)):
         number = normalise(digits, profile)
         if number.kind is Kind.E164:

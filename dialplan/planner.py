@@ -145,7 +145,8 @@ def _number(model: Model, dialled: str, digits: str, profile: Profile) -> tuple[
     Where a prefix is configured, a number without it is still understood when it is one (`+…` from a contact list).
     """
     prefix = model.outside_prefix
-    if prefix and digits.startswith(prefix) and len(digits) > len(prefix):
+    # A number that says where it is dialled (`;phone-context=`) is none that was typed here.
+    if prefix and digits.startswith(prefix) and len(digits) > len(prefix) and ";" not in dialled:
         number = normalise(digits[len(prefix) :], profile)
         if number.kind is not Kind.INCOMPLETE:
             return number, True

@@ -112,6 +112,11 @@ def country_code(country: str) -> str:
     return str(code) if code else ""
 
 
+def region_of_area(area: str) -> str:
+    """The region of a North American area code; "" when nobody has it."""
+    return _AREA_CODES.get(area, "")
+
+
 def _short(number: Number, country: str) -> Classified:
     if number.kind is Kind.OPERATOR:
         return _INTERNAL

@@ -177,9 +177,7 @@ class Calls:
 
     def _wanted(self, request: Request, source: Source) -> CallRequest:
         uri = Uri.parse(request.uri)
-        # RFC 3966 parameters in the user part (`911;phone-context=+1`) are no part of what was dialled.
-        user = uri.number() if uri.scheme == "tel" else uri.user_text.partition(";")[0]
-        digits = request.uri if uri.scheme == "urn" else user
+        digits = request.uri if uri.scheme == "urn" else uri.dialled()
         return CallRequest(
             digits=source.called or digits,
             proven=source.proven,

@@ -75,7 +75,7 @@ def _called(dialect: Dialect, request: Request) -> str:
     where = dialect.settings.did_from
     own = _user(uri)
     if where == "request-uri" and not (dialect.token and own == dialect.token):
-        return own
+        return uri.dialled()
     # Called by our token, the number stands in what the carrier received.
     names = ("P-Called-Party-ID", "To") if where != "to" else ("To",)
     for header in names:

@@ -141,6 +141,23 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
             return self.user_text.partition(";")[0].translate(_VISUAL)
         return self.user_text
 
+    def dialled(self) -> str:
+        """What was dialled, without the parameters of a telephone number (which a sip: address may have in its user
+        part, RFC 3261 section 19.1.6), but with a phone-context that is a number: `2125550100;phone-context=+1`.
+
+        A context that is a domain says nothing that the digits do not, since it is we who were asked (RFC 3966
+        section 5.1.5); and a number with its `+` needs none.
+        """
+        if self.scheme == "tel":
+            digits, context = self.number(), self.param("phone-context")
+        else:
+            digits, _, rest = self.user_text.partition(";")
+            found = (part.partition("=") for part in rest.split(";")) if rest else ()
+            context = next((value for name, _, value in found if name.lower() == "phone-context"), None)
+        if context and context.startswith("+") and not digits.startswith("+"):
+            return f"{digits};phone-context={context}"
+        return digits
+
     def _identity(self) -> tuple[str, str, str | None, str, int | None]:
         if self.scheme == "tel":
             return self.scheme, self.number().lower(), None, "", None
