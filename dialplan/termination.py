@@ -36,6 +36,8 @@ class Reason(enum.StrEnum):
     NOT_PERMITTED = "not_permitted"
     NO_ROUTE = "no_route"
     LOOP = "loop"
+    UNAVAILABLE = "unavailable"
+    """The step that the plan came to, such as a mailbox, has nothing that carries it out."""
     MEDIA_TIMEOUT = "media_timeout"
     MEDIA_REFUSED = "media_refused"
     MEDIA_LOST = "media_lost"

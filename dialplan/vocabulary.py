@@ -2,13 +2,15 @@
 
 Events go in, commands come out. Contacts of a branch are numbered from 0 by the driver; the walk never sees a SIP
 message, an address or a registration.
+
+The driver gives what is due before what arrives in the same instant: at the very instant of expiry, expiry wins (K.12).
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from dialplan.plan import Announce, Branch, Echo, Outcome
+from dialplan.plan import Branch, CallRequest, Hop, Outcome, Plan, Service
 from dialplan.termination import Termination
 
 
@@ -62,25 +64,41 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False, tag="timer"):
 
 
 class StepDone(msgspec.Struct, frozen=True, gc=False, tag="step_done"):
-    """The step of an `Execute` is over: `exit` is `done` (it came to its end) or `failed` (it could not be done)."""
+    """The step of an `Execute` is over. `exit` tells how:
+
+    `done`: it came to its end. `failed`: it could not be done, for want of a common codec unless `ending` says why.
+    `unavailable`: there is nothing that does it; the caller was not answered. `replan`: the call goes on as the planner
+    answers `request` (the choice in a menu, an account code, the overflow of a queue).
+    """
 
     step: str
     exit: str = "done"
+    request: CallRequest | None = None
+    ending: Termination | None = None
+
+
+class Replanned(msgspec.Struct, frozen=True, gc=False, tag="replanned"):
+    """The planner's answer to `AskAgain`, for the step that it names."""
+
+    step: str
+    plan: Plan
 
 
 class CallerGone(msgspec.Struct, frozen=True, gc=False, tag="caller_gone"):
     """The caller cancelled, or hung up while a step was executed."""
 
 
-WalkEvent = Begin | Contacts | Ringing | Answered | Failed | TimerDue | StepDone | CallerGone
+WalkEvent = Begin | Contacts | Ringing | Answered | Failed | TimerDue | StepDone | Replanned | CallerGone
 
 
 class StartBranch(msgspec.Struct, frozen=True, gc=False, tag="start_branch"):
     """Ring that target. The driver answers with `Contacts`. Every started branch is ended exactly once: by a
-    `StopBranch` or by the `Connect` that names it."""
+    `StopBranch` or by the `Connect` that names it. `step` is the id of the step that it belongs to, and `hops` are the
+    forwards that led there."""
 
     branch: Branch
     step: str
+    hops: tuple[Hop, ...] = ()
 
 
 class StopBranch(msgspec.Struct, frozen=True, gc=False, tag="stop_branch"):
@@ -118,18 +136,33 @@ class Connect(msgspec.Struct, frozen=True, gc=False, tag="connect"):
 
 
 class Execute(msgspec.Struct, frozen=True, gc=False, tag="execute"):
-    """Answer the caller and do that step; report `StepDone`."""
+    """Do that step, which answers the caller by itself; report `StepDone`."""
 
-    step: Announce | Echo
+    step: Service
+
+
+class AskAgain(msgspec.Struct, frozen=True, gc=False, tag="ask_again"):
+    """Ask the planner for a plan for `request` and report `Replanned`. `hops` are the forwards so far.
+
+    In a branch (`member`) the others ring on meanwhile, and services of the new plan are passed over (FWD-10).
+    """
+
+    step: str
+    request: CallRequest
+    hops: tuple[Hop, ...] = ()
+    member: bool = False
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False, tag="finish"):
-    """The call ends so. No command follows."""
+    """The call ends so. No command follows. `announce` names what the caller is told before, where there is a voice for
+    it (K.8, VIP-7); `text` is for the Reason header."""
 
     termination: Termination
+    announce: str = ""
+    text: str = ""
 
 
-Command = StartBranch | StopBranch | Arm | Disarm | Connect | Execute | Finish
+Command = StartBranch | StopBranch | Arm | Disarm | Connect | Execute | AskAgain | Finish
 
 
 def outcome_of(status: int, *, trunk: bool, failed: bool | None = None) -> tuple[Outcome, bool]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
 from dialplan import walk
-from dialplan.plan import Branch, Plan, TrunkTarget
+from dialplan.plan import Announce, Branch, Echo, Plan, TrunkTarget
 from dialplan.termination import Reason
 from switch.calls.context import Hunt, Phone
 from switch.calls.leg import Leg
@@ -94,7 +94,11 @@ class Ringer:
             timer.cancel()
 
     def _execute(self, command: v.Execute, now: float) -> None:
-        self._call.execute(command.step, now)
+        step = command.step
+        if isinstance(step, Announce | Echo):
+            self._call.execute(step, now)
+        else:
+            self._inbox.append(v.StepDone(step.id, "unavailable"))
 
     def _finish(self, command: v.Finish, now: float) -> None:
         self._call.finish(command.termination, now)
@@ -178,7 +182,7 @@ class Ringer:
     def more(self, leg: Leg) -> bool:
         """Whether there is another way if that leg comes to nothing: a host of its carrier, or another carrier."""
         hunt = self._hunts.get(leg.branch)
-        return (hunt is not None and hunt.more) or walk.more(self._state)
+        return (hunt is not None and hunt.more) or walk.more(self._state, leg.branch)
 
     def heard(self, leg: Leg, now: float) -> None:
         """A leg rings, or answers."""
