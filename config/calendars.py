@@ -8,6 +8,7 @@ equal to a holiday, as Sweden's Midsummer Eve, are among them.
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from datetime import date
 
@@ -30,6 +31,11 @@ def public_holidays(name: str) -> tuple[tuple[date, str], ...]:
     except NotImplementedError:
         raise LookupError(name) from None
     return tuple((day, text) for day, text in sorted(found.items()) if day.year in SPAN)
+
+
+def plain_names(text: str) -> tuple[str, ...]:
+    """What falls on a day, without what is said of the day itself: `Boxing Day (observed)` is Boxing Day."""
+    return tuple(re.sub(r"\s*\([^()]*\)\Z", "", name) for name in text.split("; "))
 
 
 def regions(country: str) -> tuple[str, ...]:

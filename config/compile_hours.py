@@ -26,17 +26,19 @@ def _hours(settings: Configuration, name: str, written: OpeningHours) -> Hours:
     places: dict[Holiday, int] = {}
     dates: dict[str, int] = {}
     for calendar in written.holidays:
-        for day, holiday in holidays_of(settings, calendar):
+        for day, holiday in _holidays(settings, calendar, set(written.workdays)):
             if day.isoformat() not in dates:
                 dates[day.isoformat()] = places.setdefault(holiday, len(places))
     return Hours(id=name, time_zone=written.time_zone or "", week=tuple(week), holidays=tuple(places), dates=dates)
 
 
-def holidays_of(settings: Configuration, calendar: str) -> Iterator[tuple[date, Holiday]]:
+def _holidays(settings: Configuration, calendar: str, workdays: set[str]) -> Iterator[tuple[date, Holiday]]:
     """The days of a calendar; where a date and a yearly date meet, the date comes first."""
     if country_of(calendar):
         for day, name in calendars.public_holidays(calendar):
-            yield day, Holiday(f"{name} ({calendar})")
+            # Two holidays may fall on one day.
+            if not workdays.issuperset(calendars.plain_names(name)):
+                yield day, Holiday(f"{name} ({calendar})")
         return
     written = settings.holidays[calendar]
     for key, times in sorted(written.items(), key=lambda item: -len(item[0])):

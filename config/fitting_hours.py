@@ -32,6 +32,7 @@ def hours_problems(loaded: Loaded) -> Iterator[Problem]:
             if found is not None:
                 hints -= 1
                 yield found
+        yield from _workdays(loaded, name)
     for name, days in loaded.settings.holidays.items():
         for key, times in days.items():
             yield from _overlaps(loaded, times, "holidays", name, key)
@@ -49,6 +50,25 @@ def _days(loaded: Loaded, name: str) -> Iterator[Problem]:
                 message = f"{DAYS[day]} stands in `{first}` already"
                 yield Problem(loaded.key_mark(*path), message, "a day is named once, with all its times")
                 break
+
+
+def _workdays(loaded: Loaded, name: str) -> Iterator[Problem]:
+    """Workdays that are no holiday in any of the countries, as far as those are sound."""
+    hours = loaded.settings.hours[name]
+    if not hours.workdays or not all(loaded.sound("hours", name, key) for key in ("holidays", "workdays")):
+        return
+    known: set[str] = set()
+    for calendar in filter(country_of, hours.holidays):
+        try:
+            found = calendars.public_holidays(calendar)
+        except LookupError:
+            return
+        known.update(each for _, text in found for each in calendars.plain_names(text))
+    for at, each in enumerate(hours.workdays):
+        if each not in known and loaded.sound("hours", name, "workdays", at):
+            hint = did_you_mean(each, known) if at < MAX_HINTS else ""
+            said = hint or "the names of a country's holidays, in English; the country stands under `holidays`"
+            yield Problem(loaded.mark("hours", name, "workdays", at), f"there is no holiday `{each}`", said)
 
 
 def _overlaps(loaded: Loaded, times: Sequence[Intervals], *path: str) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from config.section import Section
 from config.times import CalendarName, Date, OwnCalendar, Times, TimeZone, Weekdays
-from config.types import OneOrMore
+from config.types import OneOrMore, Text
 
 AllTimes = Annotated[list[Times], OneOrMore()]
 
@@ -27,6 +27,10 @@ class OpeningHours(Section):
         default_factory=list,
         description="the days that are not as the week: names under `holidays`, or a country's (`SE`, `GB-ENG`); where"
         " several name a day the first holds",
+    )
+    workdays: Annotated[list[Text], OneOrMore()] = Field(
+        default_factory=list,
+        description="holidays of these countries that are no holidays here, by name: `Columbus Day`",
     )
 
 

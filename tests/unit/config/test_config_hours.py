@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from config.calendars import SPAN, public_holidays
 from config.compile import compile  # noqa: A004
 from config.problems import ConfigError
 from dialplan.hours import ALWAYS, CLOSED, Holiday, Hours
+
+ROOT = Path(__file__).parents[3]
 
 OFFICE = """\
 country: SE
@@ -140,6 +143,7 @@ def test_calendars_of_countries(name: str, days: list[str]) -> None:
         ("{mon: [22:00-06:00, 23:00-23:30]}", ["these times overlap others of the same day"]),
         ("{mon: [08:00-12:00, closed]}", ["`closed` cannot stand beside other times"]),
         ("{mon: [08:00-12:00, 12:00-13:00, 22:00-06:00]}", []),
+        ("{mon: [12:00-13:00, 08:00-12:00]}", []),
     ],
 )
 def test_what_is_wrong_in_a_week(tmp_path: Path, week: str, said: list[str]) -> None:
@@ -221,6 +225,29 @@ def test_a_week_is_needed_and_other_names_of_a_zone_are_known(tmp_path: Path) ->
     assert found == ["3:3: `week` is missing in `a`", "3:7: unknown key `tz` (did you mean `time_zone`?)"]
 
 
+def test_a_countrys_holiday_may_be_a_workday(tmp_path: Path) -> None:
+    text = "country: US\nhours:\n  a: {week: {mon-sun: always}, holidays: US, workdays: WHICH}\n"
+    dates = made(tmp_path, text.replace("WHICH", "[Columbus Day, Independence Day]"))["a"].dates
+    assert "2026-11-26" in dates and not {"2026-10-12", "2026-07-03", "2026-07-04"} & set(dates)
+    assert errors(tmp_path, text.replace("WHICH", "Colombus Day")) == [
+        "3:56: there is no holiday `Colombus Day` (did you mean `Columbus Day`?)"
+    ]
+    assert errors(tmp_path, text.replace("WHICH", "[Columbus Day, x]").replace("US,", "[],")) == [
+        f"3:{column}: there is no holiday `{name}`"
+        " (the names of a country's holidays, in English; the country stands under `holidays`)"
+        for column, name in ((57, "Columbus Day"), (71, "x"))
+    ]
+
+
+def test_a_day_with_two_holidays_is_a_workday_only_if_both_are(tmp_path: Path) -> None:
+    """17 May 2027 is Norway's Constitution Day and Pentecost Monday; in 2028 they are two days."""
+    text = "country: NO\nhours: {a: {week: {mon-sun: always}, holidays: NO, workdays: [WHICH]}}\n"
+    one = made(tmp_path, text.replace("WHICH", "Pentecost Monday"))["a"].dates
+    assert "2027-05-17" in one and "2028-05-17" in one and "2028-06-05" not in one
+    both = made(tmp_path, text.replace("WHICH", "Pentecost Monday, Constitution Day"))["a"].dates
+    assert "2027-05-17" not in both and "2028-05-17" not in both
+
+
 # Warnings
 
 HOLIDAYS = "country: US\nhours: {a: {week: {mon: always}, holidays: [c]}}\nholidays:\n  c: "
@@ -252,6 +279,7 @@ HOLIDAYS = "country: US\nhours: {a: {week: {mon: always}, holidays: [c]}}\nholid
             "hours: {a: {week: {mon: always}, holidays: [US, c]}}\nholidays: {c: {12-25: closed}}",
             ["1:49: every day of `c` is one of the holidays before it, which hold (list it first)"],
         ),
+        ("hours: {a: {week: {mon: always}, holidays: [US, c]}}\nholidays: {c: {}}", []),
     ],
 )
 def test_what_is_surely_not_meant(tmp_path: Path, text: str, said: list[str]) -> None:
@@ -272,6 +300,14 @@ def test_the_lint_of_the_whole_configuration_has_them(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("country: US\nhours: {a: {week: {}}}\n")
     assert "`a` is never open" in [each.message for each in compile(file, {}).warnings]
+
+
+def test_the_guide_says_what_is_so(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/hours.md").read_text(), re.DOTALL)
+    hours = made(tmp_path, text)
+    assert hours["bar"].week[3] == ((1020, 1560),)
+    assert "2026-10-12" not in hours["support"].dates
+    assert warnings(tmp_path, text) == []
 
 
 def test_nobody_knows_a_country_that_is_none() -> None:

@@ -20,14 +20,34 @@ SECTIONS = list(Configuration.model_fields)
 
 yamlish = st.text(alphabet="ab1:-[]{},#&*!|>'\"%@`? \n\t\\é\u2028\ufeff\x00\x85", max_size=60)
 scalars = st.sampled_from(
-    ["", "0", "101", "US", "alice", "20s", "env:A", "udp", "echo", "true", "-", "+12125550100", "x y"]
+    [
+        *("", "0", "101", "US", "alice", "20s", "env:A", "udp", "echo", "true", "-", "+12125550100", "x y"),
+        *("08:00-17:00", "always", "Europe/Paris"),
+    ]
 )
 values = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["alice", "101", "lines", "secret", "extension", "ring", "host", "from", "name", "trunks"]),
+            st.sampled_from(
+                [
+                    "alice",
+                    "101",
+                    "lines",
+                    "secret",
+                    "extension",
+                    "ring",
+                    "host",
+                    "from",
+                    "name",
+                    "trunks",
+                    "week",
+                    "mon-fri",
+                    "12-24",
+                    "holidays",
+                ]
+            ),
             inner,
             max_size=4,
         )
@@ -79,6 +99,8 @@ extensions: {300: {lines: [alice], ring: 20s}}
 services: {600: echo}
 trunks: {t: {host: 192.0.2.1, from: "192.0.2.2:5080", numbers: digits, extensions: true}}
 default_trunk: t
+hours: {a: {time_zone: Europe/Paris, week: {mon-fri: [08:00-12:00, 22:00-06:00], sun: closed}, holidays: [c, US]}}
+holidays: {c: {12-24: closed, 2026-12-31: 08:00-12:00}}
 dids: {+1 669 555 0100: alice, +16695550101: [bob]}
 emergency: {extra: ["5000"], trunks: t}
 media: {ports: 30000-30100, workers: 2, silence: 0s}

@@ -42,6 +42,8 @@ JUMPS = [
     ("Africa/Casablanca", date(2026, 2, 15)),
     ("Africa/Casablanca", date(2026, 3, 22)),
     ("Pacific/Apia", date(2011, 12, 30)),
+    ("America/St_Johns", date(2010, 3, 14)),
+    ("America/St_Johns", date(2010, 11, 7)),
     ("Asia/Kathmandu", date(2026, 10, 25)),
 ]
 
@@ -154,6 +156,35 @@ def test_what_never_changes_has_no_next_change() -> None:
     future = {"2027-11-22": 0}
     there = Hours(id="h", week=(ALWAYS,) * 7, holidays=(Holiday("x"),), dates=future)
     assert next_change(there, at, "UTC") == datetime(2027, 11, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "change"),
+    [
+        ("2026-07-15T01:00", "2026-07-15T02:00"),  # what began the day before ends
+        ("2026-07-15T20:00", "2026-07-16T02:00"),
+        ("2026-07-15T02:00", "2026-07-15T20:00"),
+    ],
+)
+def test_the_next_change_of_overnight_hours(at: str, change: str) -> None:
+    zone = "Europe/Paris"
+    assert next_change(hours("20:00-02:00"), clock(zone, at), zone) == clock(zone, change).astimezone(UTC)
+
+
+def test_a_clock_that_goes_back_over_midnight_shows_the_day_before_once_more() -> None:
+    """St. John's until 2011: at 00:01 on Sunday it was 23:01 on Saturday again."""
+    zone = "America/St_Johns"
+    friday, saturday, sunday = ((1430, 1440 + 1420),), CLOSED, ((0, 360),)
+    office = Hours(id="h", week=(*(CLOSED,) * 4, friday, saturday, sunday))
+    found = [clock(zone, "2010-11-07T00:00:30").astimezone(UTC)]
+    for _ in range(3):
+        found.append(next_change(office, found[-1], zone) or found[-1])
+    assert [f"{each:%H:%M}" for each in found] == ["02:30", "03:10", "03:30", "09:30"]
+    early = Hours(id="h", week=(*(CLOSED,) * 6, ((0, 5),)))
+    found = [clock(zone, "2010-11-06T00:30").astimezone(UTC)]
+    for _ in range(4):
+        found.append(next_change(early, found[-1], zone) or found[-1])
+    assert [f"{each:%H:%M}" for each in found] == ["03:00", "02:30", "02:31", "03:30", "03:35"]
 
 
 # Against the definition
