@@ -20,6 +20,7 @@ import msgspec
 from config import lint, schema, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_hours import hours_model
+from config.compile_routes import Outbound, outbound
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
     BanSettings,
@@ -70,12 +71,13 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         for name, each in settings.trunks.items()
     )
     records = RecordSettings(url=work.records_url())
-    if loaded.problems or work.problems:
-        raise ConfigError([*loaded.problems, *work.problems])
+    routing = outbound(loaded)
+    if loaded.problems or work.problems or routing.problems:
+        raise ConfigError([*loaded.problems, *work.problems, *routing.problems])
     compiled = Compiled(
         version="",
         source=source,
-        model=_model(loaded),
+        model=_model(loaded, routing),
         listeners=tuple(_listener(each, optional="listen" not in loaded.tree.entries) for each in settings.listen),
         devices=devices,
         trunks=trunks,
@@ -201,7 +203,7 @@ def _guard(guard: Guard) -> GuardSettings:
 # The dialplan's model
 
 
-def _model(loaded: Loaded) -> Model:
+def _model(loaded: Loaded, routing: Outbound) -> Model:
     settings = loaded.settings
     lines = {name: _line(settings, name, line) for name, line in settings.lines.items()}
     groups, extensions, dids = _called(settings, lines)
@@ -227,6 +229,8 @@ def _model(loaded: Loaded) -> Model:
             )
             for name, each in ((name, effective(trunk)) for name, trunk in settings.trunks.items())
         },
+        routes=routing.routes,
+        rates=routing.rates,
         default_trunk=settings.default_trunk,
         outside_prefix=settings.outside_prefix or "",
         emergency=_emergency(settings, lines, devices),
@@ -294,6 +298,7 @@ def _origins(loaded: Loaded) -> dict[str, Origin]:
     found |= {f"device:{name}": (("devices", name), each.name) for name, each in settings.devices.items()}
     found |= {f"service:{number}": (("services", number), "") for number in settings.services}
     found |= {f"did:{number}": (("dids", number), "") for number in settings.dids}
+    found |= {f"route:{name}": (("routes", name), "") for name in settings.routes}
     found |= {f"trunk:{name}": (("trunks", name), "") for name in settings.trunks}
     found |= {f"hours:{name}": (("hours", name), "") for name in settings.hours}
     found["emergency"] = (("emergency",), "")

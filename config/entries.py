@@ -39,6 +39,8 @@ STAND_INS: dict[str, Any] = {
     "certificate": "",
     "key": "",
     "week": {},
+    "file": "",
+    "currency": "",
 }
 
 # What other exchanges call these keys.

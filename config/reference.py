@@ -20,6 +20,9 @@ _ENTRIES = {
     "extensions": "each of `extensions`, by its number",
     "hours": "each of `hours`, by its name",
     "trunks": "each of `trunks`, by its name",
+    "routes": "each of `routes`, by its name",
+    "route_files": "each item of `route_files`",
+    "rate_files": "each item of `rate_files`",
     "trunks.hosts": "each item of a trunk's `hosts`",
 }
 

@@ -14,6 +14,7 @@ from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
+from config.schema_routes import RateFile, Route, RouteFile, Routing
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
 from config.types import (
@@ -204,7 +205,17 @@ class Configuration(Section):
         default_factory=dict, description="numbers that the exchange answers: `echo`, or `tone:HZ`"
     )
     trunks: dict[Identifier, Trunk] = Field(default_factory=dict, description="carriers")
-    default_trunk: Identifier | None = Field(default=None, description="where outside calls go; none: they are refused")
+    routes: dict[Identifier, Route] = Field(
+        default_factory=dict, description="which numbers outside go to which trunks: `docs/routes.md`"
+    )
+    route_files: list[RouteFile] = Field(
+        default_factory=list, description="the same in CSV files, as carriers send them"
+    )
+    rate_files: list[RateFile] = Field(default_factory=list, description="what calls cost, in CSV files")
+    routing: Routing = Field(default_factory=Routing, description="how a route is chosen")
+    default_trunk: Identifier | None = Field(
+        default=None, description="where outside calls go that no route takes; none, and no route: they are refused"
+    )
     dids: dict[E164, Lines] = Field(default_factory=dict, description="outside numbers of ours, and whom they ring")
     hours: dict[Identifier, OpeningHours] = Field(
         default_factory=dict, description="opening hours, which others refer to by name"

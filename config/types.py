@@ -133,7 +133,8 @@ def _dialled(value: Any) -> str:
     return text
 
 
-def _e164(value: Any) -> str:
+def e164(value: Any) -> str:
+    """A whole number of the world. Raises Wrong."""
     text = _text(value)
     number = clean(text)
     if not re.fullmatch(r"\+[1-9][0-9]{4,14}", number):
@@ -350,7 +351,7 @@ Text = Annotated[str, Typed(_string, type=_EITHER)]
 Identifier = Annotated[str, Typed(_identifier, type=_EITHER)]
 Extension = Annotated[str, Typed(_extension, type=_EITHER)]
 Dialled = Annotated[str, Typed(_dialled, type=_EITHER)]
-E164 = Annotated[str, Typed(_e164, type="string")]
+E164 = Annotated[str, Typed(e164, type="string")]
 Country = Annotated[str, Typed(_country, type="string", pattern="^[A-Z]{2}$")]
 AreaCode = Annotated[str, Typed(_area_code, type=_EITHER)]
 Address = Annotated[str, Typed(_address, type="string")]

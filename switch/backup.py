@@ -41,7 +41,7 @@ MANIFEST = "manifest.json"
 DATABASES = ("state.sqlite3", "records.db")
 KEY = "trunks.key"
 MAX_MANIFEST = 16 << 20
-_REFERENCE = re.compile(r"""\b(?:file:|(?:certificate|key|ca|client_ca):\s+["']?)([^\s"'#,}\]]+)""")
+_REFERENCE = re.compile(r"""\b(?:file:|(?:file|certificate|key|ca|client_ca):\s+["']?)([^\s"'#,}\]]+)""")
 _COMMENT = re.compile(r"(?m)(?:^|\s)#.*$")
 _CHUNK = 1 << 20
 

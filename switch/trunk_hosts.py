@@ -9,7 +9,7 @@ host is avoided that
     did not answer our OPTIONS                until it does (`switch/trunk_pings.py`)
 
 Any other answer, a refusal too, shows that it lives. Which answers let the next host be tried is another matter: those
-of `failover`; of an emergency call, all (EMG-6).
+of the trunk's `failover`; of an emergency call, all (EMG-6). Which lead to the next route, the route may say itself.
 """
 
 from __future__ import annotations
@@ -221,18 +221,20 @@ class Hunt:
                 self._target = target
                 dialect = self._dialect
                 uri = dialect.called(self._wanted.number, place_of(self._trunk, target))
-                return Phone(uri, uri, flow, dialect.preloaded(), "", dialect, self._wanted.caller)
+                wanted = self._wanted
+                return Phone(uri, uri, flow, dialect.preloaded(), "", dialect, wanted.caller, withheld=wanted.withheld)
         return None
 
     def failed(self, status: int, retry_after_s: float, now: float) -> bool:
         """The last one failed; whether the next is to be tried."""
         if self._target is not None:
             self._hosts.failed(self._trunk, self._target, status, retry_after_s, now)
-        return self._emergency or self.fails_over(status)
+        return self._emergency or status == 0 or status in self._trunk.settings.failover
 
     def fails_over(self, status: int) -> bool:
-        """Whether that answer is the host's, not the called number's. 0 is none at all."""
-        return status == 0 or status in self._trunk.settings.failover
+        """Whether the next route is tried after that answer: as the route says, else as if it were the host's and not
+        the called number's. 0 is none at all."""
+        return status == 0 or status in (self._wanted.failover or self._trunk.settings.failover)
 
     def answered(self, now: float) -> None:
         """The last one said something good."""

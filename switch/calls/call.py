@@ -145,12 +145,13 @@ class Call:
         tag, via_branch = context.token(), "z9hG4bK" + context.token()
         asked = caller.usage.pending_request
         side = side_of(dialect)
-        user, lines = "", passed_lines(asked, self.state, side)
+        hidden = (phone.withheld and not self.state.started.emergency) or hidden_from(self.state, side)
+        user, lines = "", passed_lines(asked, self.state, side, hidden)
         if dialect is None:
             local, own = to_telephone(self.state, context.directory.domains.own or host)
         else:
             # Carriers want to see a user in Contact; a telephone finds us without.
-            hidden, started = hidden_from(self.state, side), self.state.started
+            started = self.state.started
             number = phone.caller or started.caller_number
             local, own = dialect.caller(number, started.caller_name, host, hidden, asserts(self.state, side))
             own += dialect.forwards(forwards_told(self.state, side), host)

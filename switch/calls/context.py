@@ -21,8 +21,8 @@ from switch.sip.session_timer import SessionSettings
 
 class Phone(msgspec.Struct, frozen=True):
     """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device), which has a
-    `dialect`, and is shown `caller` (empty: the caller's own number). `to` is the To header's URI, `ways` are other
-    flows to the same telephone, tried one after the other when this one fails (RFC 5626)."""
+    `dialect`, and is shown `caller` (empty: the caller's own number; `withheld`: none). `to` is the To header's URI,
+    `ways` are other flows to the same telephone, tried one after the other when this one fails (RFC 5626)."""
 
     uri: str
     to: str
@@ -32,6 +32,7 @@ class Phone(msgspec.Struct, frozen=True):
     dialect: Dialect | None = None
     caller: str = ""
     ways: tuple[Phone, ...] = ()
+    withheld: bool = False
 
 
 class Hunt(Protocol):

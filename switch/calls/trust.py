@@ -135,12 +135,12 @@ def forwards_told(state: CallState, receiver: Side) -> tuple[Forwarded, ...]:
     return () if receiver is Side.CARRIER else state.started.forwards
 
 
-def passed_lines(request: Request | None, state: CallState, receiver: Side) -> list[str]:
-    """Header lines of the caller's INVITE that go on as they came."""
+def passed_lines(request: Request | None, state: CallState, receiver: Side, hidden: bool) -> list[str]:
+    """Header lines of the caller's INVITE that go on as they came; `hidden`: the caller is not to be shown there."""
     if request is None or not request.has_any(_CARRIED_KEYS):
         return []
     allowed = {Deed.PASS}
-    if not hidden_from(state, receiver):
+    if not hidden:
         allowed.add(Deed.OPEN)
     if state.started.emergency:
         allowed.add(Deed.HELP)

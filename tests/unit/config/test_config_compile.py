@@ -355,7 +355,15 @@ def fits(schema: dict[str, Any], value: object) -> bool:
     if "anyOf" in schema:
         return any(fits(each, value) for each in schema["anyOf"])
     kinds = schema.get("type", [])
-    known = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+    known = {
+        "string": str,
+        "integer": int,
+        "number": float,
+        "boolean": bool,
+        "array": list,
+        "object": dict,
+        "null": type(None),
+    }
     wanted = [known[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)]
     if wanted and type(value) not in wanted:
         return False
