@@ -45,7 +45,7 @@ from switch.core import Core
 from switch.directory import Directory
 from switch.domains import Domains
 from switch.figures import readings
-from switch.guarding import BanLog, Guarding
+from switch.guarding import Guarding
 from switch.keeper import BindingKeeper
 from switch.lookups import Lookups
 from switch.metrics import Counters, WatchServer
@@ -54,7 +54,7 @@ from switch.net.resolver import Resolver
 from switch.net.transports import Transports
 from switch.notices import Notices
 from switch.operations import Operations, Recent
-from switch.reception import TURN_S, Refusals, Roll, Sight
+from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
 from switch.registrar import Registrar
 from switch.replay import replay, welcome
 from switch.sip.endpoint import Endpoint, Timings
@@ -115,7 +115,7 @@ class Exchange:
         self._keeper = BindingKeeper(store, lambda: self._journal.end)
         self._roll = Roll(self._log.info)
         self._sight = Sight(self._log.info)
-        self._ban_log = BanLog(self._log.warning)
+        self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
         self._refusals = Refusals(self._log.warning)
         self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._notices.call_ended)
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])

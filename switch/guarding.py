@@ -10,7 +10,7 @@ from typing import Any
 from switch.control import Handler, Refused
 from switch.net.bans import Ban, place_of
 from switch.net.guard import Guard
-from switch.reception import Ration, printable
+from switch.reception import printable
 from switch.views import BanView, GuardExplainView, GuardView, UnbanView
 
 MANY = 20
@@ -96,25 +96,6 @@ class Guarding:
         except ValueError:
             raise Refused(f"{text} is no address and no network (such as 192.0.2.0/24)") from None
         return self.show({})
-
-
-class BanLog:
-    """Tells of bans in the log, a few lines a turn: a thousand robots may come at once."""
-
-    def __init__(self, log: Callable[..., object]) -> None:
-        self._log = log
-        self._ration = Ration()
-
-    def tell(self, event: str, **fields: object) -> None:
-        """One line, if there is any left."""
-        if self._ration.take():
-            self._log(event, **fields)
-
-    def turn(self) -> None:
-        """To be called every `reception.TURN_S`."""
-        over = self._ration.turn()
-        if over:
-            self._log("more sources banned", sources=over)
 
 
 def _address(args: dict[str, Any]) -> str:

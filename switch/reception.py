@@ -35,26 +35,31 @@ Log = Callable[..., object]
 
 
 class Ration:
-    """So many lines a turn, and the number of those that were one too many."""
+    """So many lines of one kind a turn. Of those that were too many the number is told, in one line: the event `more`,
+    the number under the name `counted`."""
 
-    __slots__ = ("_left", "over")
+    __slots__ = ("_counted", "_left", "_log", "_more", "_over")
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log, more: str, counted: str = "telephones") -> None:
+        self._log = log
+        self._more = more
+        self._counted = counted
         self._left = LINES
-        self.over = 0
+        self._over = 0
 
-    def take(self) -> bool:
-        """Whether a line may be written."""
+    def tell(self, event: str, **fields: object) -> None:
+        """One line, if there is any left."""
         if self._left:
             self._left -= 1
-            return True
-        self.over += 1
-        return False
+            self._log(event, **fields)
+        else:
+            self._over += 1
 
-    def turn(self) -> int:
-        """The next turn begins; returns how many lines were not written in the last one."""
-        over, self.over, self._left = self.over, 0, LINES
-        return over
+    def turn(self) -> None:
+        """To be called every `TURN_S`."""
+        over, self._over, self._left = self._over, 0, LINES
+        if over:
+            self._log(self._more, **{self._counted: over})
 
 
 class Roll:
@@ -64,14 +69,13 @@ class Roll:
     """
 
     def __init__(self, log: Log) -> None:
-        self._log = log
         self._lines: dict[str, tuple[Bound, ...]] = {}
         """The contacts of each line; the very values that the registrar holds, so they cost little here."""
         self._contacts: dict[str, int] = {}
         """How many contacts a device has."""
         self._touched: dict[str, tuple[bool, Bound | None, str]] = {}
-        self._came = Ration()
-        self._went = Ration()
+        self._came = Ration(log, "more telephones registered")
+        self._went = Ration(log, "more telephones gone")
 
     def know(self, bindings: Iterable[Bound]) -> None:
         """Those that were there before the exchange was started."""
@@ -123,41 +127,35 @@ class Roll:
             is_there = device in self._contacts
             if is_there == was_there or bound is None:
                 continue
-            if is_there and self._came.take():
-                self._log("telephone registered", **_about(bound))
-            elif not is_there and self._went.take():
-                self._log("telephone gone", **_about(bound), cause=cause)
+            if is_there:
+                self._came.tell("telephone registered", **_about(bound))
+            else:
+                self._went.tell("telephone gone", **_about(bound), cause=cause)
 
     def turn(self) -> None:
         """To be called every `TURN_S`."""
-        came, went = self._came.turn(), self._went.turn()
-        if came:
-            self._log("more telephones registered", telephones=came)
-        if went:
-            self._log("more telephones gone", telephones=went)
+        self._came.turn()
+        self._went.turn()
 
 
 class Sight:
     """Which telephones are out of reach, though they are registered: told as they are lost and found again."""
 
     def __init__(self, log: Log) -> None:
-        self._log = log
-        self._lost, self._found = Ration(), Ration()
+        self._lost = Ration(log, "more telephones unreachable")
+        self._found = Ration(log, "more telephones reachable again")
 
     def changed(self, bound: Bound, up: bool, why: str) -> None:
         """See `switch.qualify.Qualifier.on_change`."""
-        if up and self._found.take():
-            self._log("telephone reachable again", **_about(bound), why=why)
-        elif not up and self._lost.take():
-            self._log("telephone unreachable", **_about(bound), why=why)
+        if up:
+            self._found.tell("telephone reachable again", **_about(bound), why=why)
+        else:
+            self._lost.tell("telephone unreachable", **_about(bound), why=why)
 
     def turn(self) -> None:
         """To be called every `TURN_S`."""
-        lost, found = self._lost.turn(), self._found.turn()
-        if lost:
-            self._log("more telephones unreachable", telephones=lost)
-        if found:
-            self._log("more telephones reachable again", telephones=found)
+        self._lost.turn()
+        self._found.turn()
 
 
 def _about(bound: Bound) -> dict[str, str]:
@@ -189,9 +187,8 @@ class Refusals:
     """The telephones that were turned away lately, by name and address; the ones longest ago are forgotten first."""
 
     def __init__(self, log: Log = lambda *_, **__: None) -> None:
-        self._log = log
         self._known: dict[str, list[Refusal]] = {}
-        self._ration = Ration()
+        self._ration = Ration(log, "more telephones refused", "times")
 
     def add(self, user: str, host: str, why: str, at: float) -> None:
         """One more. A telephone that goes on trying has a line at its 1st, 10th, 100th … time."""
@@ -206,8 +203,8 @@ class Refusals:
             his.append(refusal := Refusal(user, host, why, 0, at))
         refusal.count += 1
         refusal.last_at = at
-        if str(refusal.count).strip("0") == "1" and self._ration.take():
-            self._log("telephone refused", user=user, address=host, why=why, times=refusal.count)
+        if str(refusal.count).strip("0") == "1":
+            self._ration.tell("telephone refused", user=user, address=host, why=why, times=refusal.count)
 
     def forgive(self, user: str) -> None:
         """That telephone has signed in now."""
@@ -220,6 +217,4 @@ class Refusals:
 
     def turn(self) -> None:
         """To be called every `TURN_S`."""
-        over = self._ration.turn()
-        if over:
-            self._log("more telephones refused", times=over)
+        self._ration.turn()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from switch.commands.common import (
     JsonOption,
     RuntimeOption,
+    ask,
     console,
     duration,
-    exchange,
     keep_whole,
     table,
     utc_now,
-    write_json,
 )
 
 COLOURS = {"ringing": "yellow", "talking": "green", "held": "cyan"}
@@ -23,11 +22,7 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
 
     from switch.views import CallView
 
-    with exchange(runtime) as client:
-        found = client.ask("calls", tuple[CallView, ...])
-    if json:
-        write_json(found)
-        return
+    found = ask(runtime, json, "calls", tuple[CallView, ...])
     out = console()
     if not found:
         out.print("No calls.")

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from switch.control import ControlClient
+
+View = TypeVar("View")
 
 EXIT_REFUSED = 1
 EXIT_NOT_RUNNING = 3
@@ -60,6 +62,16 @@ def exchange(runtime: Path | None, timeout_s: float = 30.0) -> Iterator[ControlC
         fail(str(error), EXIT_NOT_RUNNING)
     except Refused as refused:
         fail(refused.message, EXIT_REFUSED, tuple(map(from_here, refused.details)))
+
+
+def ask(runtime: Path | None, json: bool, command: str, kind: type[View], **args: Any) -> View:
+    """What the running exchange answers, to be shown to a person; with `json` it is written out, and the verb ends."""
+    with exchange(runtime) as client:
+        view = client.ask(command, kind, **args)
+    if json:
+        write_json(view)
+        raise typer.Exit
+    return view
 
 
 def from_here(line: str) -> str:

@@ -9,14 +9,13 @@ import typer
 from switch.commands.common import (
     JsonOption,
     RuntimeOption,
+    ask,
     console,
-    exchange,
     keep_whole,
     local_time,
     since,
     table,
     utc_now,
-    write_json,
 )
 
 if TYPE_CHECKING:
@@ -39,11 +38,7 @@ def guard(context: typer.Context, runtime: RuntimeOption = None, json: JsonOptio
         return
     from switch.views import GuardView
 
-    with exchange(runtime) as client:
-        view = client.ask("guard", GuardView)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "guard", GuardView)
     out = console()
     if view.bans:
         out.print(_table(view.bans))
@@ -69,11 +64,7 @@ def explain(address: Address, runtime: RuntimeOption = None, json: JsonOption = 
 
     from switch.views import GuardExplainView
 
-    with exchange(runtime) as client:
-        view = client.ask("guard_explain", GuardExplainView, address=address)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "guard_explain", GuardExplainView, address=address)
     out = console()
     out.print(
         Text.assemble((view.address, "bold"), " is shut out, in part or as a whole" if view.blocked else " is let in")
@@ -89,11 +80,7 @@ def unban(address: Address, runtime: RuntimeOption = None, json: JsonOption = Fa
     """Lift all bans of an address, and forget what it did."""
     from switch.views import UnbanView
 
-    with exchange(runtime) as client:
-        view = client.ask("guard_unban", UnbanView, address=address)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "guard_unban", UnbanView, address=address)
     for ban in view.lifted:
         typer.echo(f"lifted: {ban.source} ({ban.why})")
 
@@ -108,11 +95,7 @@ def allow(
     """Never ban an address or network; kept over restarts, until it is undone."""
     from switch.views import GuardView
 
-    with exchange(runtime) as client:
-        view = client.ask("guard_allow", GuardView, address=address, undo=undo)
-    if json:
-        write_json(view)
-        return
+    ask(runtime, json, "guard_allow", GuardView, address=address, undo=undo)
     typer.echo(f"{'may be banned again' if undo else 'never banned'}: {address}")
 
 

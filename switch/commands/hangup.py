@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from switch.commands.common import JsonOption, RuntimeOption, exchange, write_json
+from switch.commands.common import JsonOption, RuntimeOption, ask
 
 
 def hangup(
@@ -19,9 +19,5 @@ def hangup(
     """End a call that is up, on all its telephones."""
     from switch.views import CallView
 
-    with exchange(runtime) as client:
-        ended = client.ask("hangup", CallView, call=call)
-    if json:
-        write_json(ended)
-        return
+    ended = ask(runtime, json, "hangup", CallView, call=call)
     typer.echo(f"ended: {ended.caller} with {ended.called}, call {ended.call}")

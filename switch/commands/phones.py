@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switch.commands.common import JsonOption, RuntimeOption, console, exchange, since, table, utc_now, write_json
+from switch.commands.common import JsonOption, RuntimeOption, ask, console, since, table, utc_now
 
 if TYPE_CHECKING:
     import datetime
@@ -22,11 +22,7 @@ def phones(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
 
     from switch.views import PhonesView
 
-    with exchange(runtime) as client:
-        view = client.ask("phones", PhonesView)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "phones", PhonesView)
     out = console()
     now = utc_now()
     if view.phones:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from switch.commands.common import JsonOption, RuntimeOption, console, exchange, local_time, utc_now, write_json
+from switch.commands.common import JsonOption, RuntimeOption, ask, console, local_time, utc_now
 
 
 def trace(
@@ -33,11 +33,7 @@ def trace(
     from switch.trace import draw, ladder
     from switch.views import TraceView
 
-    with exchange(runtime) as client:
-        view = client.ask("trace", TraceView, call=call)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "trace", TraceView, call=call)
     out = console()
     if not view.messages:
         out.print(f"Call {view.call}: none of its messages is kept. They are in memory, and do not outlive a restart.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switch.commands.common import JsonOption, RuntimeOption, console, exchange, since, table, write_json
+from switch.commands.common import JsonOption, RuntimeOption, ask, console, since, table
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,11 +18,7 @@ def trunks(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
 
     from switch.views import TrunksView
 
-    with exchange(runtime) as client:
-        view = client.ask("trunks", TrunksView)
-    if json:
-        write_json(view)
-        return
+    view = ask(runtime, json, "trunks", TrunksView)
     out = console()
     if not view.trunks:
         out.print("There is no trunk.")
