@@ -25,7 +25,7 @@ def calls(
     """Basic calls at `rate` a second: CPU-ms a call, and how many failed or were sent again."""
     wanted = total or int(rate * seconds)
     limit = str(max(100, int(rate * (hold_s + 5))))
-    callee = sipp.Sipp("callee", system.address, (sipp.CALLEE, sipp.CALLEE_PORT), system.folder, "-s", NUMBER)
+    callee = sipp.callee(system.address, system.folder, NUMBER)
     try:
         time.sleep(0.3)
         meter = system.meter()
@@ -35,10 +35,8 @@ def calls(
             desk = [(sipp.DESK, CALLER, SECRET)]
             caller = sipp.Phones("call", system.address, sipp.CALLER_PORT, system.folder, desk, *load)
         else:
-            load = ["-s", NUMBER, "-r", str(rate), "-m", str(wanted), "-l", limit, "-d", str(int(hold_s * 1000))]
-            load += ["-recv_timeout", "20000"]
-            local = (sipp.CALLER, sipp.CALLER_PORT)
-            caller = sipp.Sipp("caller", system.address, local, system.folder, *load)
+            to, hold_ms = (system.address, system.folder, NUMBER), int(hold_s * 1000)
+            caller = sipp.caller("caller", *to, rate, wanted, hold_ms, "-l", limit)
         began = time.monotonic()
         count = caller.wait(wanted / rate * 2 + hold_s + 30)
         took = time.monotonic() - began

@@ -22,13 +22,13 @@ TAIL_S = 12.0
 
 def goodput(system: System, rate: int, seconds: float) -> dict[str, Any]:
     """Offer `rate` calls a second; good are those that were answered in time and ended in order."""
-    callee = sipp.Sipp("callee", system.address, (sipp.CALLEE, sipp.CALLEE_PORT), system.folder, "-s", NUMBER)
+    callee = sipp.callee(system.address, system.folder, NUMBER)
     try:
         time.sleep(0.3)
-        load = ["-s", NUMBER, "-r", str(rate), "-m", str(int(rate * seconds)), "-l", "200000", "-d", str(HOLD_MS)]
-        load += ["-recv_timeout", "20000", "-trace_rtt", "-rtt_freq", "200"]
+        more = ("-l", "200000", "-trace_rtt", "-rtt_freq", "200")
         meter = processes.Meter(system.pid)
-        caller = sipp.Sipp("overload", system.address, (sipp.CALLER, sipp.CALLER_PORT), system.folder, *load)
+        total = int(rate * seconds)
+        caller = sipp.caller("overload", system.address, system.folder, NUMBER, rate, total, HOLD_MS, *more)
         time.sleep(seconds)
         core = meter.used_s() / meter.elapsed_s()
         count = caller.wait(TAIL_S + seconds)

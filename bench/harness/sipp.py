@@ -94,6 +94,19 @@ class Sipp:
         )
 
 
+def callee(target: tuple[str, int], folder: Path, number: str) -> Sipp:
+    """Who answers the calls to `number`."""
+    return Sipp("callee", target, (CALLEE, CALLEE_PORT), folder, "-s", number)
+
+
+def caller(
+    scenario: str, target: tuple[str, int], folder: Path, number: str, rate: int, total: int, hold_ms: int, *more: str
+) -> Sipp:
+    """Who makes `total` calls to `number`, at `rate` a second."""
+    load = ["-s", number, "-r", str(rate), "-m", str(total), "-d", str(hold_ms), "-recv_timeout", "20000", *more]
+    return Sipp(scenario, target, (CALLER, CALLER_PORT), folder, *load)
+
+
 def _clock_s(text: str) -> float:
     """SIPp's HH:MM:SS or HH:MM:SS:µµµµµµ in seconds."""
     parts = [float(part) for part in text.replace(".", ":").split(":") if part]
