@@ -40,9 +40,7 @@ def test_ack_and_bye_go_to_the_next_hop_of_the_answer(scene: Scene, headers: tup
     edge.take("ACK")
     if crash:
         scene.exchange.crash_and_restart()
-    call.hang_up()
-    scene.wait(0.1)
-    edge.reply(edge.take("BYE"), 200)
+    scene.over(call, edge)
     assert (carrier.count("ACK"), carrier.count("BYE")) == (0, 0)
 
 
@@ -51,12 +49,8 @@ def test_a_telephones_address_is_still_not_believed(scene: Scene) -> None:
     edge = RawPhone(scene.network, "edge", EDGE)
     call = alice.call("102")
     scene.wait(0.1)
-    bob.reply(bob.take("INVITE"), 200, describe(bob.address[0]), tag="x", headers=(f"Contact: {GATEWAY}",))
-    scene.wait(0.1)
-    bob.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    bob.reply(bob.take("BYE"), 200)
+    scene.taken(bob, "x", headers=(f"Contact: {GATEWAY}",))
+    scene.over(call, bob)
     assert edge.seen == []
 
 
@@ -154,9 +148,7 @@ def test_a_name_that_leads_nowhere_or_inside_is_not_followed_and_the_call_lives(
     scene.wait(0.1)
     carrier.take("ACK")
     assert call.up
-    call.hang_up()
-    scene.wait(0.1)
-    carrier.reply(carrier.take("BYE"), 200)
+    scene.over(call, carrier)
     assert not edge.seen
     scene.finish()
 
@@ -170,9 +162,7 @@ def test_a_name_server_that_is_away_does_not_end_a_call(scene: Scene) -> None:
     scene.wait(1.5)
     carrier.take("ACK")
     assert call.up
-    call.hang_up()
-    scene.wait(0.1)
-    carrier.reply(carrier.take("BYE"), 200)
+    scene.over(call, carrier)
     assert not edge.seen
     scene.finish()
 
@@ -207,11 +197,7 @@ def test_a_telephones_name_is_still_not_looked_up(scene: Scene) -> None:
     call = alice.call("102")
     scene.wait(0.1)
     headers = ("Contact: <sip:bob@edge.example.com>",)
-    bob.reply(bob.take("INVITE"), 200, describe(bob.address[0]), tag="x", headers=headers)
-    scene.wait(0.1)
-    bob.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    bob.reply(bob.take("BYE"), 200)
+    scene.taken(bob, "x", headers=headers)
+    scene.over(call, bob)
     assert not edge.seen
     scene.finish()

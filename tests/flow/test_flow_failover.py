@@ -31,14 +31,9 @@ def refuse(at: RawPhone, status: int, headers: tuple[str, ...] = ()) -> None:
 
 def talk(scene: Scene, at: RawPhone, call: Any) -> None:
     """The host takes the call, and it is ended."""
-    at.reply(at.take("INVITE"), 200, describe(at.address[0]), tag="yes")
-    scene.wait(0.1)
-    at.take("ACK")
+    scene.taken(at, "yes")
     assert call.up
-    call.hang_up()
-    scene.wait(0.1)
-    at.reply(at.take("BYE"), 200)
-    scene.wait(0.1)
+    scene.over(call, at)
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
@@ -125,9 +120,7 @@ def test_a_host_that_says_trying_is_not_left_for_its_silence() -> None:
     scene.wait(0.1)
     assert call.up
     one.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    one.reply(one.take("BYE"), 200)
+    scene.over(call, one)
     scene.finish()
 
 
@@ -432,9 +425,7 @@ def test_an_emergency_call_does_not_wait_for_a_host_that_only_tries(said: tuple[
     scene.wait(0.1)
     assert call.up
     two.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    two.reply(two.take("BYE"), 200)
+    scene.over(call, two)
     scene.finish()
 
 
@@ -453,7 +444,5 @@ def test_an_emergency_call_that_rings_is_not_cut_off() -> None:
     scene.wait(0.1)
     assert call.up
     one.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    one.reply(one.take("BYE"), 200)
+    scene.over(call, one)
     scene.finish()

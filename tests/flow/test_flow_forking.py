@@ -36,9 +36,7 @@ def test_all_contacts_of_a_line_ring_and_the_first_to_answer_wins(scene: Scene) 
     cell.take("ACK")
     scene.wait(0.1)
     desk.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    cell.reply(cell.take("BYE"), 200)
+    scene.over(call, cell)
     record = scene.exchange.record
     assert record.answered_contact == "sip:bob@192.0.2.32:5060"
     lost = record.legs[1]
@@ -115,9 +113,7 @@ def test_a_late_answer_that_crosses_the_cancel_gets_ack_and_bye(scene: Scene) ->
     scene.wait(0.1)
     carol.take("ACK")
     assert not carol.has("BYE")
-    call.hang_up()
-    scene.wait(0.1)
-    bob.reply(bob.take("BYE"), 200)
+    scene.over(call, bob)
 
 
 def test_one_busy_phone_does_not_end_the_ringing_of_the_others(scene: Scene) -> None:

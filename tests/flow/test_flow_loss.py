@@ -159,9 +159,7 @@ def test_answer_overtakes_ringing(scene: Scene) -> None:
     scene.wait(0.1)
     assert call.up
     assert call.rings == []
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
 
 
 def test_refusal_to_the_caller_is_repeated_until_its_ack(scene: Scene) -> None:

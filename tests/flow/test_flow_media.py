@@ -74,9 +74,7 @@ def test_early_media_of_two_phones_the_first_is_heard(scene: Scene) -> None:
     bob.reply(bob.take("CANCEL"), 200, tag="b")
     bob.reply(one, 487, tag="b")
     carol.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
 
 
 def test_the_phone_that_was_heard_early_is_busy_and_the_other_one_is_heard(scene: Scene) -> None:
@@ -110,9 +108,7 @@ def test_the_answer_stands_in_the_early_media_and_not_in_the_200(scene: Scene) -
     scene.wait(0.1)
     assert call.up
     assert scene.exchange.engine.joined() == {frozenset(((alice.address[0], 4000), (carol.address[0], 4000)))}
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
 
 
 def test_an_answer_without_any_description_cannot_stand(scene: Scene) -> None:

@@ -32,15 +32,9 @@ def ways(scene: Scene) -> tuple[RawPhone, RawPhone]:
 
 def answered(scene: Scene, way: RawPhone, call: PhoneCall) -> None:
     """The telephone answers over that way; the caller hangs up."""
-    invite = way.take("INVITE")
-    way.reply(invite, 200, describe(way.address[0]), tag="b")
-    scene.wait(0.1)
-    way.take("ACK")
+    scene.taken(way, "b")
     assert call.up
-    call.hang_up()
-    scene.wait(0.1)
-    way.reply(way.take("BYE"), 200)
-    scene.wait(0.1)
+    scene.over(call, way)
 
 
 def test_a_telephone_of_two_flows_is_rung_once_over_the_latest(scene: Scene, ways: tuple[RawPhone, RawPhone]) -> None:
@@ -190,9 +184,7 @@ def test_requests_in_a_dialog_stay_on_the_flow_that_ob_asks_for(scene: Scene) ->
     carol.reply(invite, 200, describe(carol.address[0]), tag="c", headers=contact)
     scene.wait(0.1)
     assert carol.take("ACK").uri == "sip:carol@192.0.2.23:5060;ob"
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
 
 
 def test_a_caller_behind_an_edge_is_answered_on_its_path(scene: Scene, ways: tuple[RawPhone, RawPhone]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from switch.qualify import QualifySettings
 from tests.support.network import Nat
 from tests.support.phone import Phone
-from tests.support.raw_phone import RawDialog, RawPhone, describe
+from tests.support.raw_phone import RawDialog, RawPhone
 from tests.support.scene import Scene
 
 ASKED = pytest.mark.parametrize("scene", [{"qualify_s": 60.0}], indirect=True)
@@ -275,10 +275,7 @@ def test_a_lost_connection_shows_at_the_next_question(scene: Scene) -> None:
     assert state(scene) is True
     dialog = alice.call("102")
     scene.wait(0.1)
-    invite = bob.take("INVITE")
-    bob.reply(invite, 200, describe(bob.address[0]), tag="b")
-    scene.wait(0.1)
-    bob.take("ACK")
+    invite = scene.taken(bob, "b")
     RawDialog.of_invite(bob, invite, "b").request("BYE")
     scene.wait(0.1)
     assert dialog.over

@@ -14,10 +14,7 @@ def rung(scene: Scene, transport: str = "udp") -> tuple[Phone, RawPhone, PhoneCa
     alice, carol = scene.phone("alice"), scene.raw("carol", transport=transport)
     call = alice.call("103")
     scene.wait(0.1)
-    invite = carol.take("INVITE")
-    carol.reply(invite, 200, describe(carol.address[0]), tag="c")
-    scene.wait(0.1)
-    carol.take("ACK")
+    invite = scene.taken(carol, "c")
     assert call.up
     return alice, carol, call, RawDialog.of_invite(carol, invite, "c")
 
@@ -69,12 +66,7 @@ def test_telephone_that_has_not_come_back_is_called_at_its_contact(scene: Scene,
 
 def test_caller_that_registered_over_a_new_connection_is_found_there(scene: Scene) -> None:
     carol, bob = scene.raw("carol", transport="tcp"), scene.phone("bob")
-    dialog = RawDialog.authenticated(carol, "102", scene.wait)
-    scene.wait(0.1)
-    bob.last.answer()
-    scene.wait(0.1)
-    dialog.take_answer(carol.take(200))
-    dialog.ack()
+    scene.talking_by_hand(carol, bob, "102")
     scene.wait(40)
     scene.exchange.crash_and_restart(1.0)
     carol.reconnect()
@@ -123,10 +115,7 @@ def test_bye_waits_for_a_telephone_behind_nat_to_come_back(scene: Scene, crash: 
     scene.register(carol, inside)
     call = alice.call("103")
     scene.wait(0.1)
-    invite = carol.take("INVITE")
-    carol.reply(invite, 200, describe(carol.address[0]), tag="c", headers=(f"Contact: {inside}",))
-    scene.wait(0.1)
-    carol.take("ACK")
+    scene.taken(carol, "c", headers=(f"Contact: {inside}",))
     if crash:
         scene.exchange.crash_and_restart(1.0)
     else:
@@ -314,13 +303,7 @@ def test_service_waits_for_the_answer_after_the_crash(scene: Scene) -> None:
 def test_refused_offer_is_not_in_a_repeated_200(scene: Scene) -> None:
     """The caller has refused a new offer, so it knows that the call stands: nothing is repeated after the crash."""
     carol, bob = scene.raw("carol"), scene.phone("bob")
-    dialog = RawDialog.authenticated(carol, "102", scene.wait)
-    scene.wait(0.1)
-    bob.last.answer()
-    scene.wait(0.1)
-    dialog.take_answer(carol.take(200))
-    dialog.ack()
-    scene.wait(0.1)
+    dialog = scene.talking_by_hand(carol, bob, "102")
     bob.last.hold()
     scene.wait(0.1)
     carol.reply(carol.take("INVITE"), 488)

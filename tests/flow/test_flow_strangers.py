@@ -216,9 +216,7 @@ def test_a_new_offer_that_asks_too_much_leaves_the_call_as_it_is(
     scene.wait(0.1)
     bob.take(200)
     dialog.ack()
-    call.hang_up()
-    scene.wait(0.1)
-    bob.reply(bob.take("BYE"), 200)
+    scene.over(call, bob)
 
 
 def test_emg_6_a_telephone_whose_name_is_banned_where_it_is_can_still_call_for_help(scene: Scene) -> None:

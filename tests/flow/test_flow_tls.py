@@ -16,10 +16,7 @@ def connected(scene: Scene, carol: RawPhone, number: str) -> tuple[RawDialog, Ra
     bob = scene.raw("bob", transport="tls")
     dialog = RawDialog.authenticated(carol, number, scene.wait)
     scene.wait(0.1)
-    invite = bob.take("INVITE")
-    bob.reply(invite, 200, describe(bob.address[0]), tag="b")
-    scene.wait(0.1)
-    bob.take("ACK")
+    scene.taken(bob, "b")
     return dialog, bob
 
 
@@ -36,9 +33,7 @@ def test_addresses_that_are_told_over_tls(scene: Scene) -> None:
     carol.reply(invite, 200, describe(carol.address[0]), tag="c")
     scene.wait(0.1)
     carol.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
     carol_calls = RawDialog.authenticated(carol, "101", scene.wait)
     scene.wait(0.1)
     alice.last.answer()
@@ -77,9 +72,7 @@ def test_a_sips_contact_is_told_a_sips_contact(scene: Scene) -> None:
     carol.reply(invite, 200, describe(carol.address[0], way="recvonly", version=2), tag="c")
     scene.wait(0.1)
     carol.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    carol.reply(carol.take("BYE"), 200)
+    scene.over(call, carol)
 
 
 def test_a_sips_call_between_two_tls_telephones(scene: Scene) -> None:
@@ -172,9 +165,7 @@ def test_a_tls_telephone_comes_back_in_the_middle_of_a_call(scene: Scene, crash:
     alice, carol = scene.phone("alice"), scene.raw("carol", transport="tls")
     call = alice.call("103")
     scene.wait(0.1)
-    carol.reply(carol.take("INVITE"), 200, describe(carol.address[0]), tag="c")
-    scene.wait(0.1)
-    carol.take("ACK")
+    scene.taken(carol, "c")
     if crash:
         scene.exchange.crash_and_restart(1.0)
     else:

@@ -80,10 +80,7 @@ def test_route_set_survives_a_crash(scene: Scene) -> None:
     alice, carol = scene.phone("alice"), scene.raw("carol")
     call = alice.call("103")
     scene.wait(0.1)
-    invite = carol.take("INVITE")
-    carol.reply(invite, 200, describe(carol.address[0]), tag="c", headers=rr(LOOSE))
-    scene.wait(0.1)
-    carol.take("ACK")
+    scene.taken(carol, "c", headers=rr(LOOSE))
     scene.exchange.crash_and_restart(1.0)
     call.hang_up()
     scene.wait(0.1)
@@ -103,9 +100,7 @@ def test_requests_go_to_the_first_route_at_another_port_of_the_same_host(scene: 
     carol.reply(invite, 200, describe(carol.address[0]), tag="c", headers=route)
     scene.wait(0.1)
     proxy.take("ACK")
-    call.hang_up()
-    scene.wait(0.1)
-    proxy.reply(proxy.take("BYE"), 200)
+    scene.over(call, proxy)
 
 
 def test_registered_path_is_the_route_of_the_invite(scene: Scene) -> None:
@@ -219,13 +214,7 @@ def test_the_other_side_hangs_up_after_the_stream_broke(scene: Scene) -> None:
 def test_a_phone_that_moved_to_a_new_stream_is_found_there(scene: Scene) -> None:
     """A request in the dialog over the new connection tells where the phone is; the BYE goes there."""
     carol, bob = scene.raw("carol", transport="tcp"), scene.phone("bob")
-    dialog = RawDialog.authenticated(carol, "102", scene.wait)
-    scene.wait(0.1)
-    bob.last.answer()
-    scene.wait(0.1)
-    dialog.take_answer(carol.take(200))
-    dialog.ack()
-    scene.wait(0.1)
+    dialog = scene.talking_by_hand(carol, bob, "102")
     scene.network.cut(carol.flow)
     carol.reconnect()
     dialog.request("OPTIONS")

@@ -373,9 +373,7 @@ def test_a_reinvite_that_is_challenged_goes_out_again() -> None:
     assert "a=sendonly" in again.body or "a=inactive" in again.body
     at.reply(again, 200, describe(CARRIER[0]), tag="yes")
     scene.wait(0.1)
-    call.hang_up()
-    scene.wait(0.1)
-    at.reply(at.take("BYE"), 200)
+    scene.over(call, at)
     scene.finish()
 
 

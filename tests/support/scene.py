@@ -8,7 +8,7 @@ from switch.clock import VirtualClock
 from tests.support.exchange import CARRIER, SECRETS, Exchange
 from tests.support.network import Network
 from tests.support.phone import Phone, PhoneCall
-from tests.support.raw_phone import RawPhone
+from tests.support.raw_phone import RawDialog, RawPhone, Text, describe
 
 PLACES = {"alice": "192.0.2.21", "bob": "192.0.2.22", "carol": "192.0.2.23", "dave": "192.0.2.24"}
 
@@ -77,6 +77,32 @@ class Scene:
         assert call.up
         assert callee.last.up
         return call, callee.last
+
+    def talking_by_hand(self, caller: RawPhone, callee: Phone, number: str = "102") -> RawDialog:
+        """A call of a telephone of text that stands."""
+        dialog = RawDialog.authenticated(caller, number, self.wait)
+        self.wait(0.1)
+        callee.last.answer()
+        self.wait(0.1)
+        dialog.take_answer(caller.take(200))
+        dialog.ack()
+        self.wait(0.1)
+        return dialog
+
+    def taken(self, callee: RawPhone, tag: str, headers: tuple[str, ...] = ()) -> Text:
+        """A telephone of text takes the call: INVITE, 200, ACK. The INVITE."""
+        invite = callee.take("INVITE")
+        callee.reply(invite, 200, describe(callee.address[0]), tag=tag, headers=headers)
+        self.wait(0.1)
+        callee.take("ACK")
+        return invite
+
+    def over(self, call: PhoneCall, other: RawPhone) -> None:
+        """One side hangs up, the other, of text, hears it."""
+        call.hang_up()
+        self.wait(0.1)
+        other.reply(other.take("BYE"), 200)
+        self.wait(0.1)
 
     def finish(self) -> None:
         """Run the clock out and look at everything."""
