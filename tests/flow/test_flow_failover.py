@@ -10,6 +10,7 @@ import pytest
 from config.compiled import TrunkAccount
 from dialplan import model as m
 from tests.support.exchange import carrier, house
+from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawPhone, describe
 from tests.support.scene import Scene
 
@@ -25,6 +26,15 @@ def host(scene: Scene, place: tuple[str, int]) -> RawPhone:
     return RawPhone(scene.network, "carrier", place)
 
 
+def called(number: str = NUMBER, **settings: Any) -> tuple[Scene, PhoneCall, RawPhone, RawPhone]:
+    """Alice calls: the scene, her call, and the hosts, the first of which has the INVITE."""
+    scene = two_hosts(**settings)
+    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
+    call = alice.call(number)
+    scene.wait(0.1)
+    return scene, call, one, two
+
+
 def refuse(at: RawPhone, status: int, headers: tuple[str, ...] = ()) -> None:
     at.reply(at.take("INVITE"), status, tag="no", headers=headers)
 
@@ -38,10 +48,7 @@ def talk(scene: Scene, at: RawPhone, call: Any) -> None:
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_an_answer_of_failover_leads_to_the_next_host(status: int) -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, call, one, two = called()
     first = one.seen[0]
     refuse(one, status)
     scene.wait(0.1)
@@ -58,10 +65,7 @@ def test_an_answer_of_failover_leads_to_the_next_host(status: int) -> None:
 
 @pytest.mark.parametrize("status", [404, 403, 486, 484, 480, 501, 513, 603])
 def test_any_other_answer_ends_it(status: int) -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, _, one, two = called()
     refuse(one, status)
     scene.wait(0.1)
     assert not two.seen
@@ -70,14 +74,11 @@ def test_any_other_answer_ends_it(status: int) -> None:
 
 
 def test_the_operator_says_which_answers_lead_on() -> None:
-    scene = two_hosts(failover=(404,))
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, call, one, two = called(failover=(404,))
     refuse(one, 404)
     scene.wait(0.1)
     talk(scene, two, call)
-    failed = alice.call(NUMBER)
+    failed = scene.phones[0].call(NUMBER)
     scene.wait(0.1)
     refuse(one, 503)
     scene.wait(0.1)
@@ -108,10 +109,7 @@ def test_a_connection_that_cannot_be_made_leads_on_at_once() -> None:
 
 
 def test_a_host_that_says_trying_is_not_left_for_its_silence() -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, call, one, two = called()
     invite = one.take("INVITE")
     one.reply(invite, 100)
     scene.wait(10.0)
@@ -138,10 +136,7 @@ def test_a_late_answer_of_a_host_that_was_left_is_ended() -> None:
 
 
 def test_the_caller_who_gives_up_between_hosts_is_heard() -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, call, one, two = called()
     refuse(one, 500)
     scene.wait(0.1)
     invite = two.take("INVITE")
@@ -157,10 +152,7 @@ def test_the_caller_who_gives_up_between_hosts_is_heard() -> None:
 
 
 def test_the_next_host_is_heard_when_the_first_one_played_something_and_then_failed() -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, call, one, two = called()
     invite = one.take("INVITE")
     one.reply(invite, 183, describe(ONE[0]), tag="early")
     scene.wait(0.1)
@@ -188,10 +180,7 @@ def test_a_connection_that_breaks_while_it_rings_leads_on() -> None:
 
 
 def test_a_crash_between_hosts_leaves_nothing_behind() -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    alice.call(NUMBER)
-    scene.wait(0.1)
+    scene, _, one, two = called()
     refuse(one, 500)
     scene.wait(0.1)
     two.reply(two.take("INVITE"), 180, tag="ring")
@@ -408,10 +397,7 @@ def test_an_emergency_call_does_not_wait_for_a_host_that_only_tries(said: tuple[
     """EMG-6: its border controller is there, what is behind it is not. Another host takes the call; the last host, with
     nothing behind it, is waited for."""
     account = TrunkAccount(user="we", digest_user="we", secret="s", realms=("c",))
-    scene = two_hosts(account=account)
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call("911")
-    scene.wait(0.1)
+    scene, call, one, two = called(account=account, number="911")
     for status in said:
         asks = ('Proxy-Authenticate: Digest realm="c", nonce="n", qop="auth"',) if status == 407 else ()
         one.reply(one.take("INVITE"), status, tag="" if status == 100 else "no", headers=asks)
@@ -430,10 +416,7 @@ def test_an_emergency_call_does_not_wait_for_a_host_that_only_tries(said: tuple[
 
 
 def test_an_emergency_call_that_rings_is_not_cut_off() -> None:
-    scene = two_hosts()
-    alice, one, two = scene.phone("alice"), host(scene, ONE), host(scene, TWO)
-    call = alice.call("911")
-    scene.wait(0.1)
+    scene, call, one, two = called(number="911")
     invite = one.take("INVITE")
     one.reply(invite, 100)
     scene.wait(8.0)

@@ -35,10 +35,7 @@ def test_telephone_that_registered_over_a_new_connection_is_found_there(
     scene: Scene, crash: bool, same_contact: bool
 ) -> None:
     _, carol, call, _ = rung(scene, "tcp")
-    if crash:
-        scene.exchange.crash_and_restart(1.0)
-    else:
-        scene.network.cut(carol.flow)
+    scene.lose(carol.flow, crash)
     carol.reconnect()
     contact = "" if same_contact else "<sip:carol@192.0.2.23:49152;transport=tcp>"
     scene.register(carol, contact)
@@ -50,10 +47,7 @@ def test_telephone_that_registered_over_a_new_connection_is_found_there(
 @pytest.mark.parametrize("crash", [False, True])
 def test_telephone_that_has_not_come_back_is_called_at_its_contact(scene: Scene, crash: bool) -> None:
     _, carol, call, _ = rung(scene, "tcp")
-    if crash:
-        scene.exchange.crash_and_restart(1.0)
-    else:
-        scene.network.cut(carol.flow)
+    scene.lose(carol.flow, crash)
     call.hold()
     scene.wait(0.1)
     invite = carol.take("INVITE")
@@ -116,10 +110,7 @@ def test_bye_waits_for_a_telephone_behind_nat_to_come_back(scene: Scene, crash: 
     call = alice.call("103")
     scene.wait(0.1)
     scene.taken(carol, "c", headers=(f"Contact: {inside}",))
-    if crash:
-        scene.exchange.crash_and_restart(1.0)
-    else:
-        scene.network.cut(carol.flow)
+    scene.lose(carol.flow, crash)
     call.hang_up()
     scene.wait(9)
     assert carol.count("BYE") == 0

@@ -166,10 +166,7 @@ def test_a_tls_telephone_comes_back_in_the_middle_of_a_call(scene: Scene, crash:
     call = alice.call("103")
     scene.wait(0.1)
     scene.taken(carol, "c")
-    if crash:
-        scene.exchange.crash_and_restart(1.0)
-    else:
-        scene.network.cut(carol.flow)
+    scene.lose(carol.flow, crash)
     carol.reconnect()
     scene.register(carol)
     call.hang_up()
@@ -192,10 +189,7 @@ def test_a_carrier_over_tls(crash: bool) -> None:
     far.reply(invite, 200, describe(far.address[0]), tag="c", headers=("Contact: <sip:gw.example.net>",))
     scene.wait(0.1)
     far.take("ACK")
-    if crash:
-        scene.exchange.crash_and_restart(1.0)
-    else:
-        scene.network.cut(invite.flow)
+    scene.lose(invite.flow, crash)
     call.hang_up()
     scene.wait(0.1)
     bye = far.take("BYE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from switch.clock import VirtualClock
+from switch.sip.flow import Flow
 from tests.support.exchange import CARRIER, SECRETS, Exchange
 from tests.support.network import Network
 from tests.support.phone import Phone, PhoneCall
@@ -103,6 +104,13 @@ class Scene:
         self.wait(0.1)
         other.reply(other.take("BYE"), 200)
         self.wait(0.1)
+
+    def lose(self, flow: Flow, crash: bool) -> None:
+        """That connection breaks; with `crash` all do, as the exchange dies and comes back."""
+        if crash:
+            self.exchange.crash_and_restart(1.0)
+        else:
+            self.network.cut(flow)
 
     def finish(self) -> None:
         """Run the clock out and look at everything."""

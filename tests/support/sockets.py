@@ -66,6 +66,26 @@ class Side:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), 0.01)
 
+    async def overflow(self) -> None:
+        """Send to the peer of the first packet, who does not read, until the connection is given up."""
+        flow = self.packets[0][1]
+        for _ in range(20000):
+            self.net.send(flow, b"x" * 1000)
+            if not self.net.alive(flow):
+                break
+        await self.until(lambda: self.lost)
+        assert self.net.counters.overflowed == 1
+
+    async def send_much(self, reader: asyncio.StreamReader) -> None:
+        """Send more to the peer of the first packet than the system takes at once; `reader` has all of it."""
+        whole = b"".join(b"%08d" % n * 1000 for n in range(1000))
+        for at in range(0, len(whole), 8000):
+            self.net.send(self.packets[0][1], whole[at : at + 8000])
+        (connection,) = self.net._wire.table.all()
+        assert connection._out
+        assert await reader.readexactly(len(whole)) == whole
+        await self.until(lambda: not connection._out)
+
     def _packet(self, data: bytes, flow: Flow, now: float) -> None:
         self.packets.append((data, flow))
         self.on_packet(data, flow)

@@ -276,13 +276,7 @@ async def test_a_peer_that_does_not_read_loses_the_connection(sides: Callable[..
     peer = socket.create_connection(b.tcp())
     peer.sendall(OPTIONS)
     await b.until(lambda: b.packets)
-    flow = b.packets[0][1]
-    for _ in range(20000):
-        b.net.send(flow, b"x" * 1000)
-        if not b.net.alive(flow):
-            break
-    await b.until(lambda: b.lost)
-    assert b.net.counters.overflowed == 1
+    await b.overflow()
     peer.close()
 
 
@@ -291,12 +285,7 @@ async def test_what_waits_for_a_slow_peer_arrives_whole(sides: Callable[..., Sid
     reader, writer = await client(b.tcp())
     writer.write(OPTIONS)
     await b.until(lambda: b.packets)
-    whole = b"".join(b"%08d" % n * 1000 for n in range(1000))
-    for at in range(0, len(whole), 8000):
-        b.net.send(b.packets[0][1], whole[at : at + 8000])
-    assert b.net._wire.table.all()[0]._out
-    assert await reader.readexactly(len(whole)) == whole
-    await b.until(lambda: not b.net._wire.table.all()[0]._out)
+    await b.send_much(reader)
     b.clock.advance(40)
     assert b.net.connections == 1
     writer.close()
