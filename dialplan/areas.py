@@ -31,6 +31,8 @@ def why_not(area: str, country: str) -> str:
 
     In North America one that nobody has yet is possible, since new ones are opened every year.
     """
+    if not area:
+        return "the 0 alone is no area code"
     if country_code(country) == BY_CODE["1"].code:
         if not _NORTH_AMERICAN.fullmatch(area):
             return "three digits, the first from 2 to 9"

@@ -137,3 +137,73 @@ def test_normalising_twice_changes_nothing(country: str, dialled: str) -> None:
 def test_separators_never_matter(digits: str, data: st.DataObject) -> None:
     dialled = "".join(d + data.draw(st.sampled_from(["", " ", "-", ".", "/"])) for d in digits)
     assert normalise(dialled, US) == normalise(digits, US)
+
+
+@pytest.mark.parametrize(
+    ("profile", "dialled", "number"),
+    [
+        (Profile("GB", "20"), "2125550100;phone-context=+1", "+12125550100"),
+        (Profile("GB", "20"), "555-0100;phone-context=+1-669", "+16695550100"),
+        # A context may be longer than the area code: RFC 3966 gives it the beginning of a number.
+        (Profile("US", "669"), "863-1234;phone-context=+1-914-555", "+19148631234"),
+        (Profile("US", "669"), "030901820;phone-context=+49", "+4930901820"),
+        (Profile("US", "669"), "901820;phone-context=+4930", "+4930901820"),
+        (Profile("US", "669"), "0293744000;phone-context=+61", "+61293744000"),
+        (Profile("GB", "20"), "011442079460000;phone-context=+1", "+442079460000"),
+        # The number says itself where it is; a domain says nothing that we do not know.
+        (US, "+442079460000;phone-context=+1", "+442079460000"),
+        (US, "5550100;phone-context=example.com", "+16695550100"),
+        (Profile("AU"), "0293744000;phone-context=+61", "+61293744000"),
+    ],
+)
+def test_a_number_is_read_where_its_phone_context_says_k6(profile: Profile, dialled: str, number: str) -> None:
+    assert normalise(dialled, profile) == Number(Kind.E164, number)
+
+
+@pytest.mark.parametrize(
+    "dialled", ["110;phone-context=+49", "5550100;phone-context=+999", "1;phone-context=+", "1;phone-context=+1"]
+)
+def test_what_cannot_be_called_from_here_is_incomplete(dialled: str) -> None:
+    once = normalise(dialled, US)
+    assert once.kind is Kind.INCOMPLETE and normalise(once.value, US) == once
+
+
+@pytest.mark.parametrize(
+    ("dialled", "kind", "value"),
+    [
+        ("411;phone-context=+1", Kind.SERVICE, "411"),
+        ("0;phone-context=+1", Kind.OPERATOR, "0"),
+        ("*21;phone-context=+1", Kind.FEATURE, "*21"),
+    ],
+)
+def test_what_is_ours_stays_so_in_our_own_context(dialled: str, kind: Kind, value: str) -> None:
+    assert normalise(dialled, US) == Number(kind, value)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    ["212\u2011555\u20110100", "\u202a(212) 555-0100\u202c", "212\u202f555\u202f0100", "212\u2013555 0100\u200b"],
+)
+def test_what_is_pasted_along_with_a_number_is_ignored(pasted: str) -> None:
+    assert normalise(pasted, US).value == "+12125550100"
+
+
+def test_a_foreign_0_in_brackets_is_dropped_and_no_other_k6() -> None:
+    assert normalise("011 44 (0)20 7946 0000", US).value == "+442079460000"
+    assert normalise("(0)20 7946 0000", PROFILES["GB"]).value == "+442079460000"
+    # Italy's 0 is a part of the number.
+    assert normalise("+39 (0)6 6982 0000", US).value == "+390669820000"
+    assert normalise("0039(0)6 6982 0000", PROFILES["DE"]).value == "+390669820000"
+
+
+def test_a_service_number_of_a_country_without_a_row() -> None:
+    assert normalise("1194", Profile("AU")) == Number(Kind.SERVICE, "1194")
+
+
+@given(
+    st.sampled_from([*PROFILES, "AU", "IT", "ZZ"]), st.text(max_size=24), st.text(alphabet="+0123456789-.", max_size=12)
+)
+def test_nothing_that_is_dialled_can_raise(country: str, dialled: str, context: str) -> None:
+    for text in (dialled, f"{dialled};phone-context={context}", f"0{context};phone-context=+{context}"):
+        once = normalise(text, PROFILES.get(country, Profile(country, "2")))
+        assert normalise(once.value, PROFILES.get(country, Profile(country, "2"))) == once

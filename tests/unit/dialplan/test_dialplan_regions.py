@@ -11,6 +11,7 @@ from dialplan.countries import COUNTRIES
 from dialplan.numbers import Kind, Number
 from dialplan.regions import Reach, Tariff, classify, country_code, denied
 from dialplan.risks import RISKS, expand, risk_of
+from tests.support.real_numbers import real_numbers
 
 
 def e164(value: str) -> Number:
@@ -172,23 +173,6 @@ def test_every_row_is_well_formed_and_none_is_hidden_by_its_like() -> None:
         assert risk_of(prefix + "0") in (risk, RISKS.get(prefix + "0"))
     assert list(expand("4484[2-5]")) == ["44842", "44843", "44844", "44845"]
     assert list(expand("80[367]")) == ["803", "806", "807"]
-
-
-_TYPES = ("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number")
-
-
-@st.composite
-def real_numbers(draw: st.DrawFn, regions: list[str]) -> tuple[str, phonenumbers.PhoneNumber]:
-    """A number that the library's data says to exist, and how the library reads it."""
-    region = draw(st.sampled_from(regions))
-    data = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    assert data is not None
-    patterns = [getattr(data, each).national_number_pattern for each in _TYPES if getattr(data, each) is not None]
-    national = draw(
-        st.from_regex(draw(st.sampled_from([p for p in patterns if p])), fullmatch=True, alphabet="0123456789")
-    )
-    number = f"+{data.country_code}{national}"
-    return number, phonenumbers.parse(number, None)
 
 
 @given(real_numbers([*COUNTRIES, "GG", "JE", "IM", "PR", "JM", "DO", "RE", "YT", "GP", "KZ", "AU", "IT", "AT", "LV"]))
