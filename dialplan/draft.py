@@ -23,13 +23,15 @@ MOST_STEPS = 200
 class Path(msgspec.Struct, frozen=True, kw_only=True):
     """How the call came to a step. `hops` are its forwards, `visited` the rule ids of the entities that it has been at
     (FWD-9). `first` is the line that was called at first, whose mailbox a loop ends in. `member`: this is a branch of a
-    group, where forwards to users alone are followed, and external ones where `external` is set (FWD-10)."""
+    group, where forwards to users alone are followed, and external ones where `external` is set (FWD-10); `ringing` are
+    the lines that ring in that group already, and are not rung a second time."""
 
     hops: tuple[Hop, ...] = ()
     visited: tuple[str, ...] = ()
     first: str = ""
     member: bool = False
     external: bool = False
+    ringing: frozenset[str] = frozenset()
 
 
 START = Path()

@@ -10,10 +10,12 @@ import datetime
 import msgspec
 
 from dialplan import hours
-from dialplan.draft import Draft
-from dialplan.lines import Line
+from dialplan.draft import Draft, Path
+from dialplan.lines import Line, Permission
 from dialplan.model import Model
+from dialplan.numbers import Kind, Number
 from dialplan.plan import Hop, Reject, Route, Trunk
+from dialplan.regions import Reach, classify, denied
 from dialplan.routes import MOST_ROUTES, candidates
 from dialplan.termination import Reason
 
@@ -33,6 +35,30 @@ def outside(draft: Draft, line: Line | None, number: str, hops: tuple[Hop, ...] 
         draft.say("default_trunk", "none: only internal numbers can be called")
         reject = Reject(id=draft.name("trunk"), status=404, reason=Reason.NOT_FOUND, text="No Such Extension")
     return draft.add(reject)
+
+
+def forward(draft: Draft, number: str, by: Line | None, path: Path) -> str | None:
+    """The step that takes a forwarded call out; None where it may not, or cannot (K.8). It is a call of the line that
+    forwards: its permission, its policy and its number (FWD-11). Without a line the operator has written the number."""
+    if by is not None:
+        rule = f"user:{by.id}.permission"
+        wanted = Number(Kind.E164, number)
+        found = classify(wanted, by.profile.country, by.outside.domestic_regions)
+        allowed = by.outside.permission is Permission.INTERNATIONAL or (
+            by.outside.permission is Permission.DOMESTIC and found.reach is Reach.DOMESTIC
+        )
+        if not allowed:
+            draft.say(rule, f"{by.outside.permission}: {number} is {found.reach}")
+            return None
+        fraud = denied(wanted, found, by.outside.allow)
+        if fraud is not None:
+            draft.say(rule, fraud)
+            return None
+    routes = routes_to(draft, by, number)
+    if not routes:
+        return None
+    policy = by.policy if by is not None else None
+    return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=path.hops))
 
 
 def routes_to(draft: Draft, line: Line | None, number: str) -> tuple[Route, ...]:

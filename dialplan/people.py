@@ -1,46 +1,175 @@
-"""A call to people: a line, or a group of lines."""
+"""A call to a line, in the order of XRL-1: business hours, VIPs or delegation, who is to ring, whether the line takes a
+call at the moment, and where the call goes that nobody takes.
+
+The condition after the last stage is the line's own: as its telephones came to, and no answer where they were not rung
+(K.2). The forwards of a delegate never apply to calls for somebody else (XRL-6), and its mailbox takes none (XRL-7).
+"""
 
 from __future__ import annotations
 
+import msgspec
+
+from dialplan import opening, rules, vip
+from dialplan.availability import away, helped
 from dialplan.draft import Draft, Path
-from dialplan.groups import RingGroup
-from dialplan.plan import Branch, LineTarget, Ring, Stage
+from dialplan.facts import Condition
+from dialplan.forwarding import CAUSES, CLOSED, OUTCOMES, after_s, forward, hop_of
+from dialplan.lines import Line
+from dialplan.plan import Branch, LineTarget, Outcome, Reject, Ring, Stage, Voicemail
+from dialplan.termination import Reason
 
 
 def line(draft: Draft, name: str, path: Path) -> str | None:
-    """Ring a line."""
+    """The steps of a call to that line; the id of the first. None where there is no such line, and in a group's branch
+    also where nobody would ring."""
+    rule = rules.line(name)
     called = draft.model.lines.get(name)
     if called is None:
+        draft.say(rule, "there is no such line")
         return None
-    rule = draft.name("ring")
-    branch = Branch(id=f"{rule}/0", target=LineTarget(name), ring_s=called.ring_s, policy=called.policy)
-    draft.say(f"user:{name}", "rings")
-    return draft.add(Ring(id=rule, stages=(Stage((branch,)),), hops=path.hops))
+    if name in path.ringing:
+        draft.say(rule, "rings already")
+        return None
+    if helped(draft, called):
+        return _ring_alone(draft, called, path)
+    here = msgspec.structs.replace(path, visited=(*path.visited, rule), first=path.first or name)
+    screen = called.vip
+    is_vip: bool | None = None
+    if called.hours and not opening.is_open(draft, called.hours, called.time_zone):
+        is_vip = screen is not None and screen.after_hours and vip.admitted(draft, called, screen)
+        if not is_vip:
+            return _closed(draft, called, here)
+        draft.say(rules.of_line(name, "vip"), "VIPs ring outside of the hours, too")
+    if screen is None:
+        return _staged(draft, called, here, vip.TOGETHER if called.delegates else vip.ALONE)
+    if is_vip is None:
+        is_vip = vip.admitted(draft, called, screen)
+    stages = vip.treatment(draft, called, screen, is_vip)
+    return _staged(draft, called, here, stages) if stages else _not_through(draft, called, here)
 
 
-def ring_group(draft: Draft, name: str, path: Path) -> str | None:
-    """Ring a group. Who calls it from one of its own lines wants the others; a group of that line alone rings it."""
-    group = draft.model.ring_groups.get(name)
-    if group is None:
-        return None
-    calling = draft.calling.id if draft.calling is not None else ""
-    members = tuple(each for each in group.members if each.line != calling) or group.members
-    left_out = f"; {calling} calls, and is left out" if len(members) < len(group.members) else ""
-    draft.say(_rule(group), "rings " + ", ".join(each.line for each in members) + left_out)
-    rule = draft.name("ring")
-    lines = draft.model.lines
-    branches = tuple(
-        Branch(
-            id=f"{rule}/{n}",
-            target=LineTarget(each.line),
-            delay_s=each.delay_s,
-            ring_s=each.ring_s or group.ring_s or lines[each.line].ring_s,
-            policy=lines[each.line].policy,
-        )
-        for n, each in enumerate(members)
+# Ringing
+
+
+def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str | None:
+    """Ring the user and the delegates by stages; then the line's rules. `path` leads through the line."""
+    rule = rules.line(called.id)
+    meant = any(user for user, _ in stages)
+    always = forward(draft, called, Condition.ALWAYS, path) if meant else None
+    if always is not None and stages[0][0]:
+        return always
+    reason = away(draft, called) if meant and always is None else None
+    if reason is not None:
+        draft.say(rule, reason.why)
+    rings = meant and always is None and reason is None
+    helpers = vip.delegates(draft, called, path) if any(others for _, others in stages) else []
+    condition = reason.condition if reason is not None else Condition.NO_ANSWER
+    if not rings and not helpers:
+        return always or _ending(draft, called, path, condition)
+    if rings:
+        exits = _exits(draft, called, path)
+    else:
+        # K.2: without the line's own telephones it is no answer, which is then the exit for whatever it is really.
+        then = always or (_ending if condition is Condition.BUSY else _goes_on)(draft, called, path, condition)
+        exits = {Outcome.NO_ANSWER: then} if then is not None else {}
+    times = _times(draft, called, Outcome.NO_ANSWER in exits)
+    step = draft.name("ring")
+    made: list[Stage] = []
+    count = 0
+    for user, others in stages:
+        branches = []
+        if user and rings:
+            branches.append(_branch(f"{step}/{count}", called, called, times))
+        if others:
+            branches += [
+                _branch(f"{step}/{n}", each, called, times) for n, each in enumerate(helpers, count + len(branches))
+            ]
+        if branches:
+            made.append(Stage(tuple(branches), called.vip.stage_s if called.vip is not None else 0.0))
+            count += len(branches)
+    if rings:
+        draft.say(rule, f"rings for {times[0]:g} s")
+    judge = called.id if helpers else ""
+    return draft.add(Ring(id=step, stages=tuple(made), exits=exits, judge=judge, hops=path.hops))
+
+
+def _ring_alone(draft: Draft, called: Line, path: Path) -> str:
+    step = draft.name("ring")
+    branch = _branch(f"{step}/0", called, called, (called.ring_s, False))
+    return draft.add(Ring(id=step, stages=(Stage((branch,)),), hops=path.hops))
+
+
+def _branch(name: str, rung: Line, called: Line, times: tuple[float, bool]) -> Branch:
+    ring_s, from_ringing = times
+    if rung is called:
+        return Branch(id=name, target=LineTarget(rung.id), ring_s=ring_s, from_ringing=from_ringing, policy=rung.policy)
+    return Branch(
+        id=name,
+        target=LineTarget(rung.id),
+        ring_s=ring_s,
+        from_ringing=from_ringing,
+        policy=vip.policy_of(rung, called),
+        for_=called.id,
     )
-    return draft.add(Ring(id=rule, stages=(Stage(branches),), hops=path.hops))
 
 
-def _rule(group: RingGroup) -> str:
-    return f"ring_group:{group.id}"
+def _times(draft: Draft, called: Line, has_rule: bool) -> tuple[float, bool]:
+    """How long telephones ring, and whether that counts from the first 18x. FWD-3's delay is for a rule for no answer
+    (K.9); in the stages of a VIP plan their own time holds (K.1)."""
+    if called.vip is not None:
+        return called.vip.stage_s, False
+    return (after_s(draft, called), True) if has_rule else (called.ring_s, False)
+
+
+# What comes after
+
+
+def _exits(draft: Draft, called: Line, path: Path) -> dict[Outcome, str]:
+    """Where each outcome leads. A rejected call takes the exit for no answer, at once (FWD-8)."""
+    exits = {}
+    for outcome, condition in OUTCOMES:
+        step = _goes_on(draft, called, path, condition)
+        if step is not None:
+            exits[outcome] = step
+    return exits
+
+
+def _goes_on(draft: Draft, called: Line, path: Path, condition: Condition) -> str | None:
+    """The line's rule for a condition; after a VIP plan without one its voicemail (VIP-8, K.2). None: the call ends by
+    FWD-7."""
+    step = forward(draft, called, condition, path)
+    if step is None and called.vip is not None:
+        step = _mailbox(draft, called, path, CAUSES[condition])
+    return step
+
+
+def _ending(draft: Draft, called: Line, path: Path, condition: Condition) -> str | None:
+    """The same with FWD-7's ending, for a line that is not rung at all."""
+    step = _goes_on(draft, called, path, condition)
+    if step is None and condition is Condition.BUSY and not path.member:
+        return draft.add(Reject(id=draft.name("busy"), status=486, reason=Reason.BUSY, text="Busy Here"))
+    return step or opening.unavailable(draft, path)
+
+
+def _closed(draft: Draft, called: Line, path: Path) -> str | None:
+    """Outside of the business hours: where the line says, else its voicemail, else 480."""
+    step = opening.closed(draft, rules.line(called.id), called, path, hop_of(called, CLOSED), called)
+    return step or _mailbox(draft, called, path, CLOSED) or opening.unavailable(draft, path, "closed")
+
+
+def _not_through(draft: Draft, called: Line, path: Path) -> str | None:
+    """VIP-4f, VIP-7."""
+    return _mailbox(draft, called, path, CLOSED) or opening.unavailable(draft, path, "unavailable")
+
+
+def _mailbox(draft: Draft, called: Line, path: Path, cause: int) -> str | None:
+    """XRL-7: it is always the mailbox of the one who was called, whoever was rung."""
+    if path.member:
+        return None
+    rule = rules.of_line(called.id, "voicemail")
+    if not called.mailbox:
+        draft.say(rule, "is not enabled")
+        return None
+    draft.say(rule, "takes a message")
+    hops = (*path.hops, hop_of(called, cause))
+    return draft.add(Voicemail(id=draft.name("voicemail"), mailbox=called.mailbox, hops=hops))

@@ -98,6 +98,8 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     `exits` leads to the step that the branch goes on with, by outcome, while the others ring on (FWD-10); what that
     step comes to is then what the branch comes to. `policy` holds when this branch answers. `for_` is the line on whose
     behalf it rings, for a delegate (DRC-3).
+    `skip`: the target is not rung, and the branch has this outcome at once: the line has no room for another call, does
+    not want to be disturbed, or sends every call on. Its exit counts as if the telephones had said so.
     `preempt`: an emergency call comes back to a trunk that was full, and takes the channel of another call (EMG-6).
     """
 
@@ -109,6 +111,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     exits: dict[Outcome, str] = {}
     policy: Policy | None = None
     for_: str = ""
+    skip: Outcome | None = None
     preempt: bool = False
 
 
@@ -130,7 +133,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
 
     `judge` is the line whose branches decide which outcome it is (K.2: after the last VIP stage the principal's own
     condition counts, and no answer where the principal was not rung at all); empty: all branches (FWD-6). `hops` are
-    the forwards that led here.
+    the forwards that led here. `group` is the rotating group that rings, whose cursor moves on by one (`facts.Facts`).
     """
 
     id: str
@@ -138,6 +141,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
     exits: dict[Outcome, str] = {}
     judge: str = ""
     hops: tuple[Hop, ...] = ()
+    group: str = ""
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dialplan.countries import main_emergency
 from dialplan.destinations import Destination, To
-from dialplan.draft import START, Draft
+from dialplan.draft import START, Draft, Path
 from dialplan.facts import NO_FACTS, Facts
 from dialplan.follow import follow
 from dialplan.forms import read
+from dialplan.forwarding import looped
 from dialplan.lines import Line, Profile
 from dialplan.model import Device, Model, TrunkRule
 from dialplan.numbers import Kind, Number, clean, normalise
@@ -28,6 +29,8 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
     """Where the call goes. Never raises for anything that a caller can dial; the refusals are plans too."""
     draft = Draft(model, request, facts, follow)
     if request.trunk is not None:
+        if request.to is not None and request.trunk in model.trunks:
+            return draft.plan(_again(draft, request.to), request.digits)
         entry, number = _from_trunk(draft, model.trunks.get(request.trunk))
         return draft.plan(entry, number)
     # OUT-6: nothing stands before this branch. It reads the emergency table, the device and its line's country.
@@ -37,8 +40,23 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
         return draft.plan(_emergency_step(draft, emergency), emergency, emergency=True)
     device = model.devices.get(request.device or "")
     draft.calling = line = _calling_line(model, device, request.line)
+    if request.to is not None and line is not None:
+        return draft.plan(_again(draft, request.to), request.digits)
     entry, number = _from_device(draft, device, line)
     return draft.plan(entry, number)
+
+
+def _again(draft: Draft, to: Destination) -> str:
+    """A call that is under way already, and of which it is known where it is to go: a plan that was too large, the
+    choice in a menu. What has forwarded it before still counts (FWD-9)."""
+    visited = draft.request.visited
+    first = next((each.removeprefix("user:") for each in visited if each.startswith("user:")), "")
+    path = Path(visited=visited, first=first)
+    if str(to) in visited:
+        step = looped(draft, path, (), f"{to} has had this call already")
+    else:
+        step = follow(draft, to, path)
+    return step or _reject(draft, "target", 404, Reason.NOT_FOUND, "Not Found")
 
 
 def _reject(draft: Draft, step: str, status: int, reason: Reason, text: str) -> str:
