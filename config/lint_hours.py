@@ -8,11 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from config import calendars
 from config.compile_hours import days_of, hours_model
 from config.problems import Problem
-from config.times import country_of
+from config.times import country_of, is_yearly
 from config.validate import Loaded
 from dialplan.hours import DAYS, MINUTES, Hours, Interval, shown, zone_of
-
-YEARLY = len("12-25")
 
 
 def warnings(loaded: Loaded, today: date | None = None) -> Iterator[Problem]:
@@ -29,11 +27,12 @@ def warnings(loaded: Loaded, today: date | None = None) -> Iterator[Problem]:
     for name, days in loaded.settings.holidays.items():
         if name not in used:
             yield Problem(loaded.key_mark("holidays", name), f"no hours name the holidays `{name}`")
-        over = [key for key in days if len(key) > YEARLY and int(key[:4]) < now.year]
+        over = [key for key in days if not is_yearly(key) and int(key.rpartition("..")[2][:4]) < now.year]
         if over:
             more = f" and {len(over) - 1} more dates" if len(over) > 1 else ""
             message = f"`{over[0]}`{more}: this year is over"
-            hint = f"write the new dates, or `{over[0][5:]}` for every year"
+            yearly = "..".join(each[len("2026-") :] for each in over[0].split(".."))
+            hint = f"write the new dates, or `{yearly}` for every year"
             yield Problem(loaded.key_mark("holidays", name, over[0]), message, hint)
 
 
@@ -57,7 +56,7 @@ def _known(loaded: Loaded, name: str, now: date) -> Iterator[Problem]:
     for at, calendar in enumerate(loaded.settings.hours[name].holidays):
         if country_of(calendar):
             until = max((day.year for day, _ in calendars.public_holidays(calendar)), default=0)
-        elif any(len(key) == YEARLY for key in loaded.settings.holidays[calendar]):
+        elif any(is_yearly(key) for key in loaded.settings.holidays[calendar]):
             until = calendars.SPAN[-1]
         else:
             continue
@@ -86,7 +85,8 @@ def _gaps(loaded: Loaded, name: str, zone: str) -> Iterator[Problem]:
     for calendar in loaded.settings.hours[name].holidays:
         for key, times in loaded.settings.holidays.get(calendar, {}).items():
             for at, each in enumerate(times):
-                if len(key) > YEARLY and not all(_occurs(date.fromisoformat(key), found, zone) for found in each):
+                days = [] if is_yearly(key) else list(days_of(key))
+                if days and not all(any(_occurs(day, found, zone) for day in days) for found in each):
                     message = "these times never come: the clocks are put forward over them"
                     yield Problem(loaded.mark("holidays", calendar, key, at), message, f"in {zone}")
 

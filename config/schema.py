@@ -222,7 +222,8 @@ class Configuration(Section):
     )
     holidays: Holidays = Field(
         default_factory=dict,
-        description="days that are not as the week: by name, dates (`2026-12-24`, or `12-25` for all years) and times",
+        description="days that are not as the week: by name, dates (`2026-12-24`; `12-25` for all years;"
+        " `12-27..12-30`) and times",
     )
     emergency: Emergency = Field(default_factory=Emergency, description="emergency calls")
     media: Media = Field(default_factory=Media, description="the sound")

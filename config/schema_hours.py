@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from config.section import Section
-from config.times import CalendarName, Date, OwnCalendar, Times, TimeZone, Weekdays
+from config.times import CalendarName, Dates, OwnCalendar, Times, TimeZone, Weekdays
 from config.types import OneOrMore, Text
 
 AllTimes = Annotated[list[Times], OneOrMore()]
@@ -34,4 +34,4 @@ class OpeningHours(Section):
     )
 
 
-Holidays = dict[OwnCalendar, dict[Date, AllTimes]]
+Holidays = dict[OwnCalendar, dict[Dates, AllTimes]]

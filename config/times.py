@@ -103,8 +103,29 @@ def _minute(hours: str, minutes: str) -> int:
     return found
 
 
-def _date(value: Any) -> str:
+def _dates(value: Any) -> str:
+    """A date or a yearly date, or two of them with `..` between: all days from one to the other."""
     text = _text(value, "such as 2026-12-24 or 12-25")
+    if ".." not in text:
+        return _date(text)
+    first, last = (_date(part.strip()) for part in text.split("..", 1))
+    if is_yearly(first) != is_yearly(last):
+        raise Wrong("one of these dates has a year, the other has none", "such as 2026-12-24..2027-01-02")
+    if is_yearly(first) and "02-29" in (first, last):
+        raise Wrong("in most years there is no 29 February", "begin or end on a day of every year")
+    if first == last:
+        raise Wrong("this is one day", f"write `{first}`")
+    if not is_yearly(first) and not first < last <= f"{int(first[:4]) + 1}{first[4:]}":
+        raise Wrong("the last day must come after the first, within a year")
+    return f"{first}..{last}"
+
+
+def is_yearly(dates: str) -> bool:
+    """Whether these dates, as they are in the settings, come every year."""
+    return dates[2] == "-"
+
+
+def _date(text: str) -> str:
     match = _DATE.fullmatch(text)
     if match is None:
         raise Wrong("not a date", "year-month-day such as 2026-12-24, or 12-25 for every year")
@@ -142,6 +163,6 @@ def _own_calendar(value: Any) -> str:
 TimeZone = Annotated[str, Typed(_time_zone, type="string")]
 Weekdays = Annotated[str, Typed(_weekdays, type="string")]
 Times = Annotated[Intervals, Typed(_times, type="string")]
-Date = Annotated[str, Typed(_date, type="string")]
+Dates = Annotated[str, Typed(_dates, type="string")]
 CalendarName = Annotated[str, Typed(_calendar, type="string")]
 OwnCalendar = Annotated[str, Typed(_own_calendar, type="string")]

@@ -86,6 +86,29 @@ def test_holidays_become_dates_the_first_that_names_a_day_holds_and_a_date_befor
     assert len(set(office.holidays)) == len(office.holidays) < 25  # a holiday is there once for all its years
 
 
+def test_spans_of_dates_and_which_entry_of_a_calendar_holds(tmp_path: Path) -> None:
+    text = """
+country: SE
+hours: {a: {week: {mon: always}, holidays: c}}
+holidays:
+  c:
+    12-24..01-02: 10:00-11:00
+    2026-12-20..2026-12-29: closed
+    2026-12-28: 08:00-09:00
+    12-31: always
+    2028-02-28..2028-03-01: closed
+"""
+    hours = made(tmp_path, text)["a"]
+    of = {day: hours.holidays[at].name.partition(" ")[0] for day, at in hours.dates.items()}
+    early = ["2028-01-01", "2028-01-02", "2028-02-28", "2028-02-29", "2028-03-01"]
+    assert sorted(day for day in of if day.startswith("2028-0")) == early
+    assert of["2026-12-20"] == of["2026-12-29"] == "2026-12-20..2026-12-29"
+    assert of["2026-12-28"] == "2026-12-28"
+    assert of["2026-12-30"] == of["2027-01-02"] == of["2024-01-01"] == of["2040-12-30"] == "12-24..01-02"
+    assert of["2026-12-31"] == "12-31"
+    assert not {"2027-01-03", "2023-12-24", "2041-01-01"} & set(of)
+
+
 def test_origins_say_where_hours_stand(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(OFFICE)
@@ -162,6 +185,16 @@ def test_what_is_wrong_in_a_week(tmp_path: Path, week: str, said: list[str]) -> 
             "{24.12.: closed}",
             "4:4: key `24.12.`: not a date (year-month-day such as 2026-12-24, or 12-25 for every year)",
         ),
+        ("{2026-12-24..01-02: closed}", "4:4: key `2026-12-24..01-02`: one of these dates has a year,"
+                                        " the other has none (such as 2026-12-24..2027-01-02)"),
+        ("{2026-12-24..2026-12-23: closed}", "4:4: key `2026-12-24..2026-12-23`: the last day must come"
+                                             " after the first, within a year"),
+        ("{2026-12-24..2027-12-25: closed}", "4:4: key `2026-12-24..2027-12-25`: the last day must come"
+                                             " after the first, within a year"),
+        ("{02-29..03-02: closed}", "4:4: key `02-29..03-02`: in most years there is no 29 February"
+                                   " (begin or end on a day of every year)"),
+        ("{12-24..12-24: closed}", "4:4: key `12-24..12-24`: this is one day (write `12-24`)"),
+        ("{12-24..12-32: closed}", "4:4: key `12-24..12-32`: there is no such day (for every year: month-day)"),
         ("{1926-12-24: closed}", "4:4: key `1926-12-24`: the year must be from 2000 to 2099"),
         ("{12-24: shut}", "4:11: `12-24`: times are written from-to, by the 24-hour clock"
                           " (such as 08:00-17:00; or `always`, `closed`)"),
@@ -269,6 +302,14 @@ HOLIDAYS = "country: US\nhours: {a: {week: {mon: always}, holidays: [c]}}\nholid
         (
             HOLIDAYS + "{12-31: closed, 2025-12-24: closed, 2024-12-24: closed}",
             ["4:22: `2025-12-24` and 1 more dates: this year is over (write the new dates, or `12-24` for every year)"],
+        ),
+        (HOLIDAYS + "{2025-12-24..2026-01-02: closed}", []),
+        (
+            HOLIDAYS + "{2024-12-24..2025-01-02: closed}",
+            [
+                "4:7: `2024-12-24..2025-01-02`: this year is over"
+                " (write the new dates, or `12-24..01-02` for every year)"
+            ],
         ),
         (
             "hours: {a: {time_zone: America/New_York, week: {mon: always}, holidays: c}}\n"
