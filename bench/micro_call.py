@@ -180,7 +180,7 @@ class House:
             authenticator=Authenticator(AuthSettings("bench"), credentials or Nobody(), b"k" * 32),
             directory=directory[0],
             engine=Engine(),
-            plan=lambda wanted: planner.plan(self.model, wanted),
+            plan=lambda wanted, facts: planner.plan(self.model, wanted, facts),
             settings=CallSettings(),
             token=token,
             advertised=lambda flow: US,

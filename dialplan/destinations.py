@@ -49,3 +49,23 @@ def user(name: str) -> Destination:
 def ring_group(name: str) -> Destination:
     """A ring group."""
     return Destination(To.RING_GROUP, name)
+
+
+_KINDS: dict[str, To] = {each.value: each for each in To}
+_NAMELESS = frozenset((To.VOICEMAIL, To.ECHO, To.NOWHERE))
+_NAMED = frozenset(To) - {To.ECHO, To.NOWHERE}
+
+
+def of_text(text: str) -> Destination | None:
+    """What `str` of a destination, or an operator, writes: `user:anna`, `voicemail`, `+3315550100`; a bare name is a
+    user. None when it is none. Whether there is such a one is the model's to say."""
+    text = text.strip()
+    kind, colon, name = text.partition(":")
+    known = _KINDS.get(kind)
+    if known is not None and (known in _NAMED if name else known in _NAMELESS and not colon):
+        return Destination(known, name)
+    if colon or not text:
+        return None
+    if text[0] == "+":
+        return Destination(To.EXTERNAL, text) if text[1:].isascii() and text[1:].isdigit() else None
+    return user(text)

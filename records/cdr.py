@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from records.events import (
     CallEnded,
     CallEvent,
+    CallForwarded,
     CallStarted,
     Connected,
     Event,
@@ -62,10 +63,24 @@ class LegRecord(msgspec.Struct, frozen=True, gc=False):
     cause: str = ""
 
 
+class Passed(msgspec.Struct, frozen=True, gc=False):
+    """A forward of ours: see `records.events.CallForwarded`."""
+
+    at: Instant
+    by: str
+    cause: int
+    number: str = ""
+    name: str = ""
+    step: str = ""
+    branch: str = ""
+
+
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One call. A record whose `ended_at` is None is of a call that is still up.
 
-    `n` is the number of the next event expected. `complete` is False when the call's first event was lost.
+    `n` is the number of the next event expected. `complete` is False when the call's first event was lost. `forwards`
+    are those that a carrier told of, `passed` our own, in their order. `facts`, `hops`, `proven` and `attested` are
+    what else the decision was made with (`records.events.CallStarted`).
     """
 
     call: str
@@ -96,6 +111,12 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     because: tuple[tuple[str, str], ...] = ()
     hidden: bool = False
     forwards: tuple[Forwarded, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    account: str = ""
+    facts: str = ""
+    hops: int = 0
+    proven: bool = True
+    attested: bool = False
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -146,6 +167,11 @@ def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRe
         because=event.because,
         hidden=event.hidden,
         forwards=event.forwards,
+        account=event.account,
+        facts=event.facts,
+        hops=event.hops,
+        proven=event.proven,
+        attested=event.attested,
         legs=(LegRecord(0, target, "", at),),
     )
 
@@ -244,6 +270,11 @@ def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord
     )
 
 
+def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> CallRecord:
+    passed = Passed(at, event.by, event.cause, event.number, event.name, event.step, event.branch)
+    return replace(record, n=event.n + 1, last_at=at, passed=(*record.passed, passed))
+
+
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:
     return replace(record, n=event.n + 1, last_at=at, recovered=True)
 
@@ -258,6 +289,7 @@ _CHANGES: dict[type[Event], Callable[[CallRecord, Any, Instant], CallRecord]] = 
     Connected: _connected,
     CallEnded: _call_ended,
     Recovered: _recovered,
+    CallForwarded: _call_forwarded,
 }
 
 

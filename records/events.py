@@ -81,6 +81,17 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hidden: bool = False
 
 
+class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What holds while a call is up: the same fields as `dialplan.lines.Policy`. `record` is sorted."""
+
+    owner: str = ""
+    limit_s: float = 0.0
+    record: tuple[str, ...] = ()
+    on_demand: bool = False
+    announce: str = "none"
+    hold_music: str = ""
+
+
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What all events of a call have: the call's id, the event's number in it, and the instant (zone-aware, UTC)."""
 
@@ -97,6 +108,11 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
 
     `hidden`: the caller asks not to be shown. Of a carrier that is trusted and where it is known to be, `believed` is
     set, and `forwards` are those that it tells of, the latest first, so that the last was for whom the call was meant.
+
+    What is needed to decide the call again, besides the fields above: `facts` are those that the decision asked for
+    as JSON (`switch.facts.facts_of`), empty when there were none; `hops`, `proven` and `attested` as in
+    `dialplan.plan.CallRequest`. `terms` are the caller's, None where there is nothing to say; `account` is the account
+    code that it is charged to. Of an emergency call, `address` is where the caller is, and `notify` who is told.
     """
 
     sip_call_id: str
@@ -119,11 +135,21 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
     hidden: bool = False
     believed: bool = False
     forwards: tuple[Forwarded, ...] = ()
+    facts: str = ""
+    hops: int = 0
+    proven: bool = True
+    attested: bool = False
+    terms: Terms | None = None
+    account: str = ""
+    address: str = ""
+    notify: tuple[str, ...] = ()
 
 
 class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     """An INVITE was sent to one contact. `target` is `line:ID` or `trunk:ID`; `branch` the Via branch of the INVITE;
-    `device` whose contact it is, empty for a carrier."""
+    `device` whose contact it is, empty for a carrier. `payer` is the line that pays for a carrier's leg where it is not
+    the caller's, and `number` the number that was sent there where it is not the one that was called. `for_`: the line
+    on whose behalf a delegate's telephone rings."""
 
     leg: int
     target: str
@@ -132,6 +158,9 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     dialog: Dialog
     branch: str
     device: str = ""
+    payer: str = ""
+    number: str = ""
+    for_: str = ""
 
 
 class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
@@ -200,10 +229,12 @@ class LegEnded(Event, frozen=True, array_like=True, gc=False, tag=8):
 
 
 class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):
-    """The caller and leg `leg` are joined. For an announcement or an echo `leg` is 0 and `service` names it."""
+    """The caller and leg `leg` are joined. For an announcement or an echo `leg` is 0 and `service` names it. `terms`
+    are those of whoever answers, or pays; None where there is nothing to say."""
 
     leg: int
     service: str = ""
+    terms: Terms | None = None
 
 
 class CallEnded(Event, frozen=True, array_like=True, gc=False, tag=10):
@@ -227,6 +258,37 @@ class SessionTimed(Event, frozen=True, array_like=True, gc=False, tag=12):
     leg: int
     interval_s: int
     ours: bool
+
+
+class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
+    """The call, or the `branch` of it where that is not empty, was forwarded by the line or group `by` (as
+    `user:anna`), with the SIP `cause` of RFC 7044 (486 busy, 408 no answer, 503 outage, 302 always, 480 closed).
+    `number` and `name` say how they are known; `step` is what the call goes on with."""
+
+    by: str
+    cause: int
+    number: str = ""
+    name: str = ""
+    step: str = ""
+    branch: str = ""
+
+
+class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
+    """A rotating group began to ring; `cursor` is the count that the next call to it begins with."""
+
+    group: str
+    cursor: int
+
+
+class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
+    """Somebody set what holds for a line at run time (`switch.state.wishes` has the keys). An absolute statement; an
+    empty `value` goes back to what is configured. `by` is who did it, as `device:anna-desk` or `operator:root`."""
+
+    line: str
+    key: str
+    value: str
+    by: str
+    at: datetime.datetime
 
 
 class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
@@ -273,5 +335,7 @@ CallEvent = (
     | CallEnded
     | Recovered
     | SessionTimed
+    | CallForwarded
+    | GroupRung
 )
-AnyEvent = CallEvent | Bound | Unbound
+AnyEvent = CallEvent | Bound | Unbound | LineSet

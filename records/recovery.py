@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from records.events import AnyEvent, Bound, CallEnded, CallEvent, CallStarted, Event
+from records.events import AnyEvent, Bound, CallEnded, CallEvent, CallStarted, Event, Unbound
 
 Contact = tuple[str, str, int]
 """Line, URI and reg-id."""
@@ -88,7 +88,7 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
         elif isinstance(event, Bound):
             bindings[event.line, event.uri, event.reg_id] = event
             unbound.discard((event.line, event.uri, event.reg_id))
-        else:
+        elif isinstance(event, Unbound):
             bindings.pop((event.line, event.uri, event.reg_id), None)
             unbound.add((event.line, event.uri, event.reg_id))
     return Recovery(calls, bindings, unbound, orphans, ended)

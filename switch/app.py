@@ -25,6 +25,7 @@ import switch
 from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
+from dialplan.facts import Facts
 from dialplan.plan import CallRequest, Plan
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
@@ -46,7 +47,7 @@ from switch.directory import Directory
 from switch.domains import Domains
 from switch.figures import readings
 from switch.guarding import Guarding
-from switch.keeper import BindingKeeper
+from switch.keeper import BindingKeeper, FactKeeper
 from switch.lookups import Lookups
 from switch.metrics import Counters, WatchServer
 from switch.net.hops import Hops
@@ -65,6 +66,7 @@ from switch.standing import ExchangeStanding
 from switch.state.bans import SqliteBanStore
 from switch.state.bindings import SqliteBindingStore
 from switch.state.damage import SUFFIX, open_sound
+from switch.state.facts import SqliteFactStore
 from switch.state.sqlite import NewerStateError, open_state
 from switch.tally import Tally
 from switch.tokens import Tokens
@@ -174,6 +176,10 @@ class Exchange:
         guard = self._transports.guard
         guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
         self._ban_keeper = BanKeeper(guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")))
+        self._kept = SqliteFactStore(open_state(self._places.data / "state.sqlite3"))
+        self._fact_keeper = FactKeeper(
+            self._kept, self.core.facts, self.core.flush, lambda: self._journal.end, time.time
+        )
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
@@ -188,7 +194,7 @@ class Exchange:
             core=self.core,
             journal=self._journal,
             load=load,
-            keepers=(self._keeper, self._ban_keeper),
+            keepers=(self._keeper, self._ban_keeper, self._fact_keeper),
             engine=self._engine,
             certificates=self._certificates,
             feeder=feeder,
@@ -223,7 +229,9 @@ class Exchange:
         await self._use(self._compiled)
         self._journal.start()
         now = self._clock.now()
-        found = replay(self.core, self._journal, self._bindings.load(), now, self._clock.at(), self._log)
+        found = replay(
+            self.core, self._journal, self._bindings.load(), self._kept.load(), now, self._clock.at(), self._log
+        )
         welcome(self.core, self._transports.guard, self._compiled.devices, now)
         self._roll.know(self.core.registrar.bindings())
         for call in found.calls.values():
@@ -249,6 +257,7 @@ class Exchange:
         self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._keeper.start()
         self._ban_keeper.start()
+        self._fact_keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         await self._control.start(self._places.control)
@@ -292,6 +301,7 @@ class Exchange:
         self._clock.close()
         await self._keeper.stop()
         await self._ban_keeper.stop()
+        await self._fact_keeper.stop()
         self._journal.close()
         self._log.info("stopped")
 
@@ -372,6 +382,7 @@ class Exchange:
         trunks = await self._find_carriers(compiled)
         await self._certificates.use(compiled)
         self._model = compiled.model
+        self.core.facts.use(compiled.model)
         self._credentials.use(compiled)
         self._emergency_numbers.use(compiled.model)
         # The hashes are of the realm: both change together.
@@ -424,8 +435,8 @@ class Exchange:
         device = self._model.devices.get(bound.device)
         return device is not None and bound.line in device.lines
 
-    def _plan(self, request: CallRequest) -> Plan:
-        return planner.plan(self._model, request)
+    def _plan(self, request: CallRequest, facts: Facts) -> Plan:
+        return planner.plan(self._model, request, facts)
 
     # -- the core's hands ---------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable
 
+from dialplan.facts import Facts
 from dialplan.plan import CallRequest, Plan
 from media.engine import MediaEngine, MediaEvent
 from records import events as e
@@ -25,6 +26,7 @@ from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
 from switch.calls.watch import Watch
 from switch.directory import Directory
+from switch.facts import LiveFacts
 from switch.gate import Gate, OpenGate
 from switch.metrics import Counters
 from switch.qualify import Qualifier, QualifySettings
@@ -55,7 +57,7 @@ class Core:
         authenticator: Authenticator,
         directory: Directory,
         engine: MediaEngine,
-        plan: Callable[[CallRequest], Plan],
+        plan: Callable[[CallRequest, Facts], Plan],
         settings: CallSettings,
         token: Callable[[], str],
         advertised: Callable[[Flow], tuple[str, int]],
@@ -89,6 +91,7 @@ class Core:
         self._flushing = False
         self._events: list[e.AnyEvent] = []
         self._sends: list[fx.Send] = []
+        self.facts = LiveFacts(self._events.append)
         self.watch = Watch()
         self.calls = Calls(
             Context(
@@ -100,9 +103,10 @@ class Core:
                 advertised,
                 sound_address or (lambda flow, bound: bound),
                 lambda: self._at,
-                self._events.append,
+                self.facts.record,
                 on_error,
-                Channels(self._events.append),
+                Channels(self.facts.record),
+                self.facts,
             ),
             plan,
         )
@@ -200,6 +204,12 @@ class Core:
         """To be called every few seconds: what no timer watches over."""
         self._at = self._clock_at()
         self.watch.look(list(self.calls.by_id.values()), now)
+        self._finish(now)
+
+    def wish(self, wishes: Iterable[e.LineSet], now: float) -> None:
+        """Somebody has set what holds for a line (`switch/wishing.py` has looked at it): from the next call on."""
+        for each in wishes:
+            self.facts.record(each)
         self._finish(now)
 
     def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the bindings on disk: what the journal got first goes into the state file once a second, off the loop.
+"""Keeps bindings and facts on disk: what the journal got first goes into the state file once a second, off the loop.
 
 So the journal's old segments can be deleted, and a start need not read a year of them.
 """
@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from records.events import Bound, Unbound
+from switch.facts import DAY_MINUTES, LiveFacts
 from switch.state.bindings import BindingStore, Position
+from switch.state.facts import FactStore
 
 
 class Closable(Protocol):
@@ -84,3 +86,38 @@ class BindingKeeper(Keeper):
             # The journal has them all: they are tried again, and lost only with the journal.
             self._waiting = {key: event for key, event in batch.items() if key not in self._waiting} | self._waiting
             self.trouble = f"bindings cannot be saved: {error}"
+
+
+class FactKeeper(Keeper):
+    """Feeds a `FactStore` from what `LiveFacts` has collected. `flush` hands the journal what has been decided, so that
+    the figures and the position of one batch belong together. `trouble` says why the last attempt failed, or is
+    empty."""
+
+    def __init__(
+        self,
+        store: FactStore,
+        facts: LiveFacts,
+        flush: Callable[[], None],
+        position: Callable[[], Position],
+        unix_time: Callable[[], float],
+    ) -> None:
+        super().__init__(store)
+        self._store = store
+        self._facts = facts
+        self._flush = flush
+        self._position = position
+        self._unix_time = unix_time
+        self.trouble = ""
+
+    async def _write(self) -> None:
+        self._flush()
+        settings, rows = self._facts.take()
+        if not settings and not rows:
+            return
+        position, forget = self._position(), int(self._unix_time()) // 60 - DAY_MINUTES
+        try:
+            await asyncio.to_thread(self._store.apply, settings, rows, forget, position)
+            self.trouble = ""
+        except OSError as error:
+            self._facts.give_back(settings, rows)
+            self.trouble = f"what users set cannot be saved: {error}"

@@ -1,25 +1,27 @@
-"""A start after a crash, or after any stop: what the journal and the state file know of bindings and calls is taken
-over before the first packet is read."""
+"""A start after a crash, or after any stop: what the journal and the state file know of bindings, facts and calls is
+taken over before the first packet is read."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import structlog
 
 from config.compiled import DeviceCredentials
 from records import events as e
-from records.journal import FileJournal
+from records.journal import Journal
 from records.recovery import Recovery, recover
 from switch.core import Core
 from switch.net.guard import Guard
+from switch.state.facts import Kept
 
 
 def replay(
     core: Core,
-    journal: FileJournal,
+    journal: Journal,
     bindings: Iterable[e.Bound],
+    facts: Kept,
     now: float,
     at: datetime.datetime,
     log: structlog.typing.FilteringBoundLogger,
@@ -29,8 +31,9 @@ def replay(
     registrar = core.registrar
     for bound in bindings:
         registrar.apply(bound)
+    core.facts.restore(facts)
     since = at - datetime.timedelta(seconds=core.endpoint.timings.wait)
-    found = recover((event for _, events in journal.read() for event in events), since)
+    found = recover(_read(core, journal, facts.position), since)
     for line, uri, reg_id in found.unbound:
         registrar.apply(e.Unbound(line, uri, "deregistered", at, reg_id))
     for bound in found.bindings.values():
@@ -43,6 +46,13 @@ def replay(
         log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
         journal.append(orphans)
     return found
+
+
+def _read(core: Core, journal: Journal, known: tuple[int, int]) -> Iterator[e.AnyEvent]:
+    """Every event of the journal, counted among the facts as it passes; those up to `known` stand there already."""
+    for position, events in journal.read():
+        core.facts.replay(events, known=position <= known)
+        yield from events
 
 
 def welcome(core: Core, guard: Guard, devices: Iterable[DeviceCredentials], now: float) -> None:

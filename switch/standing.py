@@ -19,7 +19,7 @@ from switch.arguments import ExchangeArguments
 from switch.ban_keeper import BanKeeper
 from switch.certificates import Certificates
 from switch.core import Core
-from switch.keeper import BindingKeeper
+from switch.keeper import BindingKeeper, FactKeeper
 from switch.net.overload import Overload
 from switch.sip.uri import literal
 from switch.trunk_views import sick
@@ -38,7 +38,7 @@ class ExchangeStanding:
         core: Core,
         journal: FileJournal,
         load: Overload,
-        keepers: tuple[BindingKeeper | BanKeeper, ...],
+        keepers: tuple[BindingKeeper | BanKeeper | FactKeeper, ...],
         engine: WorkerEngine,
         certificates: Certificates,
         feeder: Watch,

@@ -9,9 +9,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import CallRecord, Instant, LegRecord
+from records.cdr import CallRecord, Instant, LegRecord, Passed
 from records.events import Forwarded
 
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """See `records.events.CallStarted`."""
+
+    hops: int = 0
+    proven: bool = True
+    attested: bool = False
+
+
+USUAL = Asked()
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -75,7 +85,17 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         msgspec.json.encode(record.because).decode() if record.because else "",
         record.hidden,
         _forwards(record) if record.forwards else "",
+        msgspec.json.encode(record.passed).decode() if record.passed else "",
+        clean(record.account),
+        record.facts,
+        _asked(record),
     )
+
+
+def _asked(record: CallRecord) -> str:
+    """What else the decision was made with, where it is not as usual."""
+    asked = Asked(record.hops, record.proven, record.attested)
+    return "" if asked == USUAL else msgspec.json.encode(asked).decode()
 
 
 def _forwards(record: CallRecord) -> str:
@@ -110,6 +130,7 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
 
 def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
     """The record out of its row and those of its legs (both as mappings)."""
+    asked = msgspec.json.decode(row["asked"], type=Asked) if row["asked"] else USUAL
     return CallRecord(
         call=row["call"],
         n=row["n"],
@@ -122,6 +143,12 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         because=tuple(msgspec.json.decode(row["because"], type=list[tuple[str, str]])) if row["because"] else (),
         hidden=bool(row["hidden"]),
         forwards=msgspec.json.decode(row["forwards"], type=tuple[Forwarded, ...]) if row["forwards"] else (),
+        passed=msgspec.json.decode(row["passed"], type=tuple[Passed, ...]) if row["passed"] else (),
+        account=row["account"],
+        facts=row["facts"],
+        hops=asked.hops,
+        proven=asked.proven,
+        attested=asked.attested,
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 from msgspec import structs
 
+from dialplan.facts import NO_FACTS, Facts
 from dialplan.plan import MOST_FORWARDS, CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
@@ -19,6 +20,8 @@ from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
+from switch.calls.terms import terms_of
+from switch.facts import draw_of, told
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage
@@ -51,7 +54,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Calls:
     """The call layer. `plan` is the dialplan, with the model of the moment already in it."""
 
-    def __init__(self, context: Context, plan: Callable[[CallRequest], Plan]) -> None:
+    def __init__(self, context: Context, plan: Callable[[CallRequest, Facts], Plan]) -> None:
         self.context = context
         self.plan = plan
         self.by_id: dict[str, Call] = {}
@@ -102,7 +105,8 @@ class Calls:
             context.settings.sessions,
         )
         wanted = self._wanted(request, source)
-        plan = self.plan(wanted)
+        facts = context.facts.at(wanted.at, draw_of(call_id))
+        plan = self.plan(wanted, facts)
         if not plan.emergency:
             unknown = impossible(request)
             if unknown:
@@ -136,6 +140,14 @@ class Calls:
             source.hidden if source.trunk is not None else withheld(request),
             source.believed,
             source.forwards if source.believed else (),
+            told(facts, plan.consulted) if plan.consulted else "",
+            wanted.hops,
+            wanted.proven,
+            wanted.attested,
+            terms_of(plan.policy),
+            plan.account,
+            plan.address,
+            plan.notify,
         )
         call = Call.started(context, started)
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)
@@ -173,7 +185,7 @@ class Calls:
 
     def is_emergency(self, request: Request, source: Source) -> bool:
         """Whether that INVITE is an emergency call, which must not be refused for who makes it (OUT-6)."""
-        return self.plan(self._wanted(request, source)).emergency
+        return self.plan(self._wanted(request, source), NO_FACTS).emergency
 
     def _wanted(self, request: Request, source: Source) -> CallRequest:
         uri = Uri.parse(request.uri)

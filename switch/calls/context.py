@@ -14,6 +14,7 @@ from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
 from switch.domains import Domains
+from switch.facts import LiveFacts
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
@@ -114,6 +115,7 @@ class Context(msgspec.Struct):
     record: Callable[[CallEvent], None]
     on_error: Callable[[BaseException, str], None]
     channels: Channels
+    facts: LiveFacts
     preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]
     """End a call that is none of emergency on a trunk, so that a channel is free. False when there is none."""
     forget_leg: Callable[[str], object] = _unset

@@ -148,6 +148,10 @@ def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
 
 
+def _aside(state: CallState, event: e.CallEvent) -> None:
+    """Of importance to others than the call itself."""
+
+
 def _call_started(state: CallState, event: e.CallStarted) -> None:
     raise ValueError("a call starts once")
 
@@ -169,6 +173,8 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.CallEnded: _call_ended,
     e.Recovered: _recovered,
     e.SessionTimed: _session_timed,
+    e.CallForwarded: _aside,
+    e.GroupRung: _aside,
 }
 
 

@@ -56,6 +56,24 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         "DROP TABLE bindings",
         "ALTER TABLE bindings_of_flows RENAME TO bindings",
     ),
+    (
+        """CREATE TABLE settings (
+            line TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            by TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (line, key)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE facts (
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            bucket INTEGER NOT NULL,
+            amount INTEGER NOT NULL,
+            cost INTEGER NOT NULL,
+            PRIMARY KEY (kind, name, bucket)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

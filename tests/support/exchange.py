@@ -31,6 +31,7 @@ from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
 from switch.directory import Directory
+from switch.facts import LiveFacts
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
@@ -43,6 +44,7 @@ from switch.sip.flow import Address, Flow
 from switch.sip.framing import KeepAlive, StreamFramer
 from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
+from switch.state.facts import Kept, MemoryFactStore
 from switch.trunk_hosts import TrunkHost
 from tests.support.engine import BookEngine
 from tests.support.network import Network
@@ -134,6 +136,7 @@ class Exchange:
         self.qualify = QualifySettings(qualify_s, self.settings.unreachable_s)
         self.timings = timings or Timings()
         self.journal = MemoryJournal()
+        self.facts = MemoryFactStore()
         self.events: list[e.AnyEvent] = []
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
@@ -177,7 +180,7 @@ class Exchange:
             authenticator=Authenticator(AuthSettings(REALM), Users(), f"key of life {self.crashes:08}".encode()),
             directory=directory,
             engine=self.engine,
-            plan=lambda request: planner.plan(self.model, request),
+            plan=lambda request, facts: planner.plan(self.model, request, facts),
             settings=self.settings,
             token=self._token,
             advertised=lambda flow: self.told(flow),
@@ -188,6 +191,7 @@ class Exchange:
             on_error=self._on_error,
             counters=Counters(),
         )
+        self.core.facts.use(self.model)
         self.engine.on_event = self.tell
         registrar.resume(self.clock.now(), self.clock.at())
         self.core.trunks_changed(self.clock.now())
@@ -239,6 +243,10 @@ class Exchange:
         now = self.clock.now()
         registrar = self.core.registrar
         since = self.clock.at() - datetime.timedelta(seconds=self.timings.wait)
+        kept = self.facts.load()
+        self.core.facts.restore(kept)
+        for position, events in self.journal.read():
+            self.core.facts.replay(events, known=position <= kept.position)
         found = recover((event for _, events in self.journal.read() for event in events), since)
         for bound in found.bindings.values():
             registrar.apply(bound)
@@ -290,6 +298,23 @@ class Exchange:
         self.engine.legs.pop(leg, None)
         self.tell(LegLost(leg))
 
+    def wish(self, line: str, key: str, value: str) -> None:
+        """Somebody sets what holds for a line."""
+        event = e.LineSet(line, key, value, "operator:test", self.clock.at())
+        self.core.wish([event], self.clock.now())
+        self._after()
+
+    def save_facts(self) -> None:
+        """What the exchange does every second: the state file is brought up to date."""
+        self.facts.apply(*self.core.facts.take(), int(self.clock.at().timestamp()) // 60 - 1440, self.journal.end)
+
+    def use_model(self, model: m.Model) -> None:
+        """Another dialplan for the calls to come."""
+        self.model = model
+        self.core.facts.use(model)
+        self.core.directory.use(model, self.trunks, self.accounts.dialects)
+        self._after()
+
     def look(self) -> None:
         """What the exchange does every few seconds."""
         self.core.look(self.clock.now())
@@ -339,9 +364,23 @@ class Exchange:
         for leg in self.core.calls.by_media.values():
             assert leg.call.id in self.core.calls.by_id
 
+    def check_facts(self) -> None:
+        """The facts follow from the journal alone, whatever the state file has of it."""
+        at = self.clock.at()
+        live, anew, after = self.core.facts, LiveFacts(), LiveFacts()
+        for facts, kept in ((anew, Kept()), (after, self.facts.load())):
+            facts.use(self.model)
+            facts.restore(kept)
+            for position, events in self.journal.read():
+                facts.replay(events, known=position <= kept.position)
+            now, then = live.at(at), facts.at(at)
+            assert dict(now.lines) == dict(then.lines)
+            assert (dict(now.cursors), now.account) == (dict(then.cursors), then.account)
+
     def check_over(self) -> None:
         """When all is over: nothing is left, and every call has exactly one end and one CDR that adds up."""
         self.check_live()
+        self.check_facts()
         core, endpoint = self.core, self.core.endpoint
         left = {
             "calls": list(core.calls.by_id),

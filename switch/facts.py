@@ -1,0 +1,412 @@
+"""The few moving things that decisions see, kept up to date by the events of the journal: `LiveFacts`.
+
+    record(event)     one event has happened; the fold that everything here follows from
+    at(instant, draw) -> dialplan.facts.Facts
+
+Nothing is searched for a decision: a line that the planner asks for is looked up, and its sums are at hand. After a
+crash the fold begins with what the state file kept (`restore`, `switch/state/facts.py`) and goes on with the journal.
+
+What counts as what:
+
+- A line has an **active** call from the moment it calls, or answers, until its leg ends. A telephone that only rings is
+  not busy. The end of a line's last leg is since when it is **idle**.
+- An **external** call is a leg to a carrier, from its INVITE on; who pays is the line that calls, or forwards it. Its
+  minutes and cost count from the answer on, also while it is up; whole calls go into the minute in which they end.
+  Emergency calls count for nothing (OUT-6).
+- The **cursor** of a rotating group moves by one when the group begins to ring (`GroupRung`), so two calls at the same
+  time begin with different members, whoever answers.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from dialplan.facts import QUIET, Facts, LineFacts
+from dialplan.groups import Strategy
+from dialplan.model import Model
+from dialplan.rates import NO_RATES, RateTable, price
+from records import events as e
+from switch.state import wishes
+from switch.state.facts import CURSOR, HELPED, IDLE, SPENT, Kept, Row
+from switch.state.wishes import Wishes
+
+HOUR_MINUTES = 60
+DAY_MINUTES = 24 * 60
+HELP_MS = 3_600_000
+"""EMG-8: so long after an emergency call a call back reaches who made it."""
+CALLER = 0
+
+
+class Paying(msgspec.Struct):
+    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered."""
+
+    trunk: str
+    number: str
+    since_ms: int = 0
+
+
+class _Window:
+    """What was spent within the last so many minutes, as sums that follow the clock."""
+
+    __slots__ = ("_buckets", "_minutes", "cost", "ms")
+
+    def __init__(self, minutes: int) -> None:
+        self._minutes = minutes
+        self._buckets: deque[tuple[int, int, int]] = deque()
+        self.ms = 0
+        self.cost = 0
+
+    def add(self, minute: int, ms: int, cost: int) -> tuple[int, int]:
+        """Returns what was spent in that minute by now."""
+        self.ms += ms
+        self.cost += cost
+        if self._buckets and self._buckets[-1][0] >= minute:
+            minute, before_ms, before_cost = self._buckets.pop()  # a clock that was set back
+            ms, cost = ms + before_ms, cost + before_cost
+        self._buckets.append((minute, ms, cost))
+        return ms, cost
+
+    def turn(self, minute: int) -> None:
+        """It is that minute now: what is older goes."""
+        buckets, first = self._buckets, minute - self._minutes
+        while buckets and buckets[0][0] <= first:
+            _, ms, cost = buckets.popleft()
+            self.ms -= ms
+            self.cost -= cost
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+
+class _Line:
+    """One line, or all of them together. Instants in Unix milliseconds."""
+
+    __slots__ = ("active", "day", "helped_ms", "hour", "idle_ms", "paying", "values", "wishes")
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.wishes: Wishes = wishes.NONE
+        self.active = 0
+        self.idle_ms = 0
+        self.helped_ms = 0
+        self.paying: dict[tuple[str, int], Paying] = {}
+        self.hour = _Window(HOUR_MINUTES)
+        self.day = _Window(DAY_MINUTES)
+
+
+class _Call(msgspec.Struct):
+    """What is remembered of a call that is up, by leg: the lines that ring, those that talk, and who pays."""
+
+    line: str
+    number: str
+    emergency: bool
+    ringing: dict[int, str] = {}
+    talking: dict[int, str] = {}
+    payers: dict[int, str] = {}
+
+
+class LiveFacts:
+    """The facts of now. `append` is where events go on to, the journal."""
+
+    def __init__(self, append: Callable[[e.AnyEvent], object] = lambda event: None) -> None:
+        self.cursors: dict[str, int] = {}
+        self._append = append
+        self._lines: dict[str, _Line] = {}
+        self._all = _Line()
+        self._calls: dict[str, _Call] = {}
+        self._rates: RateTable = NO_RATES
+        self._counts_all = False
+        self._ranked: frozenset[str] = frozenset()
+        self._known = False
+        self._rows: dict[tuple[str, str, int], Row] = {}
+        self._settings: dict[tuple[str, str], e.LineSet] = {}
+
+    def use(self, model: Model) -> None:
+        """Another version of the configuration: what a minute costs, and which of the figures anybody asks for."""
+        self._rates = model.rates
+        self._counts_all = any(msgspec.structs.astuple(model.quotas))
+        groups = [each for each in model.ring_groups.values() if each.strategy is Strategy.LONGEST_IDLE]
+        self._ranked = frozenset(member.line for group in groups for member in group.members)
+
+    # -- what decisions see -------------------------------------------------------------------------------------
+
+    def at(self, at: datetime.datetime, draw: float = 0.0) -> Facts:
+        """The facts as of that instant. They are looked up when they are asked for: use them at once."""
+        now_ms = _ms(at)
+        account = self._facts(self._all, "", now_ms) if self._counts_all else QUIET
+        return Facts(lines=_Lines(self, now_ms), cursors=self.cursors, account=account, draw=draw)
+
+    def line(self, name: str, now_ms: int) -> LineFacts:
+        """What is so with one line at that instant."""
+        known = self._lines.get(name)
+        return self._facts(known, name, now_ms) if known is not None else QUIET
+
+    def _facts(self, known: _Line, name: str, now_ms: int) -> LineFacts:
+        said, hour, day = known.wishes, known.hour, known.day
+        idle = known.idle_ms if name in self._ranked else 0
+        helped = known.helped_ms if known.helped_ms and now_ms - known.helped_ms <= HELP_MS else 0
+        if day:
+            minute = now_ms // 60_000
+            hour.turn(minute)
+            day.turn(minute)
+        if not (day or known.paying):
+            if said is wishes.NONE and not (known.active or helped or idle):
+                return QUIET
+            hour_ms = hour_cost = day_ms = day_cost = 0
+        else:
+            hour_ms, hour_cost, day_ms, day_cost = hour.ms, hour.cost, day.ms, day.cost
+            for leg in known.paying.values():
+                lasts_ms = max(0, now_ms - leg.since_ms) if leg.since_ms else 0
+                cost = self._cost(leg, now_ms, lasts_ms)
+                hour_ms, hour_cost = hour_ms + min(lasts_ms, HOUR_MINUTES * 60_000), hour_cost + cost
+                day_ms, day_cost = day_ms + min(lasts_ms, DAY_MINUTES * 60_000), day_cost + cost
+        return LineFacts(
+            dnd=said.dnd,
+            forwards=said.forwards,
+            after_s=said.after_s,
+            active=known.active,
+            idle_since=idle / 1000,
+            external=len(known.paying),
+            minutes_hour=hour_ms / 60_000,
+            minutes_day=day_ms / 60_000,
+            cost_hour=hour_cost,
+            cost_day=day_cost,
+            out_of=said.out_of,
+            helped_at=_instant(helped) if helped else None,
+        )
+
+    def settings(self, line: str) -> Mapping[str, str]:
+        """What that line's user has set, by key (`switch.state.wishes`)."""
+        known = self._lines.get(line)
+        return known.values if known is not None else {}
+
+    # -- the fold -----------------------------------------------------------------------------------------------
+
+    def record(self, event: e.AnyEvent) -> None:
+        """An event has been decided: it counts from now on, and goes to the journal."""
+        fold = _FOLD.get(event.__class__)
+        if fold is not None:
+            fold(self, event)
+        self._append(event)
+
+    def restore(self, kept: Kept) -> None:
+        """What the state file holds, at a start."""
+        for event in kept.settings:
+            self._line_set(event)
+        for row in sorted(kept.rows, key=lambda row: row.bucket):
+            if row.kind == CURSOR:
+                self.cursors[row.name] = row.amount
+            elif row.kind == IDLE:
+                self._line(row.name).idle_ms = row.amount
+            elif row.kind == HELPED:
+                self._line(row.name).helped_ms = row.amount
+            elif row.kind == SPENT:
+                line = self._line(row.name) if row.name else self._all
+                line.hour.add(row.bucket, row.amount, row.cost)
+                line.day.add(row.bucket, row.amount, row.cost)
+        self._rows.clear()
+        self._settings.clear()
+
+    def replay(self, events: Iterable[e.AnyEvent], *, known: bool) -> None:
+        """Events out of the journal, after `restore`. Those that are `known` count in what was restored: only who is
+        in a call is taken from them."""
+        self._known = known
+        for event in events:
+            fold = _FOLD.get(event.__class__)
+            if fold is not None:
+                fold(self, event)
+        self._known = False
+
+    def take(self) -> tuple[list[e.LineSet], list[Row]]:
+        """What has changed since the last time, for the state file."""
+        taken = list(self._settings.values()), list(self._rows.values())
+        self._settings, self._rows = {}, {}
+        return taken
+
+    def give_back(self, settings: Iterable[e.LineSet], rows: Iterable[Row]) -> None:
+        """The state file could not be written: what is newer meanwhile stays."""
+        self._settings = {(each.line, each.key): each for each in settings} | self._settings
+        self._rows = {(row.kind, row.name, row.bucket): row for row in rows} | self._rows
+
+    def _line(self, name: str) -> _Line:
+        known = self._lines.get(name)
+        if known is None:
+            known = self._lines[name] = _Line()
+        return known
+
+    def _keep(self, kind: str, name: str, bucket: int, amount: int, cost: int = 0) -> None:
+        self._rows[kind, name, bucket] = Row(kind, name, bucket, amount, cost)
+
+    def _started(self, event: e.CallStarted) -> None:
+        line = event.line or ""
+        self._calls[event.call] = call = _Call(line, event.number, event.emergency)
+        if line:
+            call.talking[CALLER] = line
+            self._line(line).active += 1
+            if event.emergency and not self._known:
+                self._line(line).helped_ms = at_ms = _ms(event.at)
+                self._keep(HELPED, line, 0, at_ms)
+
+    def _leg_started(self, event: e.LegStarted) -> None:
+        call = self._calls.get(event.call)
+        if call is None:
+            return
+        kind, _, name = event.target.partition(":")
+        if kind == "line":
+            call.ringing[event.leg] = name
+        elif not call.emergency:
+            payer = call.payers[event.leg] = event.payer or call.line
+            paying = Paying(name, event.number or call.number)
+            for line in self._pay(payer):
+                line.paying[event.call, event.leg] = paying
+
+    def _pay(self, payer: str) -> tuple[_Line, ...]:
+        return (self._line(payer), self._all) if payer else (self._all,)
+
+    def _leg_answered(self, event: e.LegAnswered) -> None:
+        call = self._calls.get(event.call)
+        if call is None:
+            return
+        line = call.ringing.pop(event.leg, None)
+        if line is not None:
+            call.talking[event.leg] = line
+            self._line(line).active += 1
+        elif event.leg in call.payers:
+            self._all.paying[event.call, event.leg].since_ms = _ms(event.at)
+
+    def _leg_ended(self, event: e.LegEnded) -> None:
+        call = self._calls.get(event.call)
+        if call is not None:
+            self._over(call, event.call, event.leg, event.at)
+
+    def _ended(self, event: e.CallEnded) -> None:
+        call = self._calls.pop(event.call, None)
+        if call is not None:
+            for leg in (*call.talking, *call.payers):
+                self._over(call, event.call, leg, event.at)
+
+    def _over(self, call: _Call, call_id: str, leg: int, at: datetime.datetime) -> None:
+        call.ringing.pop(leg, None)
+        name = call.talking.pop(leg, None)
+        if name is not None:
+            line = self._line(name)
+            line.active -= 1
+            if name in self._ranked and not self._known:
+                line.idle_ms = _ms(at)
+                self._keep(IDLE, name, 0, line.idle_ms)
+            return
+        payer = call.payers.pop(leg, None)
+        if payer is None:
+            return
+        now_ms = _ms(at)
+        for line, name in zip(self._pay(payer), (payer, "") if payer else ("",), strict=True):
+            paid = line.paying.pop((call_id, leg))
+            lasted_ms = max(0, now_ms - paid.since_ms) if paid.since_ms else 0
+            if lasted_ms and not self._known:
+                minute, cost = now_ms // 60_000, self._cost(paid, now_ms, lasted_ms)
+                line.hour.turn(minute)
+                line.day.turn(minute)
+                line.hour.add(minute, lasted_ms, cost)
+                self._keep(SPENT, name, minute, *line.day.add(minute, lasted_ms, cost))
+
+    def _cost(self, leg: Paying, now_ms: int, lasted_ms: int) -> int:
+        if not self._rates.decks or not lasted_ms:
+            return 0
+        rate = self._rates.rate(leg.trunk, leg.number, _instant(now_ms).date())
+        return price(rate, lasted_ms / 1000) if rate is not None else 0
+
+    def _rung(self, event: e.GroupRung) -> None:
+        if not self._known:
+            self.cursors[event.group] = event.cursor
+            self._keep(CURSOR, event.group, 0, event.cursor)
+
+    def _line_set(self, event: e.LineSet) -> None:
+        line = self._line(event.line)
+        if self._known:
+            return
+        if event.value:
+            line.values[event.key] = event.value
+        else:
+            line.values.pop(event.key, None)
+        line.wishes = wishes.read(line.values) if line.values else wishes.NONE
+        self._settings[event.line, event.key] = event
+
+
+_FOLD: Mapping[type, Callable[..., None]] = {
+    e.CallStarted: LiveFacts._started,
+    e.LegStarted: LiveFacts._leg_started,
+    e.LegAnswered: LiveFacts._leg_answered,
+    e.LegEnded: LiveFacts._leg_ended,
+    e.CallEnded: LiveFacts._ended,
+    e.GroupRung: LiveFacts._rung,
+    e.LineSet: LiveFacts._line_set,
+}
+
+
+class _Lines(Mapping[str, LineFacts]):
+    """The lines as of one instant, each looked up once."""
+
+    __slots__ = ("_facts", "_found", "_now_ms")
+
+    def __init__(self, facts: LiveFacts, now_ms: int) -> None:
+        self._facts = facts
+        self._now_ms = now_ms
+        self._found: dict[str, LineFacts] = {}
+
+    def get(self, name: str, default: LineFacts = QUIET) -> LineFacts:  # type: ignore[override]
+        """QUIET where there is nothing to say."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._facts.line(name, self._now_ms)
+        return found if found is not QUIET else default
+
+    def __getitem__(self, name: str) -> LineFacts:
+        found = self.get(name)
+        if found is QUIET:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not QUIET
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._facts._lines if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+# What a decision was made with, for the record
+
+
+def told(facts: Facts, consulted: Iterable[str]) -> str:
+    """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say."""
+    kept = facts.of(consulted)
+    if not kept.lines and not kept.cursors and kept.account is QUIET:
+        return ""
+    return msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0)).decode()
+
+
+def facts_of(call: str, kept: str) -> Facts:
+    """The facts that a call was decided with: `kept` is `CallStarted.facts`. Raises msgspec.DecodeError."""
+    facts = msgspec.json.decode(kept, type=Facts) if kept else Facts()
+    return msgspec.structs.replace(facts, draw=draw_of(call))
+
+
+def draw_of(call: str) -> float:
+    """The call's one random number. It follows from the call's id, which nobody can foresee."""
+    drawn = hashlib.blake2b(call.encode(), digest_size=6).digest()
+    return int.from_bytes(drawn) / (1 << 48)
+
+
+def _ms(at: datetime.datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _instant(ms: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC)
