@@ -57,6 +57,9 @@ def test_a_call_for_help_is_known_however_it_is_written(scene: Scene, uri: str) 
         "sip:+1(212)555-0100@pbx.example.com;user=phone",
         "tel:+1-212-555-0100",
         "tel:2125550100;phone-context=+1",
+        "tel:555-0100;phone-context=+1-212",
+        "tel:212-555-0100;phone-context=pbx.example.com",
+        "sip:5550100;phone-context=+1-212@pbx.example.com;user=phone",
     ],
 )
 def test_a_number_is_known_however_it_is_written(scene: Scene, uri: str) -> None:

@@ -62,6 +62,12 @@ def warnings(text: str) -> list[str]:
     return [str(problem) for problem in compile_text(text).warnings]
 
 
+@pytest.mark.parametrize("typed", ["020", "20", '"020"'])
+def test_an_area_code_is_stored_without_its_trunk_prefix_k3(typed: str) -> None:
+    made = compile_text(OFFICE.replace("country: GB", f"country: GB, area_code: {typed}"))
+    assert made.model.lines["bob"].profile == Profile("GB", "20")
+
+
 def test_the_model_is_what_was_written() -> None:
     made = compile_text(OFFICE)
     model = made.model
@@ -148,6 +154,17 @@ def test_nothing_shows_a_secret() -> None:
         ),
         ('"192.0.2.2:5080"', "192.0.2.9", "a.yaml:12:18: 192.0.2.9 is recognised as trunk `first` already"),
         ('"669"', '"069"', "a.yaml:2:12: `area_code`: not possible in US (three digits, the first from 2 to 9)"),
+        ('"669"', '"416"', "a.yaml:2:12: `area_code`: not possible in US (416 is in CA)"),
+        (
+            "country: GB",
+            "country: GB, area_code: 099",
+            "a.yaml:5:49: `area_code`: not possible in GB (no number in GB begins with it)",
+        ),
+        (
+            "country: GB",
+            "country: GB, area_code: 0",
+            "a.yaml:5:49: `area_code`: not possible in GB (the 0 alone is no area code)",
+        ),
         ("country: GB", "country: FR, area_code: 1", "a.yaml:5:49: `area_code`: FR has no area codes (leave it out)"),
         (
             "{realm: example.com}",

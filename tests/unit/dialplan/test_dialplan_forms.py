@@ -44,6 +44,8 @@ def test_what_is_no_outside_number_stays_as_it_is(number: str, form: str) -> Non
         ("DE", "493012345678", "+493012345678"),
         ("DE", "00442079460000", "+442079460000"),
         ("GB", "+44 (0)20 7946 0000", "+442079460000"),
+        ("US", "030901820;phone-context=+49", "+4930901820"),
+        ("US", "2125550100;phone-context=example.com", "+12125550100"),
         ("US", "201", "201"),
         ("US", "alice", "alice"),
         ("US", "", ""),

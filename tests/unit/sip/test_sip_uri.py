@@ -79,6 +79,25 @@ def test_number_is_what_was_dialled(text: str, number: str) -> None:
     assert Uri.parse(text).number() == number
 
 
+@pytest.mark.parametrize(
+    ("text", "dialled"),
+    [
+        ("sip:*21%23@example.com", "*21#"),
+        ("sip:911;npdi@example.com", "911"),
+        ("sip:555-0100;phone-context=+1-669@example.com;user=phone", "555-0100;phone-context=+1-669"),
+        ("sip:5550100;npdi;PHONE-CONTEXT=+1@example.com", "5550100;phone-context=+1"),
+        ("tel:555-0100;phone-context=+1-669", "5550100;phone-context=+1-669"),
+        ("tel:555-0100;phone-context=example.com", "5550100"),
+        ("tel:5550100;phone-context", "5550100"),
+        ("tel:+1-212-555-0100;phone-context=+49", "+12125550100"),
+        ("sip:example.com", ""),
+    ],
+)
+def test_a_number_keeps_the_place_where_it_is_dialled(text: str, dialled: str) -> None:
+    """RFC 3966 section 5.1.5: a phone-context that is a number."""
+    assert Uri.parse(text).dialled() == dialled
+
+
 # The pairs of RFC 3261 section 19.1.4, and some more.
 @pytest.mark.parametrize(
     ("one", "two"),
