@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from config import lint, schema, validate
+from config import lint, lint_routes, schema, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_hours import hours_model
 from config.compile_routes import Outbound, outbound
@@ -91,7 +91,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         log=LogSettings(level=settings.log.level, json={"json": True, "text": False}.get(settings.log.format)),
         records=records,
         domains=_domains(settings),
-        warnings=tuple(lint.warnings(loaded)),
+        warnings=(*lint.warnings(loaded), *lint_routes.warnings(loaded, routing.routes)),
     )
     return msgspec.structs.replace(compiled, version=_version(compiled))
 

@@ -49,6 +49,11 @@ class Prefixes(msgspec.Struct, frozen=True, gc=False):
         size = self.width * WIDTH
         return _unpacked(self.rows[number * size : (number + 1) * size])
 
+    def all(self) -> Iterator[tuple[int, ...]]:
+        """Every row."""
+        words = _unpacked(self.rows)
+        return (words[at : at + self.width] for at in range(0, len(words), self.width))
+
     def line(self, number: int) -> int:
         """The line that it stands on; 0 when none is known."""
         at = number * WIDTH

@@ -7,7 +7,8 @@
     4. Equals by lot, in proportion to their weights (as RFC 2782 has it for servers; weight 0 comes after the others).
        The whole order follows from one number drawn beforehand, so a decision can be repeated.
 
-A rule with several trunks is one ticket in that lot, and keeps them in the order in which they are written.
+A rule with several trunks is one ticket in that lot, and keeps them in the order in which they are written. No trunk is
+offered the same number twice.
 """
 
 from __future__ import annotations
@@ -253,10 +254,13 @@ def _offer(
         because.append((ticket.id, f"prefix {prefix or 'any'}: `strip` leaves nothing of {number}"))
         return
     for trunk in ticket.trunks:
+        if any(route.trunk == trunk and route.number == sent for route in made):
+            because.append((ticket.id, f"prefix {prefix or 'any'}: {trunk} has been tried by then"))
+            continue
         made.append(Route(trunk, sent, rule.caller_id, rule.withheld, rule.failover, ticket.id))
         if len(made) <= MOST_ROUTES:
             cost = ""
-            if priced or ticket.cost not in (UNKNOWN, _DEAR):
+            if priced or ticket.cost != UNKNOWN:
                 known = ticket.cost not in (UNKNOWN, _DEAR)
                 cost = f", {shown(ticket.cost)} a minute" if known else ", cost unknown"
             because.append((ticket.id, f"route {len(made)}: {trunk} gets {sent}, prefix {prefix or 'any'}{cost}"))

@@ -41,7 +41,10 @@ MANIFEST = "manifest.json"
 DATABASES = ("state.sqlite3", "records.db")
 KEY = "trunks.key"
 MAX_MANIFEST = 16 << 20
-_REFERENCE = re.compile(r"""\b(?:file:|(?:file|certificate|key|ca|client_ca):\s+["']?)([^\s"'#,}\]]+)""")
+_REFERENCE = re.compile(
+    r"""\b(?:file|certificate|key|ca|client_ca):\s+(?:"([^"\n]+)"|'([^'\n]+)')"""
+    r"""|\b(?:file:|(?:file|certificate|key|ca|client_ca):\s+)([^\s"'#,}\]]+)"""
+)
 _COMMENT = re.compile(r"(?m)(?:^|\s)#.*$")
 _CHUNK = 1 << 20
 
@@ -163,7 +166,7 @@ def _beyond(config: Path) -> Iterator[str]:
 
 
 def _references(file: Path) -> list[str]:
-    return _REFERENCE.findall(_written(file))
+    return ["".join(found) for found in _REFERENCE.findall(_written(file))]
 
 
 def _written(file: Path) -> str:

@@ -87,7 +87,7 @@ routing: {least_cost: true, fall_back: true}
 routes:
   dear: {prefix: "+44", trunk: a, cost: 0.02}
   cheap: {prefix: "+44", trunk: b, cost: "0,01"}
-  world: {trunk: a}
+  world: {trunk: a, prepend: "9"}
 """
     compiled = made(tmp_path, BASE + routes)
     assert tried(compiled, "+442079460123") == [("b", "route:cheap"), ("a", "route:dear"), ("a", "route:world")]
@@ -375,3 +375,41 @@ def test_the_place_of_a_field_is_where_it_begins(fields: list[str]) -> None:
     starts = field_starts(line, ",")
     assert len(starts) == len(fields)
     assert all(line[start - 1] == '"' and (start == 1 or line[start - 2] == ",") for start in starts)
+
+
+# What is allowed and surely not meant
+
+LINT = [
+    ('routes: {x: {prefix: "+999", trunk: a}, y: {trunk: b}}', "3:22: `+999` never matches: no country code begins so"),
+    (
+        'routes: {x: {prefix: "1669", trunk: a}, y: {trunk: b}}',
+        "3:22: `1669` never matches: it is no service number here",
+    ),
+    ("routes: {x: {trunks: [b, a]}, y: {trunk: b}}", "3:34: `x` sent any number to the same already"),
+    ('routes: {x: {prefix: "+44", trunk: a}}', "2:32: no route leads to trunk `b`"),
+    (
+        "routing: {least_cost: true}\nroutes: {x: {trunks: [a, b]}}",
+        "3:23: `least_cost`: nobody has said what a call costs",
+    ),
+    ("route_files: [{file: r.csv, trunk: a}]\nroutes: {x: {trunk: b}}", "2:1: `+999` never matches: no country code"),
+]
+
+
+@pytest.mark.parametrize(("text", "warning"), LINT)
+def test_what_is_surely_not_meant_is_warned_of(tmp_path: Path, text: str, warning: str) -> None:
+    csv = "prefix\n999\n44\n"
+    told = [str(each).removeprefix(f"{tmp_path}/") for each in made(tmp_path, BASE + text + "\n", csv).warnings]
+    assert len(told) == 1, told
+    assert told[0].partition(":")[2].startswith(warning), told
+
+
+def test_sound_routes_bring_no_warning(tmp_path: Path) -> None:
+    routes = """\
+routes:
+  services: {prefix: ["411", "81"], trunk: a}
+  usa: {prefix: "+1", trunks: [a, b]}
+  evening: {prefix: "+1", trunk: a, hours: evening}
+  world: {trunk: b}
+hours: {evening: {week: {mon-sun: 18:00-22:00}}}
+"""
+    assert made(tmp_path, BASE + routes).warnings == ()

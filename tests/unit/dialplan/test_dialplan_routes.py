@@ -135,6 +135,13 @@ def test_a_row_of_a_file_is_named_by_its_line():
     assert len(routes.rules) == 1
 
 
+def test_no_trunk_is_offered_the_same_number_twice():
+    rows = [Row("+44", rule("uk", "a")), Row("", rule("world", "b", "a")), Row("", rule("far", "a", strip=2))]
+    chosen = candidates(table(rows, fall_back=True), LONDON, AT)
+    assert [(each.trunk, each.number) for each in chosen.routes] == [("a", LONDON), ("b", LONDON), ("a", LONDON[3:])]
+    assert ("route:world", "prefix any: a has been tried by then") in chosen.because
+
+
 def test_what_is_told_and_tried_stays_bounded():
     rows = [Row("", rule(f"r{n}", hours="h" if n % 2 else "")) for n in range(MOST_ROWS)]
     chosen = candidates(table(rows), LONDON, AT, is_open=lambda name, at: False)
@@ -207,9 +214,18 @@ def test_longest_match_is_that_of_a_search_through_all(rows, number, draw, least
         usable = [row for row in usable if len(row.prefix) == longest]
     assert {each.trunk for each in chosen.routes} <= {name for row in usable for name in row.rule.trunks}
     assert bool(chosen.routes) == bool(usable)
-    # Total: each rule brings each of its trunks once, in its own order, at its priority.
-    wanted = {(row.prefix, row.rule) for row in usable}
-    assert len(chosen.routes) == min(MOST_ROUTES, sum(len(each.trunks) for _, each in wanted))
+    # Total: every trunk of every rule that may be used comes, once, and those of a lower priority are not behind.
+    assert Counter(each.trunk for each in chosen.routes) == Counter(
+        {name for row in usable for name in row.rule.trunks}
+    )
+    if not fall_back:
+        best = {
+            each: min(r.rule.priority for r in usable if each in r.rule.trunks)
+            for each in "abc"
+            if usable and any(each in r.rule.trunks for r in usable)
+        }
+        found = [best[each.trunk] for each in chosen.routes]
+        assert found == sorted(found)
     # Deterministic.
     assert chosen == candidates(routes, number, AT, draw, is_open=lambda name, at: name == "open")
 

@@ -242,3 +242,14 @@ def test_the_commands(office, tmp_path):
     absent = run(app, ["backup", str(target), "--config", str(tmp_path / "nothing"), "--data", str(office.data)])
     assert absent.exit_code == 1
     assert "no configuration" in absent.output
+
+
+def test_files_of_routes_and_rates_are_taken_along(office, tmp_path):
+    one = Places(office.config / "ringplan.yaml", office.data, office.runtime)
+    for name in ("routes.csv", "rates of a.csv"):
+        (office.config / name).write_text("prefix\n44\n")
+    routes = 'route_files:\n  - file: routes.csv\n    trunk: a\nrate_files: [{file: "rates of a.csv", currency: EUR}]\n'
+    one.config.write_text("country: US\n" + routes + "records: {url: 'file:/elsewhere/url'}\n")
+    manifest = save(one, tmp_path / "kept.tar.gz", "1", AT)
+    assert {"config/routes.csv", "config/rates of a.csv"} <= set(manifest.members)
+    assert len(manifest.left_out) == 1 and "/elsewhere/url" in manifest.left_out[0]

@@ -75,6 +75,7 @@ def test_there_are_examples_in_the_guides():
         "guard.md",
         "network.md",
         "telephones.md",
+        "routes.md",
     }
 
 
@@ -88,7 +89,12 @@ def test_every_example_is_good(text, tmp_path):
     if "\nlines:" not in text:
         text += "\nlines: {alice: {extension: 206}, bob: {extension: 207}}\n"
     if "\ntrunks:" not in text and "carrier" in text:
-        text += "trunks: {carrier: {host: sip.example.com}}\n"
+        named = sorted(set(re.findall(r"\bcarrier(?:-[a-z])?\b", text)))
+        text += "trunks:\n" + "".join(
+            f"  {name}: {{host: sip.example.com, from: 192.0.2.{n}}}\n" for n, name in enumerate(named)
+        )
+    if "hours: office" in text and "\nhours:" not in text:
+        text += "hours: {office: {week: {mon-fri: 08:00-17:00}}}\n"
     make_files(tmp_path, text)
     (tmp_path / "x.yaml").write_text(text)
     compiled = compiling.compile(
@@ -102,6 +108,8 @@ def make_files(folder, text):
     for name, part in re.findall(r"file:([\w./-]+)#([\w-]+)", text):
         (folder / name).write_text(f"{part}=something-long\n")
         (folder / name).chmod(0o600)
+    for name in re.findall(r"file: ([\w-]+\.csv)", text):
+        (folder / name).write_text("prefix,rate\n44,0.01\n")
     named = re.findall(r"\b(certificate|key|ca|client_ca): (tls/[\w.-]+)", text)
     if named:
         (folder / "tls").mkdir()
