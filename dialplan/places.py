@@ -21,7 +21,8 @@ class Phase(enum.IntEnum):
     ENDED = 4
 
 
-_TIMERS = {Phase.WAITING: "delay", Phase.SILENT: "silent", Phase.RINGING: "ring"}
+WAITING, SILENT, RINGING, GONE_ON, ENDED = Phase
+_TIMERS = ("delay", "silent", "ring")
 
 
 class BranchState(msgspec.Struct, frozen=True, gc=False):
@@ -32,7 +33,7 @@ class BranchState(msgspec.Struct, frozen=True, gc=False):
     """
 
     branch: Branch
-    phase: Phase = Phase.WAITING
+    phase: Phase = WAITING
     contacts: int = -1
     failed: int = 0
     outcomes: tuple[Outcome, ...] = ()
@@ -45,6 +46,11 @@ class BranchState(msgspec.Struct, frozen=True, gc=False):
     def timer(self) -> str:
         """The one timer that it has, while it waits or rings."""
         return f"{_TIMERS[self.phase]}:{self.branch.id}"
+
+
+def stage_timer(step: Step, stage: int) -> str:
+    """The timer of a stage that has a time of its own."""
+    return f"stage:{step.id}/{stage}"
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -66,14 +72,14 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def timer(self) -> str:
-        """The timer of the current stage, where that has a time of its own."""
-        return f"stage:{self.step.id}/{self.stage}"
+        """That of the current stage."""
+        return stage_timer(self.step, self.stage)
 
     def find(self, name: str) -> BranchState | None:
         """The branch of that name, here or inside, if its telephones ring."""
         for each in self.branches:
             if each.branch.id == name:
-                return each if each.phase is Phase.RINGING or each.phase is Phase.SILENT else None
+                return each if each.phase is RINGING or each.phase is SILENT else None
             if each.inside is not None and (found := each.inside.find(name)) is not None:
                 return found
         return None
@@ -111,7 +117,7 @@ def stopped(
     timer is still armed."""
     for each in place.branches:
         phase = each.phase
-        if phase is Phase.ENDED or each.branch.id == but:
+        if phase is ENDED or each.branch.id == but:
             continue
         if each.inside is not None:
             stopped(each.inside, commands, but=but, elsewhere=elsewhere, outcome=outcome)

@@ -19,7 +19,8 @@ from config.types import parse_duration
 from dialplan.model import Model
 from dialplan.plan import CallRequest, Plan
 from dialplan.planner import plan
-from dialplan.simulate import Phone, Simulation, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import Simulation, simulate
 
 CASES = Path(__file__).parents[2] / "cases"
 AT = datetime.datetime(2026, 3, 2, 9, 30, tzinfo=datetime.UTC)

@@ -27,7 +27,8 @@ from dialplan.model import (
 )
 from dialplan.plan import CallRequest, Reject, Route, Trunk
 from dialplan.planner import plan
-from dialplan.simulate import Phone, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 
 AT = datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC)
 

@@ -22,7 +22,8 @@ from dialplan.plan import (
     Step,
     Trunk,
 )
-from dialplan.simulate import Phone, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 from dialplan.termination import Reason, Result, Termination
 
 
@@ -69,7 +70,7 @@ def test_the_users_word_ends_the_users_branch_only() -> None:
         {"line:bob": [RINGS, Phone(status=603, after_s=1.0)], "line:carol": [Phone(status=200, after_s=9.0)]},
     )
     assert got.connected == "line:carol"
-    assert (1.0, v.StopBranch("b/bob", False, Outcome.REJECTED)) in got.timeline
+    assert (1.0, v.StopBranch("b/bob", False, Outcome.REJECTED)) in got.commands
 
 
 def test_the_first_answer_wins_and_the_others_hear_that_it_was_elsewhere() -> None:
@@ -78,8 +79,8 @@ def test_the_first_answer_wins_and_the_others_hear_that_it_was_elsewhere() -> No
         {"line:bob": [Phone(status=200, after_s=5.0)], "line:carol": [Phone(status=200, after_s=5.0)]},
     )
     assert got.connected == "line:bob"
-    assert [c for _, c in got.timeline if isinstance(c, v.Connect)] == [v.Connect("b/bob", 0)]
-    assert (5.0, v.StopBranch("b/carol", True, None)) in got.timeline
+    assert [c for _, c in got.commands if isinstance(c, v.Connect)] == [v.Connect("b/bob", 0)]
+    assert (5.0, v.StopBranch("b/carol", True, None)) in got.commands
 
 
 def test_a_late_answer_moves_nothing() -> None:
@@ -111,7 +112,7 @@ def test_a_failure_before_the_number_of_contacts_is_known_waits_for_it() -> None
 def test_the_caller_hangs_up_while_it_rings() -> None:
     got = simulate(plan_of(ring("bob", "carol")), {"line:bob": [RINGS], "line:carol": [RINGS]}, caller_gone_after_s=3.0)
     assert got.termination == Termination(Result.CANCELLED, Reason.CALLER_CANCELLED, 487)
-    assert {c.branch for _, c in got.timeline if isinstance(c, v.StopBranch) and not c.elsewhere} == {
+    assert {c.branch for _, c in got.commands if isinstance(c, v.StopBranch) and not c.elsewhere} == {
         "b/bob",
         "b/carol",
     }
@@ -128,7 +129,7 @@ def test_outage_takes_its_exit_at_once_and_a_rejected_call_that_of_no_answer() -
 def test_stages_follow_each_other_and_a_stage_of_nobody_does_not_wait() -> None:
     stages = (Stage((branch("bob"),)), Stage((branch("carol", 10.0),)), Stage((branch("dave", 5.0),)))
     got = simulate(plan_of(Ring(id="ring", stages=stages)), {"line:bob": [RINGS], "line:dave": [RINGS]})
-    starts = [(at, c.branch.id) for at, c in got.timeline if isinstance(c, v.StartBranch)]
+    starts = [(at, c.branch.id) for at, c in got.commands if isinstance(c, v.StartBranch)]
     assert starts == [(0.0, "b/bob"), (20.0, "b/carol"), (20.0, "b/dave")]
     assert got.termination == Termination(Result.NO_ANSWER, Reason.NO_ANSWER, 480) and got.at_s == 25.0
 
@@ -139,7 +140,7 @@ def test_a_delayed_branch_starts_at_its_time_or_as_soon_as_nobody_rings() -> Non
     phones = {"line:bob": [RINGS], "line:carol": [RINGS], "line:dave": [RINGS]}
 
     def starts(script: dict[str, list[Phone]]) -> list[tuple[float, str]]:
-        timeline = simulate(plan, script).timeline
+        timeline = simulate(plan, script).commands
         return [(at, c.branch.id) for at, c in timeline if isinstance(c, v.StartBranch)]
 
     assert starts(phones) == [(0.0, "b/bob"), (8.0, "b/carol"), (9.0, "b/dave")]
@@ -244,9 +245,9 @@ def test_every_walk_ends_once_in_finite_time_and_leaves_nothing_behind(
     plan: Plan, script: dict[str, list[Phone]], gone_s: float | None
 ) -> None:
     got = simulate(plan, script, caller_gone_after_s=gone_s)
-    decided_at_s = min(at for at, c in got.timeline if isinstance(c, v.Connect | v.Finish | v.Execute))
+    decided_at_s = min(at for at, c in got.commands if isinstance(c, v.Connect | v.Finish | v.Execute))
     assert decided_at_s <= walk.total_s(plan)
-    commands = [c for _, c in got.timeline]
+    commands = [c for _, c in got.commands]
     endings = [c for c in commands if isinstance(c, v.Connect | v.Finish | v.Execute)]
     assert [type(c) for c in endings] in ([v.Connect], [v.Finish], [v.Execute], [v.Execute, v.Finish])
     assert sum(isinstance(c, v.Connect) for c in commands) <= 1
@@ -255,7 +256,7 @@ def test_every_walk_ends_once_in_finite_time_and_leaves_nothing_behind(
     assert started == ended
     armed: set[str] = set()
     due: dict[str, float] = {}
-    for at, command in got.timeline:
+    for at, command in got.commands:
         if isinstance(command, v.Arm):
             assert command.timer not in armed or due[command.timer] <= at
             armed.add(command.timer)
