@@ -17,7 +17,7 @@ from dialplan import outside, rules
 from dialplan.destinations import Destination, To
 from dialplan.draft import Draft, Path
 from dialplan.facts import Condition
-from dialplan.lines import Line
+from dialplan.lines import Forwards, Line
 from dialplan.plan import MOST_FORWARDS, Hop, Outcome, Reject, Voicemail
 from dialplan.termination import Reason
 
@@ -31,6 +31,7 @@ OUTCOMES = (
 CLOSED = 480
 """The cause of a forward outside of business hours."""
 
+NO_FORWARDS = Forwards()
 _LEAST_S, _MOST_S = 10.0, 60.0
 
 
@@ -64,6 +65,11 @@ def forward(draft: Draft, line: Line, condition: Condition, path: Path) -> str |
         return None
     rule = rules.forward(line.id, condition.value)
     return send_on(draft, rule, to, path, hop_of(line, CAUSES[condition]), line)
+
+
+def has_rules(draft: Draft, line: Line) -> bool:
+    """Whether there is any rule to ask."""
+    return line.forwards != NO_FORWARDS or bool(draft.ask(line.id).forwards)
 
 
 def exits_of(draft: Draft, line: Line, path: Path) -> dict[Outcome, str]:

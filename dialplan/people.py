@@ -13,7 +13,7 @@ from dialplan import opening, rules, vip
 from dialplan.availability import away, helped
 from dialplan.draft import Draft, Path
 from dialplan.facts import Condition
-from dialplan.forwarding import CAUSES, CLOSED, OUTCOMES, after_s, forward, hop_of
+from dialplan.forwarding import CAUSES, CLOSED, OUTCOMES, after_s, forward, has_rules, hop_of
 from dialplan.lines import Line
 from dialplan.plan import Branch, LineTarget, Outcome, Reject, Ring, Stage, Voicemail
 from dialplan.termination import Reason
@@ -126,7 +126,9 @@ def _times(draft: Draft, called: Line, has_rule: bool) -> tuple[float, bool]:
 
 def _exits(draft: Draft, called: Line, path: Path) -> dict[Outcome, str]:
     """Where each outcome leads. A rejected call takes the exit for no answer, at once (FWD-8)."""
-    exits = {}
+    exits: dict[Outcome, str] = {}
+    if called.vip is None and not has_rules(draft, called):
+        return exits
     for outcome, condition in OUTCOMES:
         step = _goes_on(draft, called, path, condition)
         if step is not None:

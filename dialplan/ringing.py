@@ -26,6 +26,7 @@ from dialplan.forwarding import (
     after_s,
     exits_of,
     forward,
+    has_rules,
     hop_of,
     inside,
     may_follow,
@@ -151,13 +152,14 @@ def _branches(
 
 def _rings(draft: Draft, called: RingGroup, line: Line) -> bool:
     """Whether it is plain that the member rings."""
+    reason = away(draft, line)
+    if reason is None and wanted(draft, line, Condition.ALWAYS) is None:
+        return True
     if helped(draft, line):
         return True
-    reason = away(draft, line)
     if reason is not None:
         draft.say(rules.member(called, line.id), reason.why)
-        return False
-    return wanted(draft, line, Condition.ALWAYS) is None
+    return False
 
 
 def _at_once(draft: Draft, called: RingGroup, line: Line, inner: Path) -> tuple[Outcome, str | None, bool]:
@@ -195,7 +197,7 @@ def _branch(
         outcome, exit_to = skipped[line.id]
         return Branch(id=name, target=target, delay_s=delay_s, skip=outcome, exits={outcome: exit_to})
     exits = {}
-    if not helped(draft, line):
+    if has_rules(draft, line) and not helped(draft, line):
         through = msgspec.structs.replace(inner, visited=(*inner.visited, rules.line(line.id)))
         exits = exits_of(draft, line, through)
     ring_s, from_ringing = member.ring_s, False

@@ -227,8 +227,8 @@ def lot(weights: Sequence[int], draw: float) -> tuple[list[int], float]:
     left = list(range(len(weights)))
     order = []
     draw = draw if 0.0 <= draw < 1.0 else 0.0
+    total = sum(weights)
     while left:
-        total = sum(weights[n] for n in left)
         if not total:
             order += left
             break
@@ -242,6 +242,7 @@ def lot(weights: Sequence[int], draw: float) -> tuple[list[int], float]:
         draw = min(max((point - passed) / weights[chosen], 0.0), 1.0 - 2**-53)
         order.append(chosen)
         left.remove(chosen)
+        total -= weights[chosen]
     return order, draw
 
 
