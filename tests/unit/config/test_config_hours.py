@@ -317,6 +317,11 @@ HOLIDAYS = "country: US\nhours: {a: {week: {mon: always}, holidays: [c]}}\nholid
             ["2:29: these times never come: the clocks are put forward over them (in America/New_York)"],
         ),
         (
+            "hours: {a: {time_zone: America/New_York, week: {mon: always}, holidays: c}}\n"
+            "holidays: {c: {2026-03-08..2026-03-09: 02:00-03:00}}",
+            [],
+        ),
+        (
             "hours: {a: {week: {mon: always}, holidays: [US, c]}}\nholidays: {c: {12-25: closed}}",
             ["1:49: every day of `c` is one of the holidays before it, which hold (list it first)"],
         ),
