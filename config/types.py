@@ -136,7 +136,7 @@ def _dialled(value: Any) -> str:
 def e164(value: Any) -> str:
     """A whole number of the world. Raises Wrong."""
     text = _text(value)
-    number = clean(text)
+    number = clean(text) if ";" not in text else ""
     if not re.fullmatch(r"\+[1-9][0-9]{4,14}", number):
         # Ten digits and more are most likely the whole number without its plus.
         whole = re.fullmatch(r"[1-9][0-9]{9,14}", number)

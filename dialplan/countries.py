@@ -42,13 +42,14 @@ _NORTH_AMERICA = Country(
     code="1",
     international="011",
     trunk="1",
-    national=re.compile(r"[2-9]\d{9}"),
+    national=re.compile(r"(?!.11)[2-9]\d{9}"),
     lengths=frozenset({10}),
     subscriber=frozenset({10}),
     service=re.compile(r"[2-8]11|988"),
     emergency=frozenset({"911", "112", "933"}),
     main_emergency="911",
-    never=("0", "1"),
+    # Where a carrier is given ten digits, 911 and what follows must not reach it.
+    never=("0", "1", *(f"{n}11" for n in range(2, 10))),
 )
 
 # Carriers' own numbers of seven digits, which belong to no area code.
@@ -88,6 +89,7 @@ COUNTRIES: Mapping[str, Country] = MappingProxyType(
             service=re.compile(r"01\d|02[0148]|06[05-7]|088|1\d{3}|116\d{3}|118\d\d"),
             emergency=frozenset({"112", "061", "062", "080", "085", "091", "092"}),
             main_emergency="112",
+            never=("0", "1", "2", "3"),
         ),
         "SE": Country(
             code="46",

@@ -166,7 +166,7 @@ def _number(model: Model, dialled: str, digits: str, profile: Profile) -> tuple[
     # A number that says where it is dialled (`;phone-context=`) is none that was typed here.
     if prefix and digits.startswith(prefix) and len(digits) > len(prefix) and ";" not in dialled:
         number = normalise(digits[len(prefix) :], profile)
-        if number.kind is not Kind.INCOMPLETE:
+        if number.kind in (Kind.E164, Kind.SERVICE):
             return number, True
     return normalise(dialled, profile), False
 

@@ -62,6 +62,12 @@ def warnings(text: str) -> list[str]:
     return [str(problem) for problem in compile_text(text).warnings]
 
 
+def test_a_number_is_written_without_parameters() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compile_text(OFFICE.replace("+1 669 555 0100", "+1 669 555 0100;phone-context=+1"))
+    assert "an outside number is written with its country code" in str(caught.value.problems[0])
+
+
 @pytest.mark.parametrize("typed", ["020", "20", '"020"'])
 def test_an_area_code_is_stored_without_its_trunk_prefix_k3(typed: str) -> None:
     made = compile_text(OFFICE.replace("country: GB", f"country: GB, area_code: {typed}"))

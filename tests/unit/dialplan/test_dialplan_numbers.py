@@ -116,8 +116,9 @@ def test_the_country_table_agrees_with_the_library(country: str) -> None:
 def test_possible_lengths_agree_with_the_library(code: str, national: str) -> None:
     # The library forgives a national prefix after the country code; K.6 forgives a `(0)` only.
     assume(not (code == "1" and national.startswith("1")))
-    # What follows 010 in Germany is dialled with another carrier, and no number of Germany.
-    assume(not (code == "49" and national.startswith("10")))
+    # What is dialled with another carrier, or would call for help, is no number though it has the length of one.
+    assume(not national.startswith({"49": "10", "34": ("1", "2", "3")}.get(code, "-")))
+    assume(not (code == "1" and national[1:3] == "11"))
     number = f"+{code}{national}"
     parsed = phonenumbers.parse(number, None)
     possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
