@@ -17,7 +17,7 @@ import msgspec
 
 from dialplan import opening, rules
 from dialplan.availability import away, helped
-from dialplan.destinations import ring_group
+from dialplan.destinations import To, ring_group
 from dialplan.draft import Draft, Path
 from dialplan.facts import Condition
 from dialplan.forwarding import (
@@ -164,15 +164,17 @@ def _rings(draft: Draft, called: RingGroup, line: Line) -> bool:
 
 def _at_once(draft: Draft, called: RingGroup, line: Line, inner: Path) -> tuple[Outcome, str | None, bool]:
     """What comes of a member who sends every call on, or takes none now: the outcome, where that leads, and whether
-    the member rings all the same, since the forward was refused (K.8). One that a group does not follow (FWD-10) keeps
-    the member silent, as it does for a call to the member."""
+    the member rings all the same, since the forward was refused (K.8). One that a group does not follow (FWD-10), or
+    that leads to who rings already, keeps the member silent, as it does when the member is called."""
     through = msgspec.structs.replace(inner, visited=(*inner.visited, rules.line(line.id)))
     to = wanted(draft, line, Condition.ALWAYS)
     refused = False
     if to is not None:
         rule = rules.forward(line.id, Condition.ALWAYS.value)
         step = send_on(draft, rule, to, through, hop_of(line, CAUSES[Condition.ALWAYS]), line)
-        if step is not None or not may_follow(inside(draft, to), through):
+        there = inside(draft, to)
+        rings_there = there.kind is To.USER and there.name in inner.ringing
+        if step is not None or rings_there or not may_follow(there, through):
             return Outcome.NO_ANSWER, step, False
         refused = True
     reason = away(draft, line)
