@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from config import compile_called as called
+from config import compile_people as people
 from config import lint, lint_routes, schema, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_hours import hours_model
@@ -38,17 +40,18 @@ from config.compiled import (
     encode,
 )
 from config.fitting import Fitting
+from config.inherit import Levels
+from config.origins import origins
 from config.problems import ConfigError
 from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_listener import Listener
+from config.schema_people import Device as DeviceSection
 from config.validate import Loaded
 from dialplan.areas import area_of
 from dialplan.countries import emergency_numbers
-from dialplan.destinations import Destination, ring_group, user
-from dialplan.groups import Member, RingGroup
 from dialplan.lines import Line, Profile
-from dialplan.model import Device, Emergency, Model, Origin, Service, TrunkRule, placeless, versioned
+from dialplan.model import Device, Emergency, Model, Service, TrunkRule, placeless, versioned
 
 
 def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  # noqa: A001
@@ -77,7 +80,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
     compiled = Compiled(
         version="",
         source=source,
-        model=_model(loaded, routing),
+        model=_model(loaded, work.levels, routing),
         listeners=tuple(_listener(each, optional="listen" not in loaded.tree.entries) for each in settings.listen),
         devices=devices,
         trunks=trunks,
@@ -137,7 +140,7 @@ def _listener(listener: Listener, *, optional: bool) -> ListenerSettings:
     )
 
 
-def _credentials(name: str, device: schema.Device, realm: str, secret: str) -> DeviceCredentials:
+def _credentials(name: str, device: DeviceSection, realm: str, secret: str) -> DeviceCredentials:
     user = device.username or name
     text = f"{user}:{realm}:{secret}".encode()
     return DeviceCredentials(
@@ -203,22 +206,29 @@ def _guard(guard: Guard) -> GuardSettings:
 # The dialplan's model
 
 
-def _model(loaded: Loaded, routing: Outbound) -> Model:
+def _model(loaded: Loaded, levels: Levels, routing: Outbound) -> Model:
     settings = loaded.settings
-    lines = {name: _line(settings, name, line) for name, line in settings.lines.items()}
-    groups, extensions, dids = _called(settings, lines)
-    devices = {
-        name: Device(id=name, lines=tuple(each.lines), country=each.country or settings.country)
-        for name, each in settings.devices.items()
-    }
+    lines = people.lines(settings, levels)
+    devices = people.devices(settings, levels, lines)
     model = Model(
         profile=Profile(settings.country, area_of(settings.area_code or "", settings.country)),
         lines=lines,
         devices=devices,
-        extensions=extensions,
+        extensions=called.extensions(settings),
         services={number: Service(number=number, source=sound) for number, sound in settings.services.items()},
-        dids=dids,
-        ring_groups=groups,
+        dids=called.dids(settings),
+        claimed=frozenset(settings.dids),
+        ring_groups=called.ring_groups(settings, levels),
+        attendants=called.attendants(settings, levels),
+        queues=called.queues(settings, levels),
+        mailboxes=people.mailboxes(settings, lines),
+        conferences=called.conferences(settings),
+        park_lots=called.park_lots(settings),
+        sites=people.sites(settings),
+        features=dict(settings.features),
+        accounts=called.account_codes(settings),
+        serves=people.serves(lines),
+        quotas=people.total_quotas(settings.account.total_quotas, len(lines)),
         trunks={
             name: TrunkRule(
                 id=name,
@@ -235,46 +245,9 @@ def _model(loaded: Loaded, routing: Outbound) -> Model:
         outside_prefix=settings.outside_prefix or "",
         emergency=_emergency(settings, lines, devices),
         hours=hours_model(settings),
-        origins=_origins(loaded),
+        origins=origins(loaded, levels),
     )
     return versioned(model)
-
-
-def _called(
-    settings: schema.Configuration, lines: dict[str, Line]
-) -> tuple[dict[str, RingGroup], dict[str, Destination], dict[str, Destination]]:
-    """Groups by their id, and where internal numbers and DIDs lead to."""
-    groups: dict[str, RingGroup] = {}
-    extensions = {line.extension: user(name) for name, line in lines.items() if line.extension}
-    for number, each in settings.extensions.items():
-        groups[number] = _group(number, each.lines, each.ring or 0.0)
-        extensions[number] = ring_group(number)
-    dids = {}
-    for number, names in settings.dids.items():
-        if len(names) > 1:
-            groups[number] = _group(number, names, 0.0)
-        if names:
-            dids[number] = ring_group(number) if len(names) > 1 else user(names[0])
-    return groups, extensions, dids
-
-
-def _group(name: str, lines: list[str], ring_s: float) -> RingGroup:
-    members = tuple(Member(line=line, ring_s=ring_s) for line in lines)
-    return RingGroup(id=name, members=members)
-
-
-def _line(settings: schema.Configuration, name: str, line: schema.Line) -> Line:
-    country = line.country or settings.country
-    # Another country's area code is nobody's default.
-    area = line.area_code or (settings.area_code if country == settings.country else None) or ""
-    return Line(
-        id=name,
-        extension=line.extension or "",
-        name=line.name,
-        ring_s=line.ring,
-        caller_id=line.caller_id or "",
-        profile=Profile(country, area_of(area, country)),
-    )
 
 
 def _emergency(settings: schema.Configuration, lines: dict[str, Line], devices: dict[str, Device]) -> Emergency:
@@ -285,30 +258,6 @@ def _emergency(settings: schema.Configuration, lines: dict[str, Line], devices: 
         numbers={c: emergency_numbers(c) | set(settings.emergency.extra) for c in sorted(countries)},
         trunks=tuple(dict.fromkeys([*first, *settings.trunks])),
     )
-
-
-def _origins(loaded: Loaded) -> dict[str, Origin]:
-    """Where each rule stands that the planner can name in its `because`."""
-    settings = loaded.settings
-    found: dict[str, tuple[tuple[str | int, ...], str]] = {}
-    for name, line in settings.lines.items():
-        if line.extension:
-            found[f"extension:{line.extension}"] = (("lines", name), f"line {name}")
-    found |= {f"extension:{n}": (("extensions", n), each.name) for n, each in settings.extensions.items()}
-    found |= {f"device:{name}": (("devices", name), each.name) for name, each in settings.devices.items()}
-    found |= {f"service:{number}": (("services", number), "") for number in settings.services}
-    found |= {f"did:{number}": (("dids", number), "") for number in settings.dids}
-    found |= {f"route:{name}": (("routes", name), "") for name in settings.routes}
-    found |= {f"trunk:{name}": (("trunks", name), "") for name in settings.trunks}
-    found |= {f"hours:{name}": (("hours", name), "") for name in settings.hours}
-    found["emergency"] = (("emergency",), "")
-    found["default_trunk"] = (("default_trunk",), "")
-    origins = {}
-    for rule, (path, text) in found.items():
-        written = path[0] in loaded.tree.entries
-        mark = loaded.key_mark(*path)
-        origins[rule] = Origin(mark.file, mark.line if written else 0, text)
-    return origins
 
 
 def main(argv: list[str]) -> int:

@@ -41,6 +41,10 @@ STAND_INS: dict[str, Any] = {
     "week": {},
     "file": "",
     "currency": "",
+    "extension": "",
+    "user": "",
+    "members": [],
+    "slots": ("", ""),
 }
 
 # What other exchanges call these keys.
@@ -54,6 +58,8 @@ SYNONYMS = {
     **dict.fromkeys(("localnet", "local_net"), "local_networks"),
     **dict.fromkeys(("cert", "tls_cert"), "certificate"),
     **dict.fromkeys(("max_calls", "max_channels"), "channels"),
+    **dict.fromkeys(("vip_list", "vips"), "contacts"),
+    **dict.fromkeys(("license", "licenses", "licences"), "licence"),
     **dict.fromkeys(("timezone", "tz", "zone"), "time_zone"),
     **dict.fromkeys(("whitelist", "ignoreip"), "allow"),
 }
@@ -99,10 +105,11 @@ def _kind(hint: Any, marks: Iterable[Any] = ()) -> Kind:
 
 @functools.cache
 def fields(model: type[BaseModel]) -> dict[str, Field]:
-    """The keys that a model allows."""
+    """The keys that a model allows, its own before those that it shares with others."""
+    own = model.__annotations__
     return {
         field.alias or name: Field(name, _kind(field.annotation, field.metadata), field.is_required())
-        for name, field in model.model_fields.items()
+        for name, field in sorted(model.model_fields.items(), key=lambda each: each[0] not in own)
     }
 
 
@@ -218,6 +225,9 @@ class Reading:
         known = fields(model)
         values: dict[str, Any] = {}
         guessed: set[str] = set()
+        short = getattr(model, "shorthand", "")
+        if short and isinstance(node, Scalar):
+            node = Mapping({short: Entry(node.mark, node)}, node.mark)
         if isinstance(node, Mapping):
             guessed = self._spell(node, known, top=not path)
             entries = node.entries

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
 from config.fitting_hours import hours_problems
+from config.fitting_names import MAX_COMPARISONS, name_problems
+from config.fitting_numbers import number_problems
+from config.fitting_people import people_problems
 from config.fitting_tls import tls_problems
 from config.fitting_trunk import trunk_problems
-from config.problems import Mark, Problem, Wrong, did_you_mean
+from config.inherit import Levels
+from config.problems import Problem, Wrong, did_you_mean
 from config.secrets import resolve
 from config.types import Secret
 from config.validate import Loaded
-from dialplan.areas import area_of, why_not
-from dialplan.countries import has_area_codes
 
-# How many names are compared for hints in all: in thousands of lines that are all misspelt, the first hints are enough.
-MAX_COMPARISONS = 200_000
 LEAST_QUALIFY_S = 2.0
 
 
@@ -31,6 +31,7 @@ class Fitting:
         self._loaded = loaded
         self._settings = loaded.settings
         self._environ = environ
+        self.levels = Levels(loaded)
         self.problems: list[Problem] = []
         self._comparisons = MAX_COMPARISONS
 
@@ -40,22 +41,17 @@ class Fitting:
 
     def check(self) -> None:
         settings = self._settings
-        for name, device in settings.devices.items():
-            self._known("line", device.lines, "devices", name, "lines")
-        for number, ring_list in settings.extensions.items():
-            self._known("line", ring_list.lines, "extensions", number, "lines")
-        for number, lines in settings.dids.items():
-            self._known("line", lines, "dids", number)
+        self.problems += name_problems(self._loaded)
         self._known("trunk", settings.emergency.trunks, "emergency", "trunks")
         if settings.default_trunk is not None:
             self._known("trunk", [settings.default_trunk], "default_trunk")
-        self._numbers()
+        self.problems += number_problems(self._loaded)
+        self.problems += people_problems(self._loaded, self.levels)
         self._users()
         self.problems += trunk_problems(self._loaded)
         self.problems += tls_problems(self._loaded)
         self.problems += hours_problems(self._loaded)
         self._sockets()
-        self._areas()
         times = settings.registrar
         limits = [("registrar", key) for key in ("min_expires", "default_expires", "max_expires")]
         if self._sound(*limits) and not times.min_expires <= times.default_expires <= times.max_expires:
@@ -92,37 +88,7 @@ class Fitting:
     def _hint(self, what: str, name: str) -> str:
         known = getattr(self._settings, f"{what}s")
         self._comparisons -= len(known)
-        if self._comparisons < 0:
-            return ""
-        return (self._by_number(name) if what == "line" else "") or did_you_mean(name, known)
-
-    def _by_number(self, name: str) -> str:
-        """People know their telephones by number, so a number may stand where a line's name belongs."""
-        owner = next((line for line, each in self._settings.lines.items() if each.extension == name), None)
-        return f"{name} is `{owner}`" if owner is not None else ""
-
-    def _numbers(self) -> None:
-        """An internal number is one thing only. (Two lines that share it would ring by chance; a ring list says so.)
-
-        It is said where the number stands for the second time, by file and line.
-        """
-        settings = self._settings
-        uses: dict[str, list[tuple[Mark, str]]] = {}
-        for section, what in (("services", "a service"), ("extensions", "a ring list")):
-            for number in getattr(settings, section):
-                if not self._sound((section, KEY, number)):
-                    continue
-                uses.setdefault(number, []).append((self._loaded.key_mark(section, number), what))
-        for name, line in settings.lines.items():
-            if line.extension is not None:
-                mark = self._loaded.mark("lines", name, "extension")
-                uses.setdefault(line.extension, []).append((mark, f"the extension of `{name}`"))
-        for number, found in uses.items():
-            first, *others = sorted(found, key=lambda use: (use[0].file, use[0].line, use[0].column))
-            for mark, what in others:
-                both_lines = what.startswith("the extension") and first[1].startswith("the extension")
-                hint = "for several lines under one number use `extensions:`" if both_lines else ""
-                self.problems.append(Problem(mark, f"{number} is already {first[1]}", hint or _at_line(mark, first[0])))
+        return did_you_mean(name, known) if self._comparisons >= 0 else ""
 
     def _users(self) -> None:
         users: dict[str, str] = {}
@@ -156,24 +122,6 @@ class Fitting:
         ):
             self._wrong("`ports`: too few for that many workers", "at least four each", "media", "ports")
 
-    def _areas(self) -> None:
-        settings = self._settings
-        if self._sound(("country",)):
-            self._area(settings.area_code, settings.country, "area_code")
-        for name, line in settings.lines.items():
-            if self._sound(("lines", name, "country")) and (line.country or self._sound(("country",))):
-                self._area(line.area_code, line.country or settings.country, "lines", name, "area_code")
-
-    def _area(self, area: str | None, country: str, *path: str) -> None:
-        if area is None:
-            return
-        if not has_area_codes(country):
-            self._wrong(f"`area_code`: {country} has no area codes", "leave it out", *path)
-            return
-        hint = why_not(area_of(area, country), country)
-        if hint:
-            self._wrong(f"`area_code`: not possible in {country}", hint, *path)
-
     def secret(self, secret: Secret | None, *path: str | int) -> str:
         if secret is None:
             return ""
@@ -190,7 +138,3 @@ class Fitting:
             hint = "postgresql://USER:PASSWORD@HOST/NAME; left out: SQLite in the data folder"
             self._wrong("`url`: records are kept in PostgreSQL or SQLite", hint, "records", "url")
         return url
-
-
-def _at_line(mark: Mark, first: Mark) -> str:
-    return f"at line {first.line}" if first.file == mark.file else f"at {first.file}:{first.line}"

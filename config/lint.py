@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config import addresses, lint_hours
+from config.compile_called import numbered
+from config.fitting_numbers import range_warnings, slots
+from config.fitting_people import people_warnings, targets
 from config.fitting_tls import tls_warnings
+from config.inherit import Levels
 from config.problems import Mark, Problem
 from config.schema import Configuration
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers
+from dialplan.destinations import To
 from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
 
@@ -21,7 +26,12 @@ SHORTEST_SECRET = 12
 def warnings(loaded: Loaded) -> list[Problem]:
     """All of them, in the order of the rules below."""
     found: list[Problem] = []
-    rules = (_emergency_numbers, _subscriber_numbers, _lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
+    levels = Levels(loaded)
+    found += _emergency_numbers(loaded, levels)
+    found += _subscriber_numbers(loaded, levels)
+    found += people_warnings(loaded, levels)
+    found += range_warnings(loaded)
+    rules = (_lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
     for rule in (*rules, _guard, tls_warnings, lint_hours.warnings):
         found.extend(rule(loaded))
     return found
@@ -29,26 +39,29 @@ def warnings(loaded: Loaded) -> list[Problem]:
 
 def _internal(settings: Configuration) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every internal number and where it stands."""
-    for name, line in settings.lines.items():
-        if line.extension:
-            yield line.extension, ("lines", name, "extension")
+    for section, name, number in numbered(settings):
+        yield number, (section, name, "extension")
     for section in ("extensions", "services"):
         for number in getattr(settings, section):
             yield number, (section, number)
+    for name, lot in settings.park_lots.items():
+        for number in slots(*lot.slots):
+            yield number, ("park_lots", name, "slots")
 
 
-def _profiles(settings: Configuration) -> set[Profile]:
+def _profiles(levels: Levels) -> set[Profile]:
+    """Where anybody may dial from."""
+    settings = levels.settings
     own = {Profile(settings.country, settings.area_code or "")}
-    for line in settings.lines.values():
-        country = line.country or settings.country
-        area = line.area_code or (settings.area_code if country == settings.country else "")
-        own.add(Profile(country, area or ""))
+    for section in ("users", "lines"):
+        for name in getattr(settings, section):
+            own.add(Profile(*levels.place_of(name)))
     return own
 
 
-def _emergency_numbers(loaded: Loaded) -> Iterator[Problem]:
+def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     settings = loaded.settings
-    countries = {p.country for p in _profiles(settings)} | {d.country for d in settings.devices.values() if d.country}
+    countries = {p.country for p in _profiles(levels)} | {d.country for d in settings.devices.values() if d.country}
     for number, path in _internal(settings):
         for country in sorted(countries):
             if number in emergency_numbers(country) | set(settings.emergency.extra):
@@ -57,9 +70,9 @@ def _emergency_numbers(loaded: Loaded) -> Iterator[Problem]:
                 break
 
 
-def _subscriber_numbers(loaded: Loaded) -> Iterator[Problem]:
+def _subscriber_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     """NUM-7: the extension wins, and the operator shall know."""
-    profiles = sorted(_profiles(loaded.settings), key=lambda p: (p.country, p.area_code))
+    profiles = sorted(_profiles(levels), key=lambda p: (p.country, p.area_code))
     for number, path in _internal(loaded.settings):
         for profile in profiles:
             other = normalise(number, profile)
@@ -75,7 +88,14 @@ def _lines(loaded: Loaded) -> Iterator[Problem]:
     settings = loaded.settings
     carried = {line for device in settings.devices.values() for line in device.lines}
     reached = {line for each in settings.extensions.values() for line in each.lines}
-    reached |= {line for lines in settings.dids.values() for line in lines}
+    reached |= {to.name for leads in settings.dids.values() for to in leads if to.kind is To.USER}
+    reached |= {each.user for group in settings.ring_groups.values() for each in group.members}
+    reached |= {name for queue in settings.queues.values() for name in queue.members}
+    reached |= {to.name for to, _ in targets(settings) if to.kind is To.USER}
+    for name in settings.users:
+        if name not in carried:
+            message = f"no device carries user `{name}`, who can never be rung"
+            yield Problem(_at(loaded, ("users", name)), message, "a telephone under `devices` has `lines`")
     for name, line in settings.lines.items():
         if name not in carried:
             yield Problem(_at(loaded, ("lines", name)), f"no device carries line `{name}`, so it can never ring")
@@ -137,4 +157,4 @@ def _world_readable(file: Path) -> bool:
 
 
 def _at(loaded: Loaded, path: tuple[str, ...]) -> Mark:
-    return loaded.mark(*path) if path[-1] in ("extension", "secret") else loaded.key_mark(*path)
+    return loaded.mark(*path) if path[-1] in ("extension", "secret", "slots") else loaded.key_mark(*path)

@@ -15,6 +15,19 @@ NEEDED = "**needed**"
 _ENTRIES = {
     "listen": "each item of `listen`",
     "listen.certificates": "each item of a listener's `certificates`",
+    "sites": "each of `sites`, by its name",
+    "groups": "each of `groups`, by its name",
+    "users": "each of `users`, by name",
+    "users.delegates": "each item of a user's `delegates`",
+    "users.vip": "a user's `vip`",
+    "ring_groups": "each of `ring_groups`, by its name",
+    "ring_groups.members": "each item of a ring group's `members`",
+    "attendants": "each of `attendants`, by its name",
+    "mailboxes": "each of `mailboxes`, by its name",
+    "queues": "each of `queues`, by its name",
+    "conferences": "each of `conferences`, by its name",
+    "park_lots": "each of `park_lots`, by its name",
+    "account_codes": "each of `account_codes`, by its number",
     "lines": "each of `lines`, by its name",
     "devices": "each of `devices`, by its name",
     "extensions": "each of `extensions`, by its number",
@@ -48,14 +61,15 @@ def _sections(schema: dict[str, Any], key: str, each: dict[str, Any]) -> Iterato
             yield from _sections(schema, f"{key}.{inner}", kind)
 
 
-def _model(each: dict[str, Any]) -> str:
+def _model(each: Any) -> str:
     """The name of the section that stands under a key, directly, in a list, or by name; else empty."""
-    kinds = each.get("anyOf", [each])
-    for kind in kinds:
-        for inner in (kind, kind.get("items", {}), kind.get("additionalProperties", {})):
-            if isinstance(inner, dict) and "$ref" in inner:
-                return str(inner["$ref"]).rpartition("/")[2]
-    return ""
+    if isinstance(each, list):
+        return next(filter(None, map(_model, each)), "")
+    if not isinstance(each, dict):
+        return ""
+    if "$ref" in each:
+        return str(each["$ref"]).rpartition("/")[2]
+    return next(filter(None, (_model(each.get(key)) for key in ("anyOf", "items", "additionalProperties"))), "")
 
 
 def _table(schema: dict[str, Any], properties: dict[str, dict[str, Any]]) -> str:

@@ -10,13 +10,27 @@ from typing import Annotated
 
 from pydantic import Field
 
+from config.schema_called import (
+    AccountCodes,
+    Attendant,
+    Conference,
+    Dids,
+    Features,
+    Mailbox,
+    ParkLot,
+    Queue,
+    RingGroup,
+    RingList,
+)
 from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
+from config.schema_people import Account, Device, Group, Licences, Line, Site, User
 from config.schema_routes import RateFile, Route, RouteFile, Routing
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
+from config.times import TimeZone
 from config.types import (
     E164,
     Address,
@@ -40,10 +54,8 @@ from config.types import (
 
 __all__ = ["CertificateFiles", "Configuration", "Listener", "Section", "Trunk", "TrunkHost"]
 
-Lines = Annotated[list[Identifier], OneOrMore()]
 Addresses = Annotated[list[Address], OneOrMore()]
 Algorithms = Annotated[list[Annotated[str, choice("sha-256", "md5")]], OneOrMore()]
-RingTime = Annotated[float, duration(5, 300)]
 
 
 def _usual_listeners() -> list[Listener]:
@@ -52,39 +64,6 @@ def _usual_listeners() -> list[Listener]:
         for address in ("0.0.0.0", "::")  # noqa: S104
         for transport in ("udp", "tcp")
     ]
-
-
-class Device(Section):
-    """A telephone: who it is (a digest user name and a secret) and which lines it carries, the default one first."""
-
-    name: Text = Field(default="", description="for people")
-    username: Identifier | None = Field(
-        default=None, description="digest user name; the device's own name when left out"
-    )
-    secret: SecretText = Field(description="its password: the text itself, env:NAME or file:PATH")
-    lines: Lines = Field(description="the lines that it rings for and may call on")
-    country: Country | None = Field(default=None, description="where it stands, for emergency numbers; else `country`")
-
-
-class Line(Section):
-    """What is called: an address of record. It may be on several telephones."""
-
-    extension: Extension | None = Field(default=None, description="its internal number")
-    name: Text = Field(default="", description="shown to those who are called")
-    ring: RingTime = Field(default=30.0, description="how long it rings before no answer")
-    caller_id: E164 | None = Field(
-        default=None, description="the number that those outside see; else the trunk's `caller_id`"
-    )
-    country: Country | None = Field(default=None, description="the country that it dials from; else `country`")
-    area_code: AreaCode | None = Field(default=None, description="the area code that it dials from; else `area_code`")
-
-
-class RingList(Section):
-    """An internal number that rings several lines at once."""
-
-    name: Text = Field(default="", description="for people")
-    lines: Lines = Field(min_length=1, description="the lines that ring")
-    ring: RingTime | None = Field(default=None, description="how long; else every line's own time")
 
 
 class Emergency(Section):
@@ -186,6 +165,9 @@ class Configuration(Section):
 
     country: Country = Field(description="the country of the exchange, by ISO 3166")
     area_code: AreaCode | None = Field(default=None, description="the area code of numbers dialled without one")
+    time_zone: TimeZone | None = Field(
+        default=None, description="the IANA name of a place, such as America/Los_Angeles; UTC when left out"
+    )
     outside_prefix: Extension | None = Field(
         default=None, description="a digit dialled before outside numbers, such as 9"
     )
@@ -198,9 +180,28 @@ class Configuration(Section):
         min_length=1,
         description="where SIP is spoken; UDP and TCP on port 5060, IPv4 and IPv6, when left out",
     )
-    lines: dict[Identifier, Line] = Field(default_factory=dict, description="who can be called")
+    account: Account = Field(default_factory=Account, description="settings of everybody")
+    licences: Licences = Field(default_factory=dict, description="kinds of licences, and how many there are")
+    sites: dict[Identifier, Site] = Field(default_factory=dict, description="the places of the company")
+    groups: dict[Identifier, Group] = Field(
+        default_factory=dict, description="people who have settings in common; what rings together is in `ring_groups`"
+    )
+    users: dict[Identifier, User] = Field(default_factory=dict, description="the people")
+    lines: dict[Identifier, Line] = Field(
+        default_factory=dict, description="what is called without being anybody's: common-area telephones"
+    )
     devices: dict[Identifier, Device] = Field(default_factory=dict, description="the telephones")
     extensions: dict[Extension, RingList] = Field(default_factory=dict, description="numbers that ring several lines")
+    ring_groups: dict[Identifier, RingGroup] = Field(default_factory=dict, description="who rings together")
+    attendants: dict[Identifier, Attendant] = Field(default_factory=dict, description="menus that answer calls")
+    mailboxes: dict[Identifier, Mailbox] = Field(default_factory=dict, description="mailboxes that are nobody's own")
+    queues: dict[Identifier, Queue] = Field(default_factory=dict, description="call queues")
+    conferences: dict[Identifier, Conference] = Field(default_factory=dict, description="rooms to meet in by telephone")
+    park_lots: dict[Identifier, ParkLot] = Field(default_factory=dict, description="where calls are parked")
+    features: Features = Field(
+        default_factory=dict, description='what is dialled to use a feature, such as `"*78": dnd_on`'
+    )
+    account_codes: AccountCodes = Field(default_factory=dict, description="customers whom calls are charged to")
     services: dict[Extension, Sound] = Field(
         default_factory=dict, description="numbers that the exchange answers: `echo`, or `tone:HZ`"
     )
@@ -216,7 +217,11 @@ class Configuration(Section):
     default_trunk: Identifier | None = Field(
         default=None, description="where outside calls go that no route takes; none, and no route: they are refused"
     )
-    dids: dict[E164, Lines] = Field(default_factory=dict, description="outside numbers of ours, and whom they ring")
+    dids: dict[E164, Dids] = Field(
+        default_factory=dict,
+        description="all outside numbers of ours, and where each leads: a destination, several users and lines, or [] "
+        "for one that is not used yet",
+    )
     hours: dict[Identifier, OpeningHours] = Field(
         default_factory=dict, description="opening hours, which others refer to by name"
     )

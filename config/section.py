@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +10,11 @@ from config.types import choice, integer
 
 
 class Section(BaseModel):
-    """Unknown keys are errors everywhere; nothing is guessed."""
+    """Unknown keys are errors everywhere; nothing is guessed.
+
+    `shorthand` names the one key that a single text stands for, where that is allowed in place of the section."""
+
+    shorthand: ClassVar[str] = ""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, frozen=True)
 

@@ -74,7 +74,8 @@ def describe(folder: Path) -> Example:
         except Wrong as wrong:
             mark = loaded.mark("devices", name, "secret")
             raise ConfigError([Problem(mark, wrong.message, wrong.hint)]) from None
-        line = settings.lines.get(device.lines[0]) if device.lines else None
+        first = device.lines[0] if device.lines else ""
+        line = settings.users.get(first) or settings.lines.get(first)
         devices.append(
             ExampleDevice(
                 device=name,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from config import entries, schema
+from config import entries, schema, schema_called, schema_people
 from config.compile import compile  # noqa: A004
 from config.problems import ConfigError
 
@@ -61,7 +61,7 @@ records: {url: *x }
         "a.yaml:5:20: 201 is already the extension of `alice` (for several lines under one number use `extensions:`)",
         "a.yaml:5:25: unknown key `rign` (did you mean `ring`?)",
         "a.yaml:6:22: `extension`: an internal number is made of 1 to 15 digits",
-        "a.yaml:7:9: `dave`: a mapping is wanted here (with keys such as `extension`, `name`, `ring`)",
+        "a.yaml:7:9: `dave`: a mapping is wanted here (with keys such as `extension`, `name`, `site`)",
         "a.yaml:9:17: `secret`: the environment variable B is not set "
         "(`check` sees your shell's variables, a service those of its unit (docs/configuration.md))",
         "a.yaml:9:32: there is no line `alcie` (did you mean `alice`?)",
@@ -159,7 +159,9 @@ def test_a_file_that_is_no_configuration_brings_no_other_error(tmp_path: Path) -
 
 
 def test_whatever_must_not_be_left_out_has_a_stand_in() -> None:
-    models = [each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+    rooms = (schema, schema_people, schema_called)
+    found = [each for room in rooms for each in vars(room).values()]
+    models = [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]
     needed = {key for model in models for key, field in entries.fields(model).items() if field.required}
     assert needed == set(entries.STAND_INS)
 

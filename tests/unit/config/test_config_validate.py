@@ -47,12 +47,12 @@ US = "country: US\n"
         (US + "lines: {a: {ring: 1h}}\n", "a.yaml:2:19: `ring`: must be from 5s to 5m"),
         (
             US + "lines: {a: 101}\n",
-            "a.yaml:2:12: `a`: a mapping is wanted here (with keys such as `extension`, `name`, `ring`)",
+            "a.yaml:2:12: `a`: a mapping is wanted here (with keys such as `extension`, `name`, `site`)",
         ),
         (
             US + "lines: [a]\n",
             "a.yaml:2:8: `lines`: a mapping is wanted here "
-            "(a name, a colon, and below it keys such as `extension`, `name`, `ring`)",
+            "(a name, a colon, and below it keys such as `extension`, `name`, `site`)",
         ),
         (US + "lines: {a: {name: [x]}}\n", "a.yaml:2:19: `name`: a single value is wanted here, this is a list"),
         (

@@ -1,0 +1,133 @@
+"""What is called besides people: ring groups, attendants, queues, mailboxes, conferences, park lots; feature codes and
+account codes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from config.schema_people import Lines
+from config.section import Section
+from config.times import TimeZone
+from config.types import Boolean, Extension, File, Identifier, OneOrMore, SecretText, Text, choice, duration, integer
+from config.words import AccountNumber, ChoiceKey, DestinationWord, FeatureCode, NameOrNone, Slots
+
+RingTime = Annotated[float, duration(5, 300)]
+FEATURES = (
+    "voicemail",
+    "dnd_on",
+    "dnd_off",
+    "forward_on",
+    "forward_off",
+    "pick_up",
+    "park",
+    "record",
+    "account_code",
+    "opt_in",
+    "opt_out",
+    "lock",
+    "unlock",
+    "hot_desk_in",
+    "hot_desk_out",
+    "hide_caller_id",
+    "show_caller_id",
+)
+Features = dict[FeatureCode, Annotated[str, choice(*FEATURES)]]
+Dids = Annotated[list[DestinationWord], OneOrMore()]
+
+
+class RingList(Section):
+    """An internal number that rings several lines at once: a ring group without a name."""
+
+    name: Text = Field(default="", description="for people")
+    lines: Lines = Field(min_length=1, description="the users and lines that ring")
+    ring: RingTime | None = Field(default=None, description="how long; else every line's own time")
+
+
+class Called(Section):
+    """What is open at times only."""
+
+    name: Text = Field(default="", description="for people")
+    extension: Extension | None = Field(default=None, description="its internal number")
+    site: Identifier | None = Field(default=None, description="whose time zone its hours are read in")
+    time_zone: TimeZone | None = Field(default=None, description="else that of its `site`, else `time_zone`")
+    hours: NameOrNone = Field(default="", description="business hours, by name; else always open")
+    closed: DestinationWord | None = Field(default=None, description="where calls go outside of `hours`")
+
+
+class Member(Section):
+    """Somebody in a ring group. The name alone will do."""
+
+    shorthand: ClassVar[str] = "user"
+
+    user: Identifier = Field(description="a user, or a line")
+    delay: Annotated[float, duration(0, 300)] = Field(default=0.0, description="how much later than the group it rings")
+    ring: RingTime | None = Field(default=None, description="how long; else as the group, or its own time")
+    weight: Annotated[int, integer(1, 1000)] = Field(default=1, description="with `random`: how often it is the first")
+
+
+class RingGroup(Called):
+    """Lines that ring together, or one after the other."""
+
+    strategy: Annotated[str, choice("all", "order", "rotating", "longest_idle", "random")] = Field(
+        default="all",
+        description="all at once; in order; rotating (each call begins with the next one); longest_idle first; random "
+        "by weights",
+    )
+    members: Annotated[list[Member], OneOrMore()] = Field(min_length=1, description="who rings")
+    ring: RingTime | None = Field(default=None, description="how long in all; else as its members do")
+    turn: RingTime = Field(default=15.0, description="how long each one's turn is, in every strategy but `all`")
+    skip_busy: Boolean = Field(default=False, description="whether members in a call are passed over")
+    external: Boolean = Field(default=False, description="whether a member's forward to a number outside is followed")
+    otherwise: DestinationWord | None = Field(default=None, description="where calls go that nobody answers")
+
+
+class Attendant(Called):
+    """An auto attendant: a menu."""
+
+    greeting: File | None = Field(default=None, description="the file that is played")
+    choices: dict[ChoiceKey, DestinationWord] = Field(
+        default_factory=dict, description="where each key leads; also `timeout` and `invalid`"
+    )
+
+
+class Queue(Called):
+    """A call queue."""
+
+    members: Lines = Field(default_factory=list, description="who answers")
+    overflow: DestinationWord | None = Field(default=None, description="where calls go that cannot wait")
+
+
+class Mailbox(Section):
+    """A mailbox that is nobody's own. Users have theirs by `voicemail: true`."""
+
+    name: Text = Field(default="", description="for people")
+    extension: Extension | None = Field(default=None, description="the internal number that leads there")
+
+
+class Conference(Section):
+    """A room to meet in by telephone."""
+
+    name: Text = Field(default="", description="for people")
+    extension: Extension | None = Field(default=None, description="its internal number")
+
+
+class ParkLot(Section):
+    """Where calls are parked: who dials a slot's number gets the call."""
+
+    name: Text = Field(default="", description="for people")
+    extension: Extension | None = Field(default=None, description="calls transferred to it are parked")
+    slots: Slots = Field(description="the numbers of its slots, such as 701-709")
+
+
+class AccountCode(Section):
+    """A customer who is charged."""
+
+    name: Text = Field(default="", description="for people")
+    password: SecretText | None = Field(
+        default=None, description="asked for with the code: the text itself, env:NAME or file:PATH"
+    )
+
+
+AccountCodes = dict[AccountNumber, AccountCode]
