@@ -59,7 +59,7 @@ def _with_shorthands(each: Any) -> Any:
     return [_with_shorthands(inner) for inner in each] if isinstance(each, list) else each
 
 
-_SHORT = {f"#/$defs/{each.__name__}" for each in Section.__subclasses__() if each.shorthand}
+_SHORT = frozenset(f"#/$defs/{each.__name__}" for each in Section.__subclasses__() if each.shorthand)
 
 
 def text() -> str:
