@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from dialplan import endings
 from dialplan.endings import ENDINGS, aggregate
-from dialplan.places import ENDED, RINGING, SILENT, WAITING, BranchState, Place, WalkState, stage_timer
+from dialplan.places import ENDED, GONE_ON, RINGING, SILENT, WAITING, BranchState, Place, WalkState, stage_timer
 from dialplan.plan import (
     SILENT_S,
     Branch,
@@ -36,6 +36,9 @@ from dialplan.vocabulary import (
     Execute,
     StartBranch,
 )
+
+DEEPEST = 10
+"""How many exits of branches are followed inside each other. The planner's own limit (K.10) is lower."""
 
 MOST_REPLANS = 20
 """How often the planner is asked again for one call; once more is a loop."""
@@ -110,7 +113,7 @@ def _advance(turn: Turn, place: Place, depth: int) -> Gone:
     while True:
         number = _next_stage(turn, place)
         if number >= 0:
-            return _start_stage(turn, place, number)
+            return _start_stage(turn, place, number, depth)
         gone = _leave(turn, place, depth)
         if type(gone) is not Place or gone.stage >= 0:
             return gone
@@ -128,7 +131,7 @@ def _next_stage(turn: Turn, place: Place) -> int:
     return -1
 
 
-def _start_stage(turn: Turn, place: Place, number: int) -> Place:
+def _start_stage(turn: Turn, place: Place, number: int, depth: int) -> Gone:
     stage = place.stages[number]
     if stage.ring_s > 0:
         # Armed first, it is due first: at the end of a stage no exit of a branch is followed any more.
@@ -140,14 +143,17 @@ def _start_stage(turn: Turn, place: Place, number: int) -> Place:
             turn.commands.append(Arm(f"delay:{branch.id}", branch.delay_s))
             branches.append(BranchState(branch))
         else:
-            rings = True
-            branches.append(start_branch(turn, place.step, branch))
+            started = start_branch(turn, place.step, branch, depth)
+            rings = rings or started.phase is not ENDED
+            branches.append(started)
     place = Place(place.step, place.stages, number, tuple(branches), place.outcomes, place.status, place.congested)
-    return place if rings else _start_soonest(turn, place)
+    return place if rings else settle(turn, place, depth)
 
 
-def start_branch(turn: Turn, step: Step, branch: Branch) -> BranchState:
-    """Ring a branch of that step."""
+def start_branch(turn: Turn, step: Step, branch: Branch, depth: int) -> BranchState:
+    """Ring a branch of that step, or go on at once with one that is skipped."""
+    if branch.skip is not None:
+        return leads(turn, BranchState(branch), branch.skip, depth)
     turn.commands.append(StartBranch(branch, step.id, step.hops))  # type: ignore[union-attr]
     if branch.from_ringing:
         turn.commands.append(Arm(f"silent:{branch.id}", SILENT_S))
@@ -156,17 +162,32 @@ def start_branch(turn: Turn, step: Step, branch: Branch) -> BranchState:
     return BranchState(branch, RINGING)
 
 
-def _start_soonest(turn: Turn, place: Place) -> Place:
+def leads(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> BranchState:
+    """Nobody rings for the branch itself any more: it goes on inside where an exit says so, and else has ended."""
+    if branch.branch.exits and depth < DEEPEST:
+        exit_to = exit_of(branch.branch.exits, outcome)
+        if exit_to is not None:
+            gone = enter(turn, exit_to, outcome, depth + 1)
+            if type(gone) is Place:
+                return replace(branch, phase=GONE_ON, inside=gone)
+            assert isinstance(gone, Outcome)
+            outcome = gone
+    return replace(branch, phase=ENDED, outcome=outcome)
+
+
+def _start_soonest(turn: Turn, place: Place, depth: int) -> Gone:
     """A delay gives others time to answer. Nobody rings, so waiting on would only be silence for the caller."""
     soonest = min(each.branch.delay_s for each in place.branches if each.phase is WAITING)
     branches = []
+    rings = False
     for each in place.branches:
         if each.phase is WAITING and each.branch.delay_s <= soonest:
             turn.commands.append(Disarm(f"delay:{each.branch.id}"))
-            branches.append(start_branch(turn, place.step, each.branch))
-        else:
-            branches.append(each)
-    return replace(place, branches=tuple(branches))
+            each = start_branch(turn, place.step, each.branch, depth)
+            rings = rings or each.phase is not ENDED
+        branches.append(each)
+    place = replace(place, branches=tuple(branches))
+    return place if rings else settle(turn, place, depth)
 
 
 def settle(turn: Turn, place: Place, depth: int) -> Gone:
@@ -179,7 +200,7 @@ def settle(turn: Turn, place: Place, depth: int) -> Gone:
         elif phase is not ENDED:
             return place
     if waiting:
-        return _start_soonest(turn, place)
+        return _start_soonest(turn, place, depth)
     if place.stages[place.stage].ring_s > 0:
         turn.commands.append(Disarm(place.timer))
     return stage_over(turn, place, depth)

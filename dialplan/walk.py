@@ -6,6 +6,7 @@ A walk is a value. It enters a step, starts branches, hears what their telephone
 `Finish`. The theory, of one branch:
 
     waiting  --its delay, or nobody else rings-->  ringing (silent first, where its time counts from the first 18x)
+    waiting  --its delay, and it is skipped-->  an outcome at once, as the plan has it
     ringing  --answered-->  the walk is over: `Connect`, and all others are stopped as completed elsewhere
     ringing  --its time, all contacts failed, or the user's word (600, 603)-->  an outcome
     an outcome with an exit  -->  gone on: the branch walks another step, inside of the stage; what that comes to, by
@@ -35,7 +36,7 @@ from msgspec.structs import replace
 from dialplan import endings
 from dialplan.again import joined
 from dialplan.endings import aggregate
-from dialplan.places import ENDED, GONE_ON, RINGING, SILENT, WAITING, BranchState, Place, WalkState, stopped
+from dialplan.places import ENDED, RINGING, SILENT, WAITING, BranchState, Place, WalkState, stopped
 from dialplan.plan import (
     SILENT_S,
     Outcome,
@@ -46,7 +47,8 @@ from dialplan.plan import (
     Stage,
     Trunk,
 )
-from dialplan.stages import Gone, Turn, ask, enter, exit_of, settle, stage_over, start_branch, turn_of
+from dialplan.stages import DEEPEST as DEEPEST
+from dialplan.stages import Gone, Turn, ask, enter, leads, settle, stage_over, start_branch, turn_of
 from dialplan.termination import Termination
 from dialplan.vocabulary import (
     Answered,
@@ -66,9 +68,6 @@ from dialplan.vocabulary import (
     TimerDue,
     WalkEvent,
 )
-
-DEEPEST = 10
-"""How many exits of branches are followed inside each other. The planner's own limit (K.10) is lower."""
 
 Stepped = tuple[WalkState, list[Command]]
 
@@ -212,15 +211,7 @@ def _counts(turn: Turn, branch: BranchState, *, disarm: bool) -> BranchState:
 def _ended(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> BranchState:
     """The branch's own telephones came to that outcome. It goes on inside where an exit says so."""
     turn.commands.append(StopBranch(branch.branch.id, False, outcome))
-    if branch.branch.exits and depth < DEEPEST:
-        exit_to = exit_of(branch.branch.exits, outcome)
-        if exit_to is not None:
-            gone = enter(turn, exit_to, outcome, depth + 1)
-            if type(gone) is Place:
-                return replace(branch, phase=GONE_ON, inside=gone)
-            assert isinstance(gone, Outcome)
-            outcome = gone
-    return replace(branch, phase=ENDED, outcome=outcome)
+    return leads(turn, branch, outcome, depth)
 
 
 def _connect(state: WalkState, place: Place, event: Answered) -> Stepped:
@@ -247,7 +238,7 @@ def _branch_due(turn: Turn, place: Place, kind: str, name: str, depth: int) -> G
         if branch.branch.id == name:
             phase = branch.phase
             if kind == "delay" and phase is WAITING:
-                branch = start_branch(turn, place.step, branch.branch)
+                branch = start_branch(turn, place.step, branch.branch, depth)
             elif kind == "silent" and phase is SILENT:
                 branch = _counts(turn, branch, disarm=False)
             elif kind == "ring" and phase is RINGING:

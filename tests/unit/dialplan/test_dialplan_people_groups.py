@@ -267,3 +267,23 @@ def test_a_loop_in_a_branch_ends_the_branch() -> None:
     assert isinstance(step, Ring)
     assert step.exits == {}
     assert said(made, "forwards") == ["user:ben has had this call already: not followed"]
+
+
+@pytest.mark.parametrize(("delay_s", "at"), [(0.0, 3.0), (5.0, 8.0)])
+def test_a_member_who_is_passed_over_is_not_rung_while_the_forward_is(delay_s: float, at: float) -> None:
+    """The walk: after the member's own delay, in the member's branch, while the others ring on."""
+    ben = Member(line="ben", delay_s=delay_s)
+    made = call(group(ben, "carl"), line("ben", forwards=Forwards(always=user("anna"))))
+    answers = [Phone(status=200, after_s=3)]
+    got = simulate(made, {"line:ben": answers, "line:anna": answers, "line:carl": [Phone()]})
+    assert (sorted(got.rang), got.connected, got.at_s) == (["line:anna", "line:carl"], "line:anna", at)
+
+
+def test_turns_pass_at_once_over_who_leads_nowhere() -> None:
+    """Nobody rings for ben, whose forward has no telephone: carl's turn begins without waiting."""
+    called = group("ben", "carl", strategy=Strategy.ORDER, otherwise=user("eve"))
+    made = call(called, line("ben", forwards=Forwards(always=user("anna"))))
+    got = simulate(made, {"line:carl": [Phone(status=200)]})
+    assert (got.connected, got.at_s) == ("line:carl", 0.0)
+    nobody = simulate(made, {"line:eve": [Phone(status=200)]})
+    assert (nobody.connected, nobody.at_s) == ("line:eve", 0.0)
