@@ -130,7 +130,7 @@ def looped(draft: Draft, path: Path, hops: tuple[Hop, ...], why: str) -> str | N
     first = draft.model.lines.get(path.first)
     if first is not None and first.mailbox:
         draft.say(rules.FORWARDS, f"{why}: ends in the voicemail of {first.id}")
-        return draft.add(Voicemail(id=draft.name("voicemail"), mailbox=first.mailbox, hops=hops))
+        return draft.add(Voicemail(id=draft.name("voicemail"), mailbox=first.mailbox, hops=hops, loop=True))
     draft.say(rules.FORWARDS, f"{why}: ends")
     return draft.add(Reject(id=draft.name("loop"), status=482, reason=Reason.LOOP, text="Loop Detected"))
 

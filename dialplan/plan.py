@@ -180,11 +180,12 @@ class Echo(msgspec.Struct, frozen=True, kw_only=True, tag="echo"):
 
 
 class Voicemail(msgspec.Struct, frozen=True, kw_only=True, tag="voicemail"):
-    """Answer with a mailbox's greeting and take a message."""
+    """Answer with a mailbox's greeting and take a message. `loop`: a loop of forwards ends here (FWD-9)."""
 
     id: str
     mailbox: str
     hops: tuple[Hop, ...] = ()
+    loop: bool = False
 
 
 class Attendant(msgspec.Struct, frozen=True, kw_only=True, tag="attendant"):

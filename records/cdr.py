@@ -21,6 +21,7 @@ from records.events import (
     CallEnded,
     CallEvent,
     CallForwarded,
+    CallReplanned,
     CallStarted,
     Connected,
     Event,
@@ -275,6 +276,10 @@ def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> Ca
     return replace(record, n=event.n + 1, last_at=at, passed=(*record.passed, passed))
 
 
+def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> CallRecord:
+    return replace(record, n=event.n + 1, last_at=at, because=record.because + event.because)
+
+
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:
     return replace(record, n=event.n + 1, last_at=at, recovered=True)
 
@@ -290,6 +295,7 @@ _CHANGES: dict[type[Event], Callable[[CallRecord, Any, Instant], CallRecord]] = 
     CallEnded: _call_ended,
     Recovered: _recovered,
     CallForwarded: _call_forwarded,
+    CallReplanned: _call_replanned,
 }
 
 

@@ -263,7 +263,8 @@ class SessionTimed(Event, frozen=True, array_like=True, gc=False, tag=12):
 class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
     """The call, or the `branch` of it where that is not empty, was forwarded by the line or group `by` (as
     `user:anna`), with the SIP `cause` of RFC 7044 (486 busy, 408 no answer, 503 outage, 302 always, 480 closed).
-    `number` and `name` say how they are known; `step` is what the call goes on with."""
+    `number` and `name` say how they are known; `step` is what the call goes on with. `loop`: it would have led back to
+    where the call was, or once too often on (FWD-9)."""
 
     by: str
     cause: int
@@ -271,6 +272,7 @@ class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
     name: str = ""
     step: str = ""
     branch: str = ""
+    loop: bool = False
 
 
 class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
@@ -278,6 +280,15 @@ class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
 
     group: str
     cursor: int
+
+
+class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
+    """The planner was asked again when the call came to `step`: with these `facts` (as in `CallStarted`), for these
+    reasons."""
+
+    step: str
+    facts: str
+    because: tuple[tuple[str, str], ...]
 
 
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
@@ -337,5 +348,6 @@ CallEvent = (
     | SessionTimed
     | CallForwarded
     | GroupRung
+    | CallReplanned
 )
 AnyEvent = CallEvent | Bound | Unbound | LineSet

@@ -16,7 +16,7 @@ import datetime
 from collections.abc import Callable, Iterable
 
 from dialplan.facts import Facts
-from dialplan.plan import CallRequest, Plan
+from dialplan.plan import CallRequest, Plan, Service
 from media.engine import MediaEngine, MediaEvent
 from records import events as e
 from switch.admission import Admission
@@ -24,6 +24,7 @@ from switch.auth import Authenticator
 from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
+from switch.calls.services import BUILT_IN, Executors
 from switch.calls.watch import Watch
 from switch.directory import Directory
 from switch.facts import LiveFacts
@@ -71,6 +72,8 @@ class Core:
         gate: Gate | None = None,
         draw: Callable[[], float] = lambda: 0.5,
         sound_address: Callable[[Flow, str], str] | None = None,
+        executors: Executors = BUILT_IN,
+        unserved: Callable[[str, Service], object] = lambda call, step: None,
     ) -> None:
         self.endpoint = endpoint
         self.registrar = registrar
@@ -107,6 +110,8 @@ class Core:
                 on_error,
                 Channels(self.facts.record),
                 self.facts,
+                executors,
+                unserved,
             ),
             plan,
         )

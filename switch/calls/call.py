@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Announce, Echo, Plan
+from dialplan.plan import Announce, Branch, Echo, Hop, Plan, Step, TrunkTarget, Voicemail
 from dialplan.termination import Reason, Result, Termination
 from media import sdp
 from media.engine import LegLost, MediaEvent, PlayEnded, Silent
@@ -33,6 +33,7 @@ from switch.calls.endings import (
     leg_ending,
     stopped,
 )
+from switch.calls.forwards import told
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
@@ -40,13 +41,16 @@ from switch.calls.presentation import (
     max_forwards,
     to_caller,
     to_telephone,
+    uri_of,
 )
 from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState, apply, begin
-from switch.calls.trust import asserts, forwards_told, hidden_from, passed_lines, side_of
+from switch.calls.terms import terms_of
+from switch.calls.trust import asserts, hidden_from, passed_lines, side_of
 from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
+from switch.sip.headers import quote
 from switch.sip.invite import InviteUsage
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
@@ -113,16 +117,20 @@ class Call:
 
     # -- what the Ringer asks -----------------------------------------------------------------------------------
 
-    def ring(self, target: str, branch: str, contact: int, phone: Phone, now: float, flows: int = 1) -> Leg | None:
-        """Send an INVITE to one telephone, which has so many flows to share the time in which it must answer. None when
-        there is no media port left, or no codec that it takes, so that nothing can ring."""
+    def ring(
+        self, target: str, start: v.StartBranch, contact: int, phone: Phone, now: float, flows: int = 1
+    ) -> Leg | None:
+        """Send an INVITE to one telephone of a branch, which has so many flows to share the time in which it must
+        answer. None when there is no media port left, or no codec that it takes, so that nothing can ring."""
         context = self.context
         media = Sound()
         v6 = ":" in phone.flow.remote[0]
         if not ports.lease(self, media, phone.flow, v6) and not ports.lease(self, media, phone.flow, not v6):
             return None
         self._numbered += 1
-        leg = Leg(self, self._numbered, target, branch, contact)
+        branch, hops = start.branch, start.hops
+        leg = Leg(self, self._numbered, target, branch.id, contact)
+        leg.policy = branch.policy
         dialect = phone.dialect
         leg.sound = media
         if dialect is not None:
@@ -147,18 +155,26 @@ class Call:
         side = side_of(dialect)
         hidden = (phone.withheld and not self.state.started.emergency) or hidden_from(self.state, side)
         user, lines = "", passed_lines(asked, self.state, side, hidden)
+        address = phone.to
         if dialect is None:
-            local, own = to_telephone(self.state, context.directory.domains.own or host)
+            here = context.directory.domains.own or host
+            for_ = context.directory.shown(branch.for_) if branch.for_ else None
+            local, own = to_telephone(self.state, here, told(self.state, hops, side), phone.uri, for_)
+            if for_ is not None:
+                address = uri_of(for_[0], here)
         else:
             # Carriers want to see a user in Contact; a telephone finds us without.
             started = self.state.started
             number = phone.caller or started.caller_number
             local, own = dialect.caller(number, started.caller_name, host, hidden, asserts(self.state, side))
-            own += dialect.forwards(forwards_told(self.state, side), host)
+            passed = told(self.state, hops, side, phone.caller, phone.withheld)
+            if passed:
+                own += dialect.forwards(passed, host)
+                own += dialect.forwards(passed, host, phone.uri)
             user = dialect.contact_user(number, hidden)
-        dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{phone.to}>", phone.uri, phone.routes)
+        dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{address}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
-        self._record_start(leg, phone, dialog, via_branch)
+        self._record_start(leg, phone, dialog, via_branch, branch)
         ports.open_port(self, leg)
         leg.usage = InviteUsage.outgoing(
             context.endpoint,
@@ -228,7 +244,7 @@ class Call:
         self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value(), far, offer))
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
-        self.record(e.Connected(self.id, self.state.n, at, leg.index))
+        self.record(e.Connected(self.id, self.state.n, at, leg.index, "", terms_of(leg.policy)))
         caller.usage.accept(body, now, self.connected(leg), offered=asked is None)
         if asked is None:
             self.offers.expect_answer(caller)
@@ -291,8 +307,24 @@ class Call:
             self.ringer.stop()
             self.ringer = None
 
-    def finish(self, termination: Termination, now: float) -> None:
-        """The call ends without an answer, as the plan says or in spite of it."""
+    def done(self, done: v.StepDone, now: float) -> None:
+        """An executor has carried out its step, or could not."""
+        if self.ringer is not None:
+            self.ringer.feed(done, now)
+
+    def forwarded(self, hop: Hop, step: Step, branch: str, now: float) -> None:
+        """The call is forwarded to that step; or in a group, that branch of it. A telephone that calls is told once for
+        each forward of the call."""
+        loop = type(step) is Voicemail and step.loop and hop is step.hops[-1]
+        at = self.context.at()
+        self.record(
+            e.CallForwarded(self.id, self.state.n, at, hop.by, hop.cause, hop.number, hop.name, step.id, branch, loop)
+        )
+        if not branch:
+            self.early.forwarded(self, now)
+
+    def finish(self, termination: Termination, now: float, text: str = "") -> None:
+        """The call ends without an answer, as the plan says or in spite of it. `text` tells the caller why."""
         if self.ringer is not None:
             self.ringer.stop()
         for leg in list(self.legs.values()):
@@ -306,6 +338,8 @@ class Call:
             lines = (*lines, SIPS_NOT_ALLOWED)
         if termination.reason is Reason.CONGESTION:
             lines = CONGESTED
+        elif text and not lines:
+            lines = (f"Reason: SIP;cause={termination.sip_status};text={quote(text)}",)
         termination = for_caller(termination)
         self.caller.usage.refuse(termination.sip_status, now, lines)
         self.context.forget_leg(self.caller.tag)
@@ -704,14 +738,33 @@ class Call:
         )
         self.context.forget_call(self.id)
 
-    def _record_start(self, leg: Leg, phone: Phone, dialog: Dialog, branch: str) -> None:
+    def _record_start(self, leg: Leg, phone: Phone, dialog: Dialog, via_branch: str, branch: Branch) -> None:
         value = e.Dialog(
             dialog.call_id, dialog.local_tag, "", dialog.local, dialog.remote, dialog.target, dialog.routes, 1, -1
         )
         flow = flow_value(phone.flow)
         at = self.context.at()
+        payer = number = ""
+        if phone.dialect is not None and isinstance(branch.target, TrunkTarget):
+            started, owner = self.state.started, branch.policy.owner if branch.policy is not None else ""
+            payer = owner if owner != started.line else ""
+            number = branch.target.number if branch.target.number != started.number else ""
         self.record(
-            e.LegStarted(self.id, self.state.n, at, leg.index, leg.target, phone.uri, flow, value, branch, phone.device)
+            e.LegStarted(
+                self.id,
+                self.state.n,
+                at,
+                leg.index,
+                leg.target,
+                phone.uri,
+                flow,
+                value,
+                via_branch,
+                phone.device,
+                payer,
+                number,
+                branch.for_,
+            )
         )
         self.record_media(leg)
 

@@ -61,6 +61,7 @@ class Calls:
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
         self.use(context.settings)
+        context.plan = plan
         context.preempt = self.preempt
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from dialplan.plan import TrunkTarget
+from dialplan.facts import Facts
+from dialplan.plan import CallRequest, Plan, Service, TrunkTarget
 from media.engine import MediaEngine
 from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
+from switch.calls.services import BUILT_IN, Executors
 from switch.domains import Domains
 from switch.facts import LiveFacts
 from switch.sip.endpoint import Endpoint
@@ -101,7 +103,8 @@ def _unset(*_: object) -> None:
 
 
 class Context(msgspec.Struct):
-    """The exchange, as calls see it. `at` is the wall time of the input at hand; the five last are set by `Calls`."""
+    """The exchange, as calls see it. `at` is the wall time of the input at hand; those from `plan` on are set by
+    `Calls`. `executors` carry out steps (`services.py`); `unserved` hears of a call's step that nobody does."""
 
     endpoint: Endpoint
     engine: MediaEngine
@@ -116,6 +119,9 @@ class Context(msgspec.Struct):
     on_error: Callable[[BaseException, str], None]
     channels: Channels
     facts: LiveFacts
+    executors: Executors = BUILT_IN
+    unserved: Callable[[str, Service], object] = lambda call, step: None
+    plan: Callable[[CallRequest, Facts], Plan] = _unset  # type: ignore[assignment]
     preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]
     """End a call that is none of emergency on a trunk, so that a channel is free. False when there is none."""
     forget_leg: Callable[[str], object] = _unset

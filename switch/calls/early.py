@@ -125,6 +125,14 @@ class Early:
             caller.told = event.status
             caller.usage.progress(event.status, now, b"", call.connected(leg))
 
+    def forwarded(self, call: Call, now: float) -> None:
+        """A telephone that calls is told that the call is forwarded. One that hears something already, or a carrier,
+        could make nothing of it."""
+        caller = call.caller
+        if call.state.started.trunk is None and caller.told < EARLY:
+            caller.told = 181
+            caller.usage.progress(181, now)
+
     def pracked(self, call: Call, body: bytes, now: float) -> None:
         """The caller has acknowledged a reliable 18x; `body` answers the offer that it made."""
         if body and self.fork:

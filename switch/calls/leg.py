@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dialplan.lines import Policy
 from records import events as e
 from switch.calls.sound import Sound
 from switch.sip.flow import Flow
@@ -32,6 +33,7 @@ class Leg:
         "hides",
         "index",
         "looks",
+        "policy",
         "sound",
         "target",
         "told",
@@ -50,6 +52,8 @@ class Leg:
         self.unreachable: Timer | None = None
         self.told = 0
         self.looks = LOOKS
+        self.policy: Policy | None = None
+        """What holds when it answers."""
         self.asserted = ""
         """How its 2xx named who has answered."""
         self.hides = False

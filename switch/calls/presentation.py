@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from records.events import Forwarded
 from switch.calls.context import Directory
 from switch.calls.hearing import answered
 from switch.calls.leg import Leg, is_trunk
@@ -15,7 +16,7 @@ from switch.calls.state import CallState
 from switch.calls.trust import Side, asserts, hidden_from
 from switch.sip import diversion
 from switch.sip.diversion import Forward
-from switch.sip.headers import quote
+from switch.sip.headers import NameAddr, quote
 from switch.sip.message import Request
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user, hostport, literal
@@ -24,21 +25,47 @@ _REMEMBERED = 512
 """Addresses of ours: a line is shown in every call."""
 
 
-def to_telephone(state: CallState, host: str) -> tuple[str, list[str]]:
+def to_telephone(
+    state: CallState,
+    host: str,
+    forwards: Sequence[Forwarded] = (),
+    target: str = "",
+    for_: tuple[str, str] | None = None,
+) -> tuple[str, list[str]]:
     """The From, without its tag, of a telephone's leg, and the header lines that say who calls and who forwarded the
-    call. All is at our own address: the caller's own URI is never passed on."""
+    call to `target`, its Request-URI. All is at our own address: the caller's own URI is never passed on.
+
+    `for_` is the number and the name of a delegator, whose delegate is rung: the name stands behind the caller's, and
+    the delegator's line is the called one (DRC-3)."""
     started = state.started
+    lines = _forwarded(forwards, host, target) if forwards else []
+    name = started.caller_name
+    if for_ is not None:
+        lines.append(f"P-Called-Party-ID: {_address(*for_, host)}")
     if started.hidden and hidden_from(state, Side.TELEPHONE):
-        return ANONYMOUS, [PRIVACY]
-    local = _address(started.caller_number or "anonymous", started.caller_name, host)
-    # Many telephones show P-Asserted-Identity rather than From.
-    lines = [f"P-Asserted-Identity: {local}"] if started.caller_number and asserts(state, Side.TELEPHONE) else []
-    if started.forwards:
-        shown = [each for each in started.forwards if not each.hidden]
-        lines += diversion.diversion(
-            [Forward(_uri(each.number, host), each.name, each.reason, each.count) for each in shown]
-        )
-    return local, lines
+        return (ANONYMOUS if for_ is None else _for(ANONYMOUS, for_)), [PRIVACY, *lines]
+    number = started.caller_number
+    local = _address(number or "anonymous", name, host)
+    if number and asserts(state, Side.TELEPHONE):
+        # Many telephones show P-Asserted-Identity rather than From.
+        lines.insert(0, f"P-Asserted-Identity: {local if for_ is None else _for(local, for_)}")
+    return (local if for_ is None else _for(local, for_)), lines
+
+
+def _for(address: str, for_: tuple[str, str]) -> str:
+    """`"Zoe" <sip:…>` as `"Zoe (for Anna Berg)" <sip:…>`; a caller without a name is shown by number."""
+    parsed = NameAddr.parse(address)
+    shown = parsed.display or parsed.uri.partition(":")[2].partition("@")[0]
+    return f"{quote(f'{shown} (for {for_[1] or for_[0]})')} <{parsed.uri}>"
+
+
+def _forwarded(forwards: Sequence[Forwarded], host: str, target: str) -> list[str]:
+    shown = [
+        Forward(uri_of(each.number, host), each.name, each.reason, each.count) for each in forwards if not each.hidden
+    ]
+    if not shown:
+        return []
+    return [*diversion.diversion(shown), *diversion.history_info(shown, target)]
 
 
 def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Sequence[str]:
@@ -67,10 +94,11 @@ def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Se
 
 @lru_cache(_REMEMBERED)
 def _address(number: str, name: str, host: str) -> str:
-    return f"{quote(name)} <{_uri(number, host)}>" if name else f"<{_uri(number, host)}>"
+    return f"{quote(name)} <{uri_of(number, host)}>" if name else f"<{uri_of(number, host)}>"
 
 
-def _uri(number: str, host: str) -> str:
+def uri_of(number: str, host: str) -> str:
+    """A number as an address of ours."""
     return f"sip:{escape_user(number) or 'anonymous'}@{literal(host)}"
 
 

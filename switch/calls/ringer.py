@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
 from dialplan import walk
-from dialplan.plan import Announce, Branch, Echo, Plan, TrunkTarget
+from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
+from records import events as e
 from switch.calls.context import Hunt, Phone
 from switch.calls.leg import Leg
+from switch.facts import draw_of, told
 from switch.sip.timer import Timer
 
 if TYPE_CHECKING:
@@ -31,7 +33,20 @@ FLOW_FAILED = (0, 408, 430)
 class Ringer:
     """One walk, while its call has no answer."""
 
-    __slots__ = ("_busy", "_call", "_hunts", "_inbox", "_state", "_stopped", "_timers", "_ways", "branches")
+    __slots__ = (
+        "_busy",
+        "_call",
+        "_entered",
+        "_hunts",
+        "_inbox",
+        "_starts",
+        "_state",
+        "_stopped",
+        "_timers",
+        "_told",
+        "_ways",
+        "branches",
+    )
 
     def __init__(self, call: Call, plan: Plan) -> None:
         self._call = call
@@ -41,6 +56,11 @@ class Ringer:
         """By branch: the hosts of its carrier that are left to try. To the walk they are one contact."""
         self._ways: dict[Leg, list[Phone]] = {}
         """The flows that are left to try to a telephone that has several; to the walk it is one contact."""
+        self._starts: dict[str, v.StartBranch] = {}
+        self._entered: set[str] = set()
+        """The steps of which a branch was started."""
+        self._told: set[tuple[Hop, ...]] = set()
+        """The forwards that stand in the record."""
         self._inbox: deque[v.WalkEvent] = deque()
         self._busy = False
         self._stopped = False
@@ -94,27 +114,48 @@ class Ringer:
             timer.cancel()
 
     def _execute(self, command: v.Execute, now: float) -> None:
-        step = command.step
-        if isinstance(step, Announce | Echo):
-            self._call.execute(step, now)
+        step, context = command.step, self._call.context
+        self._forwarded(getattr(step, "hops", ()), step.id, now)
+        executor = context.executors.get(type(step))
+        if executor is not None:
+            executor(self._call, step, now)
         else:
+            context.unserved(self._call.id, step)
             self._inbox.append(v.StepDone(step.id, "unavailable"))
 
+    def _ask_again(self, command: v.AskAgain, now: float) -> None:
+        call, context = self._call, self._call.context
+        facts = context.facts.at(context.at(), draw_of(call.id))
+        plan = context.plan(command.request, facts)
+        kept = told(facts, plan.consulted) if plan.consulted else ""
+        call.record(e.CallReplanned(call.id, call.state.n, context.at(), command.step, kept, plan.because))
+        self._inbox.append(v.Replanned(command.step, plan))
+
+    def _forwarded(self, hops: tuple[Hop, ...], step_id: str, now: float, branch: str = "") -> None:
+        """Tell of those forwards that were not told yet."""
+        for number in range(1, len(hops) + 1):
+            if hops[:number] not in self._told:
+                self._told.add(hops[:number])
+                self._call.forwarded(hops[number - 1], self._state.plan.step(step_id), branch, now)
+
     def _finish(self, command: v.Finish, now: float) -> None:
-        self._call.finish(command.termination, now)
+        self._call.finish(command.termination, now, command.text)
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch
         target = branch.target
+        self._starts[branch.id] = command
+        if command.step not in self._entered:
+            self._begun(command, now)
         legs = self.branches[branch.id] = []
         if isinstance(target, TrunkTarget):
-            self._start_trunk(branch, target, now)
+            self._start_trunk(command, target, now)
             return
         secure = self._call.secure
         for phone in self._call.context.directory.line(target.line, now):
             if secure and phone.flow.transport != "tls":
                 continue
-            leg = self._call.ring(f"line:{target.line}", branch.id, len(legs), phone, now, 1 + len(phone.ways))
+            leg = self._call.ring(f"line:{target.line}", command, len(legs), phone, now, 1 + len(phone.ways))
             if leg is None:
                 break
             legs.append(leg)
@@ -122,33 +163,46 @@ class Ringer:
                 self._ways[leg] = list(phone.ways)
         self._inbox.append(v.Contacts(branch.id, len(legs)))
 
-    def _start_trunk(self, branch: Branch, target: TrunkTarget, now: float) -> None:
-        call = self._call
+    def _begun(self, command: v.StartBranch, now: float) -> None:
+        """A step begins to ring: forwards that led to it are told, and a rotating group moves on."""
+        call, step_id = self._call, command.step
+        self._entered.add(step_id)
+        if command.hops:
+            place = self._state.place
+            whole = place is not None and place.step.id == step_id
+            self._forwarded(command.hops, step_id, now, "" if whole else command.branch.id)
+        step = self._state.plan.step(step_id)
+        if type(step) is Ring and step.group:
+            cursor = call.context.facts.cursors.get(step.group, 0) + 1
+            call.record(e.GroupRung(call.id, call.state.n, call.context.at(), step.group, cursor))
+
+    def _start_trunk(self, command: v.StartBranch, target: TrunkTarget, now: float) -> None:
+        call, branch = self._call, command.branch
         hunt = call.context.directory.trunk(target, call.state.started.emergency, now)
         if hunt is None:
             self._inbox.append(v.Contacts(branch.id, 0))
             return
-        if not self._admitted(branch, target.trunk, now):
+        if not self._admitted(target.trunk, branch.preempt, now):
             self._inbox.append(v.Contacts(branch.id, 0, full=True))
             return
         self._hunts[branch.id] = hunt
         self._inbox.append(v.Contacts(branch.id, 1 if self._ring_host(branch.id, target.trunk, hunt, now) else 0))
 
-    def _admitted(self, branch: Branch, trunk: str, now: float) -> bool:
+    def _admitted(self, trunk: str, preempt: bool, now: float) -> bool:
         context = self._call.context
         if not self._call.state.started.emergency:
             return context.channels.admits(trunk, now)
         if context.channels.free(trunk):
             return True
-        if branch.preempt:
+        if preempt:
             # Where emergency calls alone have taken all channels, the carrier may still take one more.
             context.preempt(trunk, now)
-        return branch.preempt
+        return preempt
 
     def _ring_host(self, branch: str, trunk: str, hunt: Hunt, now: float) -> bool:
         """Ring the carrier's next host. False when there is none, or no port for its sound."""
         phone = hunt.next(now)
-        leg = self._call.ring(f"trunk:{trunk}", branch, 0, phone, now) if phone is not None else None
+        leg = self._call.ring(f"trunk:{trunk}", self._starts[branch], 0, phone, now) if phone is not None else None
         self.branches[branch] = [leg] if leg is not None else []
         return leg is not None
 
@@ -157,7 +211,7 @@ class Ringer:
         left = self._ways.pop(leg, None)
         while left and not self.over:
             wait = len(left)
-            after = self._call.ring(leg.target, leg.branch, leg.contact, left.pop(0), now, 1 + wait)
+            after = self._call.ring(leg.target, self._starts[leg.branch], leg.contact, left.pop(0), now, 1 + wait)
             if after is not None:
                 self.branches[leg.branch][leg.contact] = after
                 self._ways[after] = left
@@ -219,5 +273,6 @@ _DO: dict[type, Callable[..., None]] = {
     v.StopBranch: Ringer._stop,
     v.Connect: Ringer._connect,
     v.Execute: Ringer._execute,
+    v.AskAgain: Ringer._ask_again,
     v.Finish: Ringer._finish,
 }

@@ -175,6 +175,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.SessionTimed: _session_timed,
     e.CallForwarded: _aside,
     e.GroupRung: _aside,
+    e.CallReplanned: _aside,
 }
 
 

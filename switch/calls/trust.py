@@ -56,9 +56,9 @@ _TABLE = {
     "P-Preferred-Identity":    "-    make make      -    make make      -    make make",
     "Remote-Party-ID":         "-    make make      -    make make      -    make make",
     "Privacy":                 "-    make make      make make make      make make make",
-    # Forwards. Telephones show Diversion; other carriers are told of our own forwards alone.
-    "Diversion":               "-    make make      make make make      -    make make",
-    "History-Info":            "-    make make      -    make make      -    make make",
+    # Forwards: ours, and what a trusted carrier told of, which other carriers are not told.
+    "Diversion":               "make make make      make make make      make make make",
+    "History-Info":            "make make make      make make make      make make make",
     # Where a caller in need is.
     "Geolocation":             "help help help      -    -    -         -    -    -   ",
     "Geolocation-Routing":     "help help help      -    -    -         -    -    -   ",

@@ -34,7 +34,14 @@ _CAUSES = {
     "503": "unavailable",
     "404": UNKNOWN,
 }
-_STATUS = {"unconditional": 302, "no-answer": 408, "deflection": 480, "user-busy": 486, "unavailable": 503}
+_STATUS = {
+    "unconditional": 302,
+    "no-answer": 408,
+    "deflection": 480,
+    "time-of-day": 480,
+    "user-busy": 486,
+    "unavailable": 503,
+}
 _OPEN = frozenset(("", "off", "none"))
 
 

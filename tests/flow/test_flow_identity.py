@@ -172,12 +172,15 @@ def test_forwards_are_facts_of_the_call(
     assert told.get("forwarded") == (text if kept else None)
 
 
-def test_history_info_is_told_to_telephones_as_diversion(tmp_path: Path) -> None:
+def test_history_info_is_told_to_telephones_as_diversion_too(tmp_path: Path) -> None:
     """RFC 7544."""
     history = f"History-Info: <sip:+13105550100@x>;index=1, <sip:{DID}@{US};cause=408>;index=1.1;mp=1"
     _, got, _ = comes(tmp_path, TRUSTED, history)
     assert got.all("Diversion") == [f"<sip:+13105550100@{US}>;reason=no-answer;counter=1;privacy=off"]
-    assert not got.get("History-Info")
+    assert got.all("History-Info") == [
+        f"<sip:+13105550100@{US}>;index=1",
+        "<sip:bob@192.0.2.22:5060;cause=408>;index=1.1;mp=1",
+    ]
 
 
 def test_a_caller_who_hides_takes_the_forwards_along(tmp_path: Path) -> None:

@@ -105,4 +105,3 @@ def entry(made: Plan) -> Step:
 def said(made: Plan, rule: str) -> list[str]:
     """The verdicts of a rule."""
     return [verdict for name, verdict in made.because if name == rule]
-

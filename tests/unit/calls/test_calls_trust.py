@@ -44,7 +44,6 @@ def test_what_nobody_has_verified_goes_to_nobody(receiver: Side) -> None:
         for header in ("Identity", "Alert-Info", "Call-Info", "P-Charging-Vector", "Referred-By", "X-Unknown"):
             assert deed(header, sender, receiver) is Deed.DROP
     assert deed("P-Asserted-Identity", OTHER, receiver) is Deed.DROP
-    assert deed("Diversion", PHONE, PHONE) is Deed.DROP
 
 
 def test_no_identity_is_repeated_as_it_came() -> None:

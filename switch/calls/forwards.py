@@ -1,0 +1,40 @@
+"""The forwards that a call has behind it when it goes on to somebody: our own, which the plan tells (`Hop`), joined
+with those that a carrier told of. Who is told stands in `trust.py`; how it is written, in `dialect.py` and
+`diversion.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dialplan.plan import Hop
+from records.events import Forwarded
+from switch.calls.state import CallState
+from switch.calls.trust import Side, forwards_told, hidden_from
+
+_REASONS = {486: "user-busy", 408: "no-answer", 503: "unavailable", 302: "unconditional", 480: "time-of-day"}
+"""The words of RFC 5806 for the causes of RFC 4458 and RFC 7044."""
+UNKNOWN = "unknown"
+
+
+def told(
+    state: CallState, hops: Sequence[Hop], receiver: Side, own: str = "", hidden: bool = False
+) -> tuple[Forwarded, ...]:
+    """What that side is told, the latest forward first. A carrier makes nothing of an extension: there, who forwards is
+    known by `own`, the number that we show it. `hidden`: it is not to be shown who forwarded."""
+    inside = receiver is Side.TELEPHONE
+    # A caller who hides takes along by which way the call came.
+    before = () if inside and state.started.hidden and hidden_from(state, receiver) else forwards_told(state, receiver)
+    if not hops:
+        return before
+    ours = [
+        Forwarded(
+            (each.number or each.by.rpartition(":")[2]) if inside or each.number[:1] == "+" else own,
+            each.name,
+            _REASONS.get(each.cause, UNKNOWN),
+            1,
+            hidden and not inside,
+        )
+        for each in reversed(hops)
+    ]
+    return (*ours, *before)
