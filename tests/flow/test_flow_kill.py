@@ -12,6 +12,7 @@ from config.compiled import TrunkAccount
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 from tests.support.exchange import carrier
+from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawPhone, Text, describe
 from tests.support.scene import Scene
 
@@ -44,49 +45,41 @@ class Killer:
         self.scene.exchange.crash_and_restart()
 
 
-def prack_pending(scene: Scene) -> None:
+def heard_early(scene: Scene, extensions: tuple[str, ...] = RELIABLE, offer: bool = True) -> PhoneCall:
+    """Bob's telephone sends early media, reliably."""
     alice, bob = scene.phones
-    alice.extensions = RELIABLE
+    alice.extensions = extensions
     bob.early = True
     bob.rings = 183
-    call = alice.call("102")
+    call = alice.call("102", offer=offer)
     scene.wait(0.5)
+    return call
+
+
+def taken_and_over(scene: Scene, call: PhoneCall) -> None:
+    bob = scene.phones[1]
     if bob.calls and bob.last.usage.pending_request is not None:
         bob.last.answer()
     scene.wait(3)
     if call.up:
         call.hang_up()
+
+
+def prack_pending(scene: Scene) -> None:
+    taken_and_over(scene, heard_early(scene))
 
 
 def late_offer(scene: Scene) -> None:
-    alice, bob = scene.phones
-    alice.extensions = RELIABLE
-    bob.early = True
-    bob.rings = 183
-    call = alice.call("102", offer=False)
-    scene.wait(0.5)
-    if bob.calls and bob.last.usage.pending_request is not None:
-        bob.last.answer()
-    scene.wait(3)
-    if call.up:
-        call.hang_up()
+    taken_and_over(scene, heard_early(scene, offer=False))
 
 
 def early_update(scene: Scene) -> None:
-    alice, bob = scene.phones
-    alice.extensions = (*RELIABLE, ALLOW)
-    bob.early = True
-    bob.rings = 183
-    call = alice.call("102")
-    scene.wait(0.5)
+    call = heard_early(scene, (*RELIABLE, ALLOW))
+    bob = scene.phones[1]
     if bob.calls and bob.last.may_update():
         bob.last.update("sendonly")
     scene.wait(0.5)
-    if bob.calls and bob.last.usage.pending_request is not None:
-        bob.last.answer()
-    scene.wait(3)
-    if call.up:
-        call.hang_up()
+    taken_and_over(scene, call)
 
 
 def hold_by(what: str) -> Callable[[Scene], None]:

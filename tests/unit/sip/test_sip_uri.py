@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from switch.sip.errors import LocalProtocolError, RemoteProtocolError
-from switch.sip.uri import Uri, escape_user
+from switch.sip.flow import unscoped
+from switch.sip.uri import Uri, escape_user, hostport, literal
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,13 @@ def test_building_escapes_the_user_and_brackets_ipv6() -> None:
     assert escape_user("jü") == "j%C3%BC"
     with pytest.raises(LocalProtocolError):
         Uri.sip("a", "exa mple.com")
+
+
+def test_hosts_as_text() -> None:
+    assert [literal(each) for each in ("pbx.example.com", "192.0.2.7", "2001:db8::7", "[2001:db8::7]")] == [
+        "pbx.example.com", "192.0.2.7", "[2001:db8::7]", "[2001:db8::7]",
+    ]  # fmt: skip
+    assert hostport("192.0.2.7", 5060) == "192.0.2.7:5060"
+    assert hostport("2001:db8::7", 5061) == "[2001:db8::7]:5061"
+    assert unscoped("fe80::1%eth0") == "fe80::1"
+    assert unscoped("192.0.2.7") == "192.0.2.7"
