@@ -434,44 +434,20 @@ def settled(scene: Scene, allow: bool = True) -> tuple[RawDialog, RawDialog]:
 
 
 @pytest.mark.parametrize("allow", [True, False])
-def test_update_of_the_caller_before_the_answer(scene: Scene, allow: bool) -> None:
+@pytest.mark.parametrize("side", [0, 1], ids=["calling", "called"])
+def test_update_before_the_answer(scene: Scene, allow: bool, side: int) -> None:
     """RFC 3311: answered at once; the called side hears of it by UPDATE if it takes it, else after the answer."""
     one, two = settled(scene, allow)
     bob, carol = one.phone, two.phone
-    one.request("UPDATE", describe("192.0.2.22", 4300, version=2, formats="8 101"))
+    asking, asked = ((one, carol), (two, bob))[side]
+    asking.request("UPDATE", describe(asking.phone.address[0], 4300, version=2, formats="8 101"))
     scene.wait(0.05)
-    assert bob.take(200).audio_port > 0
+    assert asking.phone.take(200).audio_port > 0
+    answered = describe(asked.address[0], version=2)
     if allow:
-        update = carol.take("UPDATE")
+        update = asked.take("UPDATE")
         assert " 8 101" in update.body
-        carol.reply(update, 200, describe("192.0.2.23", version=2))
-    answer(scene, two, "")
-    carol.take("ACK")
-    one.take_answer(bob.take(200))
-    one.ack(cseq=2)
-    scene.wait(0.1)
-    if not allow:
-        again = carol.take("INVITE")
-        assert " 8 101" in again.body
-        carol.reply(again, 200, describe("192.0.2.23", version=2))
-        scene.wait(0.05)
-        carol.take("ACK")
-    (call,) = scene.exchange.calls
-    assert call.legs[0].sound.far.port == 4300  # type: ignore[union-attr]
-    end(scene, one, carol)
-
-
-@pytest.mark.parametrize("allow", [True, False])
-def test_update_of_the_called_side_before_the_answer(scene: Scene, allow: bool) -> None:
-    one, two = settled(scene, allow)
-    bob, carol = one.phone, two.phone
-    two.request("UPDATE", describe("192.0.2.23", 4300, version=2, formats="8 101"))
-    scene.wait(0.05)
-    assert carol.take(200).audio_port > 0
-    if allow:
-        update = bob.take("UPDATE")
-        assert " 8 101" in update.body
-        bob.reply(update, 200, describe("192.0.2.22", version=2))
+        asked.reply(update, 200, answered)
         scene.wait(0.05)
     answer(scene, two, "")
     carol.take("ACK")
@@ -479,13 +455,13 @@ def test_update_of_the_called_side_before_the_answer(scene: Scene, allow: bool) 
     one.ack(cseq=2)
     scene.wait(0.1)
     if not allow:
-        again = bob.take("INVITE")
+        again = asked.take("INVITE")
         assert " 8 101" in again.body
-        bob.reply(again, 200, describe("192.0.2.22", version=2))
+        asked.reply(again, 200, answered)
         scene.wait(0.05)
-        bob.take("ACK")
+        asked.take("ACK")
     (call,) = scene.exchange.calls
-    assert call.legs[1].sound.far.port == 4300  # type: ignore[union-attr]
+    assert call.legs[side].sound.far.port == 4300  # type: ignore[union-attr]
     end(scene, one, carol)
 
 
