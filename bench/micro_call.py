@@ -148,7 +148,7 @@ class House:
                 services={},
                 trunks={"carrier": m.TrunkRule(id="carrier", extensions=True, profile=profile)},
                 default_trunk="carrier",
-                emergency=m.Emergency(numbers={"GB": frozenset(("999",))}, trunks=("carrier",)),
+                emergency=m.Emergency(elsewhere=m.EmergencyPlace(numbers=frozenset(("999",))), trunks=("carrier",)),
             )
         )
         self.timers = Timers()

@@ -48,10 +48,11 @@ from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.schema_people import Device as DeviceSection
 from config.validate import Loaded
+from dialplan import emergency
 from dialplan.areas import area_of
-from dialplan.countries import emergency_numbers
+from dialplan.countries import main_emergency
 from dialplan.lines import Line, Profile
-from dialplan.model import Device, Emergency, Model, Service, TrunkRule, placeless, versioned
+from dialplan.model import Device, Emergency, EmergencyPlace, Model, Service, TrunkRule, placeless, versioned
 
 
 def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  # noqa: A001
@@ -251,12 +252,16 @@ def _model(loaded: Loaded, levels: Levels, routing: Outbound) -> Model:
 
 
 def _emergency(settings: schema.Configuration, lines: dict[str, Line], devices: dict[str, Device]) -> Emergency:
-    countries = {settings.country} | {each.profile.country for each in lines.values()}
-    countries |= {each.country for each in devices.values()}
+    extra = settings.emergency.extra
     first = [*settings.emergency.trunks, *([settings.default_trunk] if settings.default_trunk else [])]
     return Emergency(
-        numbers={c: emergency_numbers(c) | set(settings.emergency.extra) for c in sorted(countries)},
+        places=emergency.places(devices, lines, extra),
+        elsewhere=EmergencyPlace(
+            numbers=emergency.numbers_of([settings.country], extra), main=main_emergency(settings.country)
+        ),
         trunks=tuple(dict.fromkeys([*first, *settings.trunks])),
+        caller_ids={name: each.caller_id for name, each in settings.trunks.items() if each.caller_id},
+        prefix=settings.outside_prefix or "",
     )
 
 

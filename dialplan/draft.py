@@ -14,7 +14,8 @@ from dialplan.destinations import Destination
 from dialplan.facts import Facts, LineFacts
 from dialplan.lines import Line, Policy
 from dialplan.model import Model
-from dialplan.plan import CallRequest, Hop, Plan, Step
+from dialplan.plan import CallRequest, Hop, Plan, Reject, Step
+from dialplan.termination import Reason
 
 MOST_STEPS = 200
 """A plan that would grow beyond this goes on with `Replan` instead: no configuration makes planning slow."""
@@ -91,9 +92,18 @@ class Draft:
         self.steps.append(step)
         return step.id
 
-    def plan(self, entry: str, number: str, *, emergency: bool = False) -> Plan:
+    def plan(
+        self,
+        entry: str,
+        number: str,
+        *,
+        policy: Policy | None = None,
+        emergency: bool = False,
+        dialled: str = "",
+        address: str = "",
+        notify: tuple[str, ...] = (),
+    ) -> Plan:
         """The finished plan."""
-        policy: Policy | None = self.calling.policy if self.calling is not None and not emergency else None
         return Plan(
             entry=entry,
             steps=tuple(self.steps),
@@ -104,4 +114,12 @@ class Draft:
             policy=policy,
             consulted=tuple(self.consulted),
             account=self.request.account,
+            dialled=dialled,
+            address=address,
+            notify=notify,
         )
+
+
+def reject(draft: Draft, step: str, status: int, reason: Reason, text: str, announce: str = "") -> str:
+    """Add a refusal; its id."""
+    return draft.add(Reject(id=draft.name(step), status=status, reason=reason, text=text, announce=announce))

@@ -25,6 +25,7 @@ _RESULTS = dict.fromkeys(Reason, Result.FAILED) | {
     Reason.NOT_FOUND: Result.REFUSED,
     Reason.INCOMPLETE_NUMBER: Result.REFUSED,
     Reason.NOT_PERMITTED: Result.REFUSED,
+    Reason.BLOCKED: Result.REFUSED,
     Reason.OVERLOAD: Result.REFUSED,
     Reason.CONGESTION: Result.REFUSED,
     Reason.NO_ROUTE: Result.UNREACHABLE,

@@ -63,14 +63,33 @@ class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
 
 
-class Emergency(msgspec.Struct, frozen=True, kw_only=True):
-    """The emergency table. `numbers` holds the whole set of each country, the operator's extra ones included.
+class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a device when somebody dials for help on it (EMG-4).
 
-    `trunks` are tried in this order: the operator's choice first, then every other one (EMG-6).
+    `numbers` are those that call for help there, `main` stands for `urn:service:sos`. `address` names where the device
+    is; `caller_id` is the number for calling back, empty: the trunk's. `notify` are those who are told at once (EMG-7).
     """
 
-    numbers: dict[str, frozenset[str]]
+    numbers: frozenset[str] = frozenset()
+    main: str = "112"
+    address: str = ""
+    caller_id: str = ""
+    notify: tuple[str, ...] = ()
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+    """The emergency table: all that an emergency call is decided by. `places` are by device; `elsewhere` holds for one
+    that nobody knows.
+
+    `trunks` are tried in this order: the operator's choice first, then every other one (EMG-6); `caller_ids` are what
+    they show of a device without a number of its own. `prefix` is the outside prefix (EMG-5).
+    """
+
+    places: dict[str, EmergencyPlace] = {}
+    elsewhere: EmergencyPlace = EmergencyPlace()
     trunks: tuple[str, ...] = ()
+    caller_ids: dict[str, str] = {}
+    prefix: str = ""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,24 +9,35 @@ import datetime
 
 import msgspec
 
-from dialplan import hours
+from dialplan import hours, permission
 from dialplan.draft import Draft, Path
-from dialplan.lines import Line, Permission
+from dialplan.lines import Line, Policy
 from dialplan.model import Model
 from dialplan.numbers import Kind, Number
 from dialplan.plan import Hop, Reject, Route, Trunk
-from dialplan.regions import Reach, classify, denied
 from dialplan.routes import MOST_ROUTES, candidates
 from dialplan.termination import Reason
 
 
-def outside(draft: Draft, line: Line | None, number: str, hops: tuple[Hop, ...] = ()) -> str:
+def outside(
+    draft: Draft,
+    line: Line | None,
+    number: str,
+    hops: tuple[Hop, ...] = (),
+    *,
+    policy: Policy | None = None,
+    hidden: bool | None = None,
+) -> str:
     """Add the step that takes a normalised number out, and return its id. Without any route it is a rejection.
 
-    `line` pays, and is shown: the one that calls, or that forwards the call (`hops`)."""
-    routes = routes_to(draft, line, number)
+    `line` is shown, and pays: the one that calls, or that forwards the call (`hops`). `policy` is its own unless
+    somebody else's holds during the call; `hidden` tells whether it is shown, where that is not as its settings say."""
+    if hidden is None:
+        hidden = line is not None and line.outside.hide_caller_id
+    routes = routes_to(draft, line, number, hidden)
     if routes:
-        policy = line.policy if line is not None else None
+        if policy is None and line is not None:
+            policy = line.policy
         return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=hops))
     if leads_outside(draft.model):
         draft.say("routes", f"no route for {number}")
@@ -40,33 +51,21 @@ def outside(draft: Draft, line: Line | None, number: str, hops: tuple[Hop, ...] 
 def forward(draft: Draft, number: str, by: Line | None, path: Path) -> str | None:
     """The step that takes a forwarded call out; None where it may not, or cannot (K.8). It is a call of the line that
     forwards: its permission, its policy and its number (FWD-11). Without a line the operator has written the number."""
-    if by is not None:
-        rule = f"user:{by.id}.permission"
-        wanted = Number(Kind.E164, number)
-        found = classify(wanted, by.profile.country, by.outside.domestic_regions)
-        allowed = by.outside.permission is Permission.INTERNATIONAL or (
-            by.outside.permission is Permission.DOMESTIC and found.reach is Reach.DOMESTIC
-        )
-        if not allowed:
-            draft.say(rule, f"{by.outside.permission}: {number} is {found.reach}")
-            return None
-        fraud = denied(wanted, found, by.outside.allow)
-        if fraud is not None:
-            draft.say(rule, fraud)
-            return None
-    routes = routes_to(draft, by, number)
+    if by is not None and permission.refusal(draft, (by,), Number(Kind.E164, number)) is not None:
+        return None
+    hidden = by is not None and by.outside.hide_caller_id
+    routes = routes_to(draft, by, number, hidden)
     if not routes:
         return None
     policy = by.policy if by is not None else None
     return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=path.hops))
 
 
-def routes_to(draft: Draft, line: Line | None, number: str) -> tuple[Route, ...]:
+def routes_to(draft: Draft, line: Line | None, number: str, hidden: bool) -> tuple[Route, ...]:
     """The routes of a normalised number in order, the default trunk last, unless it is among them.
 
     Every rule that was asked is told to the draft."""
     model = draft.model
-    hidden = line is not None and line.outside.hide_caller_id
     made: list[Route] = []
     if model.routes:
         zone = line.time_zone if line is not None else "UTC"

@@ -237,11 +237,18 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, tag="feature"):
 
 
 class Collect(msgspec.Struct, frozen=True, kw_only=True, tag="collect"):
-    """Ask the caller for digits: `what` is `account_code` or `account_password`. With them the planner is asked
-    again."""
+    """Ask the caller for digits: `what` is `account_code` or `account_password`. When they are good, the planner is
+    asked again, with `number` for digits and the account's code in `CallRequest.account` (CST-2). `account` is known
+    when only the password is wanted; `given` is the password when it was dialled along, and is never shown."""
 
     id: str
     what: str
+    number: str
+    account: str = ""
+    given: str = ""
+
+    def __repr__(self) -> str:
+        return f"Collect(id={self.id!r}, what={self.what!r}, account={self.account!r})"
 
 
 class Replan(msgspec.Struct, frozen=True, kw_only=True, tag="replan"):
@@ -275,7 +282,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `because` holds (rule id, verdict) pairs; text, file and line are rendered on demand from the model of `version`.
     `number` is what was decided to be the called number, normalised. `policy` is the calling line's. `consulted` are
     the lines whose facts were asked for, and groups as `cursor:NAME` (see `facts.Facts.of`). `account` is the account
-    code that the call is charged to. `notify` are those who are told of an emergency call at once (EMG-7).
+    code that the call is charged to. `dialled` is how the digits may be shown where they hold a password; empty: as
+    they are. Of an emergency call, `address` names where help is to go (EMG-4), and `notify` those who are told at once
+    (EMG-7).
     """
 
     entry: str
@@ -288,6 +297,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     consulted: tuple[str, ...] = ()
     account: str = ""
+    dialled: str = ""
     address: str = ""
     notify: tuple[str, ...] = ()
 

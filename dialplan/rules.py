@@ -16,6 +16,13 @@ the tools that show them. A name is the entity's in the model; NAME of a line is
     ring_group:ID.closed, .otherwise
     attendant:NAME, queue:NAME, conference:NAME, park:NAME, voicemail:NAME, each with .closed where it has hours
     hours:NAME                       business hours, see `hours.because`
+    user:NAME.permission, .allow     what may be called outside, and prefixes that are allowed by name
+    user:NAME.quotas                 how much of it; `account.quotas` for all lines together
+    user:NAME.set_up, .account_code  what is to be there before a call outside
+    device:NAME                      the telephone that calls
+    feature:CODE                     a feature code that was dialled
+    account:CODE                     an account code
+    site:NAME                        a site, for its operator
     forwards                         the guard against loops and long chains (FWD-9, K.10)
     plan                             the guard against plans without measure
 """
@@ -25,6 +32,7 @@ from __future__ import annotations
 from dialplan.groups import RingGroup
 
 FORWARDS = "forwards"
+ACCOUNT_QUOTAS = "account.quotas"
 PLAN = "plan"
 
 
@@ -44,7 +52,8 @@ def delegate(name: str, other: str) -> str:
 
 
 def of_line(name: str, key: str) -> str:
-    """Another setting of a line: `closed`, `calls`, `dnd`, `emergency`, `vip`, `vip.contacts`, `voicemail`."""
+    """Another setting of a line: `closed`, `calls`, `dnd`, `emergency`, `vip`, `vip.contacts`,
+    `voicemail`, `permission`, `allow`, `quotas`, `set_up`, `account_code`."""
     return f"user:{name}.{key}"
 
 
@@ -56,3 +65,23 @@ def group(called: RingGroup) -> str:
 def member(called: RingGroup, name: str) -> str:
     """One line of a ring group."""
     return f"ring_group:{called.id}.members.{name}"
+
+
+def device(name: str) -> str:
+    """The telephone that calls."""
+    return f"device:{name}"
+
+
+def feature(code: str) -> str:
+    """A feature code that was dialled."""
+    return f"feature:{code}"
+
+
+def account(code: str) -> str:
+    """An account that a call is charged to."""
+    return f"account:{code}"
+
+
+def site(name: str) -> str:
+    """A site."""
+    return f"site:{name}"

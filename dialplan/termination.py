@@ -34,6 +34,7 @@ class Reason(enum.StrEnum):
     NOT_FOUND = "not_found"
     INCOMPLETE_NUMBER = "incomplete_number"
     NOT_PERMITTED = "not_permitted"
+    BLOCKED = "blocked"
     NO_ROUTE = "no_route"
     LOOP = "loop"
     UNAVAILABLE = "unavailable"

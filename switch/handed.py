@@ -70,8 +70,9 @@ class EmergencyNumbers:
 
     def use(self, model: Model) -> None:
         """Take another version."""
-        plain = frozenset(number for numbers in model.emergency.numbers.values() for number in numbers)
-        self._numbers = plain | {model.outside_prefix + number for number in plain}
+        table = model.emergency
+        plain = table.elsewhere.numbers.union(*(place.numbers for place in table.places.values()))
+        self._numbers = plain | {table.prefix + number for number in plain}
 
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""

@@ -93,7 +93,7 @@ def _without_places() -> Model:
     from dialplan.lines import Profile
     from dialplan.model import Emergency
 
-    return Model(profile=Profile("US"), emergency=Emergency(numbers={}))
+    return Model(profile=Profile("US"), emergency=Emergency())
 
 
 def _talk(leg: LegRecord) -> str:

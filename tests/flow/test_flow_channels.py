@@ -12,7 +12,7 @@ from dialplan import vocabulary as v
 from dialplan import walk
 from dialplan.plan import Plan, Route, Trunk
 from dialplan.termination import Reason, Result, Termination
-from tests.support.exchange import carrier, house
+from tests.support.exchange import HELP, carrier, house
 from tests.support.raw_phone import RawPhone, describe
 from tests.support.scene import Scene
 
@@ -27,7 +27,7 @@ def two_trunks(**settings: Any) -> Scene:
         msgspec.structs.replace(
             base,
             trunks={name: m.TrunkRule(id=name, extensions=True, profile=base.profile) for name in ("carrier", "other")},
-            emergency=m.Emergency(numbers={"US": frozenset(("911",))}, trunks=("carrier", "other")),
+            emergency=m.Emergency(elsewhere=HELP, trunks=("carrier", "other")),
         )
     )
     other = settings.pop("other", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dialplan import model as m
-from tests.support.exchange import carrier, house
+from tests.support.exchange import HELP, carrier, house
 from tests.support.raw_phone import RawDialog, RawPhone, describe
 from tests.support.scene import Scene
 
@@ -40,7 +40,7 @@ def test_a_call_for_help_offers_all_that_it_has_and_goes_on() -> None:
         msgspec.structs.replace(
             base,
             trunks={name: m.TrunkRule(id=name, profile=base.profile) for name in ("carrier", "other")},
-            emergency=m.Emergency(numbers={"US": frozenset(("911",))}, trunks=("carrier", "other")),
+            emergency=m.Emergency(elsewhere=HELP, trunks=("carrier", "other")),
         )
     )
     trunks = {"carrier": carrier("carrier", ONE, codecs=("g722",)), "other": carrier("other", TWO)}

@@ -9,7 +9,7 @@ import pytest
 
 from config.compiled import TrunkAccount
 from dialplan import model as m
-from tests.support.exchange import carrier, house
+from tests.support.exchange import HELP, carrier, house
 from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawPhone, describe
 from tests.support.scene import Scene
@@ -366,7 +366,7 @@ def test_an_emergency_call_tries_every_host_of_every_trunk_whatever_they_say() -
         msgspec.structs.replace(
             base,
             trunks={name: m.TrunkRule(id=name, profile=base.profile) for name in ("carrier", "other")},
-            emergency=m.Emergency(numbers={"US": frozenset(("911",))}, trunks=("carrier", "other")),
+            emergency=m.Emergency(elsewhere=HELP, trunks=("carrier", "other")),
         )
     )
     scene = Scene(model=model, trunks={"carrier": carrier("carrier", ONE, TWO), "other": carrier("other", THREE)})

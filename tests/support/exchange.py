@@ -55,6 +55,7 @@ CARRIER = ("192.0.2.200", 5060)
 SECRETS = {"alice": "apple", "bob": "banana", "carol": "cherry", "dave": "damson"}
 NUMBERS = {"alice": "101", "bob": "102", "carol": "103", "dave": "104"}
 PROFILE = m.Profile("US", "669")
+HELP = m.EmergencyPlace(numbers=frozenset(("911",)), main="911")
 TALKED = {"answered"}
 
 
@@ -79,7 +80,7 @@ def house() -> m.Model:
             },
             trunks={"carrier": m.TrunkRule(id="carrier", extensions=True, profile=PROFILE)},
             default_trunk="carrier",
-            emergency=m.Emergency(numbers={"US": frozenset(("911",))}, trunks=("carrier",)),
+            emergency=m.Emergency(elsewhere=HELP, trunks=("carrier",)),
         )
     )
 

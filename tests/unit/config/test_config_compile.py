@@ -81,7 +81,9 @@ def test_the_model_is_what_was_written() -> None:
     assert model.devices["alice-phone"].lines == ("alice", "bob") and model.devices["bob-phone"].country == "DE"
     assert model.extensions["202"] == user("bob") and model.dids["+16695550100"] == user("alice")
     assert model.emergency.trunks == ("first", "second")
-    assert set(model.emergency.numbers) == {"US", "GB", "DE"} and "5000" in model.emergency.numbers["DE"]
+    places = model.emergency.places
+    assert {"911", "999", "112", "5000"} <= places["alice-phone"].numbers and "110" not in places["alice-phone"].numbers
+    assert {"110", "999", "5000"} <= places["bob-phone"].numbers and places["bob-phone"].main == "112"
     assert [t.sources for t in made.trunks] == [("192.0.2.1", "192.0.2.2:5080"), ("192.0.2.9",)]
     origin = model.origins["extension:202"]
     assert (origin.file, origin.line) == ("a.yaml", 5)

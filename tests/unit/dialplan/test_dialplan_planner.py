@@ -5,17 +5,21 @@ place.
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialplan import walk
+from dialplan import emergency, walk
 from dialplan.countries import COUNTRIES, emergency_numbers
 from dialplan.destinations import ring_group, user
+from dialplan.facts import Facts, LineFacts
 from dialplan.groups import Member, RingGroup
 from dialplan.model import (
     Device,
     Emergency,
+    EmergencyPlace,
     Line,
     Model,
     Origin,
@@ -52,6 +56,7 @@ def models(draw: st.DrawFn) -> Model:
     rings = st.lists(names, min_size=1, max_size=3, unique=True)
     groups = draw(st.dictionaries(names, rings.map(group), max_size=3))
     targets = st.one_of([names.map(user), *([st.sampled_from(sorted(groups)).map(ring_group)] if groups else [])])
+    prefix = draw(st.sampled_from(["", "9", "0"]))
     trunks = {n: TrunkRule(id=n, profile=Profile("US")) for n in draw(st.sets(st.sampled_from(["x", "y"])))}
     return Model(
         profile=Profile("US", "669"),
@@ -63,8 +68,8 @@ def models(draw: st.DrawFn) -> Model:
         dids=draw(st.dictionaries(numbers, targets, max_size=2)),
         trunks=trunks,
         default_trunk=draw(st.sampled_from([None, *sorted(trunks)])),
-        outside_prefix=draw(st.sampled_from(["", "9", "0"])),
-        emergency=Emergency(numbers={c: emergency_numbers(c) for c in COUNTRIES}, trunks=tuple(sorted(trunks))),
+        outside_prefix=prefix,
+        emergency=Emergency(places=emergency.places(devices, lines), trunks=tuple(sorted(trunks)), prefix=prefix),
     )
 
 
@@ -108,20 +113,57 @@ def test_numbers_in_plans_are_e164_and_the_caller_id_is_the_lines_else_the_trunk
         devices={"d": Device(id="d", lines=("a", "b"), country="US")},
         trunks={"x": TrunkRule(id="x", caller_id="+16695550100", profile=Profile("US"))},
         default_trunk="x",
-        emergency=Emergency(numbers={"US": frozenset({"911"})}, trunks=("x",)),
+        emergency=Emergency(
+            places={"d": EmergencyPlace(numbers=frozenset({"911"}), caller_id="+16695550101")},
+            trunks=("x",),
+            caller_ids={"x": "+16695550100"},
+        ),
     )
     for line, caller in (("a", "+16695550101"), ("b", "+16695550100")):
-        for dialled, number in (("5555555", "+16695555555"), ("911", "911")):
-            got = plan(model, CallRequest(digits=dialled, at=AT, device="d", line=line))
-            step = got.step(got.entry)
-            rule = "" if number == "911" else "default_trunk"
-            assert isinstance(step, Trunk) and step.routes == (Route("x", number, caller, rule=rule),)
+        got = plan(model, CallRequest(digits="5555555", at=AT, device="d", line=line))
+        step = got.step(got.entry)
+        assert isinstance(step, Trunk) and step.routes == (Route("x", "+16695555555", caller, rule="default_trunk"),)
+
+
+def test_who_calls_for_help_is_shown_by_the_devices_own_number_on_any_line() -> None:
+    """EMG-4, XRL-5."""
+    places = {"d": EmergencyPlace(numbers=frozenset({"911"}), caller_id="+16695550101"), "e": EmergencyPlace()}
+    table = Emergency(places=places, elsewhere=places["d"], trunks=("x",), caller_ids={"x": "+16695550100"})
+    model = Model(profile=Profile("US", "669"), emergency=table)
+    for line in ("a", "b", None):
+        step = plan(model, CallRequest(digits="911", at=AT, device="d", line=line)).steps[0]
+        assert isinstance(step, Trunk) and step.routes == (Route("x", "911", "+16695550101", rule="emergency"),)
+    assert not plan(model, CallRequest(digits="911", at=AT, device="e")).emergency
+    assert plan(model, CallRequest(digits="911", at=AT, device="unknown")).emergency
+
+
+class Nothing:
+    """A model of which only the emergency table may be read."""
+
+    def __init__(self, table: Emergency) -> None:
+        self.emergency, self.version = table, "1"
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"an emergency call has read `{name}`")
+
+
+@pytest.mark.parametrize("digits", ["911", "9911", "+911", "9-1-1", "urn:service:sos", "urn:service:sos.police"])
+def test_an_emergency_call_reads_nothing_but_the_emergency_table(digits: str) -> None:
+    """OUT-6: by construction."""
+    place = EmergencyPlace(numbers=frozenset({"911", "112"}), main="911", address="hq", notify=("anna",))
+    only: Any = Nothing(Emergency(places={"d": place}, trunks=("x", "y"), prefix="9"))
+    locked = Facts(lines={"device:d": LineFacts(locked=True, external=99)})
+    got = plan(only, CallRequest(digits=digits, at=AT, device="d", line="anybody"), locked)
+    assert got.emergency and got.number == "911" and (got.address, got.notify) == ("hq", ("anna",))
+    assert got.policy is None and not got.consulted
+    with pytest.raises(AssertionError):
+        plan(only, CallRequest(digits="5555555", at=AT, device="d"))
 
 
 def test_reasons_are_shown_with_file_and_line() -> None:
     model = Model(
         profile=Profile("US"),
-        emergency=Emergency(numbers={}),
+        emergency=Emergency(),
         origins={"extension:101": Origin("a.yaml", 7, "line bob")},
     )
     assert render(model, (("extension:101", "rings bob"), ("number", "no"))) == [
@@ -132,9 +174,8 @@ def test_reasons_are_shown_with_file_and_line() -> None:
 
 def test_equal_models_have_equal_versions() -> None:
     def made(prefix: str) -> str:
-        numbers = {"US": frozenset({"911", "112", "933"}), "GB": frozenset({"999", "112"})}
-        return versioned(
-            Model(profile=Profile("US"), outside_prefix=prefix, emergency=Emergency(numbers=numbers))
-        ).version
+        numbers = frozenset({"911", "112", "933", "999"})
+        table = Emergency(elsewhere=EmergencyPlace(numbers=numbers))
+        return versioned(Model(profile=Profile("US"), outside_prefix=prefix, emergency=table)).version
 
     assert made("9") == made("9") != made("8")

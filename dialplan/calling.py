@@ -1,0 +1,207 @@
+"""A call from a telephone, in the order of XRL-2: the telephone's lock, the line that it may call on, codes, numbers of
+the house, and then outside: normalisation, permission, account code, caller ID and trunk. Emergency came before.
+
+On a shared line the delegate calls as the delegator (SLN): the number is read as from the delegator's line (NUM-8) and
+the delegator's is shown; both must be permitted to call it (XRL-4), either one's block hides the caller (K.8), and the
+limit and the recording are those of whoever speaks (LIM-10, XRL-8).
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from dialplan import codes, inside, permission, rules
+from dialplan.draft import Draft, reject
+from dialplan.lines import Announce, Line, Policy, Profile
+from dialplan.model import Device, Model
+from dialplan.numbers import Kind, Number, clean, normalise
+from dialplan.outside import leads_outside, outside
+from dialplan.plan import CallRequest, Collect, Plan
+from dialplan.termination import Reason
+
+_ON_LINE = re.compile(r"\*([0-9]+)#(.+)", re.ASCII)
+"""SLN: `*201#5555555` calls on the line with that extension."""
+
+
+def plan(draft: Draft) -> Plan:
+    """The plan of a call from a telephone that dials no emergency number."""
+    request = draft.request
+    device = draft.model.devices.get(request.device or "")
+    digits = clean(request.digits)
+    wanted = request.line
+    if device is not None:
+        draft.consulted[rules.device(device.id)] = None
+        if draft.facts.line(rules.device(device.id)).locked:
+            # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
+            unlocks = codes.find(draft.model, digits)
+            if unlocks is None or unlocks.feature != "unlock":
+                draft.say(rules.device(device.id), "is locked")
+                return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), request.digits)
+    code = codes.find(draft.model, digits)
+    on_line = _ON_LINE.fullmatch(digits) if code is None else None
+    if on_line is not None:
+        to = draft.model.extensions.get(on_line[1])
+        wanted = to.name if to is not None else on_line[1]
+        digits = on_line[2]
+        request = msgspec.structs.replace(request, digits=digits)
+        code = codes.find(draft.model, digits)
+    speaker, line = _lines(draft, device, wanted)
+    if line is None or speaker is None:
+        draft.say(rules.device(request.device or ""), f"may not call on line {wanted}")
+        return draft.plan(_refused(draft, "line", "Line Not Permitted", "line"), request.digits)
+    draft.calling = line
+    return _decide(draft, request, digits, code, speaker, line)
+
+
+def _decide(
+    draft: Draft, request: CallRequest, digits: str, code: codes.Found | None, speaker: Line, line: Line
+) -> Plan:
+    policy = _policy(line, speaker)
+    hidden: bool | None = None
+    if code is not None:
+        draft.say(rules.feature(code.code), code.feature)
+        if code.feature in codes.CALLER_ID:
+            hidden = codes.CALLER_ID[code.feature]
+            digits = code.argument
+            request = msgspec.structs.replace(request, digits=digits)
+        elif code.feature == codes.ACCOUNT_CODE:
+            return _on_account(draft, code, policy)
+        else:
+            return draft.plan(codes.step(draft, code), digits, policy=policy)
+    entry = inside.number(draft, digits)
+    if entry is not None:
+        return draft.plan(entry, digits, policy=policy)
+    number = _number(draft.model, request.digits, digits, line.profile)
+    if number.kind is Kind.FEATURE:
+        draft.say("number", f"{number.value}: unknown feature code")
+        return draft.plan(
+            reject(draft, "number", 404, Reason.NOT_FOUND, "Unknown Feature Code", "unknown_code"), number.value
+        )
+    own = draft.model.dids.get(number.value)
+    if own is not None:
+        draft.say(f"did:{number.value}", f"our own number, reached without leaving the house: {own}")
+        return draft.plan(inside.enter(draft, own), number.value, policy=policy)
+    if number.kind is Kind.OPERATOR:
+        site = draft.model.sites.get(line.site)
+        if site is not None and site.operator is not None:
+            draft.say(rules.site(site.id), f"its operator: {site.operator}")
+            return draft.plan(inside.enter(draft, site.operator), number.value, policy=policy)
+    if number.kind in (Kind.INCOMPLETE, Kind.OPERATOR):
+        return draft.plan(_incomplete(draft, digits), number.value)
+    draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
+    return draft.plan(_outside(draft, number, speaker, line, policy, hidden), number.value, policy=policy)
+
+
+def _outside(draft: Draft, number: Number, speaker: Line, line: Line, policy: Policy, hidden: bool | None) -> str:
+    model, request = draft.model, draft.request
+    if not leads_outside(model):
+        return outside(draft, line, number.value)
+    for each in (line, speaker):
+        if not each.set_up:
+            draft.say(rules.of_line(each.id, "set_up"), "is not complete: internal and emergency calls only")
+            return _refused(draft, "set_up", "Set-Up Incomplete", "set_up")
+    transferor = model.lines.get(request.transferor or "")
+    asked = (line, speaker, transferor) if transferor is not None else (line, speaker)
+    refusal = permission.refusal(draft, asked, number)
+    if refusal is not None:
+        return draft.add(refusal)
+    if not request.account and (line.outside.account_code or speaker.outside.account_code):
+        owner = line if line.outside.account_code else speaker
+        draft.say(rules.of_line(owner.id, "account_code"), "a call outside needs an account code")
+        return draft.add(Collect(id=draft.name("account"), what="account_code", number=number.value))
+    if hidden is None:
+        hidden = line.outside.hide_caller_id or speaker.outside.hide_caller_id
+    return outside(draft, line, number.value, policy=policy, hidden=hidden)
+
+
+def _on_account(draft: Draft, code: codes.Found, policy: Policy) -> Plan:
+    """CST-2: `*11*4711*1234#5555555`, or the code alone, after which the caller is asked for the rest."""
+    given = codes.account(code.argument)
+    if given is None:
+        entry = draft.add(Collect(id=draft.name("account"), what="account_code", number=""))
+        return draft.plan(entry, draft.request.digits, policy=policy)
+    account, password, number = given
+    shown = f"{code.code}*{account}{'*…' if password else ''}#{number}"
+    known = draft.model.accounts.get(account)
+    if known is None:
+        draft.say(rules.account(account), "there is no such account")
+        return draft.plan(_refused(draft, "account", "Unknown Account", "account"), shown, dialled=shown)
+    draft.say(rules.account(account), known.name or "known")
+    what = "account_password" if known.password else "account_code"
+    entry = draft.add(Collect(id=draft.name("account"), what=what, number=number, account=account, given=password))
+    return draft.plan(entry, shown, policy=policy, dialled=shown)
+
+
+def identify(draft: Draft) -> bool:
+    """Whether the telephone may call on the line that it names, which is told to the draft."""
+    request = draft.request
+    _, draft.calling = _lines(draft, draft.model.devices.get(request.device or ""), request.line)
+    return draft.calling is not None
+
+
+def _lines(draft: Draft, device: Device | None, wanted: str | None) -> tuple[Line | None, Line | None]:
+    """Who speaks, and on which line (IDN-2, SLN): one that the device carries, its first when it names none, or one of
+    a delegator who lets a line of the device place calls."""
+    if device is None or not device.lines:
+        return None, None
+    model = draft.model
+    wanted = wanted or device.lines[0]
+    line = model.lines.get(wanted)
+    if line is None:
+        return None, None
+    for delegate in line.delegates:
+        if delegate.line in device.lines and delegate.line != wanted:
+            rule = rules.delegate(wanted, delegate.line)
+            if delegate.place and not delegate.pending:
+                draft.say(rule, f"{delegate.line} calls on the line of {wanted}")
+                return model.lines.get(delegate.line), line
+            draft.say(rule, "has not accepted yet" if delegate.pending else "may not place calls")
+            return None, None
+    if wanted not in device.lines:
+        return None, None
+    draft.say(rules.device(device.id), f"calls on line {wanted}")
+    return line, line
+
+
+_STRICTNESS = (Announce.NONE, Announce.CALLEE, Announce.CALLER, Announce.ALL)
+
+
+def _policy(line: Line, speaker: Line) -> Policy:
+    """What holds during the call: by who speaks, with the stricter announcement of both (XRL-8)."""
+    if line is speaker or line.policy.announce in (speaker.policy.announce, Announce.NONE):
+        return speaker.policy
+    both = line.policy.announce if speaker.policy.announce is Announce.NONE else Announce.ALL
+    return msgspec.structs.replace(speaker.policy, announce=both)
+
+
+def _refused(draft: Draft, step: str, text: str, announce: str) -> str:
+    return reject(draft, step, 403, Reason.NOT_PERMITTED, text, announce)
+
+
+def _number(model: Model, dialled: str, digits: str, profile: Profile) -> Number:
+    """The number for outside, dialled with the outside prefix or without.
+
+    Where a prefix is configured, a number without it is still understood when it is one (`+…` from a contact list).
+    """
+    prefix = model.outside_prefix
+    # A number that says where it is dialled (`;phone-context=`) is none that was typed here.
+    if prefix and digits.startswith(prefix) and len(digits) > len(prefix) and ";" not in dialled:
+        number = normalise(digits[len(prefix) :], profile)
+        if number.kind in (Kind.E164, Kind.SERVICE):
+            return number
+    return normalise(dialled, profile)
+
+
+def _incomplete(draft: Draft, digits: str) -> str:
+    """484 asks for more digits; where more digits could not help, since there is no way out, it is 404."""
+    if not leads_outside(draft.model) and not inside.begins(draft, digits):
+        draft.say("number", f"{digits}: no such extension")
+        return reject(draft, "number", 404, Reason.NOT_FOUND, "No Such Extension")
+    draft.say("number", f"{digits}: neither an extension nor a whole number")
+    return reject(draft, "number", 484, Reason.INCOMPLETE_NUMBER, "Address Incomplete")
+
+
+def _where(profile: Profile) -> str:
+    return f"{profile.country} {profile.area_code}".rstrip()

@@ -1,0 +1,86 @@
+"""Feature codes: what is dialled with a star (NUM-4). The operator chooses the codes, the names of the features are
+ours (`FEATURES`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from dialplan import rules
+from dialplan.destinations import To
+from dialplan.draft import Draft, reject
+from dialplan.model import Model
+from dialplan.plan import Feature
+from dialplan.termination import Reason
+
+ACCOUNT_CODE = "account_code"
+CALLER_ID: Mapping[str, bool] = MappingProxyType({"hide_caller_id": True, "show_caller_id": False})
+"""Codes before a number that hide or show the caller for this one call."""
+
+FEATURES: Mapping[str, bool] = MappingProxyType(
+    {
+        ACCOUNT_CODE: True,
+        "hide_caller_id": True,
+        "show_caller_id": True,
+        "dnd_on": False,
+        "dnd_off": False,
+        "forward_always": True,
+        "forward_busy": True,
+        "forward_no_answer": True,
+        "forward_outage": True,
+        "forward_always_off": False,
+        "forward_busy_off": False,
+        "forward_no_answer_off": False,
+        "forward_outage_off": False,
+        "group_in": True,
+        "group_out": True,
+        "voicemail": False,
+        "park": True,
+        "pickup": True,
+        "record": False,
+        "lock": False,
+        "unlock": True,
+    }
+)
+"""Every feature that a code can be given, and whether something may be dialled behind the code."""
+
+_ACCOUNT = re.compile(r"\*([0-9]+)(?:\*([0-9]*))?#([0-9+*#]+)", re.ASCII)
+
+
+class Found(NamedTuple):
+    """A code that was dialled, the name of its feature, and what followed."""
+
+    code: str
+    feature: str
+    argument: str
+
+
+def find(model: Model, digits: str) -> Found | None:
+    """The longest code that the digits begin with and that may be followed by the rest of them; None without one."""
+    if not digits or digits[0] not in "*#":
+        return None
+    for length in range(len(digits), 1, -1):
+        feature = model.features.get(digits[:length])
+        if feature is not None and (length == len(digits) or FEATURES.get(feature, False)):
+            return Found(digits[:length], feature, digits[length:])
+    return None
+
+
+def step(draft: Draft, found: Found) -> str:
+    """The step that does it."""
+    argument = found.argument
+    if found.feature in ("group_in", "group_out"):
+        to = draft.model.extensions.get(argument)
+        if to is None or to.kind not in (To.RING_GROUP, To.QUEUE):
+            draft.say(rules.feature(found.code), f"{argument}: no such group")
+            return reject(draft, "feature", 404, Reason.NOT_FOUND, "No Such Group", "unknown_code")
+        argument = to.name
+    return draft.add(Feature(id=draft.name("feature"), feature=found.feature, argument=argument))
+
+
+def account(argument: str) -> tuple[str, str, str] | None:
+    """Account, password and number out of `*4711*1234#5555555` or `*4711#5555555`; None when it is not of that form."""
+    match = _ACCOUNT.fullmatch(argument)
+    return (match[1], match[2] or "", match[3]) if match is not None else None

@@ -1,0 +1,94 @@
+"""Emergency calls: the first branch of the planner, which reads the emergency table alone (OUT-6, EMG-4 to EMG-7).
+
+All that such a call needs stands in the table beforehand, by device: which numbers call for help there, from which
+address, under which number one can be called back, and who is told. So no rule, permission, quota, lock or limit can
+stand before it, and no mistake elsewhere in the configuration: a test replaces every other part of the model with one
+that raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from dialplan.countries import emergency_numbers, main_emergency
+from dialplan.draft import Draft
+from dialplan.lines import Line
+from dialplan.model import Device, Emergency, EmergencyPlace
+from dialplan.numbers import clean
+from dialplan.plan import Plan, Reject, Route, Trunk
+from dialplan.termination import Reason
+
+SOS = "urn:service:sos"
+RULE = "emergency"
+
+
+def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
+    """What holds where that device stands; for one that nobody knows, what holds at the exchange."""
+    return table.places.get(device or "", table.elsewhere)
+
+
+def dialled(table: Emergency, digits: str, device: str | None) -> str:
+    """The emergency number that was dialled on a device, or "". By the countries of the device and of its lines
+    together (K.4), with and without the outside prefix (EMG-5), and as `urn:service:sos` with any sub-service
+    (RFC 5031)."""
+    place = place_of(table, device)
+    written = digits.strip().lower()
+    if written == SOS or written.startswith(SOS + "."):
+        return place.main
+    # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
+    number = clean(digits).removeprefix("+")
+    if number in place.numbers:
+        return number
+    rest = number.removeprefix(table.prefix)
+    return rest if rest in place.numbers else ""
+
+
+def plan(draft: Draft, number: str) -> Plan:
+    """The plan for an emergency call: every trunk, in the order of the table (EMG-6), by what is known of the device
+    alone (EMG-4, XRL-5). Without any trunk there is 503: a telephone that has another exchange to turn to shall do so
+    at once."""
+    table = draft.model.emergency
+    place = place_of(table, draft.request.device)
+    draft.say(RULE, f"{number} is an emergency number")
+    if place.address:
+        draft.say(f"address:{place.address}", "where help is to go")
+    routes = tuple(
+        Route(trunk, number, place.caller_id or table.caller_ids.get(trunk, ""), rule=RULE) for trunk in table.trunks
+    )
+    if routes:
+        for n, route in enumerate(routes):
+            draft.say(f"trunk:{route.trunk}", f"route {n + 1} for {number}")
+        entry = draft.add(Trunk(id=RULE, routes=routes))
+    else:
+        draft.say(RULE, "no trunk can take it")
+        text = "No Route for Emergency Call"
+        entry = draft.add(Reject(id=RULE, status=503, reason=Reason.NO_ROUTE, text=text))
+    return draft.plan(entry, number, emergency=True, address=place.address, notify=place.notify)
+
+
+def numbers_of(countries: Iterable[str], extra: Iterable[str] = ()) -> frozenset[str]:
+    """The emergency numbers of several countries together, and further ones."""
+    return frozenset(extra).union(*(emergency_numbers(country) for country in countries))
+
+
+def places(
+    devices: Mapping[str, Device], lines: Mapping[str, Line], extra: Iterable[str] = ()
+) -> dict[str, EmergencyPlace]:
+    """The table of devices: the numbers of the device's country, of its lines', and of those on whose lines they may
+    call (K.4); the number of its first line for calling back, never a delegator's (XRL-5)."""
+    extra = frozenset(extra)
+    owners: dict[str, set[str]] = {}
+    for line in lines.values():
+        for delegate in line.delegates:
+            owners.setdefault(delegate.line, set()).add(line.profile.country)
+    found = {}
+    for device in devices.values():
+        carried = [lines[name] for name in device.lines if name in lines]
+        countries = {device.country, *(line.profile.country for line in carried)}
+        countries.update(*(owners.get(line.id, ()) for line in carried))
+        found[device.id] = EmergencyPlace(
+            numbers=numbers_of(sorted(countries), extra),
+            main=main_emergency(device.country),
+            caller_id=carried[0].caller_id if carried else "",
+        )
+    return found

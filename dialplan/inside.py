@@ -1,0 +1,39 @@
+"""Numbers of the house: services, extensions of all kinds, and the slots of park lots."""
+
+from __future__ import annotations
+
+from dialplan.destinations import Destination, To
+from dialplan.draft import Draft, Path, reject
+from dialplan.plan import Retrieve
+from dialplan.termination import Reason
+
+
+def number(draft: Draft, digits: str) -> str | None:
+    """The first step for an internal number; None when it is none."""
+    model = draft.model
+    service = model.services.get(digits)
+    if service is not None:
+        draft.say(f"service:{digits}", service.source)
+        to = Destination(To.ECHO) if service.source == "echo" else Destination(To.ANNOUNCE, service.source)
+        return enter(draft, to)
+    found = model.extensions.get(digits)
+    if found is not None:
+        draft.say(f"extension:{digits}", str(found))
+        return enter(draft, found)
+    for lot in model.park_lots.values():
+        if len(digits) == len(lot.first) and lot.first <= digits <= lot.last:
+            draft.say(f"park:{lot.id}", f"slot {digits}")
+            return draft.add(Retrieve(id=draft.name("retrieve"), lot=lot.id, slot=digits))
+    return None
+
+
+def enter(draft: Draft, to: Destination) -> str:
+    """The first step for what was called; a refusal where there is nothing behind it."""
+    path = Path(visited=draft.request.visited)
+    return draft.follow(draft, to, path) or reject(draft, "target", 404, Reason.NOT_FOUND, "Not Found")
+
+
+def begins(draft: Draft, digits: str) -> bool:
+    """Whether more digits could make an internal number of it."""
+    model = draft.model
+    return any(each.startswith(digits) for each in (*model.extensions, *model.services)) if digits else True
