@@ -47,8 +47,10 @@ def stage(folder: Path, text: str, country: str = "US", caller_id: str = "") -> 
         extensions="pbx" in text,
         profile=m.Profile(trunk.country or country),
     )
+    usual_model = house()
+    table = msgspec.structs.replace(usual_model.emergency, caller_ids={"carrier": caller_id})
     made = msgspec.structs.replace(
-        house(), dids={DID: user("bob"), "+33972101010": user("bob"),
+        usual_model, emergency=table, dids={DID: user("bob"), "+33972101010": user("bob"),
                        "+442079460000": user("bob")}, trunks={"carrier": rule},
     )  # fmt: skip
     return Scene(model=m.versioned(made), trunks={"carrier": TrunkHost(trunk, usual.places, usual.sources)})

@@ -9,7 +9,7 @@ from dialplan.facts import NO_FACTS, Facts
 from dialplan.groups import Attendant, Mailbox, Queue, RingGroup
 from dialplan.hours import CLOSED, Hours
 from dialplan.lines import Line, Outside, Permission, Profile
-from dialplan.model import Device, Emergency, Model, TrunkRule
+from dialplan.model import Device, Emergency, EmergencyPlace, Model, TrunkRule
 from dialplan.plan import CallRequest, LineTarget, Plan, Ring, Step
 from dialplan.planner import plan
 
@@ -59,7 +59,7 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: object
         serves=serves,
         trunks={"carrier": TrunkRule(id="carrier", profile=US, extensions=True)},
         default_trunk="carrier",
-        emergency=Emergency(numbers={"US": frozenset({"911"})}),
+        emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911"}), main="911")),
         **(values | settings),  # type: ignore[arg-type]
     )
 

@@ -16,6 +16,7 @@ from dialplan import model as m
 from dialplan import planner
 from dialplan.destinations import ring_group, user
 from dialplan.groups import Member, RingGroup
+from dialplan.lines import Outside, Permission
 from media.engine import LegLost, MediaEvent, Silent
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -55,6 +56,7 @@ CARRIER = ("192.0.2.200", 5060)
 SECRETS = {"alice": "apple", "bob": "banana", "carol": "cherry", "dave": "damson"}
 NUMBERS = {"alice": "101", "bob": "102", "carol": "103", "dave": "104"}
 PROFILE = m.Profile("US", "669")
+ANYWHERE = Outside(permission=Permission.INTERNATIONAL)
 HELP = m.EmergencyPlace(numbers=frozenset(("911",)), main="911")
 TALKED = {"answered"}
 
@@ -62,7 +64,7 @@ TALKED = {"answered"}
 def house() -> m.Model:
     """Four lines with a device each, a ring list (110), echo (600), a tone (601), an announcement (602), a carrier."""
     lines = {
-        name: m.Line(id=name, extension=number, name=name.capitalize(), profile=PROFILE, ring_s=20.0)
+        name: m.Line(id=name, extension=number, name=name.capitalize(), profile=PROFILE, ring_s=20.0, outside=ANYWHERE)
         for name, number in NUMBERS.items()
     }
     return m.versioned(

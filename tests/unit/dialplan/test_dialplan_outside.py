@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dialplan.facts import Facts
 from dialplan.hours import Hours
 from dialplan.lines import Line, Outside, Permission, Profile
-from dialplan.model import Device, Emergency, Model, TrunkRule
+from dialplan.model import Device, Emergency, EmergencyPlace, Model, TrunkRule
 from dialplan.plan import CallRequest, Plan, Reject, Trunk
 from dialplan.planner import plan
 from dialplan.prefixes import MOST_ROWS
@@ -34,7 +34,7 @@ def house(*rows: Row, default: str | None = "a", **line: Any) -> Model:
         routes=table(rows),
         hours={"morning": MORNING},
         default_trunk=default,
-        emergency=Emergency(numbers={"US": frozenset({"911"})}, trunks=("a", "b")),
+        emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911"}), main="911"), trunks=("a", "b")),
     )
 
 
