@@ -9,6 +9,7 @@ standard output and status 0, or the problems as JSON and status 1.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
@@ -270,6 +271,8 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1:
         sys.stderr.write("usage: python -P -m config.compile PATH\n")
         return 2
+    # All that is made here is held to the end, which is near: there is nothing to be collected.
+    gc.disable()
     try:
         output, status = encode(compile(Path(argv[0]))), 0
     except ConfigError as error:

@@ -230,27 +230,28 @@ class _Fields:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
+        self._columns = sheet.columns
         self._known: dict[str, dict[str, Any]] = {role: {} for role in sheet.columns}
 
     def get(self, line: int, fields: list[str], role: str, check: Callable[[str], Any], default: Any) -> Any:
         """The value; `default` where there is no such column or nothing in it; None when it is wrong, which is
         reported."""
-        column = self._sheet.columns.get(role)
-        text = fields[column] if column is not None and column < len(fields) else ""
-        if not text:
+        column = self._columns.get(role)
+        if column is None or column >= len(fields):
             return default
+        text = fields[column]
         known = self._known[role]
-        if text not in known:
+        value = known.get(text)
+        if value is None:
             try:
-                known[text] = check(text) if text.strip() else default
+                value = known[text] = check(text) if text.strip() else default
             except Wrong as wrong:
                 self._sheet.wrong(line, role, wrong.message, wrong.hint)
-                return None
-        return known[text]
+        return value
 
     def prefixes(self, line: int, fields: list[str]) -> tuple[str, ...] | None:
         """Those of a row; None when they are wrong."""
-        column = self._sheet.columns["prefix"]
+        column = self._columns["prefix"]
         try:
             return csv_values.prefixes(fields[column] if column < len(fields) else "")
         except Wrong as wrong:
@@ -281,10 +282,10 @@ class _RouteRows:
 
     def row(self, line: int, fields: list[str]) -> tuple[tuple[str, ...], _Rule, int, int] | None:
         """Prefixes, rule, cost and day of a row; None when something in it is wrong."""
-        get, written = self._fields.get, self._written
+        get = self._fields.get
         prefixes = self._fields.prefixes(line, fields)
         cost = get(line, fields, "rate", csv_values.amount, UNKNOWN)
-        since = get(line, fields, "effective date", lambda text: csv_values.day(text, written.dates), 0)
+        since = get(line, fields, "effective date", self._day, 0)
         rule: tuple[Any, ...] = self._usual
         if self._varies:
             trunk, priority, weight, hours, strip, prepend = self._usual
@@ -304,6 +305,9 @@ class _RouteRows:
         if made not in self.numbers:
             self.numbers[made] = self._number(self._rule(made))
         return prefixes, made, cost, since
+
+    def _day(self, text: str) -> int:
+        return csv_values.day(text, self._written.dates)
 
     def _rule(self, made: _Rule) -> RouteRule:
         trunk, priority, weight, hours, strip, prepend = made
@@ -373,13 +377,17 @@ def _deck(written: RateFile, sheet: Sheet) -> RateDeck:
     get = reading.get
     usual = written.increment or (1, 1)
     own_minimum = "minimum" in sheet.columns
+
+    def day(text: str) -> int:
+        return csv_values.day(text, written.dates)
+
     for line, fields in sheet.rows():
         prefixes = reading.prefixes(line, fields)
         rate = get(line, fields, "rate", csv_values.amount, UNKNOWN)
         step = get(line, fields, "increment", csv_values.increment, usual)
         minimum = get(line, fields, "minimum", csv_values.seconds, UNKNOWN) if own_minimum else UNKNOWN
         fee = get(line, fields, "connection fee", csv_values.amount, 0)
-        since = get(line, fields, "effective date", lambda text: csv_values.day(text, written.dates), 0)
+        since = get(line, fields, "effective date", day, 0)
         name = get(line, fields, "destination", str.strip, "")
         if prefixes is None or rate is None or step is None or minimum is None or fee is None or since is None:
             continue

@@ -36,7 +36,7 @@ def warnings(loaded: Loaded, routes: RouteTable) -> list[Problem]:
 def has_country(prefix: str) -> bool:
     """Whether a country code begins like this prefix in E.164, or is its beginning."""
     digits = prefix.removeprefix("+")
-    return digits in _BEGINNINGS or any(digits[:length] in _CODES for length in (1, 2, 3))
+    return digits[:2] in _CODES or digits[:1] in _CODES or digits[:3] in _CODES or digits in _BEGINNINGS
 
 
 def _prefixes(loaded: Loaded) -> Iterator[Problem]:
@@ -76,11 +76,10 @@ def _is_service(prefix: str, profiles: list[Profile]) -> bool:
 def _in_files(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
     """Those in CSV files that can never match."""
     told = 0
-    for prefix, packed in routes.rows.starts.items():
+    for prefix, numbers in routes.rows.all():
         if has_country(prefix) or not prefix.startswith("+"):
             continue
-        first = packed >> 8
-        for at in range(first, first + (packed & 0xFF)):
+        for at in numbers:
             line = routes.rows.line(at)
             if line and told < MOST_TOLD:
                 told += 1
@@ -119,6 +118,6 @@ def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
 def _costs(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
     if not routes.least_cost or loaded.settings.rate_files:
         return
-    if all(cost == UNKNOWN for _, cost, _ in routes.rows.all()):
+    if all(routes.rows.row(at)[1] == UNKNOWN for _, numbers in routes.rows.all() for at in numbers):
         hint = "give routes a `cost`, or list `rate_files`"
         yield Problem(loaded.mark("routing", "least_cost"), "`least_cost`: nobody has said what a call costs", hint)
