@@ -68,7 +68,7 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
             # K.9: however it was that nobody took it, the call goes on in the one way.
             exits=dict.fromkeys((Outcome.BUSY, Outcome.NO_ANSWER, Outcome.OUTAGE), otherwise) if otherwise else {},
             hops=path.hops,
-            group=name if called.strategy is Strategy.ROTATING else "",
+            group=name,
         )
     )
 

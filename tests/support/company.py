@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
+
+from msgspec.structs import replace
 
 from dialplan.destinations import Destination, To, ring_group, user
 from dialplan.facts import NO_FACTS, Facts
@@ -24,17 +27,17 @@ BY_DAY = Hours(id="day", week=(((480, 1020),),) * 5 + (CLOSED, CLOSED))
 BY_NIGHT = Hours(id="night", week=(((0, 480), (1020, 1440)),) * 7)
 
 
-def line(name: str, mailbox: bool = True, **settings: object) -> Line:
+def line(name: str, mailbox: bool = True, **settings: Any) -> Line:
     """A user with voicemail, who may call within the country."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "outside": Outside(permission=Permission.DOMESTIC),
         "caller_id": f"+1669555{1000 + sum(name.encode()) % 1000}",
         "name": name.title(),
     }
-    return Line(id=name, profile=US, mailbox=name if mailbox else "", **(values | settings))  # type: ignore[arg-type]
+    return Line(id=name, profile=US, mailbox=name if mailbox else "", **(values | settings))
 
 
-def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: object) -> Model:
+def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: Any) -> Model:
     """Those lines, and others without any rule for each name that they mention; each has a telephone of its own."""
     known = {each.id: each for each in lines}
     for name in ("anna", "ben", "carl", "dora", "eve", "stranger"):
@@ -43,7 +46,7 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: object
     for each in known.values():
         for delegate in each.delegates:
             serves[delegate.line] = (*serves.get(delegate.line, ()), each.id)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "attendants": {"main": Attendant(id="main")},
         "queues": {"support": Queue(id="support")},
         "mailboxes": {"desk": Mailbox(id="desk")},
@@ -60,25 +63,20 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: object
         trunks={"carrier": TrunkRule(id="carrier", profile=US, extensions=True)},
         default_trunk="carrier",
         emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911"}), main="911")),
-        **(values | settings),  # type: ignore[arg-type]
+        **(values | settings),
     )
 
 
-def from_inside(model: Model, to: str, facts: Facts = NO_FACTS, by: str = "stranger", **more: object) -> Plan:
+def from_inside(model: Model, to: str, facts: Facts = NO_FACTS, by: str = "stranger", **more: Any) -> Plan:
     """The plan of a call from a colleague."""
     request = CallRequest(digits="1", at=AT, device=by, to=destination(to))
-    return plan(model, replaced(request, more), facts)
+    return plan(model, replace(request, **more), facts)
 
 
-def from_outside(model: Model, to: str, facts: Facts = NO_FACTS, number: str = CALLER, **more: object) -> Plan:
+def from_outside(model: Model, to: str, facts: Facts = NO_FACTS, number: str = CALLER, **more: Any) -> Plan:
     """The plan of a call from the carrier."""
     request = CallRequest(digits="1", at=AT, trunk="carrier", caller_number=number, to=destination(to))
-    return plan(model, replaced(request, more), facts)
-
-
-def replaced(request: CallRequest, more: dict[str, object]) -> CallRequest:
-    values = {name: getattr(request, name) for name in request.__struct_fields__}
-    return CallRequest(**(values | more))
+    return plan(model, replace(request, **more), facts)
 
 
 def destination(name: str) -> Destination:
