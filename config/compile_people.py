@@ -11,6 +11,7 @@ from config.schema_people import Delegate, Line, TotalQuotas, User, Vip
 from dialplan import lines as model
 from dialplan.areas import area_of
 from dialplan.destinations import NOWHERE, Destination
+from dialplan.facts import Condition
 from dialplan.groups import Mailbox, Site
 from dialplan.model import Device
 
@@ -68,6 +69,8 @@ def _forwards(found: Effective) -> model.Forwards:
         outage=destination(get("forward.outage")),
         always=destination(get("forward.always")),
         after_s=get("forward.after"),
+        locked=frozenset(each for each in Condition if f"forward.{each.value}" in found.locks),
+        after_locked="forward.after" in found.locks,
     )
 
 

@@ -83,9 +83,9 @@ def exits_of(draft: Draft, line: Line, path: Path) -> dict[Outcome, str]:
 
 
 def after_s(draft: Draft, line: Line) -> float:
-    """FWD-3's delay, the user's own unless the rule is locked; always between 10 and 60 seconds."""
+    """FWD-3's delay, the user's own unless that is locked; always between 10 and 60 seconds."""
     own = draft.ask(line.id).after_s
-    chosen = own if own and Condition.NO_ANSWER not in line.forwards.locked else line.forwards.after_s
+    chosen = own if own and not line.forwards.after_locked else line.forwards.after_s
     return min(_MOST_S, max(_LEAST_S, chosen))
 
 

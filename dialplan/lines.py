@@ -57,7 +57,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
 class Forwards(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call goes that the line does not take (FWD-1, FWD-2). `after_s` is FWD-3's delay, 10 to 60 seconds; it
     counts only where there is a rule for no answer. `always` sends every call on without ringing. `locked` are the
-    conditions that users cannot change for themselves (PRO-3)."""
+    conditions that users cannot change for themselves, and `after_locked` means the delay (PRO-3)."""
 
     busy: Destination | None = None
     no_answer: Destination | None = None
@@ -65,6 +65,7 @@ class Forwards(msgspec.Struct, frozen=True, kw_only=True):
     always: Destination | None = None
     after_s: float = 15.0
     locked: frozenset[Condition] = frozenset()
+    after_locked: bool = False
 
 
 class Announce(enum.StrEnum):

@@ -7,11 +7,14 @@ import datetime
 import pytest
 
 from dialplan.destinations import NOWHERE, Destination, To, ring_group, user
+from dialplan.draft import MOST_STEPS
 from dialplan.facts import Condition, Facts, LineFacts
 from dialplan.groups import Member, RingGroup
-from dialplan.lines import Forwards, Outside, Permission
-from dialplan.plan import Hop, Outcome, Reject, Ring, Trunk, TrunkTarget, Voicemail
-from dialplan.simulate import Phone, simulate
+from dialplan.lines import Forwards, Line, Outside, Permission
+from dialplan.plan import CallRequest, Hop, Outcome, Plan, Reject, Ring, Trunk, TrunkTarget, Voicemail
+from dialplan.planner import plan
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 from dialplan.termination import Reason
 from tests.support.company import (
     ABROAD,
@@ -129,7 +132,7 @@ def test_what_the_user_has_set_replaces_what_is_configured() -> None:
 
 def test_a_lock_keeps_what_is_configured() -> None:
     locked = frozenset({Condition.NO_ANSWER, Condition.ALWAYS})
-    model = company(line("anna", forwards=Forwards(no_answer=VOICEMAIL, locked=locked)))
+    model = company(line("anna", forwards=Forwards(no_answer=VOICEMAIL, locked=locked, after_locked=True)))
     own = {Condition.NO_ANSWER: user("ben"), Condition.ALWAYS: user("carl"), Condition.BUSY: user("dora")}
     made = from_inside(model, "anna", with_forwards(own, after_s=50.0))
     ring = entry(made)
@@ -320,3 +323,33 @@ def test_a_call_back_within_the_hour_of_an_emergency_call_gets_through(minutes: 
     assert rung(made) == [["anna" if through else "carl"]]
     if through:
         assert entry(made).exits == {}  # type: ignore[union-attr]
+
+
+def tree(deep: int) -> list[Line]:
+    """Each user forwards each condition to another one, and so do they: 3 to the power of `deep` ends."""
+    lines = []
+    for level in range(deep + 1):
+        for n in range(3**level):
+            ways = [user(f"n{level + 1}.{n * 3 + way}") for way in range(3)]
+            rules = Forwards(busy=ways[0], no_answer=ways[1], outage=ways[2]) if level < deep else Forwards()
+            lines.append(line("anna" if not level else f"n{level}.{n}", mailbox=False, forwards=rules))
+    return lines
+
+
+def test_a_plan_without_measure_is_cut_and_asked_again() -> None:
+    """No configuration makes planning slow; where it was cut, the walk asks again, and hops go on counting (K.10)."""
+    model = company(*tree(5))
+    made = from_outside(model, "anna")
+    assert len(made.steps) <= MOST_STEPS + 20
+    asked = []
+
+    def replan(request: CallRequest) -> Plan:
+        asked.append(request)
+        return plan(model, request)
+
+    last = "n5.242"  # by outage each time
+    got = simulate(made, {f"line:{last}": [Phone(status=200)]}, replan=replan)
+    assert got.connected == f"line:{last}"
+    assert len(asked) == 1
+    assert asked[0].hops == len(asked[0].visited) > 0
+    assert asked[0].visited[0] == "user:anna"

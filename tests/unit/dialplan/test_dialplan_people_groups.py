@@ -9,7 +9,8 @@ from dialplan.facts import Condition, Facts, LineFacts
 from dialplan.groups import Member, RingGroup, Strategy
 from dialplan.lines import Delegate, Forwards, Line, Others, Vip
 from dialplan.plan import Branch, Outcome, Plan, Reject, Ring, Trunk, Voicemail
-from dialplan.simulate import Phone, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 from tests.support.company import (
     ATTENDANT,
     OUTSIDE,

@@ -18,7 +18,8 @@ from dialplan.lines import Delegate, Forwards, Line, Others, Outside, Permission
 from dialplan.model import Model
 from dialplan.plan import MOST_FORWARDS, Branch, CallRequest, LineTarget, Plan, Replan, Ring
 from dialplan.planner import plan
-from dialplan.simulate import Phone, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 from tests.support.company import ABROAD, AT, ATTENDANT, CALLER, OUTSIDE, VOICEMAIL, company, line
 
 NAMES = ("anna", "ben", "carl", "dora", "eve")

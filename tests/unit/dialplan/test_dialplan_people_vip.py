@@ -8,7 +8,8 @@ from dialplan.destinations import user
 from dialplan.facts import Facts, LineFacts
 from dialplan.lines import Announce, Delegate, Forwards, Line, Others, Policy, Vip
 from dialplan.plan import LineTarget, Outcome, Plan, Reject, Ring, Voicemail
-from dialplan.simulate import Phone, simulate
+from dialplan.pretend import Phone
+from dialplan.simulate import simulate
 from tests.support.company import AT, CALLER, VOICEMAIL, company, entry, from_inside, from_outside, line, rung, said
 
 BOTH = (Delegate(line="ben"), Delegate(line="carl"))
