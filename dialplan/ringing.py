@@ -81,14 +81,18 @@ def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
     wants the others; a group of that line alone rings it."""
     calling = draft.calling.id if draft.calling is not None else ""
     found = []
+    seen: set[str] = set()
     alone = len(called.members) == 1
     for at, member in enumerate(called.members):
         line = draft.model.lines.get(member.line)
         if line is None:
             draft.say(rules.member(called, member.line), "there is no such line")
+        elif member.line in seen:
+            draft.say(rules.member(called, member.line), "is named twice, and rings once")
         elif member.line == calling and not alone:
             draft.say(rules.member(called, member.line), "makes this call, and is left out")
         else:
+            seen.add(member.line)
             facts = draft.ask(member.line)
             if called.id in facts.out_of or called.name in facts.out_of:
                 draft.say(rules.member(called, member.line), "has opted out")
