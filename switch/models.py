@@ -7,6 +7,7 @@ but its lines may have moved in the file.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from switch.private import write_private
 
 FOLDER = "models"
 KEPT_VERSIONS = 200
+_LEVEL = 1  # the tables of carriers' routes and rates are megabytes, mostly of zeros
+_ZLIB = b"x"  # what such a file begins with (RFC 1950), and no map in MessagePack
 
 
 def keep(data: Path, model: Model) -> None:
@@ -23,7 +26,7 @@ def keep(data: Path, model: Model) -> None:
     folder = data / FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        write_private(_file(data, model.version), msgspec.msgpack.encode(model))
+        write_private(_file(data, model.version), zlib.compress(msgspec.msgpack.encode(model), _LEVEL))
         for old in sorted(folder.glob("*.msgpack"), key=lambda path: path.stat().st_mtime)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
     except OSError:
@@ -35,8 +38,10 @@ def find(data: Path, version: str) -> Model | None:
     if not version.isalnum():
         return None
     try:
-        return msgspec.msgpack.decode(_file(data, version).read_bytes(), type=Model)
-    except (OSError, msgspec.DecodeError):
+        content = _file(data, version).read_bytes()
+        # Earlier versions of Ringplan did not pack them.
+        return msgspec.msgpack.decode(zlib.decompress(content) if content[:1] == _ZLIB else content, type=Model)
+    except (OSError, zlib.error, msgspec.DecodeError):
         return None
 
 
