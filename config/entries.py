@@ -12,10 +12,11 @@ Inputs are never shown, only keys: an input may be a secret.
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -111,6 +112,18 @@ def fields(model: type[BaseModel]) -> dict[str, Field]:
         field.alias or name: Field(name, _kind(field.annotation, field.metadata), field.is_required())
         for name, field in sorted(model.model_fields.items(), key=lambda each: each[0] not in own)
     }
+
+
+@functools.cache
+def _defaults(model: type[BaseModel]) -> dict[str, Callable[[], Any]]:
+    """What makes the default of each attribute that has one. (Pydantic looks into every factory anew, each time.)"""
+    made: dict[str, Callable[[], Any]] = {}
+    for name, field in model.model_fields.items():
+        if field.default_factory is not None:
+            made[name] = field.default_factory  # type: ignore[assignment]  # none of ours takes an argument
+        elif not field.is_required():
+            made[name] = functools.partial(copy.copy, field.default)
+    return made
 
 
 def _some_keys(model: type[BaseModel]) -> str:
@@ -250,7 +263,8 @@ class Reading:
                 value = STAND_INS[key]
             if value is not _LOST:
                 values[field.name] = value
-        return model.model_construct(**values)
+        left_out = {name: make() for name, make in _defaults(model).items() if name not in values}
+        return model.model_construct(set(values), **values, **left_out)
 
     def _missing(self, key: str, path: Path_, where: Mark) -> None:
         self.lost.add((*path, key))
