@@ -76,8 +76,8 @@ class Simulation(msgspec.Struct, kw_only=True):
     """What came of it. `commands` holds (seconds since the call, command); `rang` the targets in order.
 
     `connected` is the target that was joined to the caller, and `branch` its branch; or it is the id of the service
-    that answered. `termination` is set when the walk finished. `at_s` is the time of its last command. `plan` has the
-    steps of later answers of the planner, too.
+    that answered. `termination` is set when the walk finished. `at_s` is the time of its last command, and `armed` are
+    the timers that it has left behind. `plan` has the steps of later answers of the planner, too.
     """
 
     timeline: list[Moment] = []
@@ -87,6 +87,7 @@ class Simulation(msgspec.Struct, kw_only=True):
     branch: Branch | None = None
     termination: Termination | None = None
     at_s: float = 0.0
+    armed: tuple[str, ...] = ()
     plan: Plan
 
     def sent(self, *what: What) -> list[Moment]:
@@ -188,6 +189,7 @@ class _Run:
                 self.result.at_s = now
                 self._do(command)
         self.result.plan = self._state.plan
+        self.result.armed = tuple(self._timers)
 
     def _happens(self, event: v.Ringing | v.Answered | v.Failed, now: float) -> bool:
         """Whether the telephone is still there to do that; if so it is noted."""

@@ -35,13 +35,14 @@ from dialplan.vocabulary import (
     Disarm,
     Execute,
     StartBranch,
+    StopBranch,
 )
-
-DEEPEST = 10
-"""How many exits of branches are followed inside each other. The planner's own limit (K.10) is lower."""
 
 MOST_REPLANS = 20
 """How often the planner is asked again for one call; once more is a loop."""
+
+DEEPEST = 10
+"""How many exits of branches are followed inside each other. The planner's own limit (K.10) is lower."""
 
 Gone = Place | Outcome | Termination
 """Where a place leads: to where it stands now, or what it came to: an outcome inside of a branch, else an ending."""
@@ -64,7 +65,7 @@ def turn_of(state: WalkState) -> Turn:
 def enter(turn: Turn, step_id: str, led: Outcome | None, depth: int = 0) -> Gone:
     """Go to a step, and on until somebody rings or answers. `led` is the outcome that led there inside of a branch."""
     gone = _at(turn, step_id, led)
-    return _advance(turn, gone, depth) if type(gone) is Place and gone.stage < 0 else gone
+    return settle(turn, gone, depth) if type(gone) is Place and gone.stage < 0 else gone
 
 
 def _at(turn: Turn, step_id: str, led: Outcome | None) -> Gone:
@@ -108,12 +109,27 @@ def _routes_as_stages(trunk: Trunk) -> tuple[Stage, ...]:
     )
 
 
-def _advance(turn: Turn, place: Place, depth: int) -> Gone:
-    """From where nobody rings to the next stage that has branches, or to the next step, until somebody rings."""
+def settle(turn: Turn, place: Place, depth: int) -> Gone:
+    """Where something has ended: whose turn is next, in the stage, the step or the plan, until somebody rings."""
     while True:
+        if place.branches:
+            waiting = False
+            for branch in place.branches:
+                phase = branch.phase
+                if phase is WAITING:
+                    waiting = True
+                elif phase is not ENDED:
+                    return place
+            if waiting:
+                place = _start_soonest(turn, place, depth)
+                continue
+            if place.stages[place.stage].ring_s > 0:
+                turn.commands.append(Disarm(place.timer))
+            place = stage_over(turn, place)
         number = _next_stage(turn, place)
         if number >= 0:
-            return _start_stage(turn, place, number, depth)
+            place = _start_stage(turn, place, number, depth)
+            continue
         gone = _leave(turn, place, depth)
         if type(gone) is not Place or gone.stage >= 0:
             return gone
@@ -131,29 +147,25 @@ def _next_stage(turn: Turn, place: Place) -> int:
     return -1
 
 
-def _start_stage(turn: Turn, place: Place, number: int, depth: int) -> Gone:
+def _start_stage(turn: Turn, place: Place, number: int, depth: int) -> Place:
     stage = place.stages[number]
     if stage.ring_s > 0:
         # Armed first, it is due first: at the end of a stage no exit of a branch is followed any more.
         turn.commands.append(Arm(stage_timer(place.step, number), stage.ring_s))
     branches = []
-    rings = False
     for branch in stage.branches:
         if branch.delay_s > 0:
             turn.commands.append(Arm(f"delay:{branch.id}", branch.delay_s))
             branches.append(BranchState(branch))
         else:
-            started = start_branch(turn, place.step, branch, depth)
-            rings = rings or started.phase is not ENDED
-            branches.append(started)
-    place = Place(place.step, place.stages, number, tuple(branches), place.outcomes, place.status, place.congested)
-    return place if rings else settle(turn, place, depth)
+            branches.append(start_branch(turn, place.step, branch, depth))
+    return Place(place.step, place.stages, number, tuple(branches), place.outcomes, place.status, place.congested)
 
 
 def start_branch(turn: Turn, step: Step, branch: Branch, depth: int) -> BranchState:
-    """Ring a branch of that step, or go on at once with one that is skipped."""
+    """Ring a branch of that step, or pass it over."""
     if branch.skip is not None:
-        return leads(turn, BranchState(branch), branch.skip, depth)
+        return ended(turn, BranchState(branch), branch.skip, depth)
     turn.commands.append(StartBranch(branch, step.id, step.hops))  # type: ignore[union-attr]
     if branch.from_ringing:
         turn.commands.append(Arm(f"silent:{branch.id}", SILENT_S))
@@ -162,10 +174,25 @@ def start_branch(turn: Turn, step: Step, branch: Branch, depth: int) -> BranchSt
     return BranchState(branch, RINGING)
 
 
-def leads(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> BranchState:
-    """Nobody rings for the branch itself any more: it goes on inside where an exit says so, and else has ended."""
+def _start_soonest(turn: Turn, place: Place, depth: int) -> Place:
+    """A delay gives others time to answer. Nobody rings, so waiting on would only be silence for the caller."""
+    soonest = min(each.branch.delay_s for each in place.branches if each.phase is WAITING)
+    branches = []
+    for each in place.branches:
+        if each.phase is WAITING and each.branch.delay_s <= soonest:
+            turn.commands.append(Disarm(f"delay:{each.branch.id}"))
+            branches.append(start_branch(turn, place.step, each.branch, depth))
+        else:
+            branches.append(each)
+    return replace(place, branches=tuple(branches))
+
+
+def ended(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> BranchState:
+    """The branch's own telephones came to that outcome. It goes on inside where an exit says so."""
+    if branch.phase is not WAITING:
+        turn.commands.append(StopBranch(branch.branch.id, False, outcome))
     if branch.branch.exits and depth < DEEPEST:
-        exit_to = exit_of(branch.branch.exits, outcome)
+        exit_to = _exit(branch.branch.exits, outcome)
         if exit_to is not None:
             gone = enter(turn, exit_to, outcome, depth + 1)
             if type(gone) is Place:
@@ -175,49 +202,19 @@ def leads(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> Bran
     return replace(branch, phase=ENDED, outcome=outcome)
 
 
-def _start_soonest(turn: Turn, place: Place, depth: int) -> Gone:
-    """A delay gives others time to answer. Nobody rings, so waiting on would only be silence for the caller."""
-    soonest = min(each.branch.delay_s for each in place.branches if each.phase is WAITING)
-    branches = []
-    rings = False
-    for each in place.branches:
-        if each.phase is WAITING and each.branch.delay_s <= soonest:
-            turn.commands.append(Disarm(f"delay:{each.branch.id}"))
-            each = start_branch(turn, place.step, each.branch, depth)
-            rings = rings or each.phase is not ENDED
-        branches.append(each)
-    place = replace(place, branches=tuple(branches))
-    return place if rings else settle(turn, place, depth)
-
-
-def settle(turn: Turn, place: Place, depth: int) -> Gone:
-    """After a branch has ended: is the stage over, and if nobody rings any more, who is next?"""
-    waiting = False
-    for branch in place.branches:
-        phase = branch.phase
-        if phase is WAITING:
-            waiting = True
-        elif phase is not ENDED:
-            return place
-    if waiting:
-        return _start_soonest(turn, place, depth)
-    if place.stages[place.stage].ring_s > 0:
-        turn.commands.append(Disarm(place.timer))
-    return stage_over(turn, place, depth)
-
-
-def stage_over(turn: Turn, place: Place, depth: int) -> Gone:
+def stage_over(turn: Turn, place: Place) -> Place:
+    """The stage has ended: what its branches came to is kept, as far as it counts."""
     branches, stages, congested = place.branches, place.stages, place.congested
     judge = place.step.judge if type(place.step) is Ring else ""
     outcomes = place.outcomes + tuple(
         b.outcome for b in branches if b.outcome is not None and (not judge or b.branch.target == LineTarget(judge))
     )
     status = next((b.status for b in reversed(branches) if b.status), place.status)
-    if any(branch.full for branch in branches):
+    if any(branch.full for branch in branches) and type(place.step) is Trunk:
         congested = True
         if turn.plan.emergency:
             stages += tuple(_with_force(branch.branch) for branch in branches if branch.full)
-    return _advance(turn, Place(place.step, stages, place.stage, (), outcomes, status, congested), depth)
+    return Place(place.step, stages, place.stage, (), outcomes, status, congested)
 
 
 def _with_force(branch: Branch) -> Stage:
@@ -232,7 +229,7 @@ def _leave(turn: Turn, place: Place, depth: int) -> Gone:
     if type(left) is Ring:
         if left.judge and not place.outcomes:
             outcome = Outcome.NO_ANSWER
-        exit_to = exit_of(left.exits, outcome)
+        exit_to = _exit(left.exits, outcome)
         if exit_to is not None:
             return _at(turn, exit_to, outcome if depth else None)
         return outcome if depth else ENDINGS[outcome]
@@ -242,7 +239,7 @@ def _leave(turn: Turn, place: Place, depth: int) -> Gone:
     return endings.carrier_ending(outcome, place.status, congested=place.congested, emergency=emergency)
 
 
-def exit_of(exits: dict[Outcome, str], outcome: Outcome) -> str | None:
+def _exit(exits: dict[Outcome, str], outcome: Outcome) -> str | None:
     exit_to = exits.get(outcome)
     if exit_to is None and outcome is Outcome.REJECTED:
         return exits.get(Outcome.NO_ANSWER)  # FWD-8: a rejected call follows the no-answer rule, at once.

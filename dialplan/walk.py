@@ -6,7 +6,7 @@ A walk is a value. It enters a step, starts branches, hears what their telephone
 `Finish`. The theory, of one branch:
 
     waiting  --its delay, or nobody else rings-->  ringing (silent first, where its time counts from the first 18x)
-    waiting  --its delay, and it is skipped-->  an outcome at once, as the plan has it
+    waiting  --the same, and it is skipped-->  an outcome at once, as the plan has it
     ringing  --answered-->  the walk is over: `Connect`, and all others are stopped as completed elsewhere
     ringing  --its time, all contacts failed, or the user's word (600, 603)-->  an outcome
     an outcome with an exit  -->  gone on: the branch walks another step, inside of the stage; what that comes to, by
@@ -47,8 +47,7 @@ from dialplan.plan import (
     Stage,
     Trunk,
 )
-from dialplan.stages import DEEPEST as DEEPEST
-from dialplan.stages import Gone, Turn, ask, enter, leads, settle, stage_over, start_branch, turn_of
+from dialplan.stages import Gone, Turn, ask, ended, enter, settle, stage_over, start_branch, turn_of
 from dialplan.termination import Termination
 from dialplan.vocabulary import (
     Answered,
@@ -64,7 +63,6 @@ from dialplan.vocabulary import (
     Replanned,
     Ringing,
     StepDone,
-    StopBranch,
     TimerDue,
     WalkEvent,
 )
@@ -197,7 +195,7 @@ def _branch_heard(turn: Turn, branch: BranchState, event: Contacts | Ringing | F
             return branch
         outcome = aggregate(branch.outcomes)
     turn.commands.append(Disarm(branch.timer))
-    return _ended(turn, branch, outcome, depth)
+    return ended(turn, branch, outcome, depth)
 
 
 def _counts(turn: Turn, branch: BranchState, *, disarm: bool) -> BranchState:
@@ -206,12 +204,6 @@ def _counts(turn: Turn, branch: BranchState, *, disarm: bool) -> BranchState:
         turn.commands.append(Disarm(branch.timer))
     turn.commands.append(Arm(f"ring:{branch.branch.id}", branch.branch.ring_s))
     return replace(branch, phase=RINGING)
-
-
-def _ended(turn: Turn, branch: BranchState, outcome: Outcome, depth: int) -> BranchState:
-    """The branch's own telephones came to that outcome. It goes on inside where an exit says so."""
-    turn.commands.append(StopBranch(branch.branch.id, False, outcome))
-    return leads(turn, branch, outcome, depth)
 
 
 def _connect(state: WalkState, place: Place, event: Answered) -> Stepped:
@@ -243,7 +235,7 @@ def _branch_due(turn: Turn, place: Place, kind: str, name: str, depth: int) -> G
                 branch = _counts(turn, branch, disarm=False)
             elif kind == "ring" and phase is RINGING:
                 # Whoever has not failed by now rang out, and one that rang out outweighs all the others (FWD-6).
-                branch = _ended(turn, branch, Outcome.NO_ANSWER, depth)
+                branch = ended(turn, branch, Outcome.NO_ANSWER, depth)
             return _changed(turn, place, at, branch, depth)
         if branch.inside is not None:
             gone = _branch_due(turn, branch.inside, kind, name, depth + 1)
@@ -262,7 +254,7 @@ def _stage_due(turn: Turn, place: Place, timer: str, depth: int) -> Gone | None:
             else replace(each, phase=ENDED, inside=None, outcome=Outcome.NO_ANSWER)
             for each in place.branches
         )
-        return stage_over(turn, replace(place, branches=branches), depth)
+        return settle(turn, stage_over(turn, replace(place, branches=branches)), depth)
     for at, branch in enumerate(place.branches):
         if branch.inside is not None:
             gone = _stage_due(turn, branch.inside, timer, depth + 1)

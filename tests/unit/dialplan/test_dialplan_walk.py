@@ -1,10 +1,8 @@
-"""The walk: every rule of FWD-4 to FWD-8 on pretended telephones, and the invariants of every plan (Hypothesis)."""
+"""The walk: every rule of FWD-4 to FWD-8 on pretended telephones, one step after the other."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dialplan import vocabulary as v
 from dialplan import walk
@@ -199,69 +197,3 @@ def test_a_tone_that_ends_and_a_caller_who_leaves_it() -> None:
     left = walk.step(state, v.CallerGone())[1]
     assert done == [v.Finish(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200))]
     assert left == [v.Finish(Termination(Result.ANSWERED, Reason.CALLER_HUNG_UP, 200))]
-
-
-# Invariants
-
-seconds = st.integers(0, 60).map(float)
-phones = st.lists(
-    st.builds(Phone, status=st.sampled_from([None, 200, 0, 408, 480, 486, 487, 404, 500, 600, 603]), after_s=seconds),
-    max_size=3,
-)
-script = st.dictionaries(st.sampled_from([f"line:{n}" for n in "abcd"] + ["trunk:x", "trunk:y"]), phones)
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> Plan:
-    count = draw(st.integers(1, 4))
-    ids = [f"s{n}" for n in range(count)]
-    exits = st.dictionaries(st.sampled_from(list(Outcome)), st.sampled_from(ids), max_size=4)
-    steps: list[Step] = []
-    for step_id in ids:
-        kind = draw(st.sampled_from(["ring", "ring", "trunk", "echo"]))
-        if kind == "echo":
-            steps.append(Echo(id=step_id))
-        elif kind == "trunk":
-            names = draw(st.lists(st.sampled_from("xy"), max_size=3))
-            steps.append(Trunk(id=step_id, routes=tuple(Route(n, "+1") for n in names), ring_s=30.0))
-        else:
-            stages = []
-            for s in range(draw(st.integers(0, 3))):
-                lines = draw(st.lists(st.sampled_from("abcd"), max_size=4, unique=True))
-                made = (
-                    Branch(
-                        id=f"{step_id}.{s}.{n}", target=LineTarget(n), ring_s=draw(seconds) + 1, delay_s=draw(seconds)
-                    )
-                    for n in lines
-                )
-                stages.append(Stage(tuple(made)))
-            steps.append(Ring(id=step_id, stages=tuple(stages), exits=draw(exits)))
-    return Plan(entry="s0", steps=tuple(steps), number="1", emergency=draw(st.booleans()))
-
-
-@settings(max_examples=300, deadline=None)
-@given(plans(), script, st.none() | seconds)
-def test_every_walk_ends_once_in_finite_time_and_leaves_nothing_behind(
-    plan: Plan, script: dict[str, list[Phone]], gone_s: float | None
-) -> None:
-    got = simulate(plan, script, caller_gone_after_s=gone_s)
-    decided_at_s = min(at for at, c in got.commands if isinstance(c, v.Connect | v.Finish | v.Execute))
-    assert decided_at_s <= walk.total_s(plan)
-    commands = [c for _, c in got.commands]
-    endings = [c for c in commands if isinstance(c, v.Connect | v.Finish | v.Execute)]
-    assert [type(c) for c in endings] in ([v.Connect], [v.Finish], [v.Execute], [v.Execute, v.Finish])
-    assert sum(isinstance(c, v.Connect) for c in commands) <= 1
-    started = sorted(c.branch.id for c in commands if isinstance(c, v.StartBranch))
-    ended = sorted(c.branch for c in commands if isinstance(c, v.StopBranch | v.Connect))
-    assert started == ended
-    armed: set[str] = set()
-    due: dict[str, float] = {}
-    for at, command in got.commands:
-        if isinstance(command, v.Arm):
-            assert command.timer not in armed or due[command.timer] <= at
-            armed.add(command.timer)
-            due[command.timer] = at + command.delay_s
-        elif isinstance(command, v.Disarm):
-            assert command.timer in armed
-            armed.discard(command.timer)
-    assert all(due[timer] <= got.at_s for timer in armed), "a timer was left armed"
