@@ -124,7 +124,7 @@ _NAMES: dict[type, dict[str, str]] = {
     Park: {"lot": "l"},
     Retrieve: {"lot": "l", "slot": "1"},
     Feature: {"feature": "f"},
-    Collect: {"what": "account_code"},
+    Collect: {"what": "account_code", "number": "+1"},
 }
 
 

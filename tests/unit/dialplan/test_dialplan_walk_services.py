@@ -38,7 +38,7 @@ SERVICES = [
     Park(id="s", lot="main"),
     Retrieve(id="s", lot="main", slot="701"),
     Feature(id="s", feature="dnd_on"),
-    Collect(id="s", what="account_code"),
+    Collect(id="s", what="account_code", number="+1"),
 ]
 
 
