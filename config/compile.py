@@ -38,6 +38,7 @@ from config.compiled import (
     MetricsSettings,
     RecordSettings,
     RegistrarSettings,
+    account_code_password,
     encode,
 )
 from config.fitting import Fitting
@@ -75,6 +76,11 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         trunk_settings(name, each, settings.country, work.secret(each.secret, "trunks", name, "secret"))
         for name, each in settings.trunks.items()
     )
+    codes = tuple(
+        account_code_password(code, work.secret(each.password, "account_codes", code, "password"))
+        for code, each in settings.account_codes.items()
+        if each.password is not None
+    )
     records = RecordSettings(url=work.records_url())
     routing = outbound(loaded)
     if loaded.problems or work.problems or routing.problems:
@@ -95,6 +101,7 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         ),
         log=LogSettings(level=settings.log.level, json={"json": True, "text": False}.get(settings.log.format)),
         records=records,
+        account_codes=codes,
         domains=_domains(settings),
         warnings=(*lint.warnings(loaded), *lint_routes.warnings(loaded, routing.routes)),
     )

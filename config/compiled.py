@@ -1,18 +1,21 @@
 """The values that the other rooms are handed: settings of each room, credentials, and the dialplan's model.
 
 They can be written to bytes and read again, for the copy of the last configuration that was good. It holds password
-hashes, the passwords of trunks and perhaps that of the database, so whoever stores it gives it mode 0600. No `repr`
-here shows a secret.
+hashes of devices and account codes, the passwords of trunks and perhaps that of the database, so whoever stores it
+gives it mode 0600. No `repr` here shows a secret.
 """
 
 from __future__ import annotations
+
+import hashlib
+import hmac
 
 import msgspec
 
 from config.problems import Problem
 from dialplan.model import Model
 
-FORMAT = 2
+FORMAT = 3
 
 
 class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,32 @@ class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"DeviceCredentials(device={self.device!r}, user={self.user!r}, lines={self.lines!r})"
+
+
+class AccountCodePassword(msgspec.Struct, frozen=True, kw_only=True):
+    """The password of an account code (CST-2), hashed: hex of scrypt. The salt is the code, not chance, so that the
+    same configuration has the same version wherever it is compiled. A password of a few digits is found by whoever has
+    the hash, however it is made: what protects it is the file's mode."""
+
+    code: str
+    hash: str
+
+    def fits(self, password: str) -> bool:
+        """Whether this is the password. It takes some milliseconds."""
+        return hmac.compare_digest(self.hash, _scrypt(self.code, password))
+
+    def __repr__(self) -> str:
+        return f"AccountCodePassword(code={self.code!r})"
+
+
+def account_code_password(code: str, password: str) -> AccountCodePassword:
+    """The same from the password itself."""
+    return AccountCodePassword(code=code, hash=_scrypt(code, password))
+
+
+def _scrypt(code: str, password: str) -> str:
+    salt = f"ringplan account code {code}".encode()
+    return hashlib.scrypt(password.encode(), salt=salt, n=1024, r=8, p=1, dklen=32).hex()
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +259,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsSettings
     log: LogSettings
     records: RecordSettings
+    account_codes: tuple[AccountCodePassword, ...] = ()
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()

@@ -106,11 +106,11 @@ def _sections() -> Mapping[str, tuple[str, ...]]:
 def written(settings: Section) -> dict[str, Any]:
     """What was written at one level, flat."""
     found: dict[str, Any] = {}
-    for name in settings.model_fields_set:
+    for name in sorted(settings.model_fields_set):  # a set has no order, and what comes of it shall have one
         value = getattr(settings, name)
         if name in _sections():
             if isinstance(value, Section):
-                found.update({f"{name}.{part}": getattr(value, part) for part in value.model_fields_set})
+                found.update({f"{name}.{part}": getattr(value, part) for part in sorted(value.model_fields_set)})
         elif name in defaults():
             found[name] = value
     return found

@@ -1,8 +1,7 @@
 """Where each rule stands that the planner can name in its `because`: file, line and a text for people.
 
-The ids are KIND:NAME, the kind as in `dialplan.destinations` where it is something that is called. What a setting of a
-user or a line comes from is user:NAME.KEY (`user:anna.forward.busy`, `user:anna.permission`): where it was set, at
-whatever level. A default has no origin.
+The ids are those of `dialplan.rules`. A setting of a user or a line (`user:anna.forward.busy`, `user:anna.permission`)
+stands where it was set, at whatever level; a default has no origin.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from config.compile_called import SECTIONS, numbered
 from config.fitting_names import section_name
 from config.inherit import Effective, Levels, Path_
 from config.validate import Loaded
+from dialplan import rules
 from dialplan.model import Origin
 
 _TOLD = {"sites": "site", "groups": "group", "devices": "device", "trunks": "trunk", "hours": "hours"}
@@ -49,10 +49,41 @@ def origins(loaded: Loaded, levels: Levels) -> dict[str, Origin]:
     for section, kind in _PLAIN.items():
         for name in getattr(settings, section):
             add(f"{kind}:{name}", (section, name))
+    for section in ("ring_groups", "attendants", "queues"):
+        for name, entity in getattr(settings, section).items():
+            for key in ("closed", "otherwise", "overflow"):
+                if getattr(entity, key, None) is not None:
+                    add(f"{SECTIONS[section].value}:{name}.{key}", (section, name, key))
+    _members(loaded, made)
+    for name, user in settings.users.items():
+        for at, delegate in enumerate(user.delegates):
+            made[rules.delegate(name, delegate.user)] = _item(loaded, "users", name, "delegates", at)
+        if user.vip is not None:
+            add(rules.of_line(name, "vip"), ("users", name, "vip"))
+            if user.vip.contacts:
+                add(rules.of_line(name, "vip.contacts"), ("users", name, "vip", "contacts"))
     add("emergency", ("emergency",))
     add("default_trunk", ("default_trunk",))
     _settings(loaded, levels, made)
     return made
+
+
+def _members(loaded: Loaded, made: dict[str, Origin]) -> None:
+    settings = loaded.settings
+    for name, group in settings.ring_groups.items():
+        for at, each in enumerate(group.members):
+            made[f"ring_group:{name}.members.{each.user}"] = _item(loaded, "ring_groups", name, "members", at)
+    for number, ring_list in settings.extensions.items():
+        for at, line in enumerate(ring_list.lines):
+            made[f"ring_group:{number}.members.{line}"] = _item(loaded, "extensions", number, "lines", at)
+    for number, leads in settings.dids.items():
+        for at, to in enumerate(leads if len(leads) > 1 else ()):
+            made[f"ring_group:{number}.members.{to.name}"] = _item(loaded, "dids", number, at)
+
+
+def _item(loaded: Loaded, *path: str | int) -> Origin:
+    mark = loaded.mark(*path)
+    return Origin(mark.file, mark.line, "")
 
 
 def _settings(loaded: Loaded, levels: Levels, made: dict[str, Origin]) -> None:
@@ -67,4 +98,4 @@ def _settings(loaded: Loaded, levels: Levels, made: dict[str, Origin]) -> None:
                     mark = loaded.key_mark(*setting.path)
                     who = f"{setting.level} {setting.owner}".strip()
                     origin = known[setting.path] = Origin(mark.file, mark.line, who)
-                made[f"user:{name}.{key}"] = origin
+                made[rules.of_line(name, key)] = origin

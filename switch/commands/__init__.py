@@ -9,6 +9,7 @@ from switch.commands import (
     calls,
     check,
     doctor,
+    extension,
     guard,
     hangup,
     history,
@@ -17,6 +18,7 @@ from switch.commands import (
     reload,
     schema,
     serve,
+    show,
     status,
     trace,
     trunks,
@@ -56,6 +58,7 @@ for _name, _verb, _panel in (
     ("restore", backup.restore, "Running"),
     ("init", init.init, "Configuring"),
     ("check", check.check, "Configuring"),
+    ("show", show.show, "Configuring"),
     ("schema", schema.schema, "Configuring"),
     ("doctor", doctor.doctor, "Configuring"),
     ("status", status.status, "Watching"),
@@ -66,6 +69,7 @@ for _name, _verb, _panel in (
     ("history", history.history, "Watching"),
 ):
     app.command(_name, rich_help_panel=_panel)(_verb)
+app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 
 
