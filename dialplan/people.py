@@ -18,6 +18,8 @@ from dialplan.lines import Line
 from dialplan.plan import Branch, LineTarget, Outcome, Reject, Ring, Stage, Voicemail
 from dialplan.termination import Reason
 
+_WHEN = {486: "busy: ", 408: "no answer: ", 503: "outage: "}
+
 
 def line(draft: Draft, name: str, path: Path) -> str | None:
     """The steps of a call to that line; the id of the first. None where there is no such line, and in a group's branch
@@ -172,6 +174,6 @@ def _mailbox(draft: Draft, called: Line, path: Path, cause: int) -> str | None:
     if not called.mailbox:
         draft.say(rule, "is not enabled")
         return None
-    draft.say(rule, "takes a message")
+    draft.say(rule, f"{_WHEN.get(cause, '')}takes a message")
     hops = (*path.hops, hop_of(called, cause))
     return draft.add(Voicemail(id=draft.name("voicemail"), mailbox=called.mailbox, hops=hops))

@@ -94,7 +94,7 @@ def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
         else:
             seen.add(member.line)
             facts = draft.ask(member.line)
-            if called.id in facts.out_of or called.name in facts.out_of:
+            if called.id in facts.out_of:
                 draft.say(rules.member(called, member.line), "has opted out")
             elif called.skip_busy and facts.active and not helped(draft, line):
                 draft.say(rules.member(called, member.line), "is on a call, and skipped")
