@@ -83,7 +83,9 @@ def carrier_ending(outcome: Outcome, status: int, *, congested: bool, emergency:
     503 would make the telephone give up this exchange (RFC 3263 section 4.3), so it is kept for the one case in which
     that is wanted: an emergency call that none of our routes could take.
     """
-    if outcome is Outcome.REJECTED and 400 <= status < 700:
+    # Such a word may have led to the next route (`failover`): it is the caller's all the same when it was the last one.
+    last_word = outcome is Outcome.OUTAGE and status in _KNOWN and not emergency
+    if last_word or (outcome is Outcome.REJECTED and 400 <= status < 700):
         status = 500 if status == 503 else status
         return Termination(Result.REJECTED, _KNOWN.get(status, Reason.REJECTED), status)
     if outcome is Outcome.OUTAGE and (congested or emergency):

@@ -91,6 +91,16 @@ def test_the_causes_of_a_route_lead_to_the_next_one() -> None:
     finish(scene, two, call)
 
 
+def test_what_the_last_route_says_of_the_number_reaches_the_caller() -> None:
+    """Also when it was a reason to ask on."""
+    scene, one, two = scene_with(Row("+44", rule("carrier", "other", failover=(404,))))
+    call = scene.phone("alice").call(NUMBER)
+    scene.wait(0.1)
+    refuse(scene, one, 404)
+    refuse(scene, two, 404)
+    assert call.refused == 404
+
+
 def test_a_cause_that_the_route_does_not_name_ends_the_call() -> None:
     scene, one, two = scene_with(Row("+44", rule("carrier", "other", failover=(503,))))
     call = scene.phone("alice").call(NUMBER)

@@ -17,6 +17,7 @@ from dialplan.plan import CallRequest, Plan, Reject, Trunk
 from dialplan.planner import plan
 from dialplan.prefixes import MOST_ROWS
 from dialplan.routes import RouteRule, Row, table
+from dialplan.simulate import Phone, simulate
 
 US = Profile("US", "669")
 MORNING = Hours(id="morning", week=(((8 * 60, 12 * 60),),) * 7)
@@ -156,3 +157,13 @@ def test_no_dialled_string_and_no_table_brings_the_planner_down(
         assert step.routes and len(step.routes) <= 17
         assert len({(each.trunk, each.number) for each in step.routes}) == len(step.routes)
         assert all(each.trunk in model.trunks and each.number for each in step.routes)
+
+
+def test_a_simulated_walk_follows_the_causes_of_the_route() -> None:
+    """As the live one does: see test_flow_routes."""
+    script = {"trunk:b": [Phone(status=404)], "trunk:c": [Phone(status=200, after_s=1.0)]}
+    rows = [Row("+44", rule("b", "c", failover=(404,)))]
+    assert simulate(called(house(*rows)), script).connected == "trunk:c"
+    rows = [Row("+44", rule("b", "c", failover=(503,)))]
+    ended = simulate(called(house(*rows)), script).termination
+    assert ended is not None and ended.sip_status == 404
