@@ -58,7 +58,7 @@ def company(folder: Path, users: int, routes: int, seed: int = 1) -> Path:
     dids = "".join(f'  "+1669555{n:04}": u{n}\n' for n in range(min(users, 10_000)))
     made = folder / "ringplan.yaml"
     made.write_text(
-        "country: US\narea_code: '669'\n"
+        "country: US\narea_code: '669'\naccount: {permission: international}\n"
         f"lines:\n{lines}devices:\n{devices}dids:\n{dids}"
         "trunks: {a: {host: 192.0.2.1}, b: {host: 192.0.2.2}, c: {host: 192.0.2.3}}\n"
         "hours: {office: {week: {mon-fri: 08:00-18:00}}}\n"
