@@ -69,7 +69,7 @@ def lint(loaded: Loaded) -> Iterator[Problem]:
         at, name = named[0]
         hint = "write the address that it stands for under `media: advertise`"
         message = f"SDP needs an address, and {name} is a name: sound is told our own address"
-        yield Problem(loaded.mark("listen", at, "advertise"), message, hint)
+        yield Problem("advertise", loaded.mark("listen", at, "advertise"), message, hint)
 
 
 def _section(
@@ -82,7 +82,9 @@ def _section(
 ) -> Iterator[Problem]:
     if networks is not None and not told and not inherited:
         message = "`local_networks` does nothing without `advertise`"
-        yield Problem(loaded.mark(*path, "local_networks"), message, "everybody is told the interface's own address")
+        yield Problem(
+            "advertise", loaded.mark(*path, "local_networks"), message, "everybody is told the interface's own address"
+        )
     own = [ipaddress.ip_network(each) for each in local_networks(networks)]
     for advertise in told:
         address = _ip(advertise)
@@ -91,11 +93,11 @@ def _section(
         mark = loaded.mark(*path, "advertise")
         if not any(_ip_version(each) == address.version for each in bound):
             message = f"`advertise`: {advertise} is IPv{address.version}, which is not spoken on {' and '.join(bound)}"
-            yield Problem(mark, message, "nobody will be told it")
+            yield Problem("advertise", mark, message, "nobody will be told it")
         elif any(address in network for network in own):
             message = f"`advertise`: {advertise} is itself in one of `local_networks`, whose peers are not told it"
             hint = "name the networks behind it alone, such as the container's own: `local_networks: 172.17.0.0/16`"
-            yield Problem(mark, message, hint if networks is None else "take that network out of the list")
+            yield Problem("advertise", mark, message, hint if networks is None else "take that network out of the list")
 
 
 def _ip(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

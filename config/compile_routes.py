@@ -115,7 +115,7 @@ def _references(loaded: Loaded) -> Iterator[Problem]:
             try:
                 _known(loaded, what, name)
             except Wrong as wrong:
-                yield Problem(loaded.mark(*path), wrong.message, wrong.hint)
+                yield Problem(wrong.code, loaded.mark(*path), wrong.message, wrong.hint)
 
     for name, route in settings.routes.items():
         place = ("routes", name)
@@ -123,13 +123,15 @@ def _references(loaded: Loaded) -> Iterator[Problem]:
         for at, trunk in enumerate(route.trunks):
             yield from unknown("trunks", trunk, *place, "trunks", at)
             if trunk in route.trunks[:at]:
-                yield Problem(loaded.mark(*place, "trunks", at), f"trunk `{trunk}` is named twice")
+                yield Problem("duplicate-name", loaded.mark(*place, "trunks", at), f"trunk `{trunk}` is named twice")
         yield from unknown("hours", route.hours, *place, "hours")
         if route.trunk and route.trunks:
             hint = "put the first one under `trunks`, too"
-            yield Problem(loaded.mark(*place, "trunk"), "`trunk` and `trunks` cannot both be there", hint)
+            yield Problem(
+                "conflicting-keys", loaded.mark(*place, "trunk"), "`trunk` and `trunks` cannot both be there", hint
+            )
         elif not route.all_trunks and all(loaded.sound(*place, key) for key in ("trunk", "trunks")):
-            yield Problem(loaded.key_mark(*place), f"`trunk` is missing in `{name}`")
+            yield Problem("missing-key", loaded.key_mark(*place), f"`trunk` is missing in `{name}`")
     for at, route_file in enumerate(settings.route_files):
         yield from unknown("trunks", route_file.trunk, "route_files", at, "trunk")
         yield from unknown("hours", route_file.hours, "route_files", at, "hours")
@@ -141,7 +143,8 @@ def _known(loaded: Loaded, section: str, name: str) -> str:
     """The name, if there is such a trunk or such hours. Raises Wrong."""
     if loaded.absent(section, name):
         what = "opening hours" if section == "hours" else section.removesuffix("s")
-        raise Wrong(f"there {'are' if section == 'hours' else 'is'} no {what} `{name}`", _near(loaded, section, name))
+        message = f"there {'are' if section == 'hours' else 'is'} no {what} `{name}`"
+        raise Wrong(message, _near(loaded, section, name), "unknown-name")
     return name
 
 
@@ -178,9 +181,9 @@ class _Routes:
         for at, prefix in enumerate(route.prefix):
             mark = self._loaded.mark("routes", name, "prefix", at)
             if prefix in route.prefix[:at] and self._loaded.sound("routes", name, "prefix", at):
-                self._problems.append(Problem(mark, f"prefix `{prefix}` stands here twice"))
+                self._problems.append(Problem("duplicate-route", mark, f"prefix `{prefix}` stands here twice"))
             elif len(self.rows.setdefault(prefix, [])) >= MOST_ROWS:
-                self._problems.append(Problem(mark, f"more than {MOST_ROWS} routes have this prefix"))
+                self._problems.append(Problem("too-large", mark, f"more than {MOST_ROWS} routes have this prefix"))
             else:
                 self.rows[prefix].append(row)
 
@@ -208,7 +211,7 @@ class _Routes:
                 first = seen.setdefault((prefix, rule[0], rule[3], since), line)
                 if first != line:
                     message = f"prefix `{prefix or '*'}` has a route to {rule[0]} already"
-                    sheet.wrong(line, "prefix", message, f"at line {first}")
+                    sheet.wrong("duplicate-route", line, "prefix", message, f"at line {first}")
                     continue
                 there = rows.get(prefix)
                 if there is None:
@@ -216,7 +219,7 @@ class _Routes:
                 elif len(there) < MOST_ROWS:
                     there.append((number, cost, since, line))
                 else:
-                    sheet.wrong(line, "prefix", f"more than {MOST_ROWS} routes have this prefix")
+                    sheet.wrong("too-large", line, "prefix", f"more than {MOST_ROWS} routes have this prefix")
         self._problems += sheet.problems
 
 
@@ -246,7 +249,7 @@ class _Fields:
             try:
                 value = known[text] = check(text) if text.strip() else default
             except Wrong as wrong:
-                self._sheet.wrong(line, role, wrong.message, wrong.hint)
+                self._sheet.wrong(wrong.code, line, role, wrong.message, wrong.hint)
         return value
 
     def prefixes(self, line: int, fields: list[str]) -> tuple[str, ...] | None:
@@ -255,7 +258,7 @@ class _Fields:
         try:
             return csv_values.prefixes(fields[column] if column < len(fields) else "")
         except Wrong as wrong:
-            self._sheet.wrong(line, "prefix", wrong.message, wrong.hint)
+            self._sheet.wrong(wrong.code, line, "prefix", wrong.message, wrong.hint)
             return None
 
 
@@ -329,7 +332,7 @@ class _RouteRows:
         sheet = self._fields._sheet
         column = sheet.columns.get("trunk")
         if column is None or column >= len(fields) or not fields[column].strip():
-            sheet.wrong(line, "trunk", "a trunk is missing", "name one, or `trunk:` for the whole file")
+            sheet.wrong("missing-key", line, "trunk", "a trunk is missing", "name one, or `trunk:` for the whole file")
 
     def _trunk(self, text: str) -> str:
         return _known(self._loaded, "trunks", text.strip())
@@ -359,7 +362,9 @@ def _rates(loaded: Loaded, problems: list[Problem]) -> RateTable:
         first = places.setdefault(trunk, mark)
         if first is not mark:
             whose = f"trunk `{trunk}` has" if trunk else "all trunks together have"
-            problems.append(Problem(mark, f"{whose} a file of rates already", f"at {first.file}:{first.line}"))
+            problems.append(
+                Problem("duplicate-rate", mark, f"{whose} a file of rates already", f"at {first.file}:{first.line}")
+            )
             continue
         sheet = csv_file.read(loaded.folder, written.file, RATE_COLUMNS, ("prefix", "rate"), mark)
         if isinstance(sheet, list):
@@ -392,7 +397,7 @@ def _deck(written: RateFile, sheet: Sheet) -> RateDeck:
         if prefixes is None or rate is None or step is None or minimum is None or fee is None or since is None:
             continue
         if rate == UNKNOWN:
-            sheet.wrong(line, "rate", "a rate is missing", "write 0 where it costs nothing")
+            sheet.wrong("missing-key", line, "rate", "a rate is missing", "write 0 where it costs nothing")
             continue
         least, increment = step
         if minimum != UNKNOWN:
@@ -407,9 +412,10 @@ def _deck(written: RateFile, sheet: Sheet) -> RateDeck:
                 continue
             first = next((each[6] for each in there if each[5] == since), 0)
             if first:
-                sheet.wrong(line, "prefix", f"prefix `{prefix or '*'}` has a rate already", f"at line {first}")
+                message = f"prefix `{prefix or '*'}` has a rate already"
+                sheet.wrong("duplicate-rate", line, "prefix", message, f"at line {first}")
             elif len(there) >= MOST_ROWS:
-                sheet.wrong(line, "prefix", f"more than {MOST_ROWS} rates for one prefix")
+                sheet.wrong("too-large", line, "prefix", f"more than {MOST_ROWS} rates for one prefix")
             else:
                 there.append(row)
     return RateDeck(written.file, written.currency, pack(found, RATE_WIDTH), tuple(destinations))

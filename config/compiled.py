@@ -15,7 +15,7 @@ import msgspec
 from config.problems import Problem
 from dialplan.model import Model
 
-FORMAT = 3
+FORMAT = 4
 
 
 class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):

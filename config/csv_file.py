@@ -55,14 +55,16 @@ class Sheet(msgspec.Struct):
                 return
             except csv.Error:
                 hint = "close the quote; a quote within a quoted text is written twice"
-                self.problems.append(Problem(Mark(self.path, line, 1), "this line cannot be taken apart", hint))
+                self.problems.append(
+                    Problem("bad-csv", Mark(self.path, line, 1), "this line cannot be taken apart", hint)
+                )
                 return
             before = reader.line_num
             if any(fields):
                 yield line, fields
             if len(self.problems) >= MOST_PROBLEMS:
                 message = "too many errors: the rest of this file was not read"
-                self.problems.append(Problem(Mark(self.path, line + 1, 1), message))
+                self.problems.append(Problem("too-large", Mark(self.path, line + 1, 1), message))
                 return
 
     def mark(self, line: int, role: str) -> Mark:
@@ -72,9 +74,9 @@ class Sheet(msgspec.Struct):
         column = self.columns.get(role, 0)
         return Mark(self.path, line, starts[column] if column < len(starts) else len(text) + 1)
 
-    def wrong(self, line: int, role: str, message: str, hint: str = "") -> None:
+    def wrong(self, code: str, line: int, role: str, message: str, hint: str = "") -> None:
         """Report what is wrong with a field."""
-        self.problems.append(Problem(self.mark(line, role), message, hint))
+        self.problems.append(Problem(code, self.mark(line, role), message, hint))
 
 
 def read(folder: Path, name: str, names: Names, needed: Sequence[str], mark: Mark) -> Sheet | list[Problem]:
@@ -86,20 +88,20 @@ def read(folder: Path, name: str, names: Names, needed: Sequence[str], mark: Mar
     except (OSError, ValueError) as error:
         hint = "a path is relative to the folder of the configuration" if isinstance(error, FileNotFoundError) else ""
         why = error.strerror if isinstance(error, OSError) else "not the name of a file"
-        return [Problem(mark, f"the file {name} cannot be read: {why}", hint)]
+        return [Problem("unreadable-file", mark, f"the file {name} cannot be read: {why}", hint)]
     shown = str(path)
     if len(data) > MAX_BYTES:
-        return [Problem(Mark(shown, 1, 1), f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB")]
+        return [Problem("too-large", Mark(shown, 1, 1), f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB")]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = len(data[data.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
         hint = "save the file as `CSV UTF-8`"
-        return [Problem(Mark(shown, line, column), "not UTF-8", hint)]
+        return [Problem("unreadable-file", Mark(shown, line, column), "not UTF-8", hint)]
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > MAX_ROWS:
-        return [Problem(Mark(shown, MAX_ROWS, 1), f"more than {MAX_ROWS} lines")]
+        return [Problem("too-large", Mark(shown, MAX_ROWS, 1), f"more than {MAX_ROWS} lines")]
     return _with_heading(name, shown, lines, names, needed)
 
 
@@ -116,12 +118,14 @@ def _with_heading(name: str, path: str, lines: list[str], names: Names, needed: 
     if best is None:
         wanted = " and ".join(f"`{role}`" for role in needed)
         hint = f"a line above the others names the columns: {', '.join(names)}"
-        return [Problem(Mark(path, 1, 1), f"no heading with a column {wanted}", hint)]
+        return [Problem("bad-csv", Mark(path, 1, 1), f"no heading with a column {wanted}", hint)]
     _, number, delimiter, columns, doubled = best
     sheet = Sheet(name, path, lines, delimiter, columns, number + 1, [])
     for role in doubled:
         hint = "rename those that are not meant"
-        sheet.problems.append(Problem(sheet.mark(number, role), f"several columns could be the `{role}`", hint))
+        sheet.problems.append(
+            Problem("bad-csv", sheet.mark(number, role), f"several columns could be the `{role}`", hint)
+        )
     return sheet
 
 

@@ -160,14 +160,14 @@ class Reading:
         first = next((entry.mark for entry in tree.entries.values()), tree.mark)
         self.settings: Configuration = self._model(Configuration, tree, (), first)
 
-    def _wrong(self, mark: Mark, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(mark, message, hint))
+    def _wrong(self, code: str, mark: Mark, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(code, mark, message, hint))
 
-    def _lose(self, path: Path_, mark: Mark | None = None, message: str = "", hint: str = "") -> Any:
+    def _lose(self, path: Path_, code: str = "", mark: Mark | None = None, message: str = "", hint: str = "") -> Any:
         self.lost.add(path)
         if mark is not None:
             names = [part for part in path if isinstance(part, str)]
-            self._wrong(mark, f"`{names[-1]}`: {message}" if names else message, hint)
+            self._wrong(code, mark, f"`{names[-1]}`: {message}" if names else message, hint)
         return _LOST
 
     def _value(self, kind: Kind, node: Node, path: Path_, where: Mark) -> Any:
@@ -187,9 +187,9 @@ class Reading:
         try:
             value = kind.check.check(plain(node))
         except Wrong as wrong:
-            return self._lose(path, node.mark, wrong.message, wrong.hint)
+            return self._lose(path, wrong.code, node.mark, wrong.message, wrong.hint)
         if kind.not_empty and not value:
-            return self._lose(path, node.mark, "must not be empty")
+            return self._lose(path, "empty-value", node.mark, "must not be empty")
         return value
 
     def _list(self, kind: Kind, node: Node, path: Path_) -> Any:
@@ -198,9 +198,9 @@ class Reading:
         elif kind.one_or_more and isinstance(node, Scalar):
             nodes = [node]
         else:
-            return self._lose(path, node.mark, "a list is wanted here", _list_hint(kind))
+            return self._lose(path, "wrong-kind", node.mark, "a list is wanted here", _list_hint(kind))
         if kind.not_empty and not nodes:
-            return self._lose(path, node.mark, "must not be empty")
+            return self._lose(path, "empty-value", node.mark, "must not be empty")
         inner = _kind(typing.get_args(kind.bare)[0])
         values = (self._value(inner, each, (*path, at), each.mark) for at, each in enumerate(nodes))
         # A lost item leaves an empty text, so that the others keep their places.
@@ -208,7 +208,7 @@ class Reading:
 
     def _dict(self, kind: Kind, node: Node, path: Path_) -> Any:
         if not isinstance(node, Mapping):
-            return self._lose(path, node.mark, "a mapping is wanted here", _dict_hint(kind))
+            return self._lose(path, "wrong-kind", node.mark, "a mapping is wanted here", _dict_hint(kind))
         key_kind, inner = map(_kind, typing.get_args(kind.bare))
         assert key_kind.check is not None
         values: dict[str, Any] = {}
@@ -220,10 +220,10 @@ class Reading:
                 name = key_kind.check.check(key)
             except Wrong as wrong:
                 self.lost.add((*path, KEY, key))
-                self._wrong(entry.mark, f"key `{key}`: {wrong.message}", wrong.hint)
+                self._wrong("bad-key", entry.mark, f"key `{key}`: {wrong.message}", wrong.hint)
             if written.setdefault(name, key) != key:
                 hint = f"the first is written `{written[name]}`"
-                self._wrong(entry.mark, f"`{key}` stands here a second time", hint)
+                self._wrong("duplicate-key", entry.mark, f"`{key}` stands here a second time", hint)
                 continue
             kept[name] = entry
             value = self._value(inner, entry.node, (*path, name), entry.mark)
@@ -246,7 +246,7 @@ class Reading:
             entries = node.entries
         else:
             mark = None if isinstance(node, Hole) else node.mark
-            self._lose(path, mark, "a mapping is wanted here", f"with keys such as {_some_keys(model)}")
+            self._lose(path, "wrong-kind", mark, "a mapping is wanted here", f"with keys such as {_some_keys(model)}")
             entries = {}
         for key, field in known.items():
             entry = entries.get(key)
@@ -270,10 +270,10 @@ class Reading:
         self.lost.add((*path, key))
         if path:
             inside = next(part for part in reversed(path) if isinstance(part, str))
-            self._wrong(where, f"`{key}` is missing in `{inside}`")
+            self._wrong("missing-key", where, f"`{key}` is missing in `{inside}`")
         elif self._whole:
             hint = "write `country: US`, or where you are, by ISO 3166" if key == "country" else ""
-            self._wrong(where, f"`{key}` is missing", hint)
+            self._wrong("missing-key", where, f"`{key}` is missing", hint)
 
     def _spell(self, node: Mapping, known: Iterable[str], *, top: bool) -> set[str]:
         """Report unknown keys. One that is nearly a known key which is not there is taken for it (these are returned);
@@ -287,7 +287,7 @@ class Reading:
                 continue
             other = SYNONYMS.get(key.lower(), "")
             meant = other if other in known else nearest(key, known)
-            self._wrong(entry.mark, f"unknown key `{key}`", did_you_mean(meant or key, known))
+            self._wrong("unknown-key", entry.mark, f"unknown key `{key}`", did_you_mean(meant or key, known))
             if meant and meant not in entries and meant not in node.entries:
                 node.entries[meant] = entry
                 guessed.add(meant)

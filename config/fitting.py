@@ -35,9 +35,9 @@ class Fitting:
         self.problems: list[Problem] = []
         self._comparisons = MAX_COMPARISONS
 
-    def _wrong(self, message: str, hint: str, *path: str | int, key: bool = False) -> None:
+    def _wrong(self, code: str, message: str, hint: str, *path: str | int, key: bool = False) -> None:
         mark = self._loaded.key_mark(*path) if key else self._loaded.mark(*path)
-        self.problems.append(Problem(mark, message, hint))
+        self.problems.append(Problem(code, mark, message, hint))
 
     def check(self) -> None:
         settings = self._settings
@@ -55,21 +55,25 @@ class Fitting:
         times = settings.registrar
         limits = [("registrar", key) for key in ("min_expires", "default_expires", "max_expires")]
         if self._sound(*limits) and not times.min_expires <= times.default_expires <= times.max_expires:
-            self._wrong("`registrar`: min_expires, default_expires, max_expires must ascend", "", "registrar")
+            self._wrong(
+                "bad-limits", "`registrar`: min_expires, default_expires, max_expires must ascend", "", "registrar"
+            )
 
         if self._sound(("registrar", "qualify")) and 0 < times.qualify < LEAST_QUALIFY_S:
             hint = f"write {LEAST_QUALIFY_S:.0f}s or more, or 0s to ask never"
-            self._wrong("`qualify`: telephones would be asked too often", hint, "registrar", "qualify")
+            self._wrong("bad-limits", "`qualify`: telephones would be asked too often", hint, "registrar", "qualify")
 
         timer = settings.calls.session_timer
         keys = [("calls", "session_timer", key) for key in ("interval", "minimum")]
         if self._sound(*keys) and timer.minimum > timer.interval:
             hint = "make `interval` as long, or `minimum` shorter"
-            self._wrong("`session_timer`: the minimum is longer than the interval", hint, "calls", "session_timer")
+            message = "`session_timer`: the minimum is longer than the interval"
+            self._wrong("bad-limits", message, hint, "calls", "session_timer")
 
         ban = settings.guard.ban
         if self._sound(*(("guard", "ban", key) for key in ("time", "longest"))) and ban.longest < ban.time:
-            self._wrong("`ban`: `longest` is shorter than `time`", "the first ban lasts for `time`", "guard", "ban")
+            hint = "the first ban lasts for `time`"
+            self._wrong("bad-limits", "`ban`: `longest` is shorter than `time`", hint, "guard", "ban")
 
     def _sound(self, *paths: tuple[str | int, ...]) -> bool:
         return all(self._loaded.sound(*path) for path in paths)
@@ -80,9 +84,9 @@ class Fitting:
             if not self._sound((*path, at)):
                 continue
             if self._loaded.absent(f"{what}s", name):
-                self._wrong(f"there is no {what} `{name}`", self._hint(what, name), *path, at)
+                self._wrong("unknown-name", f"there is no {what} `{name}`", self._hint(what, name), *path, at)
             elif name in seen:
-                self._wrong(f"{what} `{name}` is named twice", "", *path, at)
+                self._wrong("duplicate-name", f"{what} `{name}` is named twice", "", *path, at)
             seen.add(name)
 
     def _hint(self, what: str, name: str) -> str:
@@ -99,7 +103,8 @@ class Fitting:
             first = users.setdefault(user, name)
             if first != name:
                 path = ("devices", name, "username") if device.username else ("devices", name)
-                self._wrong(f"digest user name `{user}` is that of device `{first}` already", "", *path)
+                message = f"digest user name `{user}` is that of device `{first}` already"
+                self._wrong("duplicate-user", message, "", *path)
 
     def _sockets(self) -> None:
         seen = set()
@@ -108,19 +113,19 @@ class Fitting:
             if not self._sound(*(("listen", at, key) for key in ("transport", "address", "port"))):
                 continue
             if socket in seen:
-                self._wrong(
-                    f"{each.transport} {each.address} port {each.socket_port} is listened on twice", "", "listen", at
-                )
+                message = f"{each.transport} {each.address} port {each.socket_port} is listened on twice"
+                self._wrong("duplicate-socket", message, "", "listen", at)
             seen.add(socket)
         media = self._settings.media
         for key, found in (("address", media.address), ("advertise", media.advertise)):
             if self._sound(("media", key)) and len({":" in each for each in found}) < len(found):
-                self._wrong(f"`{key}`: two of one family", "one of IPv4 and one of IPv6 at the most", "media", key)
+                hint = "one of IPv4 and one of IPv6 at the most"
+                self._wrong("conflicting-keys", f"`{key}`: two of one family", hint, "media", key)
         if (
             self._sound(("media", "ports"), ("media", "workers"))
             and media.ports[1] - media.ports[0] + 1 < 4 * media.workers
         ):
-            self._wrong("`ports`: too few for that many workers", "at least four each", "media", "ports")
+            self._wrong("bad-limits", "`ports`: too few for that many workers", "at least four each", "media", "ports")
 
     def secret(self, secret: Secret | None, *path: str | int) -> str:
         if secret is None:
@@ -128,7 +133,7 @@ class Fitting:
         try:
             return resolve(secret, self._loaded.folder, self._environ)
         except Wrong as wrong:
-            self._wrong(f"`{path[-1]}`: {wrong.message}", wrong.hint, *path)
+            self._wrong("bad-secret", f"`{path[-1]}`: {wrong.message}", wrong.hint, *path)
             return ""
 
     def records_url(self) -> str:
@@ -136,5 +141,5 @@ class Fitting:
         url = self.secret(self._settings.records.url, "records", "url")
         if url and not url.startswith(("postgresql:", "postgresql+asyncpg:", "postgres:", "sqlite:")):
             hint = "postgresql://USER:PASSWORD@HOST/NAME; left out: SQLite in the data folder"
-            self._wrong("`url`: records are kept in PostgreSQL or SQLite", hint, "records", "url")
+            self._wrong("bad-value", "`url`: records are kept in PostgreSQL or SQLite", hint, "records", "url")
         return url

@@ -27,7 +27,7 @@ def hours_problems(loaded: Loaded) -> Iterator[Problem]:
             if not loaded.sound(*path):
                 continue
             if calendar in hours.holidays[:at]:
-                yield Problem(loaded.mark(*path), f"the holidays of `{calendar}` are named twice")
+                yield Problem("duplicate-name", loaded.mark(*path), f"the holidays of `{calendar}` are named twice")
             found = _unknown(loaded, calendar, *path, hint=hints > 0)
             if found is not None:
                 hints -= 1
@@ -48,7 +48,9 @@ def _days(loaded: Loaded, name: str) -> Iterator[Problem]:
             first = seen.setdefault(day, key)
             if first != key:
                 message = f"{DAYS[day]} stands in `{first}` already"
-                yield Problem(loaded.key_mark(*path), message, "a day is named once, with all its times")
+                yield Problem(
+                    "duplicate-day", loaded.key_mark(*path), message, "a day is named once, with all its times"
+                )
                 break
 
 
@@ -68,7 +70,9 @@ def _workdays(loaded: Loaded, name: str) -> Iterator[Problem]:
         if each not in known and loaded.sound("hours", name, "workdays", at):
             hint = did_you_mean(each, known) if at < MAX_HINTS else ""
             said = hint or "the names of a country's holidays, in English; the country stands under `holidays`"
-            yield Problem(loaded.mark("hours", name, "workdays", at), f"there is no holiday `{each}`", said)
+            yield Problem(
+                "unknown-name", loaded.mark("hours", name, "workdays", at), f"there is no holiday `{each}`", said
+            )
 
 
 def _overlaps(loaded: Loaded, times: Sequence[Intervals], *path: str) -> Iterator[Problem]:
@@ -78,13 +82,13 @@ def _overlaps(loaded: Loaded, times: Sequence[Intervals], *path: str) -> Iterato
         if not loaded.sound(*path, at) or not loaded.sound(*path):
             return
         if each == CLOSED and len(times) > 1:
-            yield Problem(loaded.mark(*path, at), "`closed` cannot stand beside other times")
+            yield Problem("overlapping-hours", loaded.mark(*path, at), "`closed` cannot stand beside other times")
             return
         found += [(interval, at) for interval in each]
     taken: list[tuple[int, int]] = []
     for (start, end), at in found:
         if any(start < until and since < end for since, until in taken):
-            yield Problem(loaded.mark(*path, at), "these times overlap others of the same day")
+            yield Problem("overlapping-hours", loaded.mark(*path, at), "these times overlap others of the same day")
         taken.append((start, end))
 
 
@@ -97,11 +101,11 @@ def _unknown(loaded: Loaded, calendar: str, *path: str | int, hint: bool) -> Pro
         except LookupError:
             known = calendars.regions(country) if "-" in calendar else ()
             said = did_you_mean(calendar, known) or f"`{country}` has those of the whole country" if known else ""
-            return Problem(loaded.mark(*path), f"the holidays of {calendar} are not known here", said)
+            return Problem("unknown-name", loaded.mark(*path), f"the holidays of {calendar} are not known here", said)
         return None
     if not loaded.absent("holidays", calendar):
         return None
     said = f"write `{calendar.upper()}`" if country_of(calendar.upper()) else ""
     if not said and hint:
         said = did_you_mean(calendar, loaded.settings.holidays)
-    return Problem(loaded.mark(*path), f"there are no holidays `{calendar}`", said)
+    return Problem("unknown-name", loaded.mark(*path), f"there are no holidays `{calendar}`", said)

@@ -50,7 +50,7 @@ class Names:
                 continue
             if name in seen:
                 what = "line" if name in self._settings.lines else "user"
-                yield Problem(self._loaded.mark(*path, at), f"{what} `{name}` is named twice")
+                yield Problem("duplicate-name", self._loaded.mark(*path, at), f"{what} `{name}` is named twice")
             else:
                 yield from self.line(name, *path, at)
             seen.add(name)
@@ -78,7 +78,9 @@ class Names:
         return all(self._loaded.absent(section, name) for section in sections)
 
     def _missing(self, what: str, name: str, sections: tuple[str, ...], path: Path_) -> Problem:
-        return Problem(self._loaded.mark(*path), f"there is no {what} `{name}`", self._hint(name, sections))
+        return Problem(
+            "unknown-name", self._loaded.mark(*path), f"there is no {what} `{name}`", self._hint(name, sections)
+        )
 
     def _hint(self, name: str, sections: tuple[str, ...]) -> str:
         known = [each for section in sections for each in getattr(self._settings, section)]
@@ -159,7 +161,7 @@ def _delegates(loaded: Loaded, names: Names, name: str) -> Iterator[Problem]:
     for at, each in enumerate(user.delegates):
         path = ("users", name, "delegates", at)
         if each.user == name:
-            yield Problem(loaded.mark(*path), f"`{name}` cannot be their own delegate")
+            yield Problem("own-delegate", loaded.mark(*path), f"`{name}` cannot be their own delegate")
         yield from names.of("hours", "hours", each.hours, *path, "hours")
     for at, contact in enumerate(user.vip.contacts if user.vip is not None else ()):
         if not contact.startswith("+"):
@@ -174,12 +176,17 @@ def _dids(loaded: Loaded, names: Names) -> Iterator[Problem]:
             if not isinstance(to, Destination) or not loaded.sound(*path):
                 continue
             if to in seen:
-                yield Problem(loaded.mark(*path), f"{to.kind.value} `{to.name}` is named twice")
+                yield Problem("duplicate-name", loaded.mark(*path), f"{to.kind.value} `{to.name}` is named twice")
             elif len(targets) > 1 and to.kind is not To.USER:
                 hint = "several may be users and lines only; for more make a ring group"
-                yield Problem(loaded.mark(*path), f"`{to}` cannot be one of several", hint)
+                yield Problem("bad-destination", loaded.mark(*path), f"`{to}` cannot be one of several", hint)
             elif to.kind is To.NOWHERE:
-                yield Problem(loaded.mark(*path), "a number leads somewhere", "write [] for one that is not used yet")
+                yield Problem(
+                    "bad-destination",
+                    loaded.mark(*path),
+                    "a number leads somewhere",
+                    "write [] for one that is not used yet",
+                )
             else:
                 yield from names.destination(to, *path)
             seen.add(to)
@@ -199,4 +206,6 @@ def _shared_names(loaded: Loaded) -> Iterator[Problem]:
                     )
                     where = f"at line {first[0].line}" if first[0].file == second[0].file else f"at {first[0].file}"
                     what = section_name(first[1]) if first[1] != "extensions" else "a number under `extensions`"
-                    yield Problem(second[0], f"`{name}` is {what} already, {where}", "names of their own, please")
+                    yield Problem(
+                        "name-taken", second[0], f"`{name}` is {what} already, {where}", "names of their own, please"
+                    )

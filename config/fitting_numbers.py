@@ -26,7 +26,7 @@ def number_problems(loaded: Loaded) -> Iterator[Problem]:
         for mark, what in others:
             both_lines = what.startswith("the extension") and first[1].startswith("the extension")
             hint = "for several lines under one number use `extensions:`" if both_lines else at_line(mark, first[0])
-            yield Problem(mark, f"{number} is already {first[1]}", hint)
+            yield Problem("duplicate-number", mark, f"{number} is already {first[1]}", hint)
     yield from _claimed(loaded)
 
 
@@ -71,7 +71,12 @@ def _claimed(loaded: Loaded) -> Iterator[Problem]:
         number = written(each).get("caller_id")
         if number and number not in settings.dids and loaded.sound(*path, "caller_id"):
             hint = f'claim it: write `"{number}": []` under `dids`'
-            yield Problem(loaded.mark(*path, "caller_id"), f"`caller_id`: {number} is no number of ours", hint)
+            yield Problem(
+                "foreign-caller-id",
+                loaded.mark(*path, "caller_id"),
+                f"`caller_id`: {number} is no number of ours",
+                hint,
+            )
 
 
 _LEVELS = ("sites", "groups", "users", "lines")
@@ -88,7 +93,7 @@ def range_warnings(loaded: Loaded) -> Iterator[Problem]:
         where = _site(settings, section, name)
         message = f"{number} is outside of the range of site `{where}`, {first}-{last}"
         hint = f"`ringplan extension propose --site {where}` names a free one"
-        yield Problem(loaded.mark(section, name, "extension"), message, hint)
+        yield Problem("outside-range", loaded.mark(section, name, "extension"), message, hint)
 
 
 def _site(settings: Configuration, section: str, name: str) -> str:

@@ -42,7 +42,7 @@ def _licences(loaded: Loaded) -> Iterator[Problem]:
             continue
         if loaded.absent("licences", user.licence):
             hint = did_you_mean(user.licence, settings.licences) or "write how many there are under `licences`"
-            yield Problem(loaded.mark(*path), f"there is no licence `{user.licence}`", hint)
+            yield Problem("unknown-name", loaded.mark(*path), f"there is no licence `{user.licence}`", hint)
             continue
         if not loaded.sound("licences", user.licence) or user.licence not in settings.licences:
             continue
@@ -50,7 +50,12 @@ def _licences(loaded: Loaded) -> Iterator[Problem]:
         most = settings.licences[user.licence]
         if used[user.licence] > most:
             message = f"all {most} licences `{user.licence}` are used up"
-            yield Problem(loaded.mark(*path), message, "take one from somebody else, or write more under `licences`")
+            yield Problem(
+                "licences-used-up",
+                loaded.mark(*path),
+                message,
+                "take one from somebody else, or write more under `licences`",
+            )
 
 
 def _delegation(loaded: Loaded) -> Iterator[Problem]:
@@ -63,13 +68,17 @@ def _delegation(loaded: Loaded) -> Iterator[Problem]:
             path = ("users", name, "delegates", at)
             if at == most:
                 message = f"`{name}` has more than {most} delegates"
-                yield Problem(loaded.mark(*path), message, "`account: most_delegates` is the limit")
+                yield Problem(
+                    "too-many-delegates", loaded.mark(*path), message, "`account: most_delegates` is the limit"
+                )
             if not loaded.sound(*path) or not each.user:
                 continue
             served[each.user] = served.get(each.user, 0) + 1
             if served[each.user] == most_served + 1:
                 message = f"`{each.user}` is a delegate of more than {most_served} people"
-                yield Problem(loaded.mark(*path), message, "`account: most_delegators` is the limit")
+                yield Problem(
+                    "too-many-delegators", loaded.mark(*path), message, "`account: most_delegators` is the limit"
+                )
 
 
 def _vips(loaded: Loaded) -> Iterator[Problem]:
@@ -83,7 +92,9 @@ def _vips(loaded: Loaded) -> Iterator[Problem]:
         said = f"`others: {user.vip.others}`" if "others" in user.vip.model_fields_set else "`others` left out"
         message = f"{said} wants a delegate who may answer, and `{name}` has none"
         mark = loaded.mark(*path, "others") if "others" in user.vip.model_fields_set else loaded.key_mark(*path)
-        yield Problem(mark, message, "write `others: me_only` or `others: voicemail`, or name a delegate")
+        yield Problem(
+            "no-delegate", mark, message, "write `others: me_only` or `others: voicemail`, or name a delegate"
+        )
 
 
 def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
@@ -101,15 +112,15 @@ def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
                     whose = "" if setting.level in ("user", "line") else f" of `{name}`"
                     message = f"`{key}`: voicemail{whose} is not enabled"
                     hint = f"write `voicemail: true` at {_level(setting.level, setting.owner)}, or another destination"
-                    yield Problem(loaded.mark(*setting.path), message, hint)
+                    yield Problem("no-mailbox", loaded.mark(*setting.path), message, hint)
     for to, path in targets(settings):
         if to.kind is not To.VOICEMAIL or not loaded.sound(*path):
             continue
         if not to.name and path[0] not in ("account", *_LEVELS):
-            yield Problem(loaded.mark(*path), "whose voicemail is not said", "write `voicemail:NAME`")
+            yield Problem("no-mailbox", loaded.mark(*path), "whose voicemail is not said", "write `voicemail:NAME`")
         elif (to.name in settings.users or to.name in settings.lines) and not levels.of(to.name).get("voicemail"):
             message = f"voicemail of `{to.name}` is not enabled"
-            yield Problem(loaded.mark(*path), message, f"write `voicemail: true` at `{to.name}`")
+            yield Problem("no-mailbox", loaded.mark(*path), message, f"write `voicemail: true` at `{to.name}`")
 
 
 _OWN = Destination(To.VOICEMAIL)
@@ -179,11 +190,11 @@ def _area(loaded: Loaded, area: str | None, country: str, *path: str) -> Iterato
     if area is None or not loaded.sound(*path):
         return
     if not has_area_codes(country):
-        yield Problem(loaded.mark(*path), f"`area_code`: {country} has no area codes", "leave it out")
+        yield Problem("bad-area-code", loaded.mark(*path), f"`area_code`: {country} has no area codes", "leave it out")
         return
     hint = why_not(area_of(area, country), country)
     if hint:
-        yield Problem(loaded.mark(*path), f"`area_code`: not possible in {country}", hint)
+        yield Problem("bad-area-code", loaded.mark(*path), f"`area_code`: not possible in {country}", hint)
 
 
 def _locked(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
@@ -199,7 +210,12 @@ def _locked(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
             where = loaded.mark(*each.lock.path)
             owner = f"{each.lock.level} `{each.lock.owner}`" if each.lock.owner else "the account"
             message = f"`{each.key}` does not count here: {owner} has locked it"
-            yield Problem(loaded.key_mark(*each.path), message, f"at {where.file}:{where.line}; take one of both away")
+            yield Problem(
+                "locked-value",
+                loaded.key_mark(*each.path),
+                message,
+                f"at {where.file}:{where.line}; take one of both away",
+            )
 
 
 def _unfinished(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
@@ -212,4 +228,4 @@ def _unfinished(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
         found = levels.of(name)
         if settings.trunks and name not in reached and not found.get("caller_id") and not (trunk and trunk.caller_id):
             hint = "let one of `dids` lead there, or give a `caller_id`"
-            yield Problem(loaded.key_mark("users", name), f"user `{name}` has no phone number", hint)
+            yield Problem("no-number", loaded.key_mark("users", name), f"user `{name}` has no phone number", hint)

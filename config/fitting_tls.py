@@ -22,18 +22,30 @@ def tls_problems(loaded: Loaded) -> Iterator[Problem]:
             for key in _LISTENER_KEYS:
                 if getattr(listener, key):
                     message = f"`{key}` is for `transport: tls`"
-                    yield Problem(loaded.key_mark(*where, key), message, "the transport here is " + listener.transport)
+                    yield Problem(
+                        "conflicting-keys",
+                        loaded.key_mark(*where, key),
+                        message,
+                        "the transport here is " + listener.transport,
+                    )
             continue
         yield from _halves(loaded, where, listener.certificate, listener.key)
         written = any(not loaded.sound(*where, key) for key in _LISTENER_KEYS) or listener.certificate or listener.key
         if not listener.certificates and not written:
-            yield Problem(loaded.mark(*where), "TLS needs a certificate", "write `certificate: FILE` and `key: FILE`")
+            yield Problem(
+                "missing-key",
+                loaded.mark(*where),
+                "TLS needs a certificate",
+                "write `certificate: FILE` and `key: FILE`",
+            )
         for certificate, key, path in listener.pairs:
             yield from _pair(loaded, certificate, key, *where, *path)
         if listener.client_ca:
             yield from _authorities(loaded, listener.client_ca, *where, "client_ca")
         elif listener.client_required and loaded.sound(*where, "client_ca"):
-            yield Problem(loaded.key_mark(*where, "client_required"), "`client_required` needs a `client_ca`")
+            yield Problem(
+                "missing-key", loaded.key_mark(*where, "client_required"), "`client_required` needs a `client_ca`"
+            )
     for name, trunk in loaded.settings.trunks.items():
         where = ("trunks", name)
         yield from _halves(loaded, where, trunk.certificate, trunk.key)
@@ -51,7 +63,7 @@ def tls_warnings(loaded: Loaded, now: datetime.datetime | None = None) -> Iterat
             if each.certificates:
                 message = "`certificates`: no listener asks for a certificate, so its calls are never known by one"
                 hint = "a listener with `transport: tls` and `client_ca` does (docs/tls.md)"
-                yield Problem(loaded.key_mark("trunks", name, "certificates"), message, hint)
+                yield Problem("useless-key", loaded.key_mark("trunks", name, "certificates"), message, hint)
     places = [
         (certificate, key, ("listen", at, *path))
         for at, each in enumerate(loaded.settings.listen)
@@ -70,7 +82,12 @@ def tls_warnings(loaded: Loaded, now: datetime.datetime | None = None) -> Iterat
             continue
         told = ended(found.ends_at, now)
         if told:
-            yield Problem(loaded.mark(*path, "certificate"), f"the certificate {certificate} {told}", "renew it")
+            yield Problem(
+                "certificate-ends",
+                loaded.mark(*path, "certificate"),
+                f"the certificate {certificate} {told}",
+                "renew it",
+            )
 
 
 def ended(ends_at: datetime.datetime, now: datetime.datetime) -> str:
@@ -93,9 +110,9 @@ def _halves(
     loaded: Loaded, where: tuple[str | int, ...], certificate: str | None, key: str | None
 ) -> Iterator[Problem]:
     if certificate and not key and loaded.sound(*where, "key"):
-        yield Problem(loaded.key_mark(*where, "certificate"), "a certificate needs its `key`")
+        yield Problem("missing-key", loaded.key_mark(*where, "certificate"), "a certificate needs its `key`")
     if key and not certificate and loaded.sound(*where, "certificate"):
-        yield Problem(loaded.key_mark(*where, "key"), "a key needs its `certificate`")
+        yield Problem("missing-key", loaded.key_mark(*where, "key"), "a key needs its `certificate`")
 
 
 def _pair(loaded: Loaded, certificate: str, key: str, *where: str | int) -> Iterator[Problem]:
@@ -105,11 +122,11 @@ def _pair(loaded: Loaded, certificate: str, key: str, *where: str | int) -> Iter
         read_pair(loaded.folder, certificate, key)
     except Wrong as wrong:
         part = "key" if isinstance(wrong, UnfitKey) else "certificate"
-        yield Problem(loaded.mark(*where, part), wrong.message, wrong.hint)
+        yield Problem("bad-certificate", loaded.mark(*where, part), wrong.message, wrong.hint)
 
 
 def _authorities(loaded: Loaded, file: str, *where: str | int) -> Iterator[Problem]:
     try:
         check_authorities(loaded.folder, file)
     except Wrong as wrong:
-        yield Problem(loaded.mark(*where), wrong.message, wrong.hint)
+        yield Problem("bad-certificate", loaded.mark(*where), wrong.message, wrong.hint)

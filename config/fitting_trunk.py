@@ -25,9 +25,11 @@ def trunk_problems(loaded: Loaded) -> Iterator[Problem]:
 def _hosts(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:
     if trunk.host and trunk.hosts:
         hint = "put the first one under `hosts`, too"
-        yield Problem(loaded.mark("trunks", name, "host"), "`host` and `hosts` cannot both be there", hint)
+        yield Problem(
+            "conflicting-keys", loaded.mark("trunks", name, "host"), "`host` and `hosts` cannot both be there", hint
+        )
     elif not trunk.host and not trunk.hosts and all(loaded.sound("trunks", name, key) for key in ("host", "hosts")):
-        yield Problem(loaded.key_mark("trunks", name), f"`host` is missing in `{name}`")
+        yield Problem("missing-key", loaded.key_mark("trunks", name), f"`host` is missing in `{name}`")
 
 
 def _account(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:
@@ -36,11 +38,13 @@ def _account(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:
         return
     mark = loaded.key_mark("trunks", name)
     if trunk.register_ and not trunk.username:
-        yield Problem(mark, f"`username` is missing in `{name}`", f"{_registers(trunk)} an account registers")
+        yield Problem(
+            "missing-key", mark, f"`username` is missing in `{name}`", f"{_registers(trunk)} an account registers"
+        )
     if trunk.username and trunk.secret is None and trunk.register_:
-        yield Problem(mark, f"`secret` is missing in `{name}`", "the password of `username`")
+        yield Problem("missing-key", mark, f"`secret` is missing in `{name}`", "the password of `username`")
     if trunk.secret is not None and not trunk.username:
-        yield Problem(mark, f"`username` is missing in `{name}`", "whose `secret` it is")
+        yield Problem("missing-key", mark, f"`username` is missing in `{name}`", "whose `secret` it is")
 
 
 def _registers(trunk: Trunk) -> str:
@@ -53,7 +57,12 @@ def _callers(loaded: Loaded, name: str, trunk: Trunk) -> Iterator[Problem]:
         for each in trunk.caller_in:
             if each in ("pai", "rpid"):
                 message = f"`caller_in`: {each} of a trunk that is not `trusted` is not believed"
-                yield Problem(loaded.mark("trunks", name, "caller_in"), message, "write `trusted: true` as well")
+                yield Problem(
+                    "conflicting-keys",
+                    loaded.mark("trunks", name, "caller_in"),
+                    message,
+                    "write `trusted: true` as well",
+                )
 
 
 def _sources(loaded: Loaded) -> Iterator[Problem]:
@@ -68,4 +77,8 @@ def _sources(loaded: Loaded) -> Iterator[Problem]:
             first = seen.setdefault(source, name)
             if first != name:
                 path = ("from", at) if trunk.source else ("host",) if trunk.host else ("hosts",)
-                yield Problem(loaded.mark("trunks", name, *path), f"{source} is recognised as trunk `{first}` already")
+                yield Problem(
+                    "duplicate-source",
+                    loaded.mark("trunks", name, *path),
+                    f"{source} is recognised as trunk `{first}` already",
+                )

@@ -66,7 +66,7 @@ def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
         for country in sorted(countries):
             if number in emergency_numbers(country) | set(settings.emergency.extra):
                 message = f"{number} is an emergency number in {country}, so it can never be dialled as an extension"
-                yield Problem(_at(loaded, path), message)
+                yield Problem("shadowed-emergency", _at(loaded, path), message)
                 break
 
 
@@ -80,7 +80,9 @@ def _subscriber_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
                 other.kind is Kind.SERVICE and number not in emergency_numbers(profile.country)
             ):
                 message = f"{number} is also an outside number ({other.value}), which cannot be dialled so"
-                yield Problem(_at(loaded, path), message, f"in {profile.country} {profile.area_code}".strip())
+                yield Problem(
+                    "hidden-number", _at(loaded, path), message, f"in {profile.country} {profile.area_code}".strip()
+                )
                 break
 
 
@@ -95,13 +97,17 @@ def _lines(loaded: Loaded) -> Iterator[Problem]:
     for name in settings.users:
         if name not in carried:
             message = f"no device carries user `{name}`, who can never be rung"
-            yield Problem(_at(loaded, ("users", name)), message, "a telephone under `devices` has `lines`")
+            yield Problem("no-device", _at(loaded, ("users", name)), message, "a telephone under `devices` has `lines`")
     for name, line in settings.lines.items():
         if name not in carried:
-            yield Problem(_at(loaded, ("lines", name)), f"no device carries line `{name}`, so it can never ring")
+            yield Problem(
+                "no-device", _at(loaded, ("lines", name)), f"no device carries line `{name}`, so it can never ring"
+            )
         elif not line.extension and name not in reached:
             message = f"nobody can call line `{name}`"
-            yield Problem(_at(loaded, ("lines", name)), message, "it has no extension, DID or ring list")
+            yield Problem(
+                "unreachable-line", _at(loaded, ("lines", name)), message, "it has no extension, DID or ring list"
+            )
 
 
 def _emergency_trunk(loaded: Loaded) -> Iterator[Problem]:
@@ -109,7 +115,7 @@ def _emergency_trunk(loaded: Loaded) -> Iterator[Problem]:
     if settings.devices and not settings.trunks:
         message = "emergency calls cannot be made: there is no carrier under `trunks:`"
         where = next((each for each in ("trunks", "emergency", "country") if each in loaded.tree.entries), "devices")
-        yield Problem(_at(loaded, (where,)), message, "until there is one they are refused with 503")
+        yield Problem("no-trunk", _at(loaded, (where,)), message, "until there is one they are refused with 503")
 
 
 def _prefix(loaded: Loaded) -> Iterator[Problem]:
@@ -118,13 +124,21 @@ def _prefix(loaded: Loaded) -> Iterator[Problem]:
         return
     for number, path in _internal(loaded.settings):
         if number.startswith(prefix):
-            yield Problem(_at(loaded, path), f"{number} begins with the outside prefix {prefix}; the extension wins")
+            yield Problem(
+                "hidden-prefix",
+                _at(loaded, path),
+                f"{number} begins with the outside prefix {prefix}; the extension wins",
+            )
 
 
 def _guard(loaded: Loaded) -> Iterator[Problem]:
     for at, network in enumerate(loaded.settings.guard.allow):
         if network.endswith("/0"):
-            yield Problem(loaded.mark("guard", "allow", at), "`allow`: these are all addresses: nobody is ever banned")
+            yield Problem(
+                "guard-open",
+                loaded.mark("guard", "allow", at),
+                "`allow`: these are all addresses: nobody is ever banned",
+            )
 
 
 def _secrets(loaded: Loaded) -> Iterator[Problem]:
@@ -143,10 +157,15 @@ def _secrets(loaded: Loaded) -> Iterator[Problem]:
         written.append(path)
         if len(secret.written) < SHORTEST_SECRET or secret.written == user:
             hint = f"{SHORTEST_SECRET} characters at the least, chosen at random"
-            yield Problem(_at(loaded, path), "this secret is easily guessed", hint)
+            yield Problem("weak-secret", _at(loaded, path), "this secret is easily guessed", hint)
     for file in sorted({loaded.mark(*path).file for path in written}):
         if _world_readable(Path(file)):
-            yield Problem(loaded.tree.mark, f"everybody can read {file}, which holds secrets", f"chmod 0640 {file}")
+            yield Problem(
+                "readable-secret",
+                loaded.tree.mark,
+                f"everybody can read {file}, which holds secrets",
+                f"chmod 0640 {file}",
+            )
 
 
 def _world_readable(file: Path) -> bool:

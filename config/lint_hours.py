@@ -26,19 +26,19 @@ def warnings(loaded: Loaded, today: date | None = None) -> Iterator[Problem]:
     used = {calendar for hours in loaded.settings.hours.values() for calendar in hours.holidays}
     for name, days in loaded.settings.holidays.items():
         if name not in used:
-            yield Problem(loaded.key_mark("holidays", name), f"no hours name the holidays `{name}`")
+            yield Problem("unused-holidays", loaded.key_mark("holidays", name), f"no hours name the holidays `{name}`")
         over = [key for key in days if not is_yearly(key) and int(key.rpartition("..")[2][:4]) < now.year]
         if over:
             more = f" and {len(over) - 1} more dates" if len(over) > 1 else ""
             message = f"`{over[0]}`{more}: this year is over"
             yearly = "..".join(each[len("2026-") :] for each in over[0].split(".."))
             hint = f"write the new dates, or `{yearly}` for every year"
-            yield Problem(loaded.key_mark("holidays", name, over[0]), message, hint)
+            yield Problem("past-holidays", loaded.key_mark("holidays", name, over[0]), message, hint)
 
 
 def _never(loaded: Loaded, name: str, hours: Hours) -> Iterator[Problem]:
     if not any(hours.week) and not any(holiday.intervals for holiday in hours.holidays):
-        yield Problem(loaded.key_mark("hours", name), f"`{name}` is never open")
+        yield Problem("never-open", loaded.key_mark("hours", name), f"`{name}` is never open")
 
 
 def _next_day(loaded: Loaded, name: str, hours: Hours) -> Iterator[Problem]:
@@ -47,7 +47,9 @@ def _next_day(loaded: Loaded, name: str, hours: Hours) -> Iterator[Problem]:
         after = hours.week[(day + 1) % 7]
         if intervals and after and intervals[-1][1] - MINUTES > after[0][0]:
             message = f"{DAYS[day]} {shown(intervals[-1])} goes on into {DAYS[(day + 1) % 7]} {shown(after[0])}"
-            yield Problem(loaded.key_mark("hours", name, "week"), message, "the times of both days overlap")
+            yield Problem(
+                "overlapping-days", loaded.key_mark("hours", name, "week"), message, "the times of both days overlap"
+            )
             return
 
 
@@ -62,7 +64,9 @@ def _known(loaded: Loaded, name: str, now: date) -> Iterator[Problem]:
             continue
         if until <= now.year:
             message = f"of `{calendar}` nothing is known after {until}" if until else f"`{calendar}` has no holidays"
-            yield Problem(loaded.mark("hours", name, "holidays", at), message, "write the dates under `holidays`")
+            yield Problem(
+                "calendar-ends", loaded.mark("hours", name, "holidays", at), message, "write the dates under `holidays`"
+            )
 
 
 def _shadowed(loaded: Loaded, name: str) -> Iterator[Problem]:
@@ -76,7 +80,7 @@ def _shadowed(loaded: Loaded, name: str) -> Iterator[Problem]:
         own = {day for key in settings.holidays[calendar] for day in days_of(key)}
         if own and own <= seen:
             message = f"every day of `{calendar}` is one of the holidays before it, which hold"
-            yield Problem(loaded.mark("hours", name, "holidays", at), message, "list it first")
+            yield Problem("shadowed-holidays", loaded.mark("hours", name, "holidays", at), message, "list it first")
         seen |= own
 
 
@@ -88,7 +92,7 @@ def _gaps(loaded: Loaded, name: str, zone: str) -> Iterator[Problem]:
                 days = [] if is_yearly(key) else list(days_of(key))
                 if days and not all(any(_occurs(day, found, zone) for day in days) for found in each):
                     message = "these times never come: the clocks are put forward over them"
-                    yield Problem(loaded.mark("holidays", calendar, key, at), message, f"in {zone}")
+                    yield Problem("impossible-hours", loaded.mark("holidays", calendar, key, at), message, f"in {zone}")
 
 
 def _occurs(day: date, interval: Interval, zone: str) -> bool:

@@ -48,11 +48,13 @@ def _prefixes(loaded: Loaded) -> Iterator[Problem]:
             mark = loaded.mark("routes", name, "prefix", at)
             if prefix.startswith("+"):
                 if not has_country(prefix):
-                    yield Problem(mark, f"`{prefix}` never matches: no country code begins so")
+                    yield Problem("unreachable-prefix", mark, f"`{prefix}` never matches: no country code begins so")
             elif prefix and (prefix in unlike or not _is_service(prefix, profiles)):
                 unlike.add(prefix)
                 hint = f"write `+{prefix}`, if that begins with a country code"
-                yield Problem(mark, f"`{prefix}` never matches: it is no service number here", hint)
+                yield Problem(
+                    "unreachable-prefix", mark, f"`{prefix}` never matches: it is no service number here", hint
+                )
                 if len(unlike) >= MOST_TOLD:
                     return
 
@@ -86,7 +88,7 @@ def _in_files(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
                 file = routes.rules[routes.rows.row(at)[0]].id
                 hint = "is the country code left out?"
                 mark = Mark(str(loaded.folder / file), line, 1)
-                yield Problem(mark, f"`{prefix}` never matches: no country code begins so", hint)
+                yield Problem("unreachable-prefix", mark, f"`{prefix}` never matches: no country code begins so", hint)
 
 
 def _twice(loaded: Loaded) -> Iterator[Problem]:
@@ -102,7 +104,12 @@ def _twice(loaded: Loaded) -> Iterator[Problem]:
                 told = " and ".join(f"`{each}`" for each in sorted(first))
                 whose = f"`{prefix}`" if prefix else "any number"
                 mark = loaded.mark("routes", name, "prefix", at)
-                yield Problem(mark, f"{told} sent {whose} to the same already", "name another trunk, or other hours")
+                yield Problem(
+                    "shadowed-route",
+                    mark,
+                    f"{told} sent {whose} to the same already",
+                    "name another trunk, or other hours",
+                )
 
 
 def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
@@ -112,7 +119,7 @@ def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
     for name in settings.trunks:
         if name not in used:
             hint = "it takes emergency calls when all others have failed, and brings calls in"
-            yield Problem(loaded.key_mark("trunks", name), f"no route leads to trunk `{name}`", hint)
+            yield Problem("unused-trunk", loaded.key_mark("trunks", name), f"no route leads to trunk `{name}`", hint)
 
 
 def _costs(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
@@ -120,4 +127,9 @@ def _costs(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
         return
     if all(routes.rows.row(at)[1] == UNKNOWN for _, numbers in routes.rows.all() for at in numbers):
         hint = "give routes a `cost`, or list `rate_files`"
-        yield Problem(loaded.mark("routing", "least_cost"), "`least_cost`: nobody has said what a call costs", hint)
+        yield Problem(
+            "unknown-cost",
+            loaded.mark("routing", "least_cost"),
+            "`least_cost`: nobody has said what a call costs",
+            hint,
+        )

@@ -114,7 +114,7 @@ def read(text: str, name: str, budget: _Budget | None = None) -> Document:
     except yaml.MarkedYAMLError as error:
         problem = syntax.explain(error, text, name)
     except yaml.reader.ReaderError as error:
-        problem = Problem(_place_of(text, name, error.position), "a character that YAML does not allow")
+        problem = Problem("not-yaml", _place_of(text, name, error.position), "a character that YAML does not allow")
     else:
         made.whole = builder.whole
         if isinstance(root, Mapping):
@@ -128,7 +128,9 @@ def read(text: str, name: str, budget: _Budget | None = None) -> Document:
         if root is None or isinstance(root, Hole):
             made.whole = made.whole and root is None
             return made
-        problem = Problem(root.mark, "a configuration is a mapping", "begin with a section, such as `devices:`")
+        problem = Problem(
+            "not-yaml", root.mark, "a configuration is a mapping", "begin with a section, such as `devices:`"
+        )
     made.problems.append(problem)
     made.whole = False
     return made
@@ -169,9 +171,11 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
     if not files:
-        raise ConfigError([Problem(nowhere, "no configuration in this folder", "it holds no file ending in .yaml")])
+        raise ConfigError(
+            [Problem("unreadable-file", nowhere, "no configuration in this folder", "it holds no file ending in .yaml")]
+        )
     if len(files) > MAX_FILES:
-        raise ConfigError([Problem(nowhere, f"more than {MAX_FILES} files")])
+        raise ConfigError([Problem("too-large", nowhere, f"more than {MAX_FILES} files")])
     return files
 
 
@@ -182,16 +186,20 @@ def _text(file: Path, budget: _Budget) -> str:
         with file.open("rb") as opened:
             data = opened.read(budget.bytes + 1)
     except OSError as error:
-        raise _Unreadable(Problem(start, f"cannot be read: {error.strerror}")) from None
+        raise _Unreadable(Problem("unreadable-file", start, f"cannot be read: {error.strerror}")) from None
     budget.bytes -= len(data)
     if budget.bytes < 0:
-        raise ConfigError([Problem(start, f"the configuration is larger than {MAX_BYTES // 1024 // 1024} MiB")])
+        raise ConfigError(
+            [Problem("too-large", start, f"the configuration is larger than {MAX_BYTES // 1024 // 1024} MiB")]
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        raise _Unreadable(Problem(Mark(str(file), line, column), "not UTF-8", "save the file in UTF-8")) from None
+        raise _Unreadable(
+            Problem("unreadable-file", Mark(str(file), line, column), "not UTF-8", "save the file in UTF-8")
+        ) from None
 
 
 def is_empty(node: Node) -> bool:
@@ -225,7 +233,7 @@ def _join(first: Node, second: Node, problems: list[Problem]) -> bool:
 
 def _twice(key: str, mark: Mark, first: Mark) -> Problem:
     place = f"line {first.line}" if first.file == mark.file else f"{first.file}:{first.line}"
-    return Problem(mark, f"`{key}` stands here a second time", f"the first is at {place}")
+    return Problem("duplicate-key", mark, f"`{key}` stands here a second time", f"the first is at {place}")
 
 
 def _place_of(text: str, name: str, position: int) -> Mark:
@@ -253,11 +261,16 @@ class _Builder:
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents == 2:
-                        self._problem(event, "a second document in one file", "remove the `---`, or make it a file")
+                        self._problem(
+                            "yaml-feature",
+                            event,
+                            "a second document in one file",
+                            "remove the `---`, or make it a file",
+                        )
                         self.whole = False
                         return self._root
                 case yaml.AliasEvent():
-                    self._problem(event, "aliases (`*name`) are not used here", QUOTE)
+                    self._problem("yaml-feature", event, "aliases (`*name`) are not used here", QUOTE)
                     self._add(Hole(self._mark(event)))
                 case yaml.ScalarEvent():
                     mark = self._mark(event)
@@ -277,24 +290,24 @@ class _Builder:
         assert at is not None
         return Mark(self._name, at.line + 1, at.column + 1)
 
-    def _problem(self, event: yaml.Event, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(self._mark(event), message, hint))
+    def _problem(self, code: str, event: yaml.Event, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(code, self._mark(event), message, hint))
 
     def _refused(self, event: yaml.NodeEvent) -> bool:
         before = len(self.problems)
         if event.anchor is not None:
-            self._problem(event, "anchors (`&name`) are not used here", QUOTE)
+            self._problem("yaml-feature", event, "anchors (`&name`) are not used here", QUOTE)
         if getattr(event, "tag", None) is not None:
-            self._problem(event, "tags (`!name`) are not used here", QUOTE)
+            self._problem("yaml-feature", event, "tags (`!name`) are not used here", QUOTE)
         return len(self.problems) > before
 
     def _enter(self, event: yaml.NodeEvent) -> bool:
         if len(self._open) >= MAX_DEPTH:
-            self._problem(event, f"nested more than {MAX_DEPTH} deep")
+            self._problem("too-large", event, f"nested more than {MAX_DEPTH} deep")
             return False
         mark = self._mark(event)
         if self._open and isinstance(self._open[-1], Mapping) and self._key is None:
-            self._problem(event, "a key must be a plain text", QUOTE)
+            self._problem("yaml-feature", event, "a key must be a plain text", QUOTE)
             return False
         made: Mapping | Sequence
         made = Mapping({}, mark) if isinstance(event, yaml.MappingStartEvent) else Sequence([], mark)
@@ -305,7 +318,7 @@ class _Builder:
     def _add(self, node: Node) -> None:
         self._budget.nodes -= 1
         if self._budget.nodes < 0:
-            raise ConfigError([Problem(node.mark, f"more than {MAX_NODES} values")])
+            raise ConfigError([Problem("too-large", node.mark, f"more than {MAX_NODES} values")])
         if not self._open:
             self._root = node
             return
@@ -322,7 +335,9 @@ class _Builder:
             self.whole = False
             return
         if is_empty(node) and len(self._open) > 1:
-            self.problems.append(Problem(key.mark, "this key has no value", 'write "" for an empty text'))
+            self.problems.append(
+                Problem("empty-value", key.mark, "this key has no value", 'write "" for an empty text')
+            )
             node = Hole(node.mark)
         first = parent.entries.get(key.text)
         if first is not None:

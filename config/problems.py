@@ -17,16 +17,18 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One error or warning. `hint` says what to write instead. Neither ever contains the value of a secret."""
+    """One error or warning. `code` is one of `config.codes`, and stays the same whatever the words become. `hint` says
+    what to write instead. Nothing of it ever contains the value of a secret."""
 
+    code: str
     mark: Mark
     message: str
     hint: str = ""
 
     def told(self, kind: str) -> str:
-        """As `check` lays it out: place, `error` or `warning`, message; the hint in a line of its own."""
+        """As `check` lays it out: place, `error` or `warning`, message, code; the hint in a line of its own."""
         where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
-        return f"{where}: {kind}: {self.message}" + (f"\n    {self.hint}" if self.hint else "")
+        return f"{where}: {kind}: {self.message} [{self.code}]" + (f"\n    {self.hint}" if self.hint else "")
 
     def __str__(self) -> str:
         where = f"{self.mark.file}:{self.mark.line}:{self.mark.column}"
@@ -37,17 +39,20 @@ class ConfigError(Exception):
     """The configuration cannot be used. `problems` are in the order of files, lines and columns."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda p: (p.mark.file, p.mark.line, p.mark.column, p.message)))
+        self.problems = tuple(
+            sorted(set(problems), key=lambda p: (p.mark.file, p.mark.line, p.mark.column, p.code, p.message))
+        )
         super().__init__("\n".join(map(str, self.problems)))
 
 
 class Wrong(ValueError):  # noqa: N818
-    """A value that cannot stand where it does: for validators, which do not know the place."""
+    """A value that cannot stand where it does: for validators, which do not know the place. `code` as in Problem."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", code: str = "bad-value") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.code = code
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

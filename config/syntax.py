@@ -41,19 +41,19 @@ def explain(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     line = lines[at.line] if at is not None and at.line < len(lines) else ""
     before = line[: at.column] if at is not None else ""
     if "tab" in said or (line[len(before) : len(before) + 1] == "\t"):
-        return Problem(place, "a tab where only spaces may stand", "use spaces")
+        return Problem("not-yaml", place, "a tab where only spaces may stand", "use spaces")
     if re.match(r":\s", line[len(before) :]) and error.context == "while parsing a flow mapping":
-        return Problem(place, "a second `: ` in one entry", _QUOTES)
+        return Problem("not-yaml", place, "a second `: ` in one entry", _QUOTES)
     if error.context in _UNCLOSED and begun is not None and said not in _WORDS:
         message, hint = _UNCLOSED[error.context]
-        return Problem(Mark(name, begun.line + 1, begun.column + 1), message, hint)
+        return Problem("not-yaml", Mark(name, begun.line + 1, begun.column + 1), message, hint)
     if said == "mapping values are not allowed in this context":
         if re.search(r":\s", before):
-            return Problem(place, "a second `: ` in one line", _QUOTES)
-        return Problem(place, "this does not fit the lines above it", _NEIGHBOURS)
+            return Problem("not-yaml", place, "a second `: ` in one line", _QUOTES)
+        return Problem("not-yaml", place, "this does not fit the lines above it", _NEIGHBOURS)
     if said == "did not find expected key" and before.rstrip().endswith(("'", '"')):
-        return Problem(place, "text after the closing quote", "put all of it in quotes")
+        return Problem("not-yaml", place, "text after the closing quote", "put all of it in quotes")
     if said == "found character that cannot start any token":
-        return Problem(place, "a value cannot begin with this character", _QUOTES)
+        return Problem("not-yaml", place, "a value cannot begin with this character", _QUOTES)
     message, hint = _WORDS.get(said, (f"this is not YAML: {said}", ""))
-    return Problem(place, message, hint)
+    return Problem("not-yaml", place, message, hint)

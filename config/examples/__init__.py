@@ -73,7 +73,7 @@ def describe(folder: Path) -> Example:
             password = resolve(device.secret, folder, os.environ)
         except Wrong as wrong:
             mark = loaded.mark("devices", name, "secret")
-            raise ConfigError([Problem(mark, wrong.message, wrong.hint)]) from None
+            raise ConfigError([Problem("bad-secret", mark, wrong.message, wrong.hint)]) from None
         first = device.lines[0] if device.lines else ""
         line = settings.users.get(first) or settings.lines.get(first)
         devices.append(

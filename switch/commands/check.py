@@ -56,6 +56,7 @@ def check(
 def _plain(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
     return [
         {
+            "code": problem.code,
             "file": problem.mark.file,
             "line": problem.mark.line,
             "column": problem.mark.column,
@@ -72,7 +73,10 @@ def _show(problems: tuple[Problem, ...], kind: str, style: str) -> None:
     out = console()
     for problem in problems:
         place = f"{short_path(problem.mark.file)}:{problem.mark.line}:{problem.mark.column}: "
-        out.print(Text.assemble((place, "bold"), (f"{kind}: ", style), problem.message), soft_wrap=True)
+        out.print(
+            Text.assemble((place, "bold"), (f"{kind}: ", style), problem.message, (f"  {problem.code}", "dim")),
+            soft_wrap=True,
+        )
         if problem.hint:
             out.print(Text(f"    {problem.hint}", "dim"), soft_wrap=True)
 

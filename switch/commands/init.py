@@ -56,7 +56,9 @@ def prepare(folder: Path) -> tuple[Example, Compiled]:
     others = sorted(folder.glob("*.y*ml")) if folder.is_dir() else []
     if others and not (folder / examples.CONFIG_FILE).exists():
         said = "a configuration stands here already, and it was not made by `ringplan init`"
-        raise ConfigError([Problem(Mark(str(others[0]), 1, 1), said, "ringplan check tells whether it is good")])
+        raise ConfigError(
+            [Problem("conflicting-keys", Mark(str(others[0]), 1, 1), said, "ringplan check tells whether it is good")]
+        )
     return examples.write(folder), compiling.compile(folder)
 
 

@@ -353,7 +353,8 @@ def test_the_process_that_compiles(tmp_path: Path) -> None:
     example.config.write_text("country: US\nlins: {}\n")
     bad = run(example.config)
     assert bad.returncode == 1
-    assert json.loads(bad.stdout) == [[[str(example.config), 2, 1], "unknown key `lins`", "did you mean `lines`?"]]
+    place = [str(example.config), 2, 1]
+    assert json.loads(bad.stdout) == [["unknown-key", place, "unknown key `lins`", "did you mean `lines`?"]]
 
 
 def test_the_json_schema_knows_every_section_and_allows_no_other_key() -> None:
