@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 
 import msgspec
 
@@ -83,6 +84,14 @@ class Place(msgspec.Struct, frozen=True, gc=False):
             if each.inside is not None and (found := each.inside.find(name)) is not None:
                 return found
         return None
+
+    def ringing(self) -> Iterator[BranchState]:
+        """The branches whose telephones ring, here and inside."""
+        for each in self.branches:
+            if each.inside is not None:
+                yield from each.inside.ringing()
+            elif each.phase is RINGING or each.phase is SILENT:
+                yield each
 
     def holds(self, name: str) -> bool:
         """Whether a branch of that name rings here or inside."""

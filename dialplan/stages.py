@@ -24,6 +24,7 @@ from dialplan.plan import (
     Ring,
     Stage,
     Step,
+    Target,
     Trunk,
     TrunkTarget,
 )
@@ -49,17 +50,18 @@ Gone = Place | Outcome | Termination
 
 
 class Turn(msgspec.Struct):
-    """One call of `step` while it works: what it may change, and its commands."""
+    """One call of `step` while it works: what it may change, and its commands. `before` is where the walk stood."""
 
     plan: Plan
     entered: tuple[str, ...]
     asked: int
     commands: list[Command]
     refusal: Reject | None = None
+    before: Place | None = None
 
 
 def turn_of(state: WalkState) -> Turn:
-    return Turn(state.plan, state.entered, state.asked, [])
+    return Turn(state.plan, state.entered, state.asked, [], None, state.place)
 
 
 def enter(turn: Turn, step_id: str, led: Outcome | None, depth: int = 0) -> Gone:
@@ -163,15 +165,31 @@ def _start_stage(turn: Turn, place: Place, number: int, depth: int) -> Place:
 
 
 def start_branch(turn: Turn, step: Step, branch: Branch, depth: int) -> BranchState:
-    """Ring a branch of that step, or pass it over."""
+    """Ring a branch of that step, or pass it over. A forward inside of a branch does not ring a line that rings for
+    this call already: that branch has no outcome of its own."""
     if branch.skip is not None:
         return ended(turn, BranchState(branch), branch.skip, depth)
+    if depth and _rings(turn, branch.target):
+        return BranchState(branch, ENDED)
     turn.commands.append(StartBranch(branch, step.id, step.hops))  # type: ignore[union-attr]
     if branch.from_ringing:
         turn.commands.append(Arm(f"silent:{branch.id}", SILENT_S))
         return BranchState(branch, SILENT)
     turn.commands.append(Arm(f"ring:{branch.id}", branch.ring_s))
     return BranchState(branch, RINGING)
+
+
+def _rings(turn: Turn, target: Target) -> bool:
+    """Whether a line's telephones ring for this call at the moment."""
+    if type(target) is not LineTarget:
+        return False
+    ringing = {each.branch.id: each.branch.target for each in turn.before.ringing()} if turn.before is not None else {}
+    for command in turn.commands:
+        if type(command) is StartBranch:
+            ringing[command.branch.id] = command.branch.target
+        elif type(command) is StopBranch:
+            ringing.pop(command.branch, None)
+    return target in ringing.values()
 
 
 def _start_soonest(turn: Turn, place: Place, depth: int) -> Place:
@@ -227,6 +245,8 @@ def _leave(turn: Turn, place: Place, depth: int) -> Gone:
     left = place.step
     outcome = aggregate(place.outcomes)
     if type(left) is Ring:
+        if depth and not place.outcomes and not left.judge:
+            return outcome  # all rang already: whatever becomes of that is told there
         if left.judge and not place.outcomes:
             outcome = Outcome.NO_ANSWER
         exit_to = _exit(left.exits, outcome)

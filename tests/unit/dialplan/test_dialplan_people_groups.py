@@ -288,3 +288,23 @@ def test_turns_pass_at_once_over_who_leads_nowhere() -> None:
     assert (got.connected, got.at_s) == ("line:carl", 0.0)
     nobody = simulate(made, {"line:eve": [Phone(status=200)]})
     assert (nobody.connected, nobody.at_s) == ("line:eve", 0.0)
+
+
+def test_two_members_who_fail_into_the_same_user_ring_that_user_once() -> None:
+    """FWD-10: only the walk can know; whoever comes second adds nothing, and the first one's branch decides."""
+    both = Forwards(outage=user("anna"))
+    made = call(group("ben", "carl"), line("ben", forwards=both), line("carl", forwards=both))
+    got = simulate(made, {"line:anna": [Phone(status=200, after_s=5)]})
+    assert (got.rang, got.connected) == (["line:ben", "line:carl", "line:anna"], "line:anna")
+    further = line("anna", forwards=Forwards(no_answer=user("eve"), outage=user("dora"), after_s=10.0))
+    made = call(group("ben", "carl"), line("ben", forwards=both), line("carl", forwards=both), further)
+    got = simulate(made, {"line:anna": [Phone()], "line:eve": [Phone(status=200)], "line:dora": [Phone(status=200)]})
+    assert (got.rang[2:], got.at_s) == (["line:anna", "line:eve"], 10.0)
+
+
+def test_a_line_that_has_rung_in_vain_may_be_rung_again_by_a_later_forward() -> None:
+    both = Forwards(outage=user("anna"))
+    carl = Member(line="carl", delay_s=20.0)
+    made = call(group("ben", carl), line("ben", forwards=both), line("carl", forwards=both))
+    got = simulate(made, {"line:anna": [Phone(status=486, after_s=1)]})
+    assert got.rang == ["line:ben", "line:anna", "line:carl", "line:anna"]
