@@ -76,12 +76,21 @@ class Passed(msgspec.Struct, frozen=True, gc=False):
     branch: str = ""
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """The planner was asked again: see `records.events.CallReplanned`."""
+
+    request: str
+    facts: str
+    because: tuple[tuple[str, str], ...]
+
+
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One call. A record whose `ended_at` is None is of a call that is still up.
 
     `n` is the number of the next event expected. `complete` is False when the call's first event was lost. `forwards`
     are those that a carrier told of, `passed` our own, in their order. `facts`, `hops`, `proven` and `attested` are
-    what else the decision was made with (`records.events.CallStarted`).
+    what else the decision was made with (`records.events.CallStarted`). `because` has the reasons of all decisions,
+    and `again` those after the first.
     """
 
     call: str
@@ -118,6 +127,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     hops: int = 0
     proven: bool = True
     attested: bool = False
+    again: tuple[Asked, ...] = ()
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -277,7 +287,8 @@ def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> Ca
 
 
 def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> CallRecord:
-    return replace(record, n=event.n + 1, last_at=at, because=record.because + event.because)
+    again = (*record.again, Asked(event.request, event.facts, event.because))
+    return replace(record, n=event.n + 1, last_at=at, because=record.because + event.because, again=again)
 
 
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:

@@ -284,11 +284,12 @@ class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
 
 class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     """The planner was asked again when the call came to `step`: with these `facts` (as in `CallStarted`), for these
-    reasons."""
+    reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON."""
 
     step: str
     facts: str
     because: tuple[tuple[str, str], ...]
+    request: str = ""
 
 
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):

@@ -29,6 +29,7 @@ import msgspec
 from dialplan.facts import QUIET, Facts, LineFacts
 from dialplan.groups import Strategy
 from dialplan.model import Model
+from dialplan.plan import CallRequest
 from dialplan.rates import NO_RATES, RateTable, price
 from records import events as e
 from switch.state import wishes
@@ -396,6 +397,19 @@ def facts_of(call: str, kept: str) -> Facts:
     """The facts that a call was decided with: `kept` is `CallStarted.facts`. Raises msgspec.DecodeError."""
     facts = msgspec.json.decode(kept, type=Facts) if kept else Facts()
     return msgspec.structs.replace(facts, draw=draw_of(call))
+
+
+def written(request: CallRequest) -> str:
+    """The request as an event keeps it."""
+    try:
+        return msgspec.json.encode(request).decode()
+    except UnicodeEncodeError:  # bytes that are no text, which nobody's number has
+        strings = {name: _text(value) for name, value in msgspec.structs.asdict(request).items() if type(value) is str}
+        return msgspec.json.encode(msgspec.structs.replace(request, **strings)).decode()
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
 
 
 def draw_of(call: str) -> float:

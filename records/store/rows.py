@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import CallRecord, Instant, LegRecord, Passed
+from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed
 from records.events import Forwarded
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+class Besides(msgspec.Struct, frozen=True, omit_defaults=True):
     """See `records.events.CallStarted`."""
 
     hops: int = 0
@@ -21,7 +21,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     attested: bool = False
 
 
-USUAL = Asked()
+USUAL = Besides()
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -82,19 +82,35 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         record.recovered,
         clean(record.sip_call_id),
         record.model,
-        msgspec.json.encode(record.because).decode() if record.because else "",
+        _json(record.because) if record.because else "",
         record.hidden,
         _forwards(record) if record.forwards else "",
-        msgspec.json.encode(record.passed).decode() if record.passed else "",
+        _json(record.passed) if record.passed else "",
         clean(record.account),
         record.facts,
         _asked(record),
+        _json(record.again) if record.again else "",
     )
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # what was dialled may be told in a reason
+        return msgspec.json.encode(_cleaned(msgspec.to_builtins(value, builtin_types=(datetime.datetime,)))).decode()
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(each) for key, each in value.items()}
+    return [_cleaned(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _asked(record: CallRecord) -> str:
     """What else the decision was made with, where it is not as usual."""
-    asked = Asked(record.hops, record.proven, record.attested)
+    asked = Besides(record.hops, record.proven, record.attested)
     return "" if asked == USUAL else msgspec.json.encode(asked).decode()
 
 
@@ -130,7 +146,7 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
 
 def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
     """The record out of its row and those of its legs (both as mappings)."""
-    asked = msgspec.json.decode(row["asked"], type=Asked) if row["asked"] else USUAL
+    asked = msgspec.json.decode(row["asked"], type=Besides) if row["asked"] else USUAL
     return CallRecord(
         call=row["call"],
         n=row["n"],
@@ -149,6 +165,7 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         hops=asked.hops,
         proven=asked.proven,
         attested=asked.attested,
+        again=msgspec.json.decode(row["again"], type=tuple[Asked, ...]) if row["again"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),

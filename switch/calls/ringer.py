@@ -18,7 +18,7 @@ from dialplan.termination import Reason
 from records import events as e
 from switch.calls.context import Hunt, Phone
 from switch.calls.leg import Leg
-from switch.facts import draw_of, told
+from switch.facts import draw_of, told, written
 from switch.sip.timer import Timer
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ class Ringer:
         facts = context.facts.at(context.at(), draw_of(call.id))
         plan = context.plan(command.request, facts)
         kept = told(facts, plan.consulted) if plan.consulted else ""
-        call.record(e.CallReplanned(call.id, call.state.n, context.at(), command.step, kept, plan.because))
+        asked = written(command.request)
+        call.record(e.CallReplanned(call.id, call.state.n, context.at(), command.step, kept, plan.because, asked))
         self._inbox.append(v.Replanned(command.step, plan))
 
     def _forwarded(self, hops: tuple[Hop, ...], step_id: str, now: float, branch: str = "") -> None:

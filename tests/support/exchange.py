@@ -22,6 +22,7 @@ from records import events as e
 from records.cdr import CallRecord, CdrFolder
 from records.journal import MemoryJournal
 from records.recovery import recover
+from switch import past
 from switch.accounts import Accounts
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
@@ -134,6 +135,8 @@ class Exchange:
         self.clock: VirtualClock = network.clock
         self.address = address
         self.model = model or house()
+        self.models = {self.model.version: self.model}
+        """Every version that was in force."""
         self.trunks = trunks if trunks is not None else {"carrier": carrier("carrier", CARRIER)}
         self.settings = settings or CallSettings()
         self.qualify = QualifySettings(qualify_s, self.settings.unreachable_s)
@@ -314,6 +317,7 @@ class Exchange:
     def use_model(self, model: m.Model) -> None:
         """Another dialplan for the calls to come."""
         self.model = model
+        self.models[model.version] = model
         self.core.facts.use(model)
         self.core.directory.use(model, self.trunks, self.accounts.dialects)
         self._after()
@@ -414,6 +418,9 @@ class Exchange:
         assert sorted(record.call for record in records) == sorted(told)
         for record in records:
             _check_record(record)
+            decided = past.again(record, self.models[record.model])
+            assert decided.agrees, (record.because, [answer.plan.because for answer in decided.answers])
+            assert len(decided.answers) == 1 + len(record.again)
 
     def _by_call(self) -> dict[str, list[Any]]:
         told: dict[str, list[Any]] = {}

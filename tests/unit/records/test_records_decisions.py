@@ -1,0 +1,44 @@
+"""What a call was decided with is in its record: stored and read back, also where it is no text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from records.cdr import Asked, CallRecord, CdrFolder
+from records.events import CallEvent, CallReplanned
+from records.segments import Position
+from records.store import Store
+from tests.support.call_events import answered_call, at
+
+FACTS = '{"lines":{"ben":{"dnd":true}}}'
+
+
+def kept(tmp_path: Path, *events: CallEvent) -> CallRecord:
+    folder = CdrFolder()
+    (record,) = (found for event in events if (found := folder.feed(event)))
+    store = Store(f"sqlite:///{tmp_path}/records.db")
+    store.migrate()
+    store.apply([record], Position(0, 1))
+    found = store.call(record.call)
+    store.close()
+    assert found is not None
+    return found
+
+
+def test_facts_and_later_questions_are_kept(tmp_path: Path) -> None:
+    first, second, *others = answered_call("c1")
+    asked = CallReplanned("c1", 1, at(0.5), "replan", FACTS, (("user:carl", "rings"),), '{"digits":"1"}')
+    late = [replace(each, n=each.n + 1) for each in (second, *others)]
+    record = kept(tmp_path, replace(first, facts=FACTS, hops=2, because=(("user:ben", "busy"),)), asked, *late)
+    assert record.facts == FACTS
+    assert record.hops == 2
+    assert record.because == (("user:ben", "busy"), ("user:carl", "rings"))
+    assert record.again == (Asked('{"digits":"1"}', FACTS, (("user:carl", "rings"),)),)
+
+
+def test_reasons_that_quote_what_is_no_text_do_not_stop_the_store(tmp_path: Path) -> None:
+    first, *others = answered_call("c1")
+    record = kept(tmp_path, replace(first, because=(("dids", "none is 1\udcff2"),)), *others)
+    assert record.because == (("dids", "none is 1?2"),)
