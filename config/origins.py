@@ -58,6 +58,8 @@ def origins(loaded: Loaded, levels: Levels) -> dict[str, Origin]:
     for name, user in settings.users.items():
         for at, delegate in enumerate(user.delegates):
             made[rules.delegate(name, delegate.user)] = _item(loaded, "users", name, "delegates", at)
+        if not user.set_up:
+            add(rules.of_line(name, "set_up"), ("users", name, "set_up"))
         if user.vip is not None:
             add(rules.of_line(name, "vip"), ("users", name, "vip"))
             if user.vip.contacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 SERVICES = {"echo": "an echo test: you hear yourself"}
 
 
+class Which(enum.StrEnum):
+    """The examples that are shipped."""
+
+    OFFICE = "office"
+    COMPANY = "company"
+
+
 def init(
     path: Annotated[
         Path | None,
@@ -28,38 +36,41 @@ def init(
             metavar="FOLDER",
         ),
     ] = None,
+    example: Annotated[
+        Which, typer.Option(help="office: two telephones; company: two sites and all that there is.", metavar="NAME")
+    ] = Which.OFFICE,
 ) -> None:
     """Write a first configuration with fresh passwords, and show what to type into the telephones.
 
-    It is that of a small office, to be changed to yours. What stands in the folder already is left as it is, so calling
-    it again shows the same passwords once more.
+    It is that of a small office, or the example of a whole company, to be changed to yours. What stands in the folder
+    already is left as it is, so calling it again shows the same passwords once more.
     """
     from config.problems import ConfigError
     from switch.arguments import Places
 
     folder = path or Places.find().config
     try:
-        example, compiled = prepare(folder)
+        written, compiled = prepare(folder, example.value)
     except ConfigError as error:
         fail(f"{folder} holds a configuration with errors", details=tuple(map(str, error.problems)))
     except OSError as error:
         fail(f"{folder} cannot be written: {error.strerror}")
-    show(example, compiled, "check it and begin: ringplan check, ringplan serve")
+    show(written, compiled, "check it and begin: ringplan check, ringplan serve")
 
 
-def prepare(folder: Path) -> tuple[Example, Compiled]:
+def prepare(folder: Path, example: str = "office") -> tuple[Example, Compiled]:
     """Write what is not there yet, and compile it. Raises ConfigError and OSError."""
     from config import compile as compiling
     from config import examples
     from config.problems import ConfigError, Mark, Problem
 
     others = sorted(folder.glob("*.y*ml")) if folder.is_dir() else []
-    if others and not (folder / examples.CONFIG_FILE).exists():
-        said = "a configuration stands here already, and it was not made by `ringplan init`"
+    if others and not (folder / examples.FIRST_FILES[example]).exists():
+        said = "a configuration stands here already, and it was not made by this `ringplan init`"
         raise ConfigError(
             [Problem("conflicting-keys", Mark(str(others[0]), 1, 1), said, "ringplan check tells whether it is good")]
         )
-    return examples.write(folder), compiling.compile(folder)
+    return examples.write(folder, example), compiling.compile(folder)
 
 
 def show(example: Example, compiled: Compiled, then: str) -> None:
