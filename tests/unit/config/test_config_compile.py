@@ -414,7 +414,13 @@ def test_the_editor_finds_nothing_wrong_with_what_the_reader_takes() -> None:
     guide = (ROOT / "docs/configuration.md").read_text()
     smallest, more = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     one_for_a_list = "country: US\ndids: {'+12125550100': alice}\ntrunks:\ndevices: {a: {secret: 1, lines: alice}}\n"
-    for text in (examples.text(), smallest, smallest + more, one_for_a_list, OFFICE):
+    for text in (
+        examples.files(examples.OFFICE)[examples.CONFIG_FILE],
+        smallest,
+        smallest + more,
+        one_for_a_list,
+        OFFICE,
+    ):
         assert fits(SCHEMA, yaml.safe_load(text)), text
     for bad in ("country: US\nlines: {a: {ring: 30}}\n", "country: US\nlins: {}\n", "lines: {}\n"):
         assert not fits(SCHEMA, yaml.safe_load(bad)), bad

@@ -15,7 +15,7 @@ from config.compiled import decode, encode
 from config.problems import ConfigError
 from config.schema import Configuration
 
-EXAMPLE = examples.text()
+EXAMPLE = examples.files(examples.OFFICE)[examples.CONFIG_FILE]
 SECTIONS = list(Configuration.model_fields)
 
 yamlish = st.text(alphabet="ab1:-[]{},#&*!|>'\"%@`? \n\t\\é\u2028\ufeff\x00\x85", max_size=60)
