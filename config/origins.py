@@ -1,7 +1,8 @@
 """Where each rule stands that the planner can name in its `because`: file, line and a text for people.
 
 The ids are those of `dialplan.rules`. A setting of a user or a line (`user:anna.forward.busy`, `user:anna.permission`)
-stands where it was set, at whatever level; a default has no origin.
+stands where it was set, at whatever level; a default has no origin. Who
+has locked it is at the same id with `.lock` behind.
 """
 
 from __future__ import annotations
@@ -101,3 +102,7 @@ def _settings(loaded: Loaded, levels: Levels, made: dict[str, Origin]) -> None:
                     who = f"{setting.level} {setting.owner}".strip()
                     origin = known[setting.path] = Origin(mark.file, mark.line, who)
                 made[rules.of_line(name, key)] = origin
+            for key, lock in found.locks.items():
+                mark = loaded.mark(*lock.path)
+                who = f"{lock.level} {lock.owner}".strip()
+                made[rules.of_line(name, key) + ".lock"] = Origin(mark.file, mark.line, who)

@@ -72,7 +72,7 @@ class Passed(msgspec.Struct, frozen=True, gc=False):
     cause: int
     number: str = ""
     name: str = ""
-    step: str = ""
+    to: str = ""
     branch: str = ""
 
 
@@ -282,7 +282,7 @@ def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord
 
 
 def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> CallRecord:
-    passed = Passed(at, event.by, event.cause, event.number, event.name, event.step, event.branch)
+    passed = Passed(at, event.by, event.cause, event.number, event.name, event.to, event.branch)
     return replace(record, n=event.n + 1, last_at=at, passed=(*record.passed, passed))
 
 

@@ -263,14 +263,15 @@ class SessionTimed(Event, frozen=True, array_like=True, gc=False, tag=12):
 class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
     """The call, or the `branch` of it where that is not empty, was forwarded by the line or group `by` (as
     `user:anna`), with the SIP `cause` of RFC 7044 (486 busy, 408 no answer, 503 outage, 302 always, 480 closed).
-    `number` and `name` say how they are known; `step` is what the call goes on with. `loop`: it would have led back to
+    `number` and `name` say how they are known; `to` is what the call goes on with: `line:carol` (several with commas),
+    `external:+1…`, `voicemail:desk` and so on. `loop`: it would have led back to
     where the call was, or once too often on (FWD-9)."""
 
     by: str
     cause: int
     number: str = ""
     name: str = ""
-    step: str = ""
+    to: str = ""
     branch: str = ""
     loop: bool = False
 

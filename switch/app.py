@@ -26,7 +26,7 @@ from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.facts import Facts
-from dialplan.plan import CallRequest, Plan
+from dialplan.plan import CallRequest, Feature, Plan
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
 from records import events as e
@@ -37,6 +37,7 @@ from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
+from switch.calls.services import BUILT_IN
 from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
 from switch.chores import Chores
@@ -45,6 +46,7 @@ from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.domains import Domains
+from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
 from switch.keeper import BindingKeeper, FactKeeper
@@ -73,6 +75,7 @@ from switch.tokens import Tokens
 from switch.trace import Tracer
 from switch.trunk_hosts import TrunkHost
 from switch.views import ReloadView
+from switch.wishing import Wishing
 
 NONCE_KEY_BYTES = 32
 """The key that signs digest nonces is new at each start: a phone is challenged once more, and no request can be
@@ -119,7 +122,7 @@ class Exchange:
         self._sight = Sight(self._log.info)
         self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
         self._refusals = Refusals(self._log.warning)
-        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._notices.call_ended)
+        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._notices)
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
@@ -172,6 +175,11 @@ class Exchange:
             refusals=self._refusals,
             gate=self._transports.guard,
             soon=loop.call_soon,
+            executors={**BUILT_IN, Feature: FeatureCodes(lambda *asked: wishing.change(*asked))},
+            unserved=self._notices.unserved,
+        )
+        wishing = Wishing(
+            lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
         guard = self._transports.guard
         guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
@@ -203,7 +211,9 @@ class Exchange:
         )
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
-        self._control = ControlServer(operations.handlers() | guarding.handlers(), self._notices.error)
+        self._control = ControlServer(
+            operations.handlers() | guarding.handlers() | wishing.handlers(), self._notices.error
+        )
         figures = readings(
             self.core,
             self._transports,

@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import inspect
 import os
+import pwd
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +24,11 @@ import msgspec
 MAX_REQUEST = 64 * 1024
 MAX_CONNECTIONS = 16
 IDLE_S = 60.0
+_CREDENTIALS = struct.Struct("3i")
 
 Handler = Callable[[dict[str, Any]], Any]
-"""Gets the request's `args`; returns what msgspec can encode, or an awaitable of it, or an async iterator of items."""
+"""Gets the request's `args`, and in them as `by` who asks (`operator:root`); returns what msgspec can encode, or an
+awaitable of it, or an async iterator of items."""
 
 Answer = TypeVar("Answer")
 
@@ -100,12 +104,13 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        by = _peer(writer)
         try:
             if len(self._tasks) > MAX_CONNECTIONS:
                 self._write(writer, Reply(done=True, error="too many commands at once"))
                 return
             while line := await asyncio.wait_for(reader.readline(), IDLE_S):
-                await self._answer(line, writer)
+                await self._answer(line, writer, by)
         except ValueError:
             self._write(writer, Reply(done=True, error="the request is too long"))
         except (TimeoutError, ConnectionError, asyncio.CancelledError):
@@ -114,7 +119,7 @@ class ControlServer:
             self._tasks.discard(task)
             writer.close()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter, by: str) -> None:
         try:
             request = self._decoder.decode(line)
         except msgspec.DecodeError as error:
@@ -125,7 +130,7 @@ class ControlServer:
             self._write(writer, Reply(done=True, error=f"this exchange does not know “{request.do}”"))
             return
         try:
-            found = handler(request.args)
+            found = handler(request.args | {"by": by})
             if inspect.isasyncgen(found):
                 await self._stream(found, writer)
                 found = None
@@ -149,6 +154,16 @@ class ControlServer:
     def _write(self, writer: asyncio.StreamWriter, reply: Reply) -> None:
         if not writer.is_closing():
             writer.write(self._encoder.encode(reply) + b"\n")
+
+
+def _peer(writer: asyncio.StreamWriter) -> str:
+    """Who asks, as the kernel knows it: `operator:` and the user's name."""
+    data = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(data)
+    try:
+        return f"operator:{pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"operator:{user}"
 
 
 class ControlClient:

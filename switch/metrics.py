@@ -49,6 +49,8 @@ class Counters:
         "calls_ended",
         "calls_started",
         "emergency_calls",
+        "forward_loops",
+        "forwards",
         "logins_failed",
         "messages_in",
         "messages_out",
@@ -69,6 +71,8 @@ class Counters:
         """By (result, reason) of dialplan.termination."""
         self.talk_seconds = 0.0
         self.emergency_calls = 0
+        self.forwards = 0
+        self.forward_loops = 0
         self.registrations = 0
         self.registrations_refused = 0
         self.logins_failed = 0
@@ -85,6 +89,8 @@ HELP = {
     "calls_ended": "Calls ended, by result and reason",
     "talk_seconds": "Seconds of talk in calls that have ended",
     "emergency_calls": "Emergency calls",
+    "forwards": "Forwards of calls",
+    "forward_loops": "Calls whose forwards led in a circle or too far",
     "registrations": "REGISTER requests answered 200",
     "registrations_refused": "REGISTER requests refused: a wrong password, or an error; first challenges aside",
     "logins_failed": "Requests of any kind with a wrong password, or the name of nobody",

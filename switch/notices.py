@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import structlog
 
+from dialplan.plan import Service
 from dialplan.termination import Reason
 from records import events as e
 from switch.metrics import Counters
@@ -44,6 +45,31 @@ class Notices:
             self._log.warning("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
         elif self._verbose:
             self._log.debug("call ended", call=event.call, result=event.result, reason=event.reason, talk_s=talk_s)
+
+    def emergency(self, event: e.CallStarted) -> None:
+        """EMG-7: somebody calls for help; told at once, whoever reads the log."""
+        flow = event.flow
+        self._log.warning(
+            "emergency call",
+            call=event.call,
+            number=event.number,
+            device=event.device,
+            line=event.line,
+            address=event.address,
+            calls_from=hostport(flow.remote_host, flow.remote_port),
+        )
+
+    def looped(self, event: e.CallForwarded) -> None:
+        """FWD-9: forwards lead in a circle, or too far."""
+        self._log.warning("forwards form a loop", call=event.call, by=event.by, ends_in=event.to)
+
+    def unserved(self, call: str, step: Service) -> None:
+        """A plan asks for what nothing does yet."""
+        self._log.warning("nothing carries out this step", call=call, step=step.id, kind=type(step).__name__.lower())
+
+    def set_for_line(self, event: e.LineSet) -> None:
+        """Somebody has set what holds for a line."""
+        self._log.info("set", line=event.line, key=event.key, value=event.value or "default", by=event.by)
 
     def registration_changed(self, trunk: str, state: State) -> None:
         """A carrier has taken or refused our registration."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 
+from dialplan.termination import Reason
 from records import events as e
 from switch.metrics import Counters
+from switch.notices import Notices
 from switch.operations import Recent
 from switch.reception import Roll
 
@@ -21,19 +23,21 @@ class Tally:
         recent: Recent,
         roll: Roll,
         keep: Callable[[e.Bound | e.Unbound], None],
-        log: Callable[[e.CallEnded, float], None],
+        notices: Notices,
     ) -> None:
         self._counters = counters
         self._recent = recent
         self._roll = roll
         self._keep = keep
-        self._log = log
+        self._notices = notices
         self._answered: dict[str, datetime.datetime] = {}
         self._by_type: dict[type, Callable[..., None]] = {
             e.CallStarted: self._started,
             e.LegStarted: self._leg,
             e.LegAnswered: self._leg_answered,
             e.CallEnded: self._ended,
+            e.CallForwarded: self._forwarded,
+            e.LineSet: self._notices.set_for_line,
             e.Bound: self._registered,
             e.Unbound: self._registered,
         }
@@ -65,6 +69,8 @@ class Tally:
         self._counters.calls_started += 1
         self._counters.emergency_calls += event.emergency
         self._recent.started(event)
+        if event.emergency:
+            self._notices.emergency(event)
 
     def _leg(self, event: e.LegStarted) -> None:
         self._recent.leg(event)
@@ -80,4 +86,11 @@ class Tally:
         answered = self._answered.pop(event.call, None)
         talk_s = (event.at - answered).total_seconds() if answered is not None else 0.0
         self._counters.talk_seconds += talk_s
-        self._log(event, talk_s)
+        self._notices.call_ended(event, talk_s)
+        self._counters.forward_loops += event.reason == Reason.LOOP
+
+    def _forwarded(self, event: e.CallForwarded) -> None:
+        self._counters.forwards += 1
+        if event.loop:
+            self._counters.forward_loops += 1
+            self._notices.looped(event)

@@ -226,3 +226,26 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     result: str = ""
     incomplete: bool = False
     registrations: bool = False
+
+
+class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a line's calls go on one condition, and what the configuration says of it; both may be `off`."""
+
+    condition: str
+    to: str
+    configured: str
+    set_by_user: bool = False
+    locked: bool = False
+
+
+class WishesView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `set`. `out_of` are those of the `groups` whose calls the user does not want."""
+
+    line: str
+    name: str = ""
+    dnd: bool = False
+    forwards: tuple[ForwardView, ...] = ()
+    after_s: float = 0.0
+    after_set_by_user: bool = False
+    groups: tuple[str, ...] = ()
+    out_of: tuple[str, ...] = ()

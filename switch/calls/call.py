@@ -33,7 +33,7 @@ from switch.calls.endings import (
     leg_ending,
     stopped,
 )
-from switch.calls.forwards import told
+from switch.calls.forwards import reached, told
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
@@ -63,6 +63,7 @@ class Call:
     __slots__ = (
         "_numbered",
         "_refused",
+        "_said",
         "_unfit",
         "_why",
         "context",
@@ -89,6 +90,8 @@ class Call:
         """The Reason header lines with which the caller gave up."""
         self._refused: tuple[int, Sequence[str]] = (0, ())
         """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
+        self._said = ""
+        """Why an executor refused its step, for the caller."""
         self._numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
 
@@ -312,13 +315,20 @@ class Call:
         if self.ringer is not None:
             self.ringer.feed(done, now)
 
+    def refuse_step(self, step: str, ending: Termination, text: str, now: float) -> None:
+        """An executor must not carry out its step: the caller is told why."""
+        self._said = text
+        self.done(v.StepDone(step, "unavailable", None, ending), now)
+
     def forwarded(self, hop: Hop, step: Step, branch: str, now: float) -> None:
         """The call is forwarded to that step; or in a group, that branch of it. A telephone that calls is told once for
         each forward of the call."""
         loop = type(step) is Voicemail and step.loop and hop is step.hops[-1]
         at = self.context.at()
         self.record(
-            e.CallForwarded(self.id, self.state.n, at, hop.by, hop.cause, hop.number, hop.name, step.id, branch, loop)
+            e.CallForwarded(
+                self.id, self.state.n, at, hop.by, hop.cause, hop.number, hop.name, reached(step), branch, loop
+            )
         )
         if not branch:
             self.early.forwarded(self, now)
@@ -338,7 +348,8 @@ class Call:
             lines = (*lines, SIPS_NOT_ALLOWED)
         if termination.reason is Reason.CONGESTION:
             lines = CONGESTED
-        elif text and not lines:
+        text = text or self._said
+        if text and not lines:
             lines = (f"Reason: SIP;cause={termination.sip_status};text={quote(text)}",)
         termination = for_caller(termination)
         self.caller.usage.refuse(termination.sip_status, now, lines)

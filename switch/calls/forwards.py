@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dialplan.plan import Hop
+from dialplan.plan import Attendant, Conference, Hop, LineTarget, Queue, Replan, Ring, Step, Trunk, Voicemail
 from records.events import Forwarded
 from switch.calls.state import CallState
 from switch.calls.trust import Side, forwards_told, hidden_from
@@ -38,3 +38,25 @@ def told(
         for each in reversed(hops)
     ]
     return (*ours, *before)
+
+
+def reached(step: Step) -> str:
+    """Where a step leads, for the record."""
+    match step:
+        case Ring():
+            first = step.stages[0].branches if step.stages else ()
+            return ", ".join(f"line:{each.target.line}" for each in first if isinstance(each.target, LineTarget))
+        case Trunk():
+            return f"external:{step.routes[0].number}"
+        case Voicemail():
+            return f"voicemail:{step.mailbox}"
+        case Attendant():
+            return f"attendant:{step.attendant}"
+        case Queue():
+            return f"queue:{step.queue}"
+        case Conference():
+            return f"conference:{step.room}"
+        case Replan():
+            return str(step.request.to or step.request.digits)
+        case _:
+            return type(step).__name__.lower()

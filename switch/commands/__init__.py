@@ -22,6 +22,7 @@ from switch.commands import (
     status,
     trace,
     trunks,
+    wishes,
 )
 from switch.commands.common import own_version
 
@@ -54,6 +55,7 @@ for _name, _verb, _panel in (
     ("serve", serve.serve, "Running"),
     ("reload", reload.reload, "Running"),
     ("hangup", hangup.hangup, "Running"),
+    ("set", wishes.wishes, "Running"),
     ("backup", backup.backup, "Running"),
     ("restore", backup.restore, "Running"),
     ("init", init.init, "Configuring"),

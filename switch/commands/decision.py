@@ -10,7 +10,7 @@ from switch.arguments import Places
 from switch.commands.common import console, duration, local_time, short_path, table, utc_now
 
 if TYPE_CHECKING:
-    from records.cdr import CallRecord, LegRecord
+    from records.cdr import CallRecord, LegRecord, Passed
 
 
 def show(record: CallRecord, places: Places) -> None:
@@ -56,6 +56,7 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
         found.append(("hidden", "the caller asks not to be shown"))
     if record.forwards:
         found.append(("forwarded", _forwarded(record)))
+    found += [("forwarded", _passed(each)) for each in record.passed]
     by = record.service or record.answered_target.partition(":")[2]
     if by:
         found.append(("answered by", by))
@@ -80,6 +81,16 @@ def _forwarded(record: CallRecord) -> str:
     if first is not last:
         text += f"; first called {first.number or first.name or 'somebody'}"
     return text + (f"; {times} times" if times > 1 else "")
+
+
+_CAUSES = {486: "busy", 408: "no answer", 503: "out of reach", 302: "always", 480: "closed"}
+
+
+def _passed(each: Passed) -> str:
+    """One forward of ours: by whom, why, to what."""
+    who = ", ".join(known for known in (each.by, each.name) if known)
+    inside = " (in its group)" if each.branch else ""
+    return f"by {who}: {_CAUSES.get(each.cause, str(each.cause))}, to {each.to}{inside}"
 
 
 def reasons(record: CallRecord, places: Places) -> list[str]:

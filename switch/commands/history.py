@@ -152,7 +152,8 @@ def _plain(record: CallRecord) -> dict[str, Any]:
 
 def _deep(record: CallRecord) -> dict[str, Any]:
     forwards = [msgspec.structs.asdict(each) for each in record.forwards]
-    return {"forwards": forwards, "legs": record.legs, "because": record.because}
+    passed = [msgspec.structs.asdict(each) for each in record.passed]
+    return {"forwards": forwards, "passed": passed, "legs": record.legs, "because": record.because}
 
 
 def _text(value: Any) -> Any:

@@ -11,12 +11,15 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from config.compiled import HostSettings, TrunkSettings
 from dialplan import model as m
 from dialplan import planner
 from dialplan.destinations import ring_group, user
 from dialplan.groups import Member, RingGroup
-from dialplan.lines import Outside, Permission
+from dialplan.lines import Outside, Permission, Policy
+from dialplan.plan import Feature, Service
 from media.engine import LegLost, MediaEvent, Silent
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -28,12 +31,14 @@ from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
 from switch.calls.recovery import flow_of
+from switch.calls.services import BUILT_IN
 from switch.calls.sound import far_of
 from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
 from switch.directory import Directory
 from switch.facts import LiveFacts
+from switch.features.codes import FeatureCodes
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
@@ -48,6 +53,8 @@ from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
 from switch.state.facts import Kept, MemoryFactStore
 from switch.trunk_hosts import TrunkHost
+from switch.views import WishesView
+from switch.wishing import Wishing
 from tests.support.engine import BookEngine
 from tests.support.network import Network
 
@@ -65,7 +72,15 @@ TALKED = {"answered"}
 def house() -> m.Model:
     """Four lines with a device each, a ring list (110), echo (600), a tone (601), an announcement (602), a carrier."""
     lines = {
-        name: m.Line(id=name, extension=number, name=name.capitalize(), profile=PROFILE, ring_s=20.0, outside=ANYWHERE)
+        name: m.Line(
+            id=name,
+            extension=number,
+            name=name.capitalize(),
+            profile=PROFILE,
+            ring_s=20.0,
+            outside=ANYWHERE,
+            policy=Policy(owner=name),
+        )
         for name, number in NUMBERS.items()
     }
     return m.versioned(
@@ -86,6 +101,12 @@ def house() -> m.Model:
             emergency=m.Emergency(elsewhere=HELP, trunks=("carrier",)),
         )
     )
+
+
+def changed(model: m.Model, **lines: Mapping[str, Any]) -> m.Model:
+    """The house with other lines: `bob={"forwards": …}`."""
+    made = {name: msgspec.structs.replace(model.lines[name], **changes) for name, changes in lines.items()}
+    return m.versioned(msgspec.structs.replace(model, lines={**model.lines, **made}))
 
 
 def carrier(trunk: str, *hosts: Address, transport: str = "udp", **settings: Any) -> TrunkHost:
@@ -147,6 +168,8 @@ class Exchange:
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
         self.errors: list[str] = []
+        self.unserved: list[tuple[str, Service]] = []
+        """The steps that nothing carries out."""
         self.tolerates = False
         """Whether internal errors are what the test is about."""
         self.crashes = 0
@@ -196,6 +219,11 @@ class Exchange:
             send=self._send,
             on_error=self._on_error,
             counters=Counters(),
+            executors={**BUILT_IN, Feature: FeatureCodes(lambda *asked: self.wishing.change(*asked))},
+            unserved=lambda call, step: self.unserved.append((call, step)),
+        )
+        self.wishing = Wishing(
+            lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )
         self.core.facts.use(self.model)
         self.engine.on_event = self.tell
@@ -304,11 +332,11 @@ class Exchange:
         self.engine.legs.pop(leg, None)
         self.tell(LegLost(leg))
 
-    def wish(self, line: str, key: str, value: str) -> None:
-        """Somebody sets what holds for a line."""
-        event = e.LineSet(line, key, value, "operator:test", self.clock.at())
-        self.core.wish([event], self.clock.now())
+    def set(self, line: str, words: str) -> WishesView:
+        """`ringplan set`."""
+        view = self.wishing.set({"line": line, "words": words.split(), "by": "operator:test"})
         self._after()
+        return view
 
     def save_facts(self) -> None:
         """What the exchange does every second: the state file is brought up to date."""

@@ -1,0 +1,62 @@
+"""Feature codes that change what holds for the caller's line: do-not-disturb, forwards, opting in and out of groups.
+
+The same state as `ringplan set` changes (`switch/wishing.py`), with the same checks. What is done is confirmed by a
+tone; what cannot be done is refused with 403 and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dialplan.plan import Announce, Feature
+from dialplan.termination import Reason, Result, Termination
+from dialplan.vocabulary import StepDone
+from switch.control import Refused
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+CONFIRMED = "tone:440"
+REFUSED = Termination(Result.REFUSED, Reason.NOT_PERMITTED, 403)
+
+_PLAIN = str.maketrans("“”", "''")
+"""Not every telephone reads more than ASCII in a header."""
+
+Words = Callable[[str], Sequence[str]]
+
+CODES: Mapping[str, Words] = {
+    "dnd_on": lambda argument: ("dnd", "on"),
+    "dnd_off": lambda argument: ("dnd", "off"),
+    "forward_on": lambda argument: ("forward", "always", argument),
+    "forward_off": lambda argument: ("forward", "always", "off"),
+    "forward_always": lambda argument: ("forward", "always", argument or "off"),
+    "forward_busy": lambda argument: ("forward", "busy", argument or "off"),
+    "forward_no_answer": lambda argument: ("forward", "no_answer", argument or "off"),
+    "forward_outage": lambda argument: ("forward", "outage", argument or "off"),
+    "opt_in": lambda argument: ("group", argument, "in"),
+    "opt_out": lambda argument: ("group", argument, "out"),
+}
+"""What each feature sets, by what was dialled behind its code, in the words of `switch/wishing.py`."""
+
+
+class FeatureCodes:
+    """The executor of `Feature` steps. `change` sets something for a line (`Wishing.change`)."""
+
+    def __init__(self, change: Callable[[str, Sequence[str], str], None]) -> None:
+        self._change = change
+
+    def __call__(self, call: Call, step: Feature, now: float) -> None:
+        """Do it, and let the caller hear that it is done."""
+        started = call.state.started
+        words = CODES.get(step.feature)
+        if words is None or started.line is None:
+            call.context.unserved(call.id, step)
+            call.done(StepDone(step.id, "unavailable"), now)
+            return
+        try:
+            self._change(started.line, words(step.argument), f"device:{started.device}")
+        except Refused as refused:
+            call.refuse_step(step.id, REFUSED, refused.message.translate(_PLAIN), now)
+        else:
+            call.execute(Announce(id=step.id, source=CONFIRMED), now)
