@@ -1,8 +1,8 @@
 """Where each rule stands that the planner can name in its `because`: file, line and a text for people.
 
 The ids are those of `dialplan.rules`. A setting of a user or a line (`user:anna.forward.busy`, `user:anna.permission`)
-stands where it was set, at whatever level; a default has no origin. Who
-has locked it is at the same id with `.lock` behind.
+stands where it was set, at whatever level; a default has no origin. Who has locked it is at the same id with `.lock`
+behind.
 """
 
 from __future__ import annotations
