@@ -249,9 +249,7 @@ def _stage_due(turn: Turn, place: Place, timer: str, depth: int) -> Gone | None:
     if place.branches and place.timer == timer:
         stopped(place, turn.commands, outcome=Outcome.NO_ANSWER, timed=False)
         branches = tuple(
-            each
-            if each.phase is ENDED or each.phase is WAITING
-            else replace(each, phase=ENDED, inside=None, outcome=Outcome.NO_ANSWER)
+            each if each.phase is ENDED or each.phase is WAITING else replace(each, outcome=Outcome.NO_ANSWER)
             for each in place.branches
         )
         return settle(turn, stage_over(turn, replace(place, branches=branches)), depth)
