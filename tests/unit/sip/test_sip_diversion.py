@@ -142,7 +142,7 @@ def test_history_info_is_written_as_it_is_read() -> None:
     ("reason", "cause"),
     [
         ("unconditional", 302), ("no-answer", 408), ("deflection", 480), ("user-busy", 486), ("unavailable", 503),
-        ("unknown", 404), ("time-of-day", 404), ("do-not-disturb", 404),
+        ("unknown", 404), ("time-of-day", 480), ("do-not-disturb", 404),
     ],
 )  # fmt: skip
 def test_reasons_and_causes(reason: str, cause: int) -> None:
