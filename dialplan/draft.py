@@ -19,6 +19,8 @@ from dialplan.termination import Reason
 
 MOST_STEPS = 200
 """A plan that would grow beyond this goes on with `Replan` instead: no configuration makes planning slow."""
+MOST_REASONS = 1500
+"""The same of the rules that were asked: stages and groups of very many lines are few steps."""
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ class Draft:
     @property
     def full(self) -> bool:
         """Whether what comes next has to wait for a `Replan`."""
-        return len(self.steps) >= MOST_STEPS
+        return len(self.steps) >= MOST_STEPS or len(self.because) >= MOST_REASONS
 
     def say(self, rule: str, verdict: str) -> None:
         """A rule was asked, and this is what it said."""

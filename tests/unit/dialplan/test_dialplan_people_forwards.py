@@ -7,11 +7,11 @@ import datetime
 import pytest
 
 from dialplan.destinations import NOWHERE, Destination, To, ring_group, user
-from dialplan.draft import MOST_STEPS
+from dialplan.draft import MOST_REASONS, MOST_STEPS
 from dialplan.facts import Condition, Facts, LineFacts
 from dialplan.groups import Member, RingGroup
-from dialplan.lines import Forwards, Line, Outside, Permission
-from dialplan.plan import CallRequest, Hop, Outcome, Plan, Reject, Ring, Trunk, TrunkTarget, Voicemail
+from dialplan.lines import Delegate, Forwards, Line, Outside, Permission
+from dialplan.plan import CallRequest, Hop, Outcome, Plan, Reject, Replan, Ring, Trunk, TrunkTarget, Voicemail
 from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
@@ -325,15 +325,22 @@ def test_a_call_back_within_the_hour_of_an_emergency_call_gets_through(minutes: 
         assert entry(made).exits == {}  # type: ignore[union-attr]
 
 
-def tree(deep: int) -> list[Line]:
+def tree(deep: int, **settings: object) -> list[Line]:
     """Each user forwards each condition to another one, and so do they: 3 to the power of `deep` ends."""
     lines = []
     for level in range(deep + 1):
         for n in range(3**level):
             ways = [user(f"n{level + 1}.{n * 3 + way}") for way in range(3)]
             rules = Forwards(busy=ways[0], no_answer=ways[1], outage=ways[2]) if level < deep else Forwards()
-            lines.append(line("anna" if not level else f"n{level}.{n}", mailbox=False, forwards=rules))
+            lines.append(line("anna" if not level else f"n{level}.{n}", mailbox=False, forwards=rules, **settings))
     return lines
+
+
+def test_stages_of_very_many_lines_are_cut_too() -> None:
+    many = tuple(Delegate(line=f"d{n}") for n in range(15))
+    made = from_outside(company(*tree(5, delegates=many), *(line(each.line) for each in many)), "anna")
+    assert any(isinstance(step, Replan) for step in made.steps)
+    assert len(made.because) <= MOST_REASONS + 400
 
 
 def test_a_plan_without_measure_is_cut_and_asked_again() -> None:
