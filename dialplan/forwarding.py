@@ -101,12 +101,12 @@ def send_on(draft: Draft, rule: str, to: Destination, path: Path, hop: Hop, by: 
     if not may_follow(to, path):
         draft.say(rule, f"to {to}: not followed inside a group, whose own plan goes on")
         return None
+    draft.say(rule, f"to {to}")
     hops = (*path.hops, hop)
     if str(to) in path.visited:
         return looped(draft, path, hops, f"{to} has had this call already")
     if draft.request.hops + len(hops) > MOST_FORWARDS:
         return looped(draft, path, hops, f"to {to} would be one more than {MOST_FORWARDS} forwards")
-    draft.say(rule, f"to {to}")
     onwards = msgspec.structs.replace(path, hops=hops)
     if to.kind is To.EXTERNAL:
         step = outside.forward(draft, to.name, by, onwards)

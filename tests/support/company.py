@@ -67,19 +67,25 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: Any) -
     )
 
 
-def from_inside(model: Model, to: str, facts: Facts = NO_FACTS, by: str = "stranger", **more: Any) -> Plan:
+def from_inside(
+    model: Model, to: str | Destination, facts: Facts = NO_FACTS, by: str = "stranger", **more: Any
+) -> Plan:
     """The plan of a call from a colleague."""
     request = CallRequest(digits="1", at=AT, device=by, to=destination(to))
     return plan(model, replace(request, **more), facts)
 
 
-def from_outside(model: Model, to: str, facts: Facts = NO_FACTS, number: str = CALLER, **more: Any) -> Plan:
+def from_outside(
+    model: Model, to: str | Destination, facts: Facts = NO_FACTS, number: str = CALLER, **more: Any
+) -> Plan:
     """The plan of a call from the carrier."""
     request = CallRequest(digits="1", at=AT, trunk="carrier", caller_number=number, to=destination(to))
     return plan(model, replace(request, **more), facts)
 
 
-def destination(name: str) -> Destination:
+def destination(name: str | Destination) -> Destination:
+    if isinstance(name, Destination):
+        return name
     return ring_group(name[1:]) if name.startswith("*") else user(name)
 
 

@@ -9,8 +9,9 @@ import pytest
 from dialplan.destinations import NOWHERE, Destination, To, ring_group, user
 from dialplan.draft import MOST_REASONS, MOST_STEPS
 from dialplan.facts import Condition, Facts, LineFacts
-from dialplan.groups import Member, RingGroup
+from dialplan.groups import Attendant, Member, Queue, RingGroup
 from dialplan.lines import Delegate, Forwards, Line, Outside, Permission
+from dialplan.model import Model
 from dialplan.plan import CallRequest, Hop, Outcome, Plan, Reject, Replan, Ring, Trunk, TrunkTarget, Voicemail
 from dialplan.planner import plan
 from dialplan.pretend import Phone
@@ -360,3 +361,46 @@ def test_a_plan_without_measure_is_cut_and_asked_again() -> None:
     assert len(asked) == 1
     assert asked[0].hops == len(asked[0].visited) > 0
     assert asked[0].visited[0] == "user:anna"
+
+
+# Attendants and queues
+
+
+def reception(closed: dict[str, Destination | None], **more: object) -> Model:
+    """Attendants and queues that are closed now, each with where it sends calls then."""
+    attendants = {name: Attendant(id=name, hours="night", closed=to) for name, to in closed.items()}
+    queues = {name: Queue(id=name, hours="night", closed=to) for name, to in closed.items()}
+    return company(attendants=attendants, queues=queues, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [To.ATTENDANT, To.QUEUE])
+def test_attendants_and_queues_have_hours(kind: To) -> None:
+    """XRL-1, TZ-1: the same three settings as for people."""
+    at_main = Destination(kind, "main")
+    open_now = company(queues={"main": Queue(id="main", hours="day")}, attendants={"main": Attendant(id="main")})
+    assert entry(from_outside(open_now, at_main)).id == kind.value
+    made = from_outside(reception({"main": user("ben")}), at_main)
+    assert rung(made) == [["ben"]]
+    assert [(hop.by, hop.cause) for hop in entry(made).hops] == [(f"{kind.value}:main", 480)]  # type: ignore[union-attr]
+    end = entry(from_outside(reception({"main": None}), at_main))
+    assert isinstance(end, Reject)
+    assert (end.status, end.announce) == (480, "closed")
+
+
+def test_attendants_that_are_closed_into_each_other_are_a_loop() -> None:
+    """FWD-9; nobody's voicemail is that of a menu."""
+    other = Destination(To.ATTENDANT, "other")
+    end = entry(from_outside(reception({"main": other, "other": ATTENDANT}), ATTENDANT))
+    assert isinstance(end, Reject)
+    assert end.status == 482
+
+
+def test_the_owner_of_a_mailbox_is_who_forwards_to_it_or_who_is_named() -> None:
+    named = company(line("anna", forwards=Forwards(always=Destination(To.VOICEMAIL, "desk"))))
+    step = entry(from_inside(named, "anna"))
+    assert isinstance(step, Voicemail)
+    assert step.mailbox == "desk"
+    theirs = company(line("anna", forwards=Forwards(always=Destination(To.VOICEMAIL, "ben"))))
+    step = entry(from_inside(theirs, "anna"))
+    assert isinstance(step, Voicemail)
+    assert step.mailbox == "ben"
