@@ -18,10 +18,10 @@ from dialplan.lines import Others
 from dialplan.model import Model
 from dialplan.plan import MOST_FORWARDS, CallRequest
 from dialplan.planner import plan
-from dialplan.simulate import Simulation, What, simulate
-from tests.support.random_company import Scene, screening
+from dialplan.simulate import Simulation, What, name_of, simulate
 from tests.support.histories import check
 from tests.support.plans import examples
+from tests.support.random_company import Scene, screening
 
 CALLS, TIMES = 4, 5
 """Of each company, and of each call with telephones that do something else."""
@@ -49,10 +49,15 @@ def test_every_call_ends_once_in_time_and_is_forwarded_five_times_at_the_most(se
         for _ in range(TIMES):
             got = walked(scene, scene.model, scene.facts, request)
             check(got)
+            ringing: dict[str, str] = {}
             for _, command in got.commands:
                 if isinstance(command, v.StartBranch):
-                    hops = command.hops
+                    hops, target = command.hops, name_of(command.branch)
                     assert len(set(hops)) == len(hops) <= MOST_FORWARDS - request.hops
+                    assert target.startswith("trunk:") or target not in ringing.values(), "it rings twice at a time"
+                    ringing[command.branch.id] = target
+                elif isinstance(command, v.StopBranch | v.Connect):
+                    del ringing[command.branch]
 
 
 @examples(30)

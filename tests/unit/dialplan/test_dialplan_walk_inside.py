@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dialplan import vocabulary as v
+from dialplan import walk
 from dialplan.plan import Hop, LineTarget, Outcome, Reject, Replan, Ring, Route, Stage, Step, Trunk, Voicemail
 from dialplan.simulate import What, simulate
 from dialplan.stages import DEEPEST
@@ -167,3 +169,13 @@ def test_the_policy_of_who_pays_is_on_the_branch_of_a_trunk() -> None:
     got = simulate(plan_of(OUT), script("trunk:first=answers"))
     assert got.branch is not None and got.branch.policy is OUT.policy
     assert not isinstance(got.branch.target, LineTarget)
+
+
+def test_whether_there_is_another_way_is_asked_of_the_step_that_the_branch_belongs_to() -> None:
+    state, _ = walk.step(walk.start(plan_of(*group(OUT, {Outcome.OUTAGE: "out"}))), v.Begin())
+    state, _ = walk.step(state, v.Contacts("b/anna", 0))
+    assert walk.more(state, "out/0")
+    assert not walk.more(state, "b/ben")
+    state, _ = walk.step(state, v.Contacts("out/0", 0))
+    assert not walk.more(state, "out/1")
+    assert not walk.more(state, "out/0")
