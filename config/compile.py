@@ -20,7 +20,7 @@ import msgspec
 
 from config import compile_called as called
 from config import compile_people as people
-from config import lint, lint_routes, schema, validate
+from config import lint, lint_routes, schema, testing, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_hours import hours_model
 from config.compile_routes import Outbound, outbound
@@ -63,8 +63,11 @@ def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  #
     return compile_loaded(validate.load(path), str(path), environ)
 
 
-def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.environ) -> Compiled:
-    """The same from a configuration that is read already."""
+def compile_loaded(
+    loaded: Loaded, source: str, environ: Mapping[str, str] = os.environ, *, tested: bool = True
+) -> Compiled:
+    """The same from a configuration that is read already. `tested`: a test of the operator's that is red is an error,
+    too."""
     work = Fitting(loaded, environ)
     work.check()
     settings = loaded.settings
@@ -105,6 +108,11 @@ def compile_loaded(loaded: Loaded, source: str, environ: Mapping[str, str] = os.
         domains=_domains(settings),
         warnings=(*lint.warnings(loaded), *lint_routes.warnings(loaded, routing.routes)),
     )
+    if tested and settings.tests:
+        errors, warnings = testing.check(loaded, compiled.model)
+        if errors:
+            raise ConfigError(errors)
+        compiled = msgspec.structs.replace(compiled, warnings=(*compiled.warnings, *warnings))
     return msgspec.structs.replace(compiled, version=_version(compiled))
 
 

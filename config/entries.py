@@ -46,6 +46,8 @@ STAND_INS: dict[str, Any] = {
     "user": "",
     "members": [],
     "slots": ("", ""),
+    "name": "",
+    "dial": "",
 }
 
 # What other exchanges call these keys.
@@ -63,6 +65,8 @@ SYNONYMS = {
     **dict.fromkeys(("license", "licenses", "licences"), "licence"),
     **dict.fromkeys(("timezone", "tz", "zone"), "time_zone"),
     **dict.fromkeys(("whitelist", "ignoreip"), "allow"),
+    **dict.fromkeys(("to", "called", "digits"), "dial"),
+    **dict.fromkeys(("when", "time"), "at"),
 }
 
 _LOST = object()

@@ -36,6 +36,8 @@ _ENTRIES = {
     "routes": "each of `routes`, by its name",
     "route_files": "each item of `route_files`",
     "rate_files": "each item of `rate_files`",
+    "tests": "each item of `tests`",
+    "tests.expect": "what a test expects: its `expect`",
     "trunks.hosts": "each item of a trunk's `hosts`",
 }
 

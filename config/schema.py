@@ -28,6 +28,7 @@ from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_people import Account, Device, Group, Licences, Line, Site, User
 from config.schema_routes import RateFile, Route, RouteFile, Routing
+from config.schema_tests import Test
 from config.schema_trunk import Trunk, TrunkHost
 from config.section import Port, Section
 from config.times import TimeZone
@@ -229,6 +230,9 @@ class Configuration(Section):
         default_factory=dict,
         description="days that are not as the week: by name, dates (`2026-12-24`; `12-25` for all years;"
         " `12-27..12-30`) and times",
+    )
+    tests: list[Test] = Field(
+        default_factory=list, description="calls, and what is expected of them; a load with a red one is refused"
     )
     emergency: Emergency = Field(default_factory=Emergency, description="emergency calls")
     media: Media = Field(default_factory=Media, description="the sound")

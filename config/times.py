@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import datetime
 import re
 import zoneinfo
 from typing import Annotated, Any
@@ -166,3 +167,20 @@ Times = Annotated[Intervals, Typed(_times, type="string")]
 Dates = Annotated[str, Typed(_dates, type="string")]
 CalendarName = Annotated[str, Typed(_calendar, type="string")]
 OwnCalendar = Annotated[str, Typed(_own_calendar, type="string")]
+
+
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII
+)
+
+
+def parse_instant(word: str) -> datetime.datetime:
+    """`2026-12-24 18:05`, with `T` for the space and with an offset if one likes; without one it is nobody's time yet.
+    Raises Wrong."""
+    if not _INSTANT.fullmatch(word):
+        day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word, re.ASCII)
+        raise Wrong("a date and a time are wanted here", f"such as {word if day else '2026-12-24'} 18:05")
+    try:
+        return datetime.datetime.fromisoformat(word)
+    except ValueError:
+        raise Wrong("there is no such day or time", "such as 2026-12-24 18:05") from None

@@ -33,6 +33,7 @@ from dialplan.plan import CallRequest, Reject, Route, Trunk
 from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
+from dialplan.termination import Reason, Result, Termination
 
 AT = datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC)
 
@@ -179,3 +180,33 @@ def test_equal_models_have_equal_versions() -> None:
         return versioned(Model(profile=Profile("US"), outside_prefix=prefix, emergency=table)).version
 
     assert made("9") == made("9") != made("8")
+
+
+OFFICE = Model(
+    profile=Profile("US", "669"),
+    lines={"a": Line(id="a", extension="101", profile=Profile("US", "669"))},
+    devices={"a-phone": Device(id="a-phone", lines=("a",), country="US")},
+    extensions={"101": user("a")},
+    dids={"+16695550101": user("a")},
+    trunks={"first": TrunkRule(id="first", profile=Profile("US"))},
+    emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911", "112"})), trunks=("first",)),
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        CallRequest(digits="101", at=AT, device="stranger"),
+        CallRequest(digits="+16695550101", at=AT, trunk="third"),
+    ],
+    ids=["telephone", "trunk"],
+)
+def test_a_telephone_or_trunk_that_is_not_known_may_not_call(request_: CallRequest) -> None:
+    """IDN-2, IDN-3. No test in YAML can say this: there such a name is an error."""
+    got = plan(OFFICE, request_)
+    assert simulate(got, {}).termination == Termination(Result.REFUSED, Reason.NOT_PERMITTED, 403)
+
+
+def test_a_telephone_that_the_configuration_no_longer_has_may_call_for_help() -> None:
+    """OUT-6."""
+    assert plan(OFFICE, CallRequest(digits="112", at=AT, device="forgotten")).emergency
