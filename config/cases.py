@@ -48,12 +48,14 @@ def cases(loaded: Loaded, model: Model) -> tuple[list[Case], list[Problem]]:
     for at, test in enumerate(loaded.settings.tests):
         mark = loaded.mark("tests", at)
         if at == MOST_TESTS:
-            problems.append(Problem(mark, f"more than {MOST_TESTS} tests", "they run on every load"))
+            problems.append(Problem("too-large", mark, f"more than {MOST_TESTS} tests", "they run on every load"))
             break
         first = seen.setdefault(test.name, mark)
         if first is not mark:
             where = f"the first is at {first.file}:{first.line}"
-            problems.append(Problem(loaded.mark("tests", at, "name"), "another test has this name", where))
+            problems.append(
+                Problem("duplicate-name", loaded.mark("tests", at, "name"), "another test has this name", where)
+            )
         reader = _Reader(loaded, model, known, test, at)
         case = reader.case(mark)
         problems += reader.problems
@@ -86,9 +88,9 @@ class _Reader:
         self._path = ("tests", at)
         self.problems: list[Problem] = []
 
-    def _wrong(self, message: str, hint: str, *path: str | int, key: bool = False) -> None:
+    def _wrong(self, code: str, message: str, hint: str, *path: str | int, key: bool = False) -> None:
         find = self._loaded.key_mark if key else self._loaded.mark
-        self.problems.append(Problem(find(*self._path, *path), message, hint))
+        self.problems.append(Problem(code, find(*self._path, *path), message, hint))
 
     def case(self, mark: Mark) -> Case | None:
         test = self._test
@@ -102,7 +104,12 @@ class _Reader:
             target = self._target(name, "phones", name, key=True)
             if target in phones:
                 self._wrong(
-                    f"`{name}` is there twice", "write several telephones as rings+busy", "phones", name, key=True
+                    "duplicate-name",
+                    f"`{name}` is there twice",
+                    "write several telephones as rings+busy",
+                    "phones",
+                    name,
+                    key=True,
                 )
             phones[target] = does
         expected = self._expected(test.expect)
@@ -128,14 +135,18 @@ class _Reader:
     def _caller(self) -> Caller | None:
         test = self._test
         if (test.from_ is None) == (test.trunk is None):
-            self._wrong("a test has either `from` or `trunk`", "`from: anna`, or the trunk that brings the call")
+            self._wrong(
+                "conflicting-keys",
+                "a test has either `from` or `trunk`",
+                "`from: anna`, or the trunk that brings the call",
+            )
             return None
         key = "trunk" if test.trunk is not None else "from"
         try:
             name = f"trunk:{test.trunk}" if test.trunk is not None else test.from_ or ""
             return question.caller_of(self._model, name, test.line or "")
         except QuestionError as error:
-            self._wrong(error.message, error.hint, "line" if error.part == "line" else key)
+            self._wrong("unknown-name", error.message, error.hint, "line" if error.part == "line" else key)
             return None
 
     def _facts(self, at: datetime.datetime) -> Facts | None:
@@ -146,7 +157,7 @@ class _Reader:
                 pretend_facts.facts({key: value}, at, names)
             except ScriptError as error:
                 message, _, hint = str(error).partition("; ")
-                self._wrong(message, hint, "facts", key, key=True)
+                self._wrong("bad-value", message, hint, "facts", key, key=True)
         if self.problems:
             return None
         return pretend_facts.facts(test.facts, at, names, draw=test.draw)
@@ -160,7 +171,7 @@ class _Reader:
             hint = self._hint(target, self._known.targets).replace("`line:", "`")
             if path[-1] == "trunk":
                 hint = hint.replace("`trunk:", "`")
-            self._wrong(f"there is no {what} `{bare if colon else name}`", hint, *path, key=key)
+            self._wrong("unknown-name", f"there is no {what} `{bare if colon else name}`", hint, *path, key=key)
         return target
 
     def _hint(self, word: str, known: Iterable[str]) -> str:
@@ -170,7 +181,7 @@ class _Reader:
     def _expected(self, expect: Expect) -> Expected:
         written = expect.model_fields_set
         if not written:
-            self._wrong("nothing is expected here", "such as `expect: {rings: [anna]}`")
+            self._wrong("empty-value", "nothing is expected here", "such as `expect: {rings: [anna]}`")
         for key in ("rings", "never"):
             for at, name in enumerate(getattr(expect, key) or ()):
                 self._target(name, "expect", key, at)
@@ -179,7 +190,12 @@ class _Reader:
         for at, name in enumerate(expect.forwards or ()):
             if name not in self._known.forwarders:
                 self._wrong(
-                    f"nobody forwards as `{name}`", did_you_mean(name, self._known.forwarders), "expect", "forwards", at
+                    "unknown-name",
+                    f"nobody forwards as `{name}`",
+                    did_you_mean(name, self._known.forwarders),
+                    "expect",
+                    "forwards",
+                    at,
                 )
         if expect.trunk not in (None, NOTHING):
             self._target(f"trunk:{expect.trunk}", "expect", "trunk")
@@ -210,4 +226,4 @@ class _Reader:
         kind, _, name = word.partition(":")
         known = self._known.services.get(kind)
         if known is not None and name not in known:
-            self._wrong(f"there is no {kind} `{name}`", did_you_mean(name, known), "expect", "then")
+            self._wrong("unknown-name", f"there is no {kind} `{name}`", did_you_mean(name, known), "expect", "then")

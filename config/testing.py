@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
         call = self.case.question
         who = call.caller.trunk or call.caller.device
         hint = f"ringplan explain --from {who} --to {call.dial} shows why"
-        return Problem(mark, f"test `{self.case.name}` is red: {said}", hint)
+        return Problem("red-test", mark, f"test `{self.case.name}` is red: {said}", hint)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -77,5 +77,5 @@ def check(loaded: Loaded, model: Model) -> tuple[list[Problem], list[Problem]]:
     if not ran.left:
         return errors, []
     mark = tests[len(tests) - ran.left].mark
-    warning = Problem(mark, f"{ran.left} tests were not run: all tests together may take {MOST_S:g} s")
+    warning = Problem("tests-left", mark, f"{ran.left} tests were not run: all tests together may take {MOST_S:g} s")
     return errors, [warning]
