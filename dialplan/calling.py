@@ -14,12 +14,13 @@ import msgspec
 
 from dialplan import codes, inside, permission, rules
 from dialplan.draft import Draft, reject
-from dialplan.lines import Announce, Line, Policy, Profile
+from dialplan.lines import Line, Policy, Profile
 from dialplan.model import Device, Model
 from dialplan.numbers import Kind, Number, clean, normalise
 from dialplan.outside import leads_outside, outside
 from dialplan.plan import CallRequest, Collect, Plan
 from dialplan.termination import Reason
+from dialplan.vip import policy_of
 
 _ON_LINE = re.compile(r"\*([0-9]+)#(.+)", re.ASCII)
 """SLN: `*201#5555555` calls on the line with that extension."""
@@ -51,14 +52,14 @@ def plan(draft: Draft) -> Plan:
     if line is None or speaker is None:
         draft.say(rules.device(request.device or ""), f"may not call on line {wanted}")
         return draft.plan(_refused(draft, "line", "Line Not Permitted", "line"), request.digits)
-    draft.calling = line
+    draft.calling, draft.speaking = line, speaker
     return _decide(draft, request, digits, code, speaker, line)
 
 
 def _decide(
     draft: Draft, request: CallRequest, digits: str, code: codes.Found | None, speaker: Line, line: Line
 ) -> Plan:
-    policy = _policy(line, speaker)
+    policy = policy_of(speaker, line)
     hidden: bool | None = None
     if code is not None:
         draft.say(rules.feature(code.code), code.feature)
@@ -66,6 +67,8 @@ def _decide(
             hidden = codes.CALLER_ID[code.feature]
             digits = code.argument
             request = msgspec.structs.replace(request, digits=digits)
+            # VIP-9: who hides is anonymous to those in the house as well.
+            draft.request = msgspec.structs.replace(draft.request, anonymous=hidden)
         elif code.feature == codes.ACCOUNT_CODE:
             return _on_account(draft, code, policy)
         else:
@@ -137,7 +140,7 @@ def _on_account(draft: Draft, code: codes.Found, policy: Policy) -> Plan:
 def identify(draft: Draft) -> bool:
     """Whether the telephone may call on the line that it names, which is told to the draft."""
     request = draft.request
-    _, draft.calling = _lines(draft, draft.model.devices.get(request.device or ""), request.line)
+    draft.speaking, draft.calling = _lines(draft, draft.model.devices.get(request.device or ""), request.line)
     return draft.calling is not None
 
 
@@ -163,17 +166,6 @@ def _lines(draft: Draft, device: Device | None, wanted: str | None) -> tuple[Lin
         return None, None
     draft.say(rules.device(device.id), f"calls on line {wanted}")
     return line, line
-
-
-_STRICTNESS = (Announce.NONE, Announce.CALLEE, Announce.CALLER, Announce.ALL)
-
-
-def _policy(line: Line, speaker: Line) -> Policy:
-    """What holds during the call: by who speaks, with the stricter announcement of both (XRL-8)."""
-    if line is speaker or line.policy.announce in (speaker.policy.announce, Announce.NONE):
-        return speaker.policy
-    both = line.policy.announce if speaker.policy.announce is Announce.NONE else Announce.ALL
-    return msgspec.structs.replace(speaker.policy, announce=both)
 
 
 def _refused(draft: Draft, step: str, text: str, announce: str) -> str:

@@ -44,7 +44,18 @@ class Draft:
     """One plan in the making. `follow` is the planner's way to a destination: it adds the steps and returns the id of
     the first; None where the destination cannot be followed, and counts as absent (K.8)."""
 
-    __slots__ = ("_names", "because", "calling", "consulted", "facts", "follow", "model", "request", "steps")
+    __slots__ = (
+        "_names",
+        "because",
+        "calling",
+        "consulted",
+        "facts",
+        "follow",
+        "model",
+        "request",
+        "speaking",
+        "steps",
+    )
 
     def __init__(
         self,
@@ -59,6 +70,8 @@ class Draft:
         self.follow = follow
         self.calling: Line | None = None
         """The line that a telephone calls on, once that is known."""
+        self.speaking: Line | None = None
+        """The line of who calls: another one where that is a delegate, who calls on the delegator's (SLN)."""
         self.because: list[tuple[str, str]] = []
         self.consulted: dict[str, None] = {}
         self.steps: list[Step] = []

@@ -79,7 +79,6 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
 def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
     """The members who take part in this call, with their places in the group. Who calls it from one of its own lines
     wants the others; a group of that line alone rings it."""
-    calling = draft.calling.id if draft.calling is not None else ""
     found = []
     seen: set[str] = set()
     alone = len(called.members) == 1
@@ -89,7 +88,7 @@ def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
             draft.say(rules.member(called, member.line), "there is no such line")
         elif member.line in seen:
             draft.say(rules.member(called, member.line), "is named twice, and rings once")
-        elif member.line == calling and not alone:
+        elif (line is draft.calling or line is draft.speaking) and not alone:
             draft.say(rules.member(called, member.line), "makes this call, and is left out")
         else:
             seen.add(member.line)

@@ -7,6 +7,8 @@ is a member of, nor of those that the user takes as somebody's delegate.
 
 from __future__ import annotations
 
+import msgspec
+
 from dialplan import opening, rules
 from dialplan.availability import away
 from dialplan.destinations import user
@@ -53,8 +55,8 @@ def _admitted(draft: Draft, called: Line, vip: Vip) -> tuple[bool, str]:
         return False, "who calls anonymously is no VIP"
     calling = draft.calling
     if calling is not None:
-        inside = caller(draft)
-        for name in dict.fromkeys((inside, calling.id)):
+        inside = draft.speaking.id if draft.speaking is not None else calling.id
+        for name in (inside, calling.id):
             if name in vip.contacts:
                 return True, f"{name} is a VIP"
         if any(model.dids.get(number) == user(inside) for number in vip.contacts if number[:1] == "+"):
@@ -84,21 +86,9 @@ def treatment(draft: Draft, called: Line, vip: Vip, is_vip: bool) -> Stages:
     return _OTHERS[vip.others]
 
 
-def caller(draft: Draft) -> str:
-    """The line of the person who calls from inside; "" for a caller outside. Who calls on a delegator's line is the
-    delegate, to whom the telephone's first line belongs."""
-    calling = draft.calling
-    if calling is None:
-        return ""
-    device = draft.model.devices.get(draft.request.device or "")
-    own = device.lines[0] if device is not None and device.lines else calling.id
-    return own if own != calling.id and calling.id in draft.model.serves.get(own, ()) else calling.id
-
-
 def delegates(draft: Draft, called: Line, path: Path) -> list[Line]:
     """The delegates who ring for the line now (VIP-12, K.9); of each it is told why, or why not."""
     found = []
-    speaking = caller(draft)
     for each in called.delegates:
         line = draft.model.lines.get(each.line)
         rule = rules.delegate(called.id, each.line)
@@ -108,7 +98,7 @@ def delegates(draft: Draft, called: Line, path: Path) -> list[Line]:
             draft.say(rule, "has not accepted yet")
         elif not each.answer:
             draft.say(rule, "may not answer calls")
-        elif each.line == speaking:
+        elif line is draft.speaking:
             draft.say(rule, "makes this call, and is not rung")
         elif each.line in path.ringing:
             draft.say(rule, "rings already")
@@ -129,18 +119,10 @@ def _away(draft: Draft, line: Line, called: Line) -> str:
     return reason.why if reason is not None else ""
 
 
-def policy_of(delegate: Line, called: Line) -> Policy:
-    """LIM-10: the set that is used counts, so the delegate's own rules, but of the two announcements of a recording the
-    stricter (XRL-8)."""
-    own, theirs = delegate.policy, called.policy.announce
-    if theirs is own.announce or theirs is Announce.NONE or own.announce is Announce.ALL:
+def policy_of(speaker: Line, line: Line) -> Policy:
+    """What holds for who speaks on somebody's line: the set that is used counts, so the speaker's own rules (LIM-10),
+    but of the two announcements of a recording the stricter (XRL-8)."""
+    own, theirs = speaker.policy, line.policy.announce
+    if theirs in (own.announce, Announce.NONE) or own.announce is Announce.ALL:
         return own
-    both = theirs if own.announce is Announce.NONE else Announce.ALL
-    return Policy(
-        owner=own.owner,
-        limit_s=own.limit_s,
-        record=own.record,
-        on_demand=own.on_demand,
-        announce=both,
-        hold_music=own.hold_music,
-    )
+    return msgspec.structs.replace(own, announce=theirs if own.announce is Announce.NONE else Announce.ALL)

@@ -47,6 +47,7 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: Any) -
         for delegate in each.delegates:
             serves[delegate.line] = (*serves.get(delegate.line, ()), each.id)
     values: dict[str, Any] = {
+        "extensions": {name: user(name) for name in known} | {f"*{each.id}": ring_group(each.id) for each in groups},
         "attendants": {"main": Attendant(id="main")},
         "queues": {"support": Queue(id="support")},
         "mailboxes": {"desk": Mailbox(id="desk")},
@@ -57,7 +58,6 @@ def company(*lines: Line, groups: tuple[RingGroup, ...] = (), **settings: Any) -
         profile=US,
         lines=known,
         devices={name: Device(id=name, lines=(name, *serves.get(name, ())), country="US") for name in known},
-        extensions={name: user(name) for name in known} | {f"*{each.id}": ring_group(each.id) for each in groups},
         ring_groups={each.id: each for each in groups},
         serves=serves,
         trunks={"carrier": TrunkRule(id="carrier", profile=US, extensions=True)},

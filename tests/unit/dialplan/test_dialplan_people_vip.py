@@ -7,7 +7,8 @@ import pytest
 from dialplan.destinations import user
 from dialplan.facts import Facts, LineFacts
 from dialplan.lines import Announce, Delegate, Forwards, Line, Others, Policy, Vip
-from dialplan.plan import LineTarget, Outcome, Plan, Reject, Ring, Voicemail
+from dialplan.plan import CallRequest, LineTarget, Outcome, Plan, Reject, Ring, Voicemail
+from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
 from tests.support.company import AT, CALLER, VOICEMAIL, company, entry, from_inside, from_outside, line, rung, said
@@ -273,3 +274,11 @@ def test_a_call_back_is_not_screened() -> None:
         company(boss(Others.VOICEMAIL)), "anna", Facts(lines={"anna": LineFacts(helped_at=AT)}), number="+1"
     )
     assert rung(made) == [["anna"]]
+
+
+def test_who_hides_the_caller_for_this_call_is_no_vip() -> None:
+    """VIP-9: anonymous is never VIP, in the house either."""
+    model = company(boss(Others.VOICEMAIL), features={"*67": "hide_caller_id"}, extensions={"201": user("anna")})
+    shown = plan(model, CallRequest(digits="201", at=AT, device="dora"))
+    hidden = plan(model, CallRequest(digits="*67201", at=AT, device="dora"))
+    assert (is_vip(shown), is_vip(hidden)) == (True, False)
