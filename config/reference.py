@@ -1,20 +1,41 @@
-"""Every key of the configuration as tables for docs/configuration.md, from the schema itself.
+"""Every key of the configuration as tables for the guide, from the schema itself: docs/dialplan.md has those of the
+dialplan, docs/configuration.md all others.
 
-`python -P -m config.reference` prints them; a test holds the guide to it.
+`python -P -m config.reference` prints the latter, `python -P -m config.reference dialplan` the former; a test holds the
+guide to them. The settings that several levels share stand in a table of their own, once.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from config import jsonschema
+from config.effects import effect
+from config.schema_settings import Placed, Settings
 
 NEEDED = "**needed**"
+SHARED = "settings"
+"""The path of the table of what several levels share, and the anchor of its heading."""
+DIALPLAN = (
+    *("account", "licences", "sites", "groups", "users", "lines", "devices", "dids"),
+    *("extensions", "ring_groups", "attendants", "queues", "mailboxes", "conferences", "park_lots"),
+    *("features", "account_codes", "services"),
+)
+"""What stands in docs/dialplan.md, in this order."""
+_SHARING = {
+    **dict.fromkeys(("sites", "groups", "users", "lines"), frozenset(Placed.model_fields)),
+    "account": frozenset(Settings.model_fields),
+}
 _ENTRIES = {
     "listen": "each item of `listen`",
     "listen.certificates": "each item of a listener's `certificates`",
+    SHARED: "settings",
+    "settings.quotas": "`quotas`, of one line",
+    "settings.forward": "`forward`",
+    "settings.record": "`record`",
+    "account.total_quotas": "`account.total_quotas`, of all lines together",
     "sites": "each of `sites`, by its name",
     "groups": "each of `groups`, by its name",
     "users": "each of `users`, by name",
@@ -43,23 +64,44 @@ _ENTRIES = {
 
 
 def markdown() -> str:
-    """A table for the keys at the top, and one for each section that has keys of its own."""
+    """A table for the keys at the top, and one for each section that has keys of its own and is not of the dialplan."""
     schema = jsonschema.schema()
     top = schema["properties"]
-    parts = ["### At the top\n\n" + _table(schema, top)]
+    parts = ["### At the top\n\n" + _table(schema, top, "")]
     for key, each in top.items():
-        parts += _sections(schema, key, each)
+        if key not in DIALPLAN:
+            parts += _sections(schema, key, each)
     return "\n\n".join(parts) + "\n"
 
 
-def _sections(schema: dict[str, Any], key: str, each: dict[str, Any]) -> Iterator[str]:
+def dialplan() -> str:
+    """The tables of the dialplan: what its sections share, and each of them."""
+    schema = jsonschema.schema()
+    top = schema["properties"]
+    parts = list(_sections(schema, SHARED, {"$ref": "#/$defs/Site"}, only=Placed.model_fields))
+    parts[0] = parts[0].replace(schema["$defs"]["Site"]["description"], _SHARED_SAID)
+    for key in DIALPLAN:
+        parts += _sections(schema, key, top[key])
+    return "\n\n".join(parts) + "\n"
+
+
+_SHARED_SAID = """\
+What may stand at every level: `account`, each of `sites`, `groups`, `users` and `lines`. Of the account `country`,
+`area_code` and `time_zone` stand at the top of the configuration."""
+
+
+def _sections(schema: dict[str, Any], key: str, each: dict[str, Any], only: Collection[str] = ()) -> Iterator[str]:
     """The table of a section, and of those within it."""
     model = _model(each)
     if model:
         found = schema["$defs"][model]
         title = _ENTRIES.get(key, f"`{key}`")
-        yield f"### {title[0].upper()}{title[1:]}\n\n{found['description']}\n\n{_table(found, found['properties'])}"
-        for inner, kind in found["properties"].items():
+        shared: frozenset[str] = _SHARING.get(key, frozenset())
+        own = [name for name in found["properties"] if name not in shared and (name in only or not only)]
+        properties = {name: found["properties"][name] for name in own}
+        text = f"### {title[0].upper()}{title[1:]}\n\n{found['description']}\n\n{_table(found, properties, key)}"
+        yield text + (f"\n\nAnd every one of the [settings](#{SHARED})." if shared else "")
+        for inner, kind in properties.items():
             yield from _sections(schema, f"{key}.{inner}", kind)
 
 
@@ -74,11 +116,12 @@ def _model(each: Any) -> str:
     return next(filter(None, (_model(each.get(key)) for key in ("anyOf", "items", "additionalProperties"))), "")
 
 
-def _table(schema: dict[str, Any], properties: dict[str, dict[str, Any]]) -> str:
-    rows = ["| key | default | |", "|---|---|---|"]
+def _table(schema: dict[str, Any], properties: dict[str, dict[str, Any]], path: str) -> str:
+    rows = ["| key | default | | in force |", "|---|---|---|---|"]
     for key, each in properties.items():
         default = NEEDED if key in schema.get("required", ()) else _default(each.get("default", ""))
-        rows.append(f"| `{key}` | {default} | {each.get('description', '')} |")
+        when = effect(f"{path}.{key}".removeprefix("."))
+        rows.append(f"| `{key}` | {default} | {each.get('description', '')} | {when} |")
     return "\n".join(rows)
 
 
@@ -94,4 +137,4 @@ def _default(value: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown())
+    sys.stdout.write(dialplan() if sys.argv[1:] == ["dialplan"] else markdown())

@@ -438,3 +438,4 @@ def test_every_default_is_one_that_could_be_written() -> None:
 
 def test_the_guide_has_the_table_of_every_key() -> None:
     assert (ROOT / "docs/configuration.md").read_text().endswith(reference.markdown())
+    assert (ROOT / "docs/dialplan.md").read_text().endswith(reference.dialplan())

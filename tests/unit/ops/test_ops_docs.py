@@ -76,6 +76,7 @@ def test_there_are_examples_in_the_guides():
         "network.md",
         "telephones.md",
         "routes.md",
+        "dialplan.md",
     }
 
 
