@@ -88,7 +88,13 @@ def test_every_example_is_good(text, tmp_path):
     if "country:" not in re.findall(r"^\w+:", text, re.MULTILINE):
         text = "country: US\n" + text
     if "\nlines:" not in text:
-        text += "\nlines: {alice: {extension: 206}, bob: {extension: 207}}\n"
+        others = [name for name in ("anna", "ben", "carl", "dora") if not re.search(rf"^  {name}:", text, re.MULTILINE)]
+        more = "".join(f", {name}: {{}}" for name in others)
+        text += f"\nlines: {{alice: {{extension: 206}}, bob: {{extension: 207}}{more}}}\n"
+    if "voicemail" in text and "account:" not in text:
+        text += "account: {voicemail: true}\n"
+    if "voicemail:desk" in text and "mailboxes:" not in text:
+        text += "mailboxes: {desk: {}}\n"
     if "\ntrunks:" not in text and "carrier" in text:
         named = sorted(set(re.findall(r"\bcarrier(?:-[a-z])?\b", text)))
         text += "trunks:\n" + "".join(
