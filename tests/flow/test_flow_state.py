@@ -150,6 +150,7 @@ CODES = {
 
 def with_codes(scene: Scene) -> None:
     """The planner's part of feature codes, until it has one."""
+    scene.exchange.decides = False
     core = scene.exchange.core
     real = core.calls.plan
 
@@ -298,6 +299,7 @@ def test_the_planner_is_asked_again_with_the_facts_of_then() -> None:
     """A plan that is too large goes on with `Replan`: the record has both decisions."""
     scene = Scene()
     alice, bob = scene.phone("alice"), scene.phone("bob")
+    scene.exchange.decides = False
     core = scene.exchange.core
     real = core.calls.plan
 
