@@ -68,6 +68,7 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
     condition = reason.condition if reason is not None else Condition.NO_ANSWER
     if not rings and not helpers:
         return always or _ending(draft, called, path, condition)
+    step = draft.name("ring")
     if rings:
         exits = _exits(draft, called, path)
     else:
@@ -75,30 +76,29 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
         then = always or (_ending if condition is Condition.BUSY else _goes_on)(draft, called, path, condition)
         exits = {Outcome.NO_ANSWER: then} if then is not None else {}
     times = _times(draft, called, Outcome.NO_ANSWER in exits)
-    step = draft.name("ring")
-    made: list[Stage] = []
-    count = 0
-    for user, others in stages:
-        branches = []
-        if user and rings:
-            branches.append(_branch(f"{step}/{count}", called, called, times))
-        if others:
-            branches += [
-                _branch(f"{step}/{n}", each, called, times) for n, each in enumerate(helpers, count + len(branches))
-            ]
-        if branches:
-            made.append(Stage(tuple(branches), called.vip.stage_s if called.vip is not None else 0.0))
-            count += len(branches)
     if rings:
         draft.say(rule, f"rings for {times[0]:g} s")
+    rung = [([called] if user and rings else []) + (helpers if others else []) for user, others in stages]
     judge = called.id if helpers else ""
-    return draft.add(Ring(id=step, stages=tuple(made), exits=exits, judge=judge, hops=path.hops))
+    return draft.add(Ring(id=step, stages=_stages(step, called, rung, times), exits=exits, judge=judge, hops=path.hops))
 
 
 def _ring_alone(draft: Draft, called: Line, path: Path) -> str:
     step = draft.name("ring")
     branch = _branch(f"{step}/0", called, called, (called.ring_s, False))
     return draft.add(Ring(id=step, stages=(Stage((branch,)),), hops=path.hops))
+
+
+def _stages(step: str, called: Line, rung: list[list[Line]], times: tuple[float, bool]) -> tuple[Stage, ...]:
+    """The stages of who is rung in each; an empty one is skipped (VIP-12)."""
+    stage_s = called.vip.stage_s if called.vip is not None else 0.0
+    made = []
+    count = 0
+    for lines in filter(None, rung):
+        branches = tuple(_branch(f"{step}/{n}", each, called, times) for n, each in enumerate(lines, count))
+        count += len(lines)
+        made.append(Stage(branches, stage_s))
+    return tuple(made)
 
 
 def _branch(name: str, rung: Line, called: Line, times: tuple[float, bool]) -> Branch:
