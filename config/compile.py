@@ -20,7 +20,7 @@ import msgspec
 
 from config import compile_called as called
 from config import compile_people as people
-from config import lint, lint_routes, schema, testing, validate
+from config import lint, schema, testing, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_hours import hours_model
 from config.compile_routes import Outbound, outbound
@@ -106,7 +106,7 @@ def compile_loaded(
         records=records,
         account_codes=codes,
         domains=_domains(settings),
-        warnings=(*lint.warnings(loaded), *lint_routes.warnings(loaded, routing.routes)),
+        warnings=tuple(lint.warnings(loaded, work.levels, routing.routes)),
     )
     if tested and settings.tests:
         errors, warnings = testing.check(loaded, compiled.model)

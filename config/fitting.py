@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
 from config.fitting_hours import hours_problems
+from config.fitting_loops import loop_problems
 from config.fitting_names import MAX_COMPARISONS, name_problems
 from config.fitting_numbers import number_problems
 from config.fitting_people import people_problems
@@ -74,6 +75,8 @@ class Fitting:
         if self._sound(*(("guard", "ban", key) for key in ("time", "longest"))) and ban.longest < ban.time:
             hint = "the first ban lasts for `time`"
             self._wrong("bad-limits", "`ban`: `longest` is shorter than `time`", hint, "guard", "ban")
+        sound = not self.problems and not self._loaded.problems
+        self.problems += loop_problems(self._loaded, self.levels, sound=sound)
 
     def _sound(self, *paths: tuple[str | int, ...]) -> bool:
         return all(self._loaded.sound(*path) for path in paths)

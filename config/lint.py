@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from config import addresses, lint_hours
+from config import addresses, lint_calls, lint_hours, lint_routes, lint_unused
 from config.compile_called import numbered
 from config.fitting_numbers import range_warnings, slots
 from config.fitting_people import people_warnings, targets
@@ -19,14 +19,15 @@ from dialplan.countries import emergency_numbers
 from dialplan.destinations import To
 from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
+from dialplan.routes import RouteTable
 
 SHORTEST_SECRET = 12
 
 
-def warnings(loaded: Loaded) -> list[Problem]:
-    """All of them, in the order of the rules below."""
+def warnings(loaded: Loaded, levels: Levels, routes: RouteTable) -> list[Problem]:
+    """All of them, in the order of the rules below. The configuration has no errors; `routes` are what came of its own
+    and of CSV files."""
     found: list[Problem] = []
-    levels = Levels(loaded)
     found += _emergency_numbers(loaded, levels)
     found += _subscriber_numbers(loaded, levels)
     found += people_warnings(loaded, levels)
@@ -34,6 +35,9 @@ def warnings(loaded: Loaded) -> list[Problem]:
     rules = (_lines, _emergency_trunk, _prefix, addresses.lint, _secrets)
     for rule in (*rules, _guard, tls_warnings, lint_hours.warnings):
         found.extend(rule(loaded))
+    found += lint_calls.warnings(loaded, levels)
+    found += lint_unused.warnings(loaded, levels, routes)
+    found += lint_routes.warnings(loaded, routes)
     return found
 
 
@@ -62,9 +66,11 @@ def _profiles(levels: Levels) -> set[Profile]:
 def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     settings = loaded.settings
     countries = {p.country for p in _profiles(levels)} | {d.country for d in settings.devices.values() if d.country}
+    prefix = settings.outside_prefix or ""
+    known = {country: emergency_numbers(country) | set(settings.emergency.extra) for country in sorted(countries)}
     for number, path in _internal(settings):
-        for country in sorted(countries):
-            if number in emergency_numbers(country) | set(settings.emergency.extra):
+        for country, numbers in known.items():
+            if number in numbers or (prefix and number.startswith(prefix) and number[len(prefix) :] in numbers):
                 message = f"{number} is an emergency number in {country}, so it can never be dialled as an extension"
                 yield Problem("shadowed-emergency", _at(loaded, path), message)
                 break

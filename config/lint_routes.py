@@ -7,6 +7,7 @@ from itertools import product
 
 import phonenumbers
 
+from config.compile_hours import hours_model
 from config.problems import Mark, Problem
 from config.validate import Loaded
 from dialplan.lines import Profile
@@ -22,14 +23,14 @@ _BEGINNINGS = frozenset(code[:end] for code in _CODES for end in range(len(code)
 
 def warnings(loaded: Loaded, routes: RouteTable) -> list[Problem]:
     """All of them. `routes` is what the configuration was compiled to."""
-    if not routes:
-        return []
     return [
         *_prefixes(loaded),
         *_in_files(loaded, routes),
         *_twice(loaded),
         *_idle(loaded, routes),
         *_costs(loaded, routes),
+        *_never(loaded),
+        *_unclaimed(loaded),
     ]
 
 
@@ -116,6 +117,8 @@ def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
     settings = loaded.settings
     used = {trunk for rule in routes.rules for trunk in rule.trunks} | {settings.default_trunk}
     used |= set(settings.emergency.trunks)
+    if used == {None}:  # nothing goes outside at all, which is somebody's will
+        return
     for name in settings.trunks:
         if name not in used:
             hint = "it takes emergency calls when all others have failed, and brings calls in"
@@ -123,7 +126,7 @@ def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
 
 
 def _costs(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
-    if not routes.least_cost or loaded.settings.rate_files:
+    if not routes or not routes.least_cost or loaded.settings.rate_files:
         return
     if all(routes.rows.row(at)[1] == UNKNOWN for _, numbers in routes.rows.all() for at in numbers):
         hint = "give routes a `cost`, or list `rate_files`"
@@ -133,3 +136,29 @@ def _costs(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
             "`least_cost`: nobody has said what a call costs",
             hint,
         )
+
+
+def _never(loaded: Loaded) -> Iterator[Problem]:
+    """Routes for hours that never open."""
+    settings = loaded.settings
+    if not any(route.hours for route in settings.routes.values()):
+        return
+    model = hours_model(settings)
+    for name, route in settings.routes.items():
+        hours = model.get(route.hours or "")
+        if hours is not None and not any(hours.week) and not any(each.intervals for each in hours.holidays):
+            message = f"route `{name}` is never taken: `{route.hours}` is never open"
+            yield Problem("unreachable-route", loaded.mark("routes", name, "hours"), message)
+
+
+def _unclaimed(loaded: Loaded) -> Iterator[Problem]:
+    """Numbers that are shown outside and are none of ours. Carriers refuse them, or the law does."""
+    settings = loaded.settings
+    if not settings.dids:
+        return
+    shown = [(("trunks", name, "caller_id"), each.caller_id) for name, each in settings.trunks.items()]
+    shown += [(("routes", name, "caller_id"), each.caller_id) for name, each in settings.routes.items()]
+    for path, number in shown:
+        if number and number != "withheld" and number not in settings.dids:
+            hint = f'write `"{number}": []` under `dids`, if it is'
+            yield Problem("unclaimed-caller-id", loaded.mark(*path), f"{number} is no number of ours", hint)
