@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from hypothesis import given
@@ -43,5 +44,5 @@ def test_circles_are_those_who_can_reach_themselves(pairs: list[tuple[int, int]]
         for node in part:
             trip = round_trip(found, node)
             assert trip[0].source == node and trip[-1].to == node
-            assert all(one.to == next_.source for one, next_ in zip(trip, trip[1:], strict=False))
+            assert all(one.to == next_.source for one, next_ in itertools.pairwise(trip))
     assert sum(len(part) for part in parts) == len({node for part in parts for node in part})

@@ -17,7 +17,6 @@ from dialplan.destinations import Destination, To
 from dialplan.groups import Strategy
 from dialplan.lines import Others
 from dialplan.routes import NO_ROUTES
-from tests.support.companies import company
 
 US = "country: US\n"
 
