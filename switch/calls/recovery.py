@@ -8,6 +8,7 @@ had answered, as the first may not have left.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from dialplan.termination import Reason, Result, Termination
@@ -41,6 +42,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
     state = fold(events)
     if state.ended is not None:
         return None
+    _stop_again(context, events, now)
     if state.answered_at is None:
         _end_unanswered(context, state, now)
         return None
@@ -98,6 +100,19 @@ def _refuse_again(context: Context, events: Sequence[e.CallEvent], now: float) -
     if status >= 300:
         txn = context.endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
         context.endpoint.respond(txn, status, now, to_tag=state.id)
+
+
+def _stop_again(context: Context, events: Sequence[e.CallEvent], now: float) -> None:
+    """Legs that were cancelled a moment ago, as their time was over or another one answered, may not have heard it."""
+    oldest = context.at() - datetime.timedelta(seconds=JUST_S)
+    ends = [event for event in events if isinstance(event, e.LegEnded) and event.leg != CALLER and event.at >= oldest]
+    if not ends:
+        return
+    state = fold(event for event in events if not isinstance(event, e.LegEnded))
+    for event in ends:
+        leg = state.legs[event.leg]
+        if leg.dialog is not None and not leg.answered and event.reason not in THEIR_OWN:
+            _cancel_again(context, leg, now)
 
 
 def _cancel_again(context: Context, leg: LegState, now: float) -> None:

@@ -4,7 +4,6 @@ left, and every call has one end. Before the packets of that input have left, an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from config.compiled import TrunkAccount
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 from tests.support.exchange import carrier
+from tests.support.killer import Killer
 from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawPhone, Text, describe
 from tests.support.scene import Scene
@@ -19,30 +19,6 @@ from tests.support.scene import Scene
 ONE, TWO = ("192.0.2.200", 5060), ("192.0.2.202", 5060)
 RELIABLE = ("Supported: 100rel",)
 ALLOW = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE"
-
-
-class Killer:
-    """Kills the exchange at the `at`th append from now; `mute`: before anything of that input has left."""
-
-    def __init__(self, scene: Scene, at: int, *, mute: bool) -> None:
-        self.scene = scene
-        self.left = at
-        self.mute = mute
-        self.done = False
-        core = scene.exchange.core
-        self._append = core._journal
-        core._journal = self._on_append  # type: ignore[method-assign]
-
-    def _on_append(self, events: list[Any]) -> None:
-        self._append(events)
-        self.left -= 1
-        if self.left == 0:
-            self.scene.exchange.mute = self.mute
-            self.scene.clock.timers.start(self.scene.clock.now() + 0.0001, self, None)
-
-    def on_timer(self, what: object, now: float) -> None:
-        self.done = True
-        self.scene.exchange.crash_and_restart()
 
 
 def heard_early(scene: Scene, extensions: tuple[str, ...] = RELIABLE, offer: bool = True) -> PhoneCall:
