@@ -116,6 +116,17 @@ def compile_loaded(
     return msgspec.structs.replace(compiled, version=_version(compiled))
 
 
+def model_of(loaded: Loaded) -> Model:
+    """The dialplan alone, for those who ask what calls do: secrets are not needed, operators' tests are not run. Raises
+    ConfigError for whatever else is wrong."""
+    work = Fitting(loaded, None)
+    work.check()
+    routing = outbound(loaded)
+    if loaded.problems or work.problems or routing.problems:
+        raise ConfigError([*loaded.problems, *work.problems, *routing.problems])
+    return _model(loaded, work.levels, routing)
+
+
 def _domains(settings: schema.Configuration) -> tuple[str, ...]:
     """What the operator lists, and the names under which listeners are known outside; nothing where none is listed."""
     if not settings.domains:

@@ -26,9 +26,9 @@ LEAST_QUALIFY_S = 2.0
 
 
 class Fitting:
-    """Collects the problems of one compilation."""
+    """Collects the problems of one compilation. `environ` None: secrets are not looked at."""
 
-    def __init__(self, loaded: Loaded, environ: Mapping[str, str]) -> None:
+    def __init__(self, loaded: Loaded, environ: Mapping[str, str] | None) -> None:
         self._loaded = loaded
         self._settings = loaded.settings
         self._environ = environ
@@ -131,7 +131,7 @@ class Fitting:
             self._wrong("bad-limits", "`ports`: too few for that many workers", "at least four each", "media", "ports")
 
     def secret(self, secret: Secret | None, *path: str | int) -> str:
-        if secret is None:
+        if secret is None or self._environ is None:
             return ""
         try:
             return resolve(secret, self._loaded.folder, self._environ)

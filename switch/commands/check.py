@@ -47,8 +47,8 @@ def check(
             {"good": not bad, "version": version, "errors": _plain(errors), "warnings": _plain(warnings)},
         )
     else:
-        _show(errors, "error", "bold red")
-        _show(warnings, "warning", "bold yellow")
+        show_problems(errors, "error", "bold red")
+        show_problems(warnings, "warning", "bold yellow")
         _sum_up(path, compiled, len(errors), len(warnings))
     raise typer.Exit(1 if bad else 0)
 
@@ -67,7 +67,8 @@ def _plain(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _show(problems: tuple[Problem, ...], kind: str, style: str) -> None:
+def show_problems(problems: tuple[Problem, ...], kind: str, style: str) -> None:
+    """Print findings, each with its place and its hint."""
     from rich.text import Text
 
     out = console()
