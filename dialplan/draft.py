@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from dialplan.destinations import Destination
-from dialplan.facts import Facts, LineFacts
+from dialplan.facts import Facts, LineFacts, cursor_of
 from dialplan.lines import Line, Policy
 from dialplan.model import Model
 from dialplan.plan import CallRequest, Hop, Plan, Reject, Step
@@ -93,7 +93,7 @@ class Draft:
 
     def cursor(self, group: str) -> int:
         """Who is next in a rotating group."""
-        self.consulted[f"cursor:{group}"] = None
+        self.consulted[cursor_of(group)] = None
         return self.facts.cursors.get(group, 0)
 
     def name(self, wanted: str) -> str:

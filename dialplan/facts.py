@@ -55,6 +55,11 @@ QUIET = LineFacts()
 """A line of which there is nothing to say."""
 
 
+def cursor_of(group: str) -> str:
+    """How `Plan.consulted` names the cursor of a rotating group."""
+    return f"cursor:{group}"
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of it. Lines that nothing is to be said of are left out.
 

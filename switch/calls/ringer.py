@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
 from dialplan import walk
+from dialplan.facts import cursor_of
 from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
 from records import events as e
@@ -173,7 +174,7 @@ class Ringer:
             whole = place is not None and place.step.id == step_id
             self._forwarded(command.hops, step_id, now, "" if whole else command.branch.id)
         step = self._state.plan.step(step_id)
-        if type(step) is Ring and step.group:
+        if type(step) is Ring and step.group and cursor_of(step.group) in self._state.plan.consulted:
             cursor = call.context.facts.cursors.get(step.group, 0) + 1
             call.record(e.GroupRung(call.id, call.state.n, call.context.at(), step.group, cursor))
 

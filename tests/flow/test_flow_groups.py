@@ -73,6 +73,7 @@ def test_longest_idle_rings_who_has_had_no_call_for_longest() -> None:
     assert [taken_by(scene) for _ in range(3)] == ["bob", "carol", "bob"]
     scene.exchange.crash_and_restart()
     assert taken_by(scene) == "carol"
+    assert not [event for event in scene.exchange.events if isinstance(event, e.GroupRung)]
     scene.finish()
 
 
