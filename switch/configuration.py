@@ -41,19 +41,19 @@ def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
     try:
         compiled = _result(done.returncode, done.stdout)
     except ConfigurationError as error:
-        kept = _kept(places.data)
-        if kept is None:
+        last = kept(places.data)
+        if last is None:
             raise
         write_private(places.data / REFUSED, "\n".join(error.lines).encode())
-        return kept, error.lines
+        return last, error.lines
     keep(places.data, compiled)
     return compiled, ()
 
 
 def live(places: Places) -> Compiled:
     """What is in force. Raises ConfigurationError when there is nothing usable."""
-    kept = _kept(places.data)
-    return kept if kept is not None else boot(places)[0]
+    last = kept(places.data)
+    return last if last is not None else boot(places)[0]
 
 
 async def compile_apart(path: Path) -> Compiled:
@@ -106,7 +106,8 @@ def _sizes(guard: GuardSettings) -> GuardSettings:
     return msgspec.structs.replace(guard, allow=(), ban=None, hidden=True)
 
 
-def _kept(data: Path) -> Compiled | None:
+def kept(data: Path) -> Compiled | None:
+    """The copy, where there is one that can be read."""
     try:
         return decode((data / KEPT).read_bytes())
     except (OSError, msgspec.DecodeError):

@@ -73,7 +73,7 @@ def question(record: CallRecord) -> Question:
         attested=record.attested,
         account=record.account,
     )
-    return _question(record.call, request, record.facts)
+    return question_of(record.call, request, record.facts)
 
 
 def questions(record: CallRecord) -> list[Question]:
@@ -84,7 +84,7 @@ def questions(record: CallRecord) -> list[Question]:
             request = msgspec.json.decode(asked.request, type=CallRequest)
         except msgspec.DecodeError:
             break
-        found.append(_question(record.call, request, asked.facts))
+        found.append(question_of(record.call, request, asked.facts))
     return found
 
 
@@ -97,7 +97,8 @@ def again(record: CallRecord, model: Model) -> Past:
     return Past(tuple(Answer(each, plan(model, *each[:2]), then) for each, then in zip(asked, recorded, strict=False)))
 
 
-def _question(call: str, request: CallRequest, kept: str) -> Question:
+def question_of(call: str, request: CallRequest, kept: str) -> Question:
+    """The question with the facts that were kept as text (`switch.facts.told`), and the draw of that call."""
     try:
         return Question(request, facts_of(call, kept))
     except msgspec.DecodeError:

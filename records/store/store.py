@@ -149,11 +149,13 @@ class Store:
         until: Instant | None = None,
         result: str | None = None,
         call: str | None = None,
+        legs: bool = True,
     ) -> list[CallRecord]:
         """Finished calls with their legs, the newest first, at most `limit`.
 
         `number` is the caller's or the one called, `line` called or was rung, `device` called. `since` is within,
         `until` without. `result` is a result or a reason. `call` is the beginning of a call's id, or a SIP Call-ID.
+        Without `legs` they come without.
         """
         query = select(calls).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
         if number is not None:
@@ -171,7 +173,7 @@ class Store:
             query = query.where(or_(calls.c.result == result, calls.c.reason == result))
         if call is not None:
             query = query.where(or_(calls.c.call.startswith(call, autoescape=True), calls.c.sip_call_id == call))
-        return self._run(lambda connection: _records(connection, query))
+        return self._run(lambda connection: _records(connection, query, legs=legs))
 
     def call(self, call: str) -> CallRecord | None:
         """One finished call, or None."""
@@ -199,15 +201,15 @@ def _is_new(connection: Connection) -> bool:
     return [row[0] for row in connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")] == [NEWEST]  # noqa: S608
 
 
-def _records(connection: Connection, query: Select[Any]) -> list[CallRecord]:
+def _records(connection: Connection, query: Select[Any], *, legs: bool = True) -> list[CallRecord]:
     rows = connection.execute(query).mappings().all()
-    legs: dict[str, list[Any]] = {row["call"]: [] for row in rows}
-    names = list(legs)
+    found: dict[str, list[Any]] = {row["call"]: [] for row in rows}
+    names = list(found) if legs else []
     for start in range(0, len(names), 500):  # within every database's bound for parameters
         chosen = select(call_legs).where(call_legs.c.call.in_(names[start : start + 500])).order_by(call_legs.c.leg)
         for leg in connection.execute(chosen).mappings():
-            legs[leg["call"]].append(leg)
-    return [record_of(row, legs[row["call"]]) for row in rows]
+            found[leg["call"]].append(leg)
+    return [record_of(row, found[row["call"]]) for row in rows]
 
 
 def _sound(url: URL) -> URL:

@@ -42,8 +42,12 @@ CSV_FIELDS = (
     *("result", "reason", "sip_status", "recovered", "sip_call_id", "model", "hidden"),
 )
 
+DECIDED = ("account", "facts", "hops", "proven", "attested")
+"""What else a call was decided with; the JSON has it, so that `ringplan diff --calls` decides the same."""
 
-def _since(text: str | None) -> str | None:
+
+def checked_since(text: str | None) -> str | None:
+    """The option as it was typed. Raises typer.BadParameter where that is no moment."""
     if text is not None:
         try:
             moment(text, utc_now())
@@ -80,7 +84,7 @@ def history(
     ] = None,
     line: Annotated[str | None, typer.Option(help="Only calls from or to this line.", metavar="LINE")] = None,
     since: Annotated[
-        str | None, typer.Option(help=f"From then on, local time: {EXAMPLES}.", metavar="WHEN", callback=_since)
+        str | None, typer.Option(help=f"From then on, local time: {EXAMPLES}.", metavar="WHEN", callback=checked_since)
     ] = None,
     result: Annotated[
         str | None,
@@ -98,7 +102,7 @@ def history(
     """Calls that have ended, the newest first; or one of them, and why it went where it went."""
     begin = moment(since, utc_now()) if since else None
     places = Places.find(config, data)
-    found = _read(places, last, number=number, line=line, since=begin, result=result, call=call)
+    found = read_records(places, last, number=number, line=line, since=begin, result=result, call=call)
     if json:
         write_json([_plain(record) | _deep(record) for record in found])
     elif as_csv:
@@ -115,7 +119,8 @@ def history(
         _show(found)
 
 
-def _read(places: Places, last: int, **wanted: Any) -> list[CallRecord]:
+def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:
+    """From the store; `wanted` is that of `records.store.Store.history`. Ends the verb where it cannot be read."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from records.store import Store
