@@ -242,7 +242,7 @@ def test_a_loop_ends_in_the_first_one_s_voicemail(way: tuple[str, ...]) -> None:
     made = from_outside(company(*lines), "anna")
     end = entry(made)
     assert isinstance(end, Voicemail)
-    assert end.mailbox == "anna"
+    assert (end.mailbox, end.loop) == ("anna", True)
     assert len(end.hops) == len(names)
     assert said(made, "forwards") == ["user:anna has had this call already: ends in the voicemail of anna"]
 

@@ -11,6 +11,7 @@ from dialplan.plan import CallRequest, LineTarget, Outcome, Plan, Reject, Ring, 
 from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
+from dialplan.vip import policy_of
 from tests.support.company import AT, CALLER, VOICEMAIL, company, entry, from_inside, from_outside, line, rung, said
 
 BOTH = (Delegate(line="ben"), Delegate(line="carl"))
@@ -94,6 +95,11 @@ def test_a_caller_outside_counts_by_number_only(number: str, more: dict[str, obj
     assert is_vip(from_outside(company(boss(Others.VOICEMAIL)), "anna", number=number, **more)) == vip
 
 
+def test_a_caller_without_a_number_is_told_as_that() -> None:
+    made = from_outside(company(boss(Others.VOICEMAIL)), "anna", number="")
+    assert said(made, "user:anna.vip.contacts") == ["a caller without a number is no VIP"]
+
+
 @pytest.mark.parametrize(("attested", "vip"), [(True, True), (False, False)])
 def test_attestation_may_be_asked_for(attested: bool, vip: bool) -> None:
     """VIP-9. A colleague is known without."""
@@ -146,6 +152,14 @@ def test_only_eligible_delegates_ring(delegate: Delegate, facts: LineFacts, verd
     assert rung(made) == [["carl"], ["anna"]]
     assert said(made, "user:anna.delegates.ben") == [verdict]
     assert said(made, "user:anna.delegates.carl") == ["rings for the line"]
+
+
+@pytest.mark.parametrize("name", ["anna", "nobody"])
+def test_nobody_is_a_delegate_of_the_own_line_or_without_one(name: str) -> None:
+    """`config` refuses both; the planner does not depend on it."""
+    made = from_inside(company(boss(Others.DELEGATES_FIRST, delegates=(Delegate(line=name),))), "anna")
+    assert rung(made) == [["anna"]]
+    assert said(made, f"user:anna.delegates.{name}") == ["is no other line"]
 
 
 def test_an_empty_stage_is_skipped() -> None:
@@ -282,3 +296,33 @@ def test_who_hides_the_caller_for_this_call_is_no_vip() -> None:
     shown = plan(model, CallRequest(digits="201", at=AT, device="dora"))
     hidden = plan(model, CallRequest(digits="*67201", at=AT, device="dora"))
     assert (is_vip(shown), is_vip(hidden)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "counts"),
+    [
+        (Announce.NONE, Announce.NONE, Announce.NONE),
+        (Announce.NONE, Announce.CALLER, Announce.CALLER),
+        (Announce.CALLER, Announce.NONE, Announce.CALLER),
+        (Announce.CALLER, Announce.CALLER, Announce.CALLER),
+        (Announce.CALLER, Announce.CALLEE, Announce.ALL),
+        (Announce.CALLEE, Announce.ALL, Announce.ALL),
+        (Announce.ALL, Announce.CALLER, Announce.ALL),
+    ],
+)
+def test_of_two_announcements_the_stricter_counts(own: Announce, theirs: Announce, counts: Announce) -> None:
+    """XRL-8: all else is the speaker's."""
+    speaker = line("ben", policy=Policy(owner="ben", announce=own))
+    assert policy_of(speaker, line("anna", policy=Policy(owner="anna", announce=theirs))) == Policy(
+        owner="ben", announce=counts
+    )
+
+
+@pytest.mark.parametrize("phone", [Phone(), Phone(status=486), Phone(status=0), Phone(status=603)])
+def test_after_a_vip_plan_without_any_rule_comes_voicemail(phone: Phone) -> None:
+    """VIP-8, K.2; without a mailbox it ends by FWD-7."""
+    made = from_outside(company(boss(Others.ME_ONLY)), "anna", number="+1")
+    assert simulate(made, {"line:anna": [phone]}).connected.startswith("voicemail")
+    end = simulate(from_outside(company(boss(Others.ME_ONLY, mailbox=False)), "anna"), {"line:anna": [phone]})
+    assert end.termination is not None
+    assert end.termination.sip_status == (486 if phone.status == 486 else 480)
