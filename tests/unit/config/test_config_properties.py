@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +116,21 @@ def content_of(text: str) -> Any:
     return loader.plain(loader.read(text, "a.yaml").tree)
 
 
+def _company() -> Any:
+    """The example company, without the files beside it."""
+    found = examples.files(examples.COMPANY)
+    text = "".join(each for name, each in found.items() if name.endswith(".yaml"))
+    content = content_of(re.sub(r"file:secrets#[\w-]+", "env:A", text))
+    return {key: value for key, value in content.items() if not key.endswith("_files")}
+
+
+COMPANY = _company()
+
+
 @given(st.dictionaries(st.sampled_from(SECTIONS), values, max_size=6))
 @example(content_of(EXAMPLE))
 @example(content_of(FULL))
+@example(COMPANY)
 def test_the_reading_finds_fault_with_what_the_schema_does_not_allow_and_nothing_else(content: dict[str, Any]) -> None:
     tree = loader.read(written({"country": "US"} | content), "a.yaml").tree
     read = entries.Reading(tree, whole=True)
@@ -132,3 +146,38 @@ def test_the_reading_finds_fault_with_what_the_schema_does_not_allow_and_nothing
 @given(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 12), yamlish)
 def test_the_example_with_a_piece_replaced(at: int, cut: int, put: str) -> None:
     read(EXAMPLE[:at] + put + EXAMPLE[at + cut :])
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every value in what was read, by its path."""
+    found = [path] if path else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found += places(inner, (*path, key))
+    return found
+
+
+def has(value: Any, part: str | int) -> bool:
+    """Whether there is such a part: what stood there may have been replaced."""
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
+PLACES = places(COMPANY)
+words = st.sampled_from(["none", "voicemail", "voicemail:ivan", "ring_group:front", "user:", "anna", "grace", "+1900"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), st.none() | words | values), min_size=1, max_size=4))
+def test_a_company_with_values_replaced_or_taken_out(changes: list[tuple[tuple[str | int, ...], Any]]) -> None:
+    content = copy.deepcopy(COMPANY)
+    for (*above, last), value in changes:
+        inside = content
+        for part in above:
+            inside = inside[part] if has(inside, part) else {}
+        if has(inside, last) and not (value is None and isinstance(inside, list)):
+            if value is None:
+                del inside[last]
+            else:
+                inside[last] = value
+    read(written(content))
