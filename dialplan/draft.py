@@ -115,6 +115,7 @@ class Draft:
         policy: Policy | None = None,
         emergency: bool = False,
         dialled: str = "",
+        line: str = "",
         address: str = "",
         notify: tuple[str, ...] = (),
     ) -> Plan:
@@ -130,6 +131,7 @@ class Draft:
             consulted=tuple(self.consulted),
             account=self.request.account,
             dialled=dialled,
+            line=line or (self.calling.id if self.calling is not None else ""),
             address=address,
             notify=notify,
         )

@@ -63,7 +63,7 @@ def plan(draft: Draft, number: str) -> Plan:
         draft.say(RULE, "no trunk can take it")
         text = "No Route for Emergency Call"
         entry = draft.add(Reject(id=RULE, status=503, reason=Reason.NO_ROUTE, text=text))
-    return draft.plan(entry, number, emergency=True, address=place.address, notify=place.notify)
+    return draft.plan(entry, number, emergency=True, line=place.line, address=place.address, notify=place.notify)
 
 
 def numbers_of(countries: Iterable[str], extra: Iterable[str] = ()) -> frozenset[str]:
@@ -90,5 +90,6 @@ def places(
             numbers=numbers_of(sorted(countries), extra),
             main=main_emergency(device.country),
             caller_id=carried[0].caller_id if carried else "",
+            line=carried[0].id if carried else "",
         )
     return found

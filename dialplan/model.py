@@ -67,7 +67,8 @@ class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a device when somebody dials for help on it (EMG-4).
 
     `numbers` are those that call for help there, `main` stands for `urn:service:sos`. `address` names where the device
-    is; `caller_id` is the number for calling back, empty: the trunk's. `notify` are those who are told at once (EMG-7).
+    is; `caller_id` is the number for calling back, empty: the trunk's. `notify` are those who are told at once
+    (EMG-7). `line` is the device's own, by which its caller is shown (XRL-5).
     """
 
     numbers: frozenset[str] = frozenset()
@@ -75,6 +76,7 @@ class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     caller_id: str = ""
     notify: tuple[str, ...] = ()
+    line: str = ""
 
 
 class Emergency(msgspec.Struct, frozen=True, kw_only=True):

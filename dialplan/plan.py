@@ -284,8 +284,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `number` is what was decided to be the called number, normalised. `policy` is the calling line's. `consulted` are
     the lines whose facts were asked for, and groups as `cursor:NAME` (see `facts.Facts.of`). `account` is the account
     code that the call is charged to. `dialled` is how the digits may be shown where they hold a password; empty: as
-    they are. Of an emergency call, `address` names where help is to go (EMG-4), and `notify` those who are told at once
-    (EMG-7).
+    they are. `line` is the one that the call is made on, by which its caller is shown (SLN, XRL-5). Of an emergency
+    call, `address` names where help is to go (EMG-4), and `notify` those who are told at once (EMG-7).
     """
 
     entry: str
@@ -299,6 +299,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     consulted: tuple[str, ...] = ()
     account: str = ""
     dialled: str = ""
+    line: str = ""
     address: str = ""
     notify: tuple[str, ...] = ()
 

@@ -214,7 +214,7 @@ class Admission:
         if self._shut_out(txn, request, device.user, now):
             self._endpoint.forget(txn, now)
             return None
-        line = identify(device, request, self._directory)
+        line = identify(device, request, self._directory, self._directory.delegators)
         if isinstance(line, str):
             return self._directory.caller(device.device, line)
         own = self._directory.caller(device.device, device.lines[0]) if device.lines else Source(device=device.device)

@@ -75,6 +75,10 @@ class Directory:
         """The line whose address of record that is: by the line's own name, or by its extension, at a host of ours."""
         return self._users.get(user) if self.domains.include(host) else None
 
+    def delegators(self, line: str) -> Container[str]:
+        """See `switch.identity.Shared`."""
+        return self._model.serves.get(line, ()) if self._model is not None else ()
+
     def line(self, line: str, now: float) -> list[Phone]:
         """Every telephone of a line that is not known to be out of reach, the highest q first."""
         phones = []

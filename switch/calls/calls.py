@@ -108,6 +108,10 @@ class Calls:
         wanted = self._wanted(request, source)
         facts = context.facts.at(wanted.at, draw_of(call_id))
         plan = self.plan(wanted, facts)
+        if plan.line and plan.line != source.line:
+            # Chosen by a code before the number, or an emergency call on somebody else's line.
+            number, name = context.directory.shown(plan.line)
+            source = structs.replace(source, line=plan.line, number=number, name=name)
         if not plan.emergency:
             unknown = impossible(request)
             if unknown:
