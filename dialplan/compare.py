@@ -104,6 +104,7 @@ class _Comparison:
         self._say(Kind.NUMBER, old.number, new.number)
         self._say(Kind.LIMIT, _time(old.max_duration_s), _time(new.max_duration_s))
         self._say(Kind.ACCOUNT_CODE, old.account or "none", new.account or "none")
+        self._say(Kind.CALLER_ID, f"line {old.line or 'none'}", f"line {new.line or 'none'}")
         self._policies(old.policy, new.policy, "")
         self._steps(old.entry, new.entry, "")
 
