@@ -263,6 +263,7 @@ def _model(loaded: Loaded, levels: Levels, routing: Outbound) -> Model:
                 numbers_in=each.numbers_in,
                 caller_id=each.caller_id or "",
                 extensions=each.extensions,
+                foreign_callers=each.foreign_callers,
                 profile=Profile(each.country or settings.country),
             )
             for name, each in ((name, effective(trunk)) for name, trunk in settings.trunks.items())

@@ -125,6 +125,11 @@ class Trunk(Section):
     caller_id: E164 | None = Field(
         default=None, description="the number that is shown of a line without a `caller_id` of its own"
     )
+    foreign_callers: Boolean = Field(
+        default=False,
+        description="whether it lets us show numbers that are not ours: a call that is forwarded outside shows its "
+        "caller then, else whoever forwards it",
+    )
     codecs: Annotated[list[Annotated[str, choice(*CODECS)]], OneOrMore()] = Field(
         default_factory=list, description="the only codecs there, the best first; all when left out"
     )

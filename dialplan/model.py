@@ -53,13 +53,15 @@ class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
 
     `numbers_in` is the form in which it writes called numbers (`dialplan.forms`); in which form it wants them is the
     switch's affair. `caller_id` is what is shown of lines without one of their own. `extensions` allows calls from the
-    carrier to internal numbers, not to DIDs alone (IDN-3). `profile` reads numbers that it sends in national form.
+    carrier to internal numbers, not to DIDs alone (IDN-3). `foreign_callers`: numbers that are not ours may be shown
+    there (FWD-11). `profile` reads numbers that it sends in national form.
     """
 
     id: str
     numbers_in: str = "auto"
     caller_id: str = ""
     extensions: bool = False
+    foreign_callers: bool = False
     profile: Profile
 
 

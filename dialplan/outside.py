@@ -58,7 +58,20 @@ def forward(draft: Draft, number: str, by: Line | None, path: Path) -> str | Non
     if not routes:
         return None
     policy = by.policy if by is not None else None
+    routes = tuple(_original(draft, each) for each in routes)
     return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=path.hops))
+
+
+def _original(draft: Draft, route: Route) -> Route:
+    """FWD-11: the one who really calls is shown where the carrier allows it. One who hides stays hidden."""
+    request, calling, rule = draft.request, draft.calling, draft.model.trunks.get(route.trunk)
+    if rule is None or not rule.foreign_callers:
+        return route
+    number = (calling.caller_id if calling is not None else request.caller_number) or ""
+    if not number.startswith("+"):
+        return route
+    hidden = request.anonymous or (calling is not None and calling.outside.hide_caller_id)
+    return msgspec.structs.replace(route, caller=number, withheld=route.withheld or hidden)
 
 
 def routes_to(draft: Draft, line: Line | None, number: str, hidden: bool) -> tuple[Route, ...]:

@@ -283,6 +283,8 @@ def _view(call: Call) -> CallView:
         called=started.number or started.dialled,
         state=state,
         emergency=started.emergency,
+        device=started.device or "",
+        address=started.address,
         answered_by=peer.target.partition(":")[2] if peer is not None else "",
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
     )

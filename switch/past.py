@@ -72,6 +72,7 @@ def question(record: CallRecord) -> Question:
         hops=record.hops,
         attested=record.attested,
         account=record.account,
+        anonymous=record.hidden and record.trunk is not None,
     )
     return question_of(record.call, request, record.facts)
 

@@ -180,7 +180,8 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered."""
+    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered.
+    Of an emergency call, `address` says where the caller is."""
 
     call: str
     started_at: datetime.datetime
@@ -190,6 +191,8 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     emergency: bool = False
     answered_by: str = ""
+    device: str = ""
+    address: str = ""
     legs: tuple[LegView, ...] = ()
 
 

@@ -205,6 +205,7 @@ class Calls:
             caller_number=source.number or None,
             caller_name=source.name or None,
             hops=_times(source.forwards) if source.forwards else 0,
+            anonymous=source.hidden and source.trunk is not None,
         )
 
     def on_media(self, event: MediaEvent, now: float) -> None:

@@ -38,4 +38,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         shown.add_row(Text(call.caller), Text(called), Text(state, colour), time, Text(call.call, "dim"))
     keep_whole(shown, "Time", "Call")
     out.print(shown)
+    for call in found:
+        if call.emergency:
+            where = ", ".join(each for each in (call.device, call.address) if each)
+            out.print(Text(f"● {call.caller} calls {call.called} for help from {where or 'somewhere'}", "bold red"))
     out.print(f"{len(found)} call{'' if len(found) == 1 else 's'}", style="dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dialplan import model as m
@@ -266,4 +267,60 @@ def test_voicemail_that_nothing_carries_out_yet_ends_with_480_and_is_told() -> N
     assert [type(step) for _, step in scene.exchange.unserved] == [Voicemail]
     (passed,) = scene.exchange.record.passed
     assert passed.to == "voicemail:bob"
+    scene.finish()
+
+
+ABROAD = Destination(To.EXTERNAL, "+442079460999")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "headers_in", "shown"),
+    [
+        (False, (), "<sip:+16695550102@"),
+        (True, (), "<sip:+13105550177@"),
+        (True, ("Privacy: id",), '"Anonymous" <sip:anonymous@anonymous.invalid>'),
+    ],
+)
+def test_who_is_shown_outside_is_whoever_forwards_or_the_caller_where_the_carrier_allows_it(
+    foreign: bool, headers_in: tuple[str, ...], shown: str
+) -> None:
+    """FWD-11; who hides stays hidden."""
+    bob = {
+        "forwards": Forwards(always=ABROAD),
+        "outside": Outside(permission=Permission.INTERNATIONAL),
+        "caller_id": "+16695550102",
+    }
+    model = changed(house(), bob=bob)
+    rule = msgspec.structs.replace(model.trunks["carrier"], foreign_callers=foreign)
+    scene = Scene(model=m.versioned(msgspec.structs.replace(model, trunks={"carrier": rule})))
+    itsp = scene.carrier()
+    itsp.user = "+13105550177"
+    itsp.outside("INVITE", f"sip:102@{scene.exchange.address[0]}", headers_in, describe(itsp.address[0]))
+    scene.wait(0.1)
+    invite = next(message for message in itsp.inbox if message.kind == "INVITE")
+    assert shown in invite.get("From")
+    itsp.reply(invite, 486, tag="o")
+    scene.wait(0.1)
+    itsp.take(486)
+    scene.finish()
+
+
+def test_a_call_keeps_the_plan_that_it_began_with() -> None:
+    """TZ-3, VIP: what is configured meanwhile is for calls to come; so is what a user sets."""
+    scene = scene_of(no_answer=user("carol"))
+    alice, bob, carol = scene.phone("alice"), scene.phone("bob"), scene.phone("carol")
+    alice.call("102")
+    scene.wait(5)
+    scene.exchange.use_model(house())
+    scene.exchange.set("bob", "dnd on")
+    scene.wait(5.2)
+    assert bob.last.over
+    carol.last.answer()
+    scene.wait()
+    alice.last.hang_up()
+    scene.wait()
+    call = alice.call("102")
+    scene.wait()
+    assert call.refused == 480
+    assert (len(bob.calls), len(carol.calls)) == (1, 1)
     scene.finish()

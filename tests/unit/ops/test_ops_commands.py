@@ -27,6 +27,7 @@ from switch.commands.common import short_path
 from switch.commands.moments import moment
 from switch.commands.phones import reachable
 from switch.control import ControlServer, Refused
+from switch.facts import LiveFacts
 from switch.views import (
     CallView,
     MessageView,
@@ -41,6 +42,8 @@ from switch.views import (
     TrunkView,
     WorkerView,
 )
+from switch.wishing import Wishing
+from tests.support.exchange import house
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime.datetime.now(datetime.UTC)
@@ -124,6 +127,8 @@ class Exchange:
     def __init__(self, runtime: Path) -> None:
         self.runtime = runtime
         self.status = STATUS
+        self.facts = facts = LiveFacts()
+        self.wishing = Wishing(house, facts, lambda: NOW, lambda events: [facts.record(each) for each in events])
         self.loop = asyncio.new_event_loop()
         self.server = ControlServer(
             {
@@ -134,6 +139,7 @@ class Exchange:
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
+                **self.wishing.handlers(),
             },
             lambda *_: None,
         )
@@ -263,6 +269,20 @@ def test_reload_prints_what_is_wrong_and_fails(exchange):
 def test_hangup_says_whose_call_it_ended_or_that_there_is_none(exchange):
     assert run("hangup", "c0a81f3e77aa0001") == "ended: 206 with 207, call c0a81f3e77aa0001\n"
     assert "no call c1 is up" in errors("hangup", "c1", status=1)
+
+
+def test_set_shows_how_it_stands_and_says_what_was_meant(exchange):
+    shown = run("set", "bob", "forward", "busy", "carol")
+    for part in ("bob, Bob", "forward busy", "user:carol", "user", "forward delay", "15 s", "group 110"):
+        assert part in shown
+    assert json.loads(run("set", "102", "dnd", "on", "--json"))["dnd"] is True
+    assert exchange.facts.settings("bob") == {"forward.busy": "user:carol", "dnd": "on"}
+    said = errors("set", "bob", "forward", "busy", "user:carl", status=1)
+    assert "there is no user “carl”" in said
+    assert "did you mean `carol`?" in said
+    assert "dnd on|off" in errors("set", "bob", "dnd", status=1)
+    assert "do not disturb" in run("set", "bob", "reset")
+    assert exchange.facts.settings("bob") == {}
 
 
 def test_trace_draws_the_ladder(exchange):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 import socket
 import stat
 
@@ -36,6 +38,7 @@ async def served(tmp_path):
         "count": count,
         "refuse": refuse,
         "bug": lambda args: args["missing"],
+        "who": lambda args: args["by"],
     }
     server = ControlServer(handlers, lambda do, error: failures.append((do, error)))
     path = tmp_path / "control.sock"
@@ -53,6 +56,12 @@ async def test_answers_arrive_as_the_values_they_were(served):
     path, _ = served
     assert await asyncio.to_thread(asking, path, "view", WorkerView) == WorkerView(1, True, 4)
     assert await asyncio.to_thread(asking, path, "slow", str, text="ab") == "abab"
+
+
+async def test_who_asks_is_what_the_kernel_says(served):
+    path, _ = served
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert await asyncio.to_thread(asking, path, "who", str, by="operator:somebody-else") == f"operator:{user}"
 
 
 async def test_a_stream_comes_item_by_item(served):
