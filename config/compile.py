@@ -20,8 +20,9 @@ import msgspec
 
 from config import compile_called as called
 from config import compile_people as people
-from config import lint, schema, testing, validate
+from config import lint, lint_emergency, schema, testing, validate
 from config.addresses import local_networks, sound_told, written
+from config.compile_emergency import emergency_table, mail
 from config.compile_hours import hours_model
 from config.compile_routes import Outbound, outbound
 from config.compile_trunk import effective, trunk_settings
@@ -50,11 +51,9 @@ from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.schema_people import Device as DeviceSection
 from config.validate import Loaded
-from dialplan import emergency
 from dialplan.areas import area_of
-from dialplan.countries import main_emergency
-from dialplan.lines import Line, Profile
-from dialplan.model import Device, Emergency, EmergencyPlace, Model, Service, TrunkRule, placeless, versioned
+from dialplan.lines import Profile
+from dialplan.model import Model, Service, TrunkRule, placeless, versioned
 
 
 def compile(path: Path, environ: Mapping[str, str] = os.environ) -> Compiled:  # noqa: A001
@@ -85,13 +84,15 @@ def compile_loaded(
         if each.password is not None
     )
     records = RecordSettings(url=work.records_url())
+    post = mail(settings.mail, work.secret(settings.mail.secret, "mail", "secret")) if settings.mail else None
     routing = outbound(loaded)
     if loaded.problems or work.problems or routing.problems:
         raise ConfigError([*loaded.problems, *work.problems, *routing.problems])
+    model = _model(loaded, work.levels, routing)
     compiled = Compiled(
         version="",
         source=source,
-        model=_model(loaded, work.levels, routing),
+        model=model,
         listeners=tuple(_listener(each, optional="listen" not in loaded.tree.entries) for each in settings.listen),
         devices=devices,
         trunks=trunks,
@@ -105,8 +106,12 @@ def compile_loaded(
         log=LogSettings(level=settings.log.level, json={"json": True, "text": False}.get(settings.log.format)),
         records=records,
         account_codes=codes,
+        mail=post,
         domains=_domains(settings),
-        warnings=tuple(lint.warnings(loaded, work.levels, routing.routes)),
+        warnings=(
+            *lint.warnings(loaded, work.levels, routing.routes),
+            *lint_emergency.warnings(loaded, model.emergency),
+        ),
     )
     if tested and settings.tests:
         errors, warnings = testing.check(loaded, compiled.model)
@@ -272,25 +277,11 @@ def _model(loaded: Loaded, levels: Levels, routing: Outbound) -> Model:
         rates=routing.rates,
         default_trunk=settings.default_trunk,
         outside_prefix=settings.outside_prefix or "",
-        emergency=_emergency(settings, lines, devices),
+        emergency=emergency_table(settings, levels, lines, devices),
         hours=hours_model(settings),
         origins=origins(loaded, levels),
     )
     return versioned(model)
-
-
-def _emergency(settings: schema.Configuration, lines: dict[str, Line], devices: dict[str, Device]) -> Emergency:
-    extra = settings.emergency.extra
-    first = [*settings.emergency.trunks, *([settings.default_trunk] if settings.default_trunk else [])]
-    return Emergency(
-        places=emergency.places(devices, lines, extra),
-        elsewhere=EmergencyPlace(
-            numbers=emergency.numbers_of([settings.country], extra), main=main_emergency(settings.country)
-        ),
-        trunks=tuple(dict.fromkeys([*first, *settings.trunks])),
-        caller_ids={name: each.caller_id for name, each in settings.trunks.items() if each.caller_id},
-        prefix=settings.outside_prefix or "",
-    )
 
 
 def main(argv: list[str]) -> int:

@@ -115,7 +115,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are addresses, `address:port` or networks; empty: the addresses of its hosts. `domain` is what stands in
     Request-URI and To; `from_domain` in From, where empty is our own address. `proxy` replaces `hosts` as the place
     that all is sent to. Times are in seconds; a `channels` or `calls_per_second` of 0 is no limit. `ca` is a
-    file (empty: the system's authorities), `certificate` what we show there by TLS.
+    file (empty: the system's authorities), `certificate` what we show there by TLS. `emergency_urn`: it takes
+    `urn:service:sos`; `emergency_location`: it takes the caller's address as PIDF-LO.
     """
 
     id: str
@@ -146,11 +147,24 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     ping_s: float = 0.0
     failover: tuple[int, ...] = (408, 500, 502, 503, 504)
     avoid_s: float = 60.0
+    emergency_urn: bool = False
+    emergency_location: bool = False
 
     @property
     def places(self) -> tuple[HostSettings, ...]:
         """Where all is sent to: the outbound proxy, or the hosts."""
         return (self.proxy,) if self.proxy is not None else self.hosts
+
+
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How e-mail is sent. `tls` is start (STARTTLS, or nothing is sent), always or never."""
+
+    host: str
+    port: int
+    sender: str
+    user: str = ""
+    secret: str = ""
+    tls: str = "start"
 
 
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +274,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings
     records: RecordSettings
     account_codes: tuple[AccountCodePassword, ...] = ()
+    mail: MailSettings | None = None
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()

@@ -37,6 +37,7 @@ STAND_INS: dict[str, Any] = {
     "secret": Secret("?"),
     "lines": [],
     "host": "",
+    "from": "",
     "certificate": "",
     "key": "",
     "week": {},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
+from config.fitting_emergency import emergency_problems
 from config.fitting_hours import hours_problems
 from config.fitting_loops import loop_problems
 from config.fitting_names import MAX_COMPARISONS, name_problems
@@ -43,7 +44,7 @@ class Fitting:
     def check(self) -> None:
         settings = self._settings
         self.problems += name_problems(self._loaded)
-        self._known("trunk", settings.emergency.trunks, "emergency", "trunks")
+        self.problems += emergency_problems(self._loaded)
         if settings.default_trunk is not None:
             self._known("trunk", [settings.default_trunk], "default_trunk")
         self.problems += number_problems(self._loaded)

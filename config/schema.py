@@ -23,6 +23,8 @@ from config.schema_called import (
     RingList,
 )
 from config.schema_calls import Calls
+from config.schema_emergency import Address as CivicAddress
+from config.schema_emergency import Emergency, Mail
 from config.schema_guard import Guard
 from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
@@ -38,7 +40,6 @@ from config.types import (
     AreaCode,
     Boolean,
     Country,
-    Dialled,
     Dscp,
     Extension,
     Host,
@@ -65,15 +66,6 @@ def _usual_listeners() -> list[Listener]:
         for address in ("0.0.0.0", "::")  # noqa: S104
         for transport in ("udp", "tcp")
     ]
-
-
-class Emergency(Section):
-    """Emergency calls. The national numbers of every device's country are built in."""
-
-    extra: list[Dialled] = Field(default_factory=list, description="further emergency numbers, for every device")
-    trunks: Annotated[list[Identifier], OneOrMore()] = Field(
-        default_factory=list, description="the trunks that are tried first; all others follow"
-    )
 
 
 class Media(Section):
@@ -234,7 +226,11 @@ class Configuration(Section):
     tests: list[Test] = Field(
         default_factory=list, description="calls, and what is expected of them; a load with a red one is refused"
     )
-    emergency: Emergency = Field(default_factory=Emergency, description="emergency calls")
+    addresses: dict[Identifier, CivicAddress] = Field(
+        default_factory=dict, description="where help is to go: `docs/emergency.md`"
+    )
+    emergency: Emergency = Field(default_factory=Emergency, description="emergency calls: `docs/emergency.md`")
+    mail: Mail | None = Field(default=None, description="how e-mail is sent; none is, when left out")
     media: Media = Field(default_factory=Media, description="the sound")
     registrar: Registrar = Field(default_factory=Registrar, description="how telephones sign in")
     calls: Calls = Field(default_factory=Calls, description="times of a call")

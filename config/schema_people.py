@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from config.schema_emergency import Email, SiteEmergency
 from config.schema_settings import Placed, QuotaKeys, Settings
 from config.section import Section
 from config.types import (
@@ -75,6 +76,10 @@ class Site(Placed):
         default=None, description="the internal numbers of this place, such as 200-299; others are warned of"
     )
     operator: DestinationWord | None = Field(default=None, description="who answers `0`")
+    address: Identifier | None = Field(default=None, description="one of `addresses`: where help is to go (EMG-2)")
+    emergency: SiteEmergency = Field(
+        default_factory=SiteEmergency, description="emergency calls made here, besides what `emergency` says"
+    )
     locked: Locked = Field(default_factory=list, description=_LOCKED)
 
 
@@ -137,6 +142,10 @@ class User(Placed):
         default_factory=list, description="who handles calls for this user, in the order in which they ring"
     )
     vip: Vip | None = Field(default=None, description="who gets through, and what happens to all others")
+    email: Email | None = Field(default=None, description="the e-mail address")
+    address: Identifier | None = Field(
+        default=None, description="one of `addresses`: where help is to go; else as the site (EMG-1)"
+    )
     licence: Identifier | None = Field(default=None, description="one of `licences`")
     set_up: Boolean = Field(
         default=True,
@@ -165,6 +174,9 @@ class Device(Section):
         default=None, description="where it stands, for emergency numbers; else as its `site`"
     )
     site: Identifier | None = Field(default=None, description="where it stands; else as its first line")
+    address: Identifier | None = Field(
+        default=None, description="one of `addresses`: where help is to go; else the user's, or the site's (EMG-4)"
+    )
 
 
 Licences = dict[Identifier, Annotated[int, integer(0, 1000000)]]

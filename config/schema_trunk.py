@@ -34,6 +34,17 @@ Causes = Annotated[list[Annotated[int, integer(400, 699)]], OneOrMore()]
 CODECS = ("opus", "g722", "pcma", "pcmu", "g729", "g726-32", "gsm", "ilbc", "speex", "amr", "amr-wb")
 
 
+class TrunkEmergency(Section):
+    """How emergency calls are sent to a carrier: by default as the number dialled, with the address's caller ID."""
+
+    urn: Boolean = Field(
+        default=False, description="`urn:service:sos` in place of the number (RFC 5031), where one means just that"
+    )
+    location: Boolean = Field(
+        default=False, description="the address goes with the call as PIDF-LO (RFC 6442, RFC 5139)"
+    )
+
+
 class TrunkHost(Section):
     """One of several hosts of a carrier."""
 
@@ -153,4 +164,7 @@ class Trunk(Section):
     )
     extensions: Boolean = Field(
         default=False, description="whether its calls may reach internal numbers, not only DIDs"
+    )
+    emergency: TrunkEmergency = Field(
+        default_factory=TrunkEmergency, description="how it takes emergency calls: `docs/emergency.md`"
     )

@@ -16,7 +16,7 @@ from config.words import NONE
 from dialplan.destinations import Destination
 
 KINDS = {"user": "users", "line": "lines", "group": "groups", "site": "sites"}
-_OWN = ("name", "extension", "extensions", "group", "site", "operator", "licence", "set_up")
+_OWN = ("name", "extension", "extensions", "group", "site", "operator", "email", "address", "licence", "set_up")
 _SECONDS = ("ring", "forward.after", "call_limit")
 
 

@@ -20,6 +20,10 @@ from dialplan.termination import Reason
 
 SOS = "urn:service:sos"
 RULE = "emergency"
+TEST = "933"
+"""In North America it reads back the address that the carrier has, and calls nobody."""
+NORTH_AMERICA = "911"
+_PREFIX = "9"
 
 
 def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
@@ -39,7 +43,9 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
     number = clean(digits).removeprefix("+")
     if number in place.numbers:
         return number
-    rest = number.removeprefix(table.prefix)
+    # Where people learned to dial 9 for a line, 9911 is tried in need (EMG-5); no number of the world begins so.
+    prefix = table.prefix or (_PREFIX if place.main == NORTH_AMERICA else "")
+    rest = number.removeprefix(prefix)
     return rest if rest in place.numbers else ""
 
 
@@ -53,7 +59,8 @@ def plan(draft: Draft, number: str) -> Plan:
     if place.address:
         draft.say(f"address:{place.address}", "where help is to go")
     routes = tuple(
-        Route(trunk, number, place.caller_id or table.caller_ids.get(trunk, ""), rule=RULE) for trunk in table.trunks
+        Route(trunk, number, place.caller_id or table.caller_ids.get(trunk, ""), rule=RULE)
+        for trunk in place.trunks or table.trunks
     )
     if routes:
         for n, route in enumerate(routes):

@@ -65,12 +65,43 @@ class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
 
 
+class CivicAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where help is to go, in the parts of RFC 5139; `latitude` and `longitude` are degrees (WGS 84), empty for none.
+    `name` is who is there. `caller_id` is the number that the carrier knows the address by (EMG-1)."""
+
+    country: str
+    state: str = ""
+    city: str = ""
+    street: str = ""
+    number: str = ""
+    building: str = ""
+    floor: str = ""
+    room: str = ""
+    postal_code: str = ""
+    name: str = ""
+    latitude: str = ""
+    longitude: str = ""
+    caller_id: str = ""
+
+    def told(self) -> str:
+        """In one line, for people: what is nearest to the caller first."""
+        floor = f"floor {self.floor}" if self.floor.isdecimal() else self.floor
+        room = f"room {self.room}" if self.room.isdecimal() else self.room
+        street = f"{self.number} {self.street}".strip()
+        city = " ".join(part for part in (self.city, self.state, self.postal_code) if part)
+        geo = f"{self.latitude} {self.longitude}".strip() if not street and not city else ""
+        parts = (room, floor, self.building, self.name, street, city, self.country, geo)
+        return ", ".join(part for part in parts if part)
+
+
 class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for a device when somebody dials for help on it (EMG-4).
 
     `numbers` are those that call for help there, `main` stands for `urn:service:sos`. `address` names where the device
-    is; `caller_id` is the number for calling back, empty: the trunk's. `notify` are those who are told at once
-    (EMG-7). `line` is the device's own, by which its caller is shown (XRL-5).
+    is (`Emergency.addresses`), and `device` says which one it is, for people; `caller_id` is the number for calling
+    back, empty: the trunk's. `trunks` are all trunks in this place's order (EMG-6), empty: in the table's. `notify` are
+    those who are told at once (EMG-7): lines as `line:anna`, e-mail as `mail:anna@example.com`. `line` is
+    the device's own, by which its caller is shown (XRL-5).
     """
 
     numbers: frozenset[str] = frozenset()
@@ -79,11 +110,13 @@ class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
     caller_id: str = ""
     notify: tuple[str, ...] = ()
     line: str = ""
+    trunks: tuple[str, ...] = ()
+    device: str = ""
 
 
 class Emergency(msgspec.Struct, frozen=True, kw_only=True):
     """The emergency table: all that an emergency call is decided by. `places` are by device; `elsewhere` holds for one
-    that nobody knows.
+    that nobody knows; `addresses` are by name.
 
     `trunks` are tried in this order: the operator's choice first, then every other one (EMG-6); `caller_ids` are what
     they show of a device without a number of its own. `prefix` is the outside prefix (EMG-5).
@@ -94,6 +127,7 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True):
     trunks: tuple[str, ...] = ()
     caller_ids: dict[str, str] = {}
     prefix: str = ""
+    addresses: dict[str, CivicAddress] = {}
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from dialplan.model import Model
+from dialplan.model import CivicAddress, Model
 from dialplan.plan import TrunkTarget
 from switch.binding import Binding
 from switch.calls.calls import Source
@@ -207,6 +207,10 @@ class Directory:
         """See `switch.calls.context.Directory`."""
         known = self._model.lines.get(line) if self._model is not None else None
         return (known.extension or known.id, known.name) if known is not None else (line, "")
+
+    def address(self, name: str) -> CivicAddress | None:
+        """See `switch.calls.context.Directory`."""
+        return self._model.emergency.addresses.get(name) if self._model is not None else None
 
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0

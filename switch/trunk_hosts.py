@@ -220,9 +220,10 @@ class Hunt:
                     self._hosts.failovers[self._trunk.id] = self._hosts.failovers.get(self._trunk.id, 0) + 1
                 self._target = target
                 dialect = self._dialect
-                uri = dialect.called(self._wanted.number, place_of(self._trunk, target))
-                wanted = self._wanted
-                return Phone(uri, uri, flow, dialect.preloaded(), "", dialect, wanted.caller, withheld=wanted.withheld)
+                wanted, place = self._wanted, place_of(self._trunk, target)
+                uri = dialect.help(wanted.number, place) if self._emergency else dialect.called(wanted.number, place)
+                routes = dialect.toward(uri, place)
+                return Phone(uri, uri, flow, routes, "", dialect, wanted.caller, withheld=wanted.withheld)
         return None
 
     def failed(self, status: int, retry_after_s: float, now: float) -> bool:

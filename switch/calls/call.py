@@ -20,7 +20,7 @@ from media import sdp
 from media.engine import LegLost, MediaEvent, PlayEnded, Silent
 from media.sdp import Description
 from records import events as e
-from switch.calls import ports, sound
+from switch.calls import location, ports, sound
 from switch.calls.context import Context, Phone
 from switch.calls.early import Early
 from switch.calls.endings import (
@@ -175,6 +175,12 @@ class Call:
                 own += dialect.forwards(passed, host)
                 own += dialect.forwards(passed, host, phone.uri)
             user = dialect.contact_user(number, hidden)
+            if started.address and dialect.settings.emergency_location:
+                where = context.directory.address(started.address)
+                if where is not None:
+                    told_, offer = location.carried(where, number, host, offer, context.token(), context.at())
+                    # In place of what the telephone itself knows: whoever dispatches help needs one place.
+                    lines = [*(line for line in lines if not line.startswith("Geolocation")), *told_]
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{address}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
         self._record_start(leg, phone, dialog, via_branch, branch)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from dialplan.facts import Facts
+from dialplan.model import CivicAddress
 from dialplan.plan import CallRequest, Plan, Service, TrunkTarget
 from media.engine import MediaEngine
 from records.events import CallEvent
@@ -72,6 +73,9 @@ class Directory(Protocol):
 
     def shown(self, line: str) -> tuple[str, str]:
         """The number and the name that stand for a line in the house."""
+
+    def address(self, name: str) -> CivicAddress | None:
+        """Where help is to go; None when the configuration has that address no more."""
 
     def dialect(self, trunk: str) -> Dialect | None:
         """How a carrier writes; None when the configuration has it no more."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from config.compiled import TrunkSettings
 from dialplan import forms
+from dialplan.countries import main_emergency
+from dialplan.emergency import SOS
 from records.events import Forwarded
 from switch.sip import diversion
 from switch.sip.account import Account
@@ -17,6 +19,9 @@ from switch.sip.diversion import Forward
 from switch.sip.headers import quote
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user, hostport, literal
+
+_GENERAL = ("911", "112")
+"""Wherever these are emergency numbers at all, they are so for help of every kind."""
 
 
 class Dialect:
@@ -39,6 +44,19 @@ class Dialect:
         if number.startswith("urn:"):
             return number
         return self._address(forms.write(number, self.settings.numbers, self.settings.country), place)
+
+    def help(self, number: str, place: str) -> str:
+        """The Request-URI of an emergency call: a service URN (RFC 5031) where the carrier takes it and the number
+        means help of every kind; a number for the police alone stays what it is."""
+        settings = self.settings
+        if settings.emergency_urn and (number in _GENERAL or number == main_emergency(settings.country)):
+            return SOS
+        return self.called(number, place)
+
+    def toward(self, uri: str, place: str) -> tuple[str, ...]:
+        """The Route of a first request to that URI. A service URN says nothing of the way: the carrier's own address
+        does."""
+        return self.preloaded() or ((f"<sip:{place};lr>",) if uri.startswith("urn:") else ())
 
     def preloaded(self) -> tuple[str, ...]:
         """The Route of a request outside a dialog: the outbound proxy (RFC 3261 section 8.1.2), then the Service-Route

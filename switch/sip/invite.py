@@ -30,7 +30,7 @@ from switch.sip.message import Request, Response
 from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, allows_update, refusal_of
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
-from switch.sip.parts import SDP_LINE, session_description
+from switch.sip.parts import SDP_LINE, holds_offer, session_description
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog, Provisionals
 from switch.sip.session_timer import Session, SessionSettings
@@ -262,7 +262,7 @@ class InviteUsage:
     @property
     def made_offer(self) -> bool:
         """Whether our INVITE that is under way carries an offer."""
-        return bool(self.sent[1])
+        return holds_offer(self.sent[1])
 
     @property
     def accepted_offer(self) -> bool:

@@ -21,7 +21,7 @@ from switch.sip.leg_events import Answer, Closed, LegEvent, Lost, OfferAnswer, O
 from switch.sip.message import Response
 from switch.sip.methods import AGENT, ALLOW, allows_update
 from switch.sip.next_hop import toward
-from switch.sip.parts import SDP_LINE, session_description
+from switch.sip.parts import session_description, type_line
 from switch.sip.privacy import asserted
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog
@@ -53,7 +53,7 @@ def send(
         head += usage.session.as_uac(usage.least_s)
     head += lines
     if body:
-        head.append(SDP_LINE)
+        head.append(type_line(body))
     usage.sent = lines, body, max_forwards
     return usage.request(dialog, usage.flow, "INVITE", head, body, now, branch)
 

@@ -8,6 +8,8 @@ with sound serves its user better than a refusal.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from switch.sip.message import Request, Response
 
@@ -16,6 +18,33 @@ SDP_LINE = "Content-Type: application/sdp"
 MIXED = "multipart/mixed"
 MAX_PARTS = 8
 _BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"\\]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
+
+
+class Part(NamedTuple):
+    """One part of a body: its header lines, and what it holds."""
+
+    head: str
+    content: bytes
+
+
+def mixed(parts: Iterable[Part], boundary: str) -> bytes:
+    """A body of several parts (RFC 2046 section 5.1); `boundary` occurs in none of them."""
+    edge = f"--{boundary}".encode()
+    pieces = (b"%b\r\n%b\r\n\r\n%b\r\n" % (edge, part.head.encode(), part.content) for part in parts)
+    return b"".join(pieces) + edge + b"--\r\n"
+
+
+def type_line(body: bytes) -> str:
+    """The Content-Type of a body of ours: a session description, or several parts as `mixed` makes them."""
+    if not body.startswith(b"--"):
+        return SDP_LINE
+    boundary = body[2 : body.index(b"\r\n")].decode()
+    return f'Content-Type: {MIXED};boundary="{boundary}"'
+
+
+def holds_offer(body: bytes) -> bool:
+    """Whether a body of ours, of either kind, holds a session description."""
+    return SDP.encode() in body if body.startswith(b"--") else bool(body)
 
 
 def session_description(message: Request | Response) -> bytes:

@@ -78,7 +78,7 @@ def _sites(sites: Sequence[_Site], block: int) -> str:
         operator = ', operator: "ring_group:front"' if n % 2 else ""
         text.append(
             f"  {name}: {{country: {country}{code}, time_zone: {zone}, extensions: {first}-{first + block - 1}"
-            f"{operator}}}\n"
+            f"{operator}, address: hq}}\n"
         )
     return "".join(text)
 
@@ -187,6 +187,8 @@ def _outside(chance: random.Random) -> str:
     if two:
         text.append("  abroad: {host: sip.example.net, numbers: digits, failover: [503]}\n")
     text.append("default_trunk: carrier\n")
+    place = 'street: Market Street, number: 500, city: San Jose, state: CA, caller_id: "+16695550100"'
+    text.append(f"addresses: {{hq: {{{place}}}}}\n")
     if two:
         text.append('routes:\n  europe: {prefix: ["+33", "+44", "+49"], trunks: [abroad, carrier], hours: office}\n')
         text.append("  spain: {prefix: +34, trunk: abroad, priority: 1, cost: 0.02}\n")

@@ -39,8 +39,9 @@ trunks:
   second: {host: 192.0.2.9, transport: tcp, port: 5070, numbers: digits, extensions: true}
 default_trunk: second
 dids: {"+1 669 555 0100": alice}
-emergency: {extra: ["5000"], trunks: first}
+emergency: {extra: ["5000"], address: hq, trunks: first}
 registrar: {realm: example.com}
+addresses: {hq: {street: Market Street, number: 500, city: San Jose, state: CA, caller_id: "+16695550100"}}
 """
 
 
@@ -143,7 +144,7 @@ def test_nothing_shows_a_secret() -> None:
             "default_trunk: secnd",
             "a.yaml:13:16: there is no trunk `secnd` (did you mean `second`?)",
         ),
-        ("trunks: first}", "trunks: third}", "a.yaml:15:38: there is no trunk `third` (possible: `first`, `second`)"),
+        ("trunks: first}", "trunks: third}", "a.yaml:15:51: there is no trunk `third` (possible: `first`, `second`)"),
         (
             "600: echo",
             "201: echo",
