@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from config.compile_hours import hours_model
+from config.fitting_loops import opens
 from config.inherit import Levels, Path_
 from config.problems import Problem
 from config.schema_called import RingGroup
@@ -26,7 +27,7 @@ _STAGES = ("all", "delegates_first", "me_first", "delegates_only")
 def warnings(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     """All of them. The configuration has no errors."""
     opening = _Opening(loaded)
-    found = ways(loaded, levels)
+    found = _happening(levels, ways(loaded, levels), opening)
     yield from _circles(loaded, levels, found)
     yield from _chains(loaded, found)
     yield from _behind_always(loaded, levels)
@@ -57,13 +58,26 @@ class _Opening:
 # Forwards
 
 
+def _happening(levels: Levels, found: Ways, opening: _Opening) -> Ways:
+    """The same without closed hours that never come."""
+    settings = levels.settings
+    return {
+        source: tuple(way for way in each if way.when != CLOSED or opening.closes(opens(settings, levels, source)[0]))
+        for source, each in found.items()
+    }
+
+
+def _rings_before(way: Way) -> bool:
+    return way.when not in ("always", CLOSED)
+
+
 def _circles(loaded: Loaded, levels: Levels, found: Ways) -> Iterator[Problem]:
     """Circles of those who ring before: a call that nobody takes comes back and ends, in the mailbox of whoever was
-    called at first where there is one (FWD-9)."""
+    called at first where there is one (FWD-9). Those by `always` and `closed` alone are judged as loops."""
     for part in circles(found):
         inside = among(found, part)
         homeless = [node for node in part if node.kind is not To.USER or not levels.of(node.name).get("voicemail")]
-        trips = [trip for node in homeless if (trip := round_trip(inside, node))]
+        trips = [trip for node in homeless if (trip := round_trip(inside, node, _rings_before))]
         placed = [(min(_place(loaded, way.path) for way in trip), trip) for trip in trips]
         if placed:
             _, trip = min(placed, key=lambda each: each[0])

@@ -6,7 +6,7 @@ long chains in it; when it is made, nothing has been compiled yet, so it can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -133,24 +133,38 @@ def among(found: Ways, nodes: Iterable[Destination]) -> dict[Destination, tuple[
     return {node: tuple(way for way in found.get(node, ()) if way.to in inner) for node in inner}
 
 
-def round_trip(ways_in: Mapping[Destination, tuple[Way, ...]], start: Destination) -> tuple[Way, ...]:
-    """The shortest way from one of a circle back to itself; empty when there is none."""
-    came: dict[Destination, Way] = {}
-    level = [start]
+def round_trip(
+    ways_in: Mapping[Destination, tuple[Way, ...]], start: Destination, needed: Callable[[Way], bool]
+) -> tuple[Way, ...]:
+    """The shortest way from one of a circle back to itself that has a `needed` one in it; empty when there is none."""
+    came: dict[_State, tuple[_State, Way]] = {}
+    begin: _State = (start, False)
+    level = [begin]
     while level:
         following = []
-        for node in level:
-            for way in ways_in.get(node, ()):
-                if way.to == start:
-                    trip = [way]
-                    while trip[-1].source != start:
-                        trip.append(came[trip[-1].source])
-                    return tuple(reversed(trip))
-                if way.to not in came:
-                    came[way.to] = way
-                    following.append(way.to)
+        for state in level:
+            for way in ways_in.get(state[0], ()):
+                there = (way.to, state[1] or needed(way))
+                if there not in came:
+                    came[there] = (state, way)
+                    following.append(there)
+                if there == (start, True):
+                    return _back(came, begin, there)
         level = following
     return ()
+
+
+_State = tuple[Destination, bool]
+"""Where one is, and whether a needed way lies behind."""
+
+
+def _back(came: Mapping[_State, tuple[_State, Way]], begin: _State, end: _State) -> tuple[Way, ...]:
+    trip = []
+    state = end
+    while state != begin:
+        state, way = came[state]
+        trip.append(way)
+    return tuple(reversed(trip))
 
 
 def told(trip: Sequence[Way]) -> str:

@@ -42,7 +42,7 @@ def test_circles_are_those_who_can_reach_themselves(pairs: list[tuple[int, int]]
         members = {nodes.index(node) for node in part}
         assert all((a, b) in reach for a in members for b in members)
         for node in part:
-            trip = round_trip(found, node)
+            trip = round_trip(found, node, lambda _: True)
             assert trip[0].source == node and trip[-1].to == node
             assert all(one.to == next_.source for one, next_ in itertools.pairwise(trip))
     assert sum(len(part) for part in parts) == len({node for part in parts for node in part})
