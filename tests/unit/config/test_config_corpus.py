@@ -1,8 +1,8 @@
 """Broken configurations, small ones: each file of tests/corpus names in comments what is found in it, and where.
 
 `# expect: 7:12 forward-loop` stands in the line that it is about (or at the top, where the line cannot bear a comment),
-several with commas between them; `# expect: rates.csv:3:1 bad-value` names a file beside it. Nothing else is found. `# expect: nothing` is for
-what looks broken and is sound.
+several with commas between them; `# expect: rates.csv:3:1 bad-value` names a file beside it. Nothing else is found.
+`# expect: nothing` is for what looks broken and is sound.
 """
 
 from __future__ import annotations
