@@ -79,6 +79,7 @@ _WARNINGS = {
     "no-device": "No telephone carries a user or a line, which can never ring.",
     "no-mail": "Somebody is to be told by e-mail, and there is no way to send it.",
     "no-number": "A user without a phone number: those outside see none.",
+    "no-zone": "Opening hours that are read in UTC, as nobody has said where: give a `time_zone`.",
     "no-trunk": "There is no carrier, so emergency calls cannot be made.",
     "outside-range": "An internal number outside of the range of its site.",
     "overlapping-days": "Times after midnight that the next day's own times contain.",

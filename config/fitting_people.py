@@ -30,6 +30,7 @@ def people_warnings(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     """What is allowed and surely not meant: values that a lock keeps from counting, and people who are not finished."""
     yield from _locked(loaded, levels)
     yield from _unfinished(loaded, levels)
+    yield from _zones(loaded, levels)
 
 
 def _licences(loaded: Loaded) -> Iterator[Problem]:
@@ -220,7 +221,7 @@ def _locked(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
 
 def _unfinished(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     """EXT-3: a user has an extension (else it is an error), a device (`lint` says so) and a number. Without a number
-    those outside see none. And hours are read in a zone that somebody chose."""
+    those outside see none."""
     settings = loaded.settings
     reached = {to.name for found in settings.dids.values() for to in found if isinstance(to, Destination)}
     trunk = settings.trunks.get(settings.default_trunk or "")
@@ -229,3 +230,24 @@ def _unfinished(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
         if settings.trunks and name not in reached and not found.get("caller_id") and not (trunk and trunk.caller_id):
             hint = "let one of `dids` lead there, or give a `caller_id`"
             yield Problem("no-number", loaded.key_mark("users", name), f"user `{name}` has no phone number", hint)
+
+
+def _zones(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
+    """TZ-1: hours are read in the zone of who uses them. Where nobody has given one that is UTC, which few mean."""
+    settings = loaded.settings
+    told = set()
+
+    def without(hours: str, zone: str | None) -> Iterator[Problem]:
+        there = settings.hours.get(hours)
+        if there is not None and not there.time_zone and not zone and hours not in told:
+            told.add(hours)
+            hint = "write `time_zone` at the top, at a site, or in these hours"
+            yield Problem("no-zone", loaded.key_mark("hours", hours), f"`{hours}` is read in UTC", hint)
+
+    for section in ("users", "lines"):
+        for name in getattr(settings, section):
+            found = levels.of(name)
+            yield from without(found.get("hours"), found.get("time_zone"))
+    for section in ("ring_groups", "attendants", "queues"):
+        for each in getattr(settings, section).values():
+            yield from without(each.hours, each.time_zone or levels.shared(each.site or "").get("time_zone"))

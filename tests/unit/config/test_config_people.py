@@ -363,3 +363,22 @@ def test_warnings_of_people_who_are_not_finished() -> None:
         "(`ringplan extension propose --site paris` names a free one)",
         "a.yaml:8:3: no device carries user `ben`, who can never be rung (a telephone under `devices` has `lines`)",
     ]
+
+
+def test_hours_of_nowhere_are_told_of_once_and_never_where_a_zone_is_given() -> None:
+    text = (
+        "hours: {office: {week: {mon: 08:00-17:00}}}\nmailboxes: {m: {}}\n"
+        'queues: {q: {extension: 500, members: a, hours: office, closed: "voicemail:m"}}\n'
+        'users: {a: {extension: 201, hours: office, closed: "voicemail:m"}}\n'
+        "devices: {p: {secret: a-long-password, lines: a}}\n"
+    )
+
+    def told(more: str, text: str = text) -> list[str]:
+        found = loaded(US + text + more)
+        return [str(each) for each in warnings(found, Levels(found), NO_ROUTES) if each.code == "no-zone"]
+
+    assert told("") == [
+        "a.yaml:2:9: `office` is read in UTC (write `time_zone` at the top, at a site, or in these hours)"
+    ]
+    assert told("time_zone: Europe/Paris\n") == []
+    assert told("", text.replace("office: {week", "office: {time_zone: UTC, week")) == []
