@@ -117,7 +117,7 @@ def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     for to, path in targets(settings):
         if to.kind is not To.VOICEMAIL or not loaded.sound(*path):
             continue
-        if not to.name and path[0] not in ("account", *_LEVELS):
+        if not to.name and (path[0] not in ("account", *_LEVELS) or path[-1] == "operator"):
             yield Problem("no-mailbox", loaded.mark(*path), "whose voicemail is not said", "write `voicemail:NAME`")
         elif (to.name in settings.users or to.name in settings.lines) and not levels.of(to.name).get("voicemail"):
             message = f"voicemail of `{to.name}` is not enabled"

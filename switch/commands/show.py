@@ -51,7 +51,10 @@ def show(
     loaded = sound(config)
     rows = shown(loaded, kind.value, name)
     if rows is None:
+        others = (other for other, section in KINDS.items() if name in getattr(loaded.settings, section))
+        other = next(others, "")
         hint = did_you_mean(name, getattr(loaded.settings, KINDS[kind.value]))
+        hint = f"`ringplan show {other} {name}` would do" if other else hint
         fail(f"there is no {kind.value} `{name}`" + (f": {hint}" if hint else ""))
     if json:
         write_json([_plain(row) for row in rows])

@@ -99,6 +99,8 @@ def test_show_tells_of_elise_who_locked_what(folder: Path) -> None:
     assert rows["forward.after"]["value"] == "20s" and rows["quotas.cost_hour"]["level"] == "default"
     nobody = CliRunner().invoke(app, ["show", "user", "elisa", "--config", str(folder)])
     assert nobody.exit_code == 1 and "did you mean `elise`?" in nobody.stderr
+    lobby = CliRunner().invoke(app, ["show", "user", "lobby", "--config", str(folder)])
+    assert lobby.exit_code == 1 and "`ringplan show line lobby` would do" in lobby.stderr
     for kind, name in (("site", "paris"), ("group", "sales"), ("line", "lobby")):
         assert CliRunner().invoke(app, ["show", kind, name, "--config", str(folder)]).exit_code == 0
     free = CliRunner().invoke(app, ["extension", "propose", "--site", "paris", "--config", str(folder)])

@@ -84,6 +84,10 @@ def problems(text: str) -> list[str]:
             'dids: {"+16695550100": voicemail}\n',
             "a.yaml:2:24: whose voicemail is not said (write `voicemail:NAME`)",
         ),
+        (
+            "sites: {paris: {operator: voicemail}}\n",
+            "a.yaml:2:27: whose voicemail is not said (write `voicemail:NAME`)",
+        ),
         # VIP-11
         (
             "users: {a: {extension: 201, vip: {others: me_first}}}\n",
