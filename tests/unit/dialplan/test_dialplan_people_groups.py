@@ -12,6 +12,7 @@ from dialplan.plan import Branch, Outcome, Plan, Reject, Ring, Trunk, Voicemail
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
 from tests.support.company import (
+    AT,
     ATTENDANT,
     OUTSIDE,
     VOICEMAIL,
@@ -308,3 +309,36 @@ def test_a_line_that_has_rung_in_vain_may_be_rung_again_by_a_later_forward() -> 
     made = call(group("ben", carl), line("ben", forwards=both), line("carl", forwards=both))
     got = simulate(made, {"line:anna": [Phone(status=486, after_s=1)]})
     assert got.rang == ["line:ben", "line:anna", "line:carl", "line:anna"]
+
+
+def test_a_group_that_is_open_rings() -> None:
+    made = call(group("ben", hours="day", closed=user("anna")))
+    assert rung(made) == [["ben"]]
+    assert said(made, "hours:day") == ["open: mon 08:00-17:00"]
+
+
+def test_a_member_who_has_called_for_help_rings_whatever_is_set() -> None:
+    """EMG-8: the call back may come by way of a group, whose number was shown."""
+    ruled = line("ben", call_waiting=False, forwards=Forwards(busy=user("anna"), always=user("anna")))
+    facts = Facts(lines={"ben": LineFacts(dnd=True, active=1, helped_at=AT)})
+    made = call(group("ben", "carl", skip_busy=True), ruled, facts=facts)
+    assert rung(made) == [["ben", "carl"]]
+    assert branches(made)["ben"].exits == {}
+
+
+@pytest.mark.parametrize(
+    ("member", "strategy", "ring_s", "from_ringing"),
+    [
+        (Member(line="ben"), Strategy.ALL, 20.0, True),
+        (Member(line="ben", ring_s=9.0), Strategy.ALL, 9.0, False),
+        (Member(line="ben"), Strategy.ORDER, 12.0, False),
+        (Member(line="ben", ring_s=9.0), Strategy.ORDER, 9.0, False),
+    ],
+)
+def test_how_long_a_member_with_a_rule_for_no_answer_rings(
+    member: Member, strategy: Strategy, ring_s: float, from_ringing: bool
+) -> None:
+    """FWD-3 and FWD-10: its own delay, unless the group says how long."""
+    ruled = line("ben", forwards=Forwards(no_answer=user("anna"), after_s=20.0))
+    ben = branches(call(group(member, "carl", strategy=strategy, turn_s=12.0), ruled))["ben"]
+    assert (ben.ring_s, ben.from_ringing) == (ring_s, from_ringing)
