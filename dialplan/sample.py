@@ -8,6 +8,7 @@ the configurations may be otherwise (`ringplan diff`).
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,16 +44,21 @@ def requests(models: Sequence[Model], day: datetime.date) -> list[CallRequest]:
 def _requests(model: Model, times: Iterable[datetime.datetime]) -> Iterator[CallRequest]:
     callers = _callers(model)
     trunk = model.default_trunk or next(iter(model.trunks), None)
+    prefixes = routed_numbers(model)
     for number, at in enumerate(times):
         for device, line in callers[:1]:
             for digits in (*model.extensions, *model.services, *model.features):
                 yield CallRequest(digits=digits, at=at, device=device, line=line)
         if trunk is not None:
             yield from _from_outside(model, trunk, at)
-        # Who may call whom does not depend on the time, routes do.
-        for device, line in callers if number == 0 else _of_each_site(model, callers):
+        # Who may call whom does not depend on the time; routes do, but hardly on who calls.
+        sites = _of_each_site(model, callers)
+        for device, line in callers if number == 0 else sites:
             yield CallRequest(digits=_help(model, device), at=at, device=device, line=line)
-            for digits in outside_numbers(model, line):
+            for digits in kinds_of_numbers(model, line):
+                yield CallRequest(digits=digits, at=at, device=device, line=line)
+        for device, line in sites:
+            for digits in prefixes:
                 yield CallRequest(digits=digits, at=at, device=device, line=line)
 
 
@@ -71,16 +77,19 @@ def instants(models: Sequence[Model], day: datetime.date) -> list[datetime.datet
     return list(dict.fromkeys(found))[:MOST_INSTANTS]
 
 
-def outside_numbers(model: Model, line: str) -> list[str]:
-    """Numbers outside, of each kind, as seen from a line; and one for each prefix of the routes, if there are not too
-    many of them."""
+def kinds_of_numbers(model: Model, line: str) -> list[str]:
+    """A number outside of each kind, as seen from a line."""
     profile = model.lines[line].profile if line in model.lines else model.profile
     found = [number for kind in _KINDS if (number := _example(profile.country, kind))]
     found += [number for country in ABROAD if (number := _example(country, PhoneNumberType.FIXED_LINE))]
-    prefixes = [prefix for prefix, _ in model.routes.rows.all()] if model.routes else []
-    step = 1 + len(prefixes) // MOST_PREFIXES
-    found += [_whole(prefix) for prefix in prefixes[::step] if prefix[:1] == "+"]
     return list(dict.fromkeys(found))
+
+
+def routed_numbers(model: Model) -> list[str]:
+    """A number for each prefix of the routes, or for MOST_PREFIXES of them."""
+    prefixes = [prefix for prefix, _ in model.routes.rows.all() if prefix[:1] == "+"] if model.routes else []
+    step = 1 + len(prefixes) // MOST_PREFIXES
+    return [_whole(prefix) for prefix in prefixes[::step]]
 
 
 def _callers(model: Model) -> list[tuple[str, str]]:
@@ -140,6 +149,7 @@ def _at(day: datetime.date, minute: int, zone: str) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(minute // 60, minute % 60), zone_of(zone))
 
 
+@functools.cache
 def _example(country: str, kind: int) -> str:
     number = phonenumbers.example_number_for_type(country, kind) if country else None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number is not None else ""
