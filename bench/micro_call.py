@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from config.compiled import TrunkSettings
 from dialplan import model as m
 from dialplan import planner
@@ -34,6 +36,7 @@ from switch.calls.context import CallSettings
 from switch.core import Core
 from switch.directory import Directory
 from switch.metrics import Counters
+from switch.notices import Notices
 from switch.operations import Recent
 from switch.reception import Roll
 from switch.registrar import Registrar, RegistrarSettings
@@ -157,7 +160,13 @@ class House:
         self.errors: list[object] = []
         self.tracer = Tracer()
         counters = Counters()
-        self.tally = Tally(counters, Recent(), Roll(lambda *_, **__: None), lambda _: None, lambda *_: None)
+        self.tally = Tally(
+            counters,
+            Recent(),
+            Roll(lambda *_, **__: None),
+            lambda _: None,
+            Notices(structlog.get_logger(), counters, False),
+        )
         directory: list[Directory] = []
 
         class Lines:
