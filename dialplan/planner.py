@@ -3,7 +3,8 @@
     emergency.py    an emergency number, before everything else (OUT-6)
     calling.py      a call from a telephone (XRL-2): line, codes, numbers of the house, and what may be called outside
     inbound.py      a call from a carrier: the DID that it is for (IDN-3)
-    inside.py       numbers of the house; `follow.py` goes on from there: people.py and what else can be called (XRL-1)
+    inside.py       numbers of the house; `follow.py` goes on from there, to every kind of destination
+    people.py       a line is called (XRL-1): opening.py, vip.py, availability.py, forwarding.py; ringing.py is a group
     outside.py      the routes, caller ID
 
 Every rule that was asked leaves (rule id, verdict) in `Plan.because`, so an operator can see the whole way.

@@ -17,6 +17,7 @@ from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
 from tests.support.drawn import callers, calling, companies, names, requests, states
+from tests.support.plans import examples
 
 
 def branches(made: Plan) -> list[Branch]:
@@ -25,6 +26,7 @@ def branches(made: Plan) -> list[Branch]:
     ]
 
 
+@examples(30)
 @given(companies(), states, requests, callers)
 def test_a_plan_ends_is_small_and_leads_to_its_own_steps(
     model: Model, facts: Facts, request: CallRequest, by: str
@@ -50,6 +52,7 @@ def test_a_plan_ends_is_small_and_leads_to_its_own_steps(
     assert len(set(names)) == len(names)
 
 
+@examples(30)
 @given(companies(), states, requests, callers)
 def test_a_plan_is_the_same_each_time_and_from_what_it_asked_for_alone(
     model: Model, facts: Facts, request: CallRequest, by: str
@@ -63,6 +66,7 @@ def test_a_plan_is_the_same_each_time_and_from_what_it_asked_for_alone(
 phones = st.sampled_from([Phone(), Phone(status=486, after_s=1), Phone(status=603), Phone(status=0, after_s=2)])
 
 
+@examples(30)
 @given(companies(), states, requests, callers, st.dictionaries(names, phones))
 def test_a_call_that_nobody_takes_comes_to_an_end(
     model: Model, facts: Facts, request: CallRequest, by: str, house: dict[str, Phone]
@@ -74,6 +78,7 @@ def test_a_call_that_nobody_takes_comes_to_an_end(
 
 
 @pytest.mark.parametrize("others", [Others.DELEGATES_ONLY, Others.VOICEMAIL, Others.ME_ONLY])
+@examples(30)
 @given(companies(), states, requests, callers)
 def test_who_is_screened_is_never_rung_directly(
     others: Others, model: Model, facts: Facts, request: CallRequest, by: str
