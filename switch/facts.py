@@ -20,7 +20,7 @@ What counts as what:
 from __future__ import annotations
 
 import datetime
-import hashlib
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -359,6 +359,11 @@ class _Lines(Mapping[str, LineFacts]):
         self._now_ms = now_ms
         self._found: dict[str, LineFacts] = {}
 
+    @property
+    def silent(self) -> bool:
+        """Whether there was nothing to say of any line that was asked for."""
+        return all(found is QUIET for found in self._found.values())
+
     def get(self, name: str, default: LineFacts = QUIET) -> LineFacts:  # type: ignore[override]
         """QUIET where there is nothing to say."""
         found = self._found.get(name)
@@ -387,7 +392,11 @@ class _Lines(Mapping[str, LineFacts]):
 
 def told(facts: Facts, consulted: Iterable[str]) -> str:
     """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say."""
-    kept = facts.of(consulted)
+    names = tuple(consulted)
+    lines = facts.lines
+    if type(lines) is _Lines and lines.silent and facts.account is QUIET and not any(map(_is_cursor, names)):
+        return ""
+    kept = facts.of(names)
     if not kept.lines and not kept.cursors and kept.account is QUIET:
         return ""
     return msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0)).decode()
@@ -414,8 +423,11 @@ def _text(value: str) -> str:
 
 def draw_of(call: str) -> float:
     """The call's one random number. It follows from the call's id, which nobody can foresee."""
-    drawn = hashlib.blake2b(call.encode(), digest_size=6).digest()
-    return int.from_bytes(drawn) / (1 << 48)
+    return zlib.crc32(call.encode()) / (1 << 32)
+
+
+def _is_cursor(name: str) -> bool:
+    return name.startswith("cursor:")
 
 
 def _ms(at: datetime.datetime) -> int:

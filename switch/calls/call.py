@@ -321,8 +321,9 @@ class Call:
         if self.ringer is not None:
             self.ringer.feed(done, now)
 
-    def refuse_step(self, step: str, ending: Termination, text: str, now: float) -> None:
-        """An executor must not carry out its step: the caller is told why."""
+    def refuse_step(self, step: str, ending: Termination | None, text: str, now: float) -> None:
+        """A step cannot be carried out, or must not: the caller is told why. Without `ending` it has the step's own
+        (`dialplan.endings.unavailable`)."""
         self._said = text
         self.done(v.StepDone(step, "unavailable", None, ending), now)
 

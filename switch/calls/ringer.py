@@ -122,7 +122,7 @@ class Ringer:
             executor(self._call, step, now)
         else:
             context.unserved(self._call.id, step)
-            self._inbox.append(v.StepDone(step.id, "unavailable"))
+            self._call.refuse_step(step.id, None, f"{type(step).__name__} Not Available", now)
 
     def _ask_again(self, command: v.AskAgain, now: float) -> None:
         call, context = self._call, self._call.context

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import Announce, Feature
 from dialplan.termination import Reason, Result, Termination
-from dialplan.vocabulary import StepDone
 from switch.control import Refused
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class FeatureCodes:
         words = CODES.get(step.feature)
         if words is None or started.line is None:
             call.context.unserved(call.id, step)
-            call.done(StepDone(step.id, "unavailable"), now)
+            call.refuse_step(step.id, None, "Feature Not Available", now)
             return
         try:
             self._change(started.line, words(step.argument), f"device:{started.device}")

@@ -119,3 +119,20 @@ def test_the_end_is_orderly_and_leaves_nobody(tmp_path):
                 os.kill(pid, 0)
         assert exchange.record()["reason"] == "operator"
         assert exchange.run("status").returncode == 3
+
+
+def test_what_users_have_set_outlives_a_kill_at_once_and_later(tmp_path):
+    with house(tmp_path) as exchange, softphones(exchange, "alice", "bob") as (alice, bob):
+        assert exchange.json("set", "bob", "dnd", "on")["dnd"] is True
+        exchange.kill("exchange")
+        exchange.serving(2)
+        assert exchange.json("set", "bob")["dnd"] is True, "from the journal"
+        here = alice.call("102")
+        assert alice.over(here)["status"] == 480
+        time.sleep(1.2)  # the state file has it now
+        exchange.kill("exchange")
+        exchange.serving(3)
+        assert exchange.json("set", "bob", "reset")["dnd"] is False
+        here, there = connect(alice, bob, "102")
+        alice.do("hangup", call=here)
+        bob.over(there)
