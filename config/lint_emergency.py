@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from config.problems import Problem
 from config.validate import Loaded
+from dialplan.emergency import NORTH_AMERICA
 from dialplan.model import Emergency, EmergencyPlace
-
-NORTH_AMERICA = "911"
 
 
 def warnings(loaded: Loaded, table: Emergency) -> Iterator[Problem]:

@@ -31,6 +31,12 @@ def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
     return table.places.get(device or "", table.elsewhere)
 
 
+def prefix_of(table: Emergency, place: EmergencyPlace) -> str:
+    """What may stand before a number there (EMG-5). Where people learned to dial 9 for a line, 9911 is tried in need,
+    and no number begins so."""
+    return table.prefix or (_PREFIX if place.main == NORTH_AMERICA else "")
+
+
 def dialled(table: Emergency, digits: str, device: str | None) -> str:
     """The emergency number that was dialled on a device, or "". By the countries of the device and of its lines
     together (K.4), with and without the outside prefix (EMG-5), and as `urn:service:sos` with any sub-service
@@ -43,9 +49,7 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
     number = clean(digits).removeprefix("+")
     if number in place.numbers:
         return number
-    # Where people learned to dial 9 for a line, 9911 is tried in need (EMG-5); no number of the world begins so.
-    prefix = table.prefix or (_PREFIX if place.main == NORTH_AMERICA else "")
-    rest = number.removeprefix(prefix)
+    rest = number.removeprefix(prefix_of(table, place))
     return rest if rest in place.numbers else ""
 
 

@@ -304,6 +304,18 @@ class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
     at: datetime.datetime
 
 
+class HelpTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=23):
+    """What came of telling somebody of the emergency call `call` (EMG-7): `to` is as in `CallStarted.notify`.
+    `outcome`: answered, not_answered or unreachable (no telephone) of a line, sent or failed of an e-mail, with `why`.
+    It may come after the call's end, and may come twice."""
+
+    call: str
+    to: str
+    outcome: str
+    why: str
+    at: datetime.datetime
+
+
 class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
     """A contact was registered or refreshed. `expires_at` is in Unix seconds (UTC); `contact` the Contact value's
     name-addr and parameters exactly as received; `uri` its URI alone; `received` the source address behind NAT."""
@@ -352,4 +364,4 @@ CallEvent = (
     | GroupRung
     | CallReplanned
 )
-AnyEvent = CallEvent | Bound | Unbound | LineSet
+AnyEvent = CallEvent | Bound | Unbound | LineSet | HelpTold

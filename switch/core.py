@@ -252,6 +252,7 @@ class Core:
         self.admission.closing = True
         for call in list(self.calls.by_id):
             self.hang_up(call, now)
+        self.calls.alarms.close(now)
         self.registrations.close(now)
         self._finish(now)
 

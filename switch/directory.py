@@ -212,6 +212,13 @@ class Directory:
         """See `switch.calls.context.Directory`."""
         return self._model.emergency.addresses.get(name) if self._model is not None else None
 
+    def whereabouts(self, device: str, address: str) -> tuple[str, str]:
+        """See `switch.calls.context.Directory`."""
+        place = self._model.emergency.places.get(device) if self._model is not None else None
+        where = self.address(address)
+        name = place.device if place is not None else ""
+        return name or device or "unknown telephone", where.told() if where is not None else ""
+
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0
         return f"sip:{line}@{literal(host)}"

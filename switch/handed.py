@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.compiled import Compiled, GuardSettings, MediaSettings
+from dialplan.emergency import prefix_of
 from dialplan.model import Model
 from dialplan.numbers import clean
 from switch.arguments import ListenSocket
@@ -71,8 +72,11 @@ class EmergencyNumbers:
     def use(self, model: Model) -> None:
         """Take another version."""
         table = model.emergency
-        plain = table.elsewhere.numbers.union(*(place.numbers for place in table.places.values()))
-        self._numbers = plain | {table.prefix + number for number in plain}
+        numbers: set[str] = set()
+        for place in {table.elsewhere, *table.places.values()}:
+            numbers |= place.numbers
+            numbers.update(prefix_of(table, place) + number for number in place.numbers)
+        self._numbers = frozenset(numbers)
 
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""

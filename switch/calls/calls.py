@@ -13,6 +13,7 @@ from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
 from switch.calls import sound
+from switch.calls.alarm import Alarms
 from switch.calls.call import Call
 from switch.calls.channels import Limits
 from switch.calls.context import CallSettings, Context
@@ -60,6 +61,7 @@ class Calls:
         self.by_id: dict[str, Call] = {}
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
+        self.alarms = Alarms(context)
         self.use(context.settings)
         context.plan = plan
         context.preempt = self.preempt
@@ -170,6 +172,8 @@ class Calls:
             call.begin(plan, now)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
+        if plan.notify:
+            self.alarms.tell(started, now)
 
     def limit(self, limits: Mapping[str, Limits]) -> None:
         """Take other limits of trunks; what they carry is counted anew."""
@@ -258,6 +262,7 @@ class Calls:
                     call.offers.restore(call, now)
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)
+        self.alarms.again((call.state.started for call in self.by_id.values() if call.state.started.notify), now)
 
 
 def _addresses(request: Request) -> tuple[str, ...]:

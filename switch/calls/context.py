@@ -77,6 +77,9 @@ class Directory(Protocol):
     def address(self, name: str) -> CivicAddress | None:
         """Where help is to go; None when the configuration has that address no more."""
 
+    def whereabouts(self, device: str, address: str) -> tuple[str, str]:
+        """A telephone by its name for people, and in words where that address is."""
+
     def dialect(self, trunk: str) -> Dialect | None:
         """How a carrier writes; None when the configuration has it no more."""
 

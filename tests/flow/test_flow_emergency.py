@@ -1,0 +1,256 @@
+"""Emergency calls whole: where help is to go, as carriers want to read it, and who is told at once (EMG-1 to EMG-7)."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import msgspec
+import pytest
+
+from dialplan import model as m
+from records import events as e
+from switch.calls.alarm import HEARD_S, RING_S, Letter
+from switch.sip.message import Request, parse
+from switch.sip.parts import session_description
+from tests.support.exchange import CARRIER, carrier, house
+from tests.support.raw_phone import RawDialog, RawPhone, Text, describe
+from tests.support.scene import Scene
+
+SHOWN = "+16695550100"
+LOBBY = m.CivicAddress(
+    country="US", state="CA", city="San José", street="Market & Main", number="500", floor="2", room="lobby",
+    postal_code="94105", name="Example <Ltd>", latitude="37.79", longitude="-122.39", caller_id=SHOWN,
+)  # fmt: skip
+CIVIC = "{urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr}"
+
+
+def company(*notify: str, **changes: Any) -> m.Model:
+    """The house with an address for Alice's telephone, and people who are told."""
+    model = house()
+    place = m.EmergencyPlace(
+        numbers=frozenset(("911", "112", "933")), main="911", address="lobby", caller_id=SHOWN, notify=notify,
+        line="alice", device="Lobby phone",
+    )  # fmt: skip
+    table = msgspec.structs.replace(model.emergency, places={"alice": place}, addresses={"lobby": LOBBY}, **changes)
+    return m.versioned(msgspec.structs.replace(model, emergency=table))
+
+
+def scene_of(*notify: str, **settings: Any) -> Scene:
+    return Scene(model=company(*notify), trunks={"carrier": carrier("carrier", CARRIER, **settings)})
+
+
+def told(scene: Scene) -> list[tuple[str, str]]:
+    return [(event.to, event.outcome) for event in scene.exchange.events if isinstance(event, e.HelpTold)]
+
+
+def sent_to(scene: Scene, itsp: RawPhone, number: str = "911") -> Text:
+    """Alice calls for help, and is answered. What the carrier got."""
+    alice = scene.phone("alice")
+    call = alice.call(number)
+    scene.wait(0.1)
+    invite = scene.taken(itsp, "e")
+    assert call.up
+    scene.over(call, itsp)
+    return invite
+
+
+def parts_of(invite: Text) -> dict[str, tuple[str, str]]:
+    """The parts of a body by their type: head and content."""
+    boundary = invite.get("Content-Type").partition('boundary="')[2].rstrip('"')
+    pieces = ("\r\n" + invite.body).split(f"\r\n--{boundary}")
+    assert pieces[0] == "" and pieces[-1] == "--\r\n"
+    found = {}
+    for piece in pieces[1:-1]:
+        head, _, content = piece.partition("\r\n\r\n")
+        found[head.partition("Content-Type: ")[2].partition("\r\n")[0]] = (head, content)
+    return found
+
+
+def test_without_more_the_number_goes_as_dialled_with_the_caller_id_of_the_address() -> None:
+    """EMG-1: a carrier that knows the address by its number is sent nothing else."""
+    scene = scene_of()
+    invite = sent_to(scene, scene.carrier(), "9911")
+    assert invite.uri.startswith("sip:911@")
+    assert SHOWN in invite.get("From")
+    assert invite.get("Content-Type") == "application/sdp" and not invite.get("Geolocation")
+    scene.finish()
+
+
+def test_the_address_goes_along_and_the_urn_where_the_carrier_takes_them() -> None:
+    """RFC 5031, RFC 6442, RFC 4119, RFC 5139."""
+    scene = scene_of(emergency_urn=True, emergency_location=True, caller_out=("from", "pai"))
+    itsp = scene.carrier()
+    invite = sent_to(scene, itsp)
+    assert invite.uri == "urn:service:sos" and "urn:service:sos" in invite.get("To")
+    assert invite.get("Route") == f"<sip:{CARRIER[0]};lr>", "which says where that URN is known"
+    assert SHOWN in invite.get("P-Asserted-Identity")
+    parts = parts_of(invite)
+    assert "m=audio" in parts["application/sdp"][1]
+    head, document = parts["application/pidf+xml"]
+    cid = invite.get("Geolocation").removeprefix("<cid:").removesuffix(">")
+    assert f"Content-ID: <{cid}>" in head and "handling=optional" in head
+    assert invite.get("Geolocation-Routing") == "yes" and "geolocation" in invite.all("Supported")
+    (civic,) = ET.fromstring(document.encode()).iter(f"{CIVIC}civicAddress")
+    assert {each.tag.removeprefix(CIVIC): each.text for each in civic} == {
+        "country": "US", "A1": "CA", "A3": "San José", "RD": "Market & Main", "HNO": "500", "FLR": "2",
+        "NAM": "Example <Ltd>", "PC": "94105", "ROOM": "lobby",
+    }  # fmt: skip
+    assert "37.79 -122.39" in document and SHOWN in document
+    scene.finish()
+
+
+def test_our_own_reader_finds_the_sound_beside_the_address() -> None:
+    """RFC 5621: what carriers' parsers meet."""
+    scene = scene_of(emergency_location=True)
+    itsp = scene.carrier()
+    alice = scene.phone("alice")
+    alice.call("911")
+    scene.wait(0.1)
+    raw = next(each.data for each in scene.network.log if each.start == "INVITE" and each.target == CARRIER)
+    message = parse(raw)
+    assert isinstance(message, Request) and session_description(message).startswith(b"v=0")
+    assert len(raw) > 1300
+    itsp.reply(itsp.take("INVITE"), 486, tag="x")
+    scene.finish()
+
+
+def test_a_caller_without_an_offer_has_his_address_carried_all_the_same() -> None:
+    scene = scene_of(emergency_location=True)
+    alice, itsp = scene.raw("alice"), scene.carrier()
+    dialog = RawDialog.authenticated(alice, "911", scene.wait, body="")
+    scene.wait(0.1)
+    invite = itsp.take("INVITE")
+    assert list(parts_of(invite)) == ["application/pidf+xml"]
+    itsp.reply(invite, 200, describe(CARRIER[0]), tag="e")
+    scene.wait(0.1)
+    answer = alice.take(200)
+    assert "m=audio" in answer.body
+    dialog.take_answer(answer)
+    dialog.ack(describe(alice.address[0]))
+    scene.wait(0.1)
+    assert "m=audio" in itsp.take("ACK").body
+    dialog.request("BYE")
+    scene.wait(0.1)
+    itsp.reply(itsp.take("BYE"), 200)
+    scene.wait(0.1)
+    scene.finish()
+
+
+def test_who_is_named_is_rung_at_once_with_device_and_address_and_hears_a_tone() -> None:
+    """EMG-7; it counts as no call, and the emergency call is none the worse for it."""
+    scene = scene_of("line:bob", "mail:security@example.com")
+    letters: list[Letter] = []
+    scene.exchange.core.calls.alarms.post = letters.append
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    bob = scene.raw("bob")
+    scene.exchange.set("bob", "dnd on")
+    call = alice.call("911")
+    scene.wait(0.1)
+    ring = bob.take("INVITE")
+    assert ring.get("From").startswith('"EMERGENCY 911: Lobby phone, lobby, floor 2') and "sip:101@" in ring.get("From")
+    assert ring.get("Priority") == "emergency"
+    (letter,) = letters
+    assert letter.to == "security@example.com" and "Market & Main" in letter.text and "Lobby phone" in letter.subject
+    scene.taken(itsp, "e")
+    assert call.up
+    bob.reply(ring, 200, describe(bob.address[0]), tag="b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    assert [book.source for book in scene.exchange.engine.legs.values() if book.source] == ["tone:850"]
+    assert len(scene.exchange.calls) == 1 and call.up
+    scene.wait(HEARD_S)
+    bob.reply(bob.take("BYE"), 200)
+    scene.wait(0.1)
+    assert call.up
+    scene.over(call, itsp)
+    assert told(scene) == [("line:bob", "answered")]
+    assert [record.emergency for record in scene.exchange.records] == [True]
+    (started,) = [event for event in scene.exchange.events if isinstance(event, e.CallStarted)]
+    assert (started.address, started.notify) == ("lobby", ("line:bob", "mail:security@example.com"))
+    scene.finish()
+
+
+def test_the_first_of_several_telephones_quiets_the_others_and_nobody_is_rung_for_ever() -> None:
+    scene = scene_of("line:bob", "line:carol", "line:dave")
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    desk, mobile, carol = scene.phone("bob"), scene.phone("bob", "192.0.2.32"), scene.phone("carol")
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    assert len(desk.calls) == len(mobile.calls) == len(carol.calls) == 1
+    for phone in (desk, mobile, carol):
+        phone.last.ring()
+    mobile.last.answer()
+    scene.wait(0.1)
+    assert desk.last.over and mobile.last.up and not carol.last.over
+    mobile.last.hang_up()
+    scene.wait(RING_S)
+    assert carol.last.over
+    assert told(scene) == [("line:dave", "unreachable"), ("line:bob", "answered"), ("line:carol", "not_answered")]
+    assert call.up
+    scene.over(call, itsp)
+    scene.finish()
+
+
+def test_a_telephone_that_calls_for_help_again_rings_nobody_twice() -> None:
+    scene = scene_of("line:bob", "line:alice")
+    alice, bob, itsp = scene.phone("alice"), scene.phone("bob"), scene.carrier()
+    for _ in range(2):
+        alice.call("911")
+        scene.wait(0.1)
+        itsp.reply(itsp.take("INVITE"), 486, tag=itsp.token())
+        scene.wait(0.1)
+    assert len(bob.calls) == 1 and len(alice.calls) == 2, "and the telephone that calls is not rung"
+    bob.last.refuse(603)
+    scene.wait(0.1)
+    assert told(scene).count(("line:bob", "not_answered")) == 1
+    scene.finish()
+
+
+def test_after_a_crash_they_are_told_again_of_a_call_that_had_just_begun() -> None:
+    scene = scene_of("line:bob")
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    bob = scene.phone("bob")
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    scene.strict = False
+    scene.exchange.crash_and_restart(1.0)
+    scene.wait(0.1)
+    assert len(bob.calls) == 2
+    bob.last.refuse()
+    scene.wait(0.1)
+    assert call.up
+    scene.over(call, itsp)
+    scene.finish()
+
+
+def test_the_test_number_says_that_it_is_a_test() -> None:
+    """K.4: 933."""
+    scene = scene_of("line:bob")
+    bob, itsp = scene.raw("bob"), scene.carrier()
+    invite = sent_to(scene, itsp, "933")
+    assert invite.uri.startswith("sip:933@")
+    ring = bob.take("INVITE")
+    assert ring.get("From").startswith('"EMERGENCY TEST 933: ')
+    bob.reply(ring, 486, tag="b")
+    scene.finish()
+
+
+def test_what_goes_wrong_with_an_alarm_does_not_reach_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = scene_of("line:bob")
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    scene.phone("bob")
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("broken")
+
+    monkeypatch.setattr("switch.calls.alarm.headline", broken)
+    scene.exchange.tolerates = True
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    assert call.up and "telling line:bob" in scene.exchange.errors[0]
+    scene.over(call, itsp)
+    scene.finish()
