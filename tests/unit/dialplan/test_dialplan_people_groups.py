@@ -342,3 +342,9 @@ def test_how_long_a_member_with_a_rule_for_no_answer_rings(
     ruled = line("ben", forwards=Forwards(no_answer=user("anna"), after_s=20.0))
     ben = branches(call(group(member, "carl", strategy=strategy, turn_s=12.0), ruled))["ben"]
     assert (ben.ring_s, ben.from_ringing) == (ring_s, from_ringing)
+
+
+def test_a_delegate_who_calls_the_group_on_the_shared_line_is_left_out_and_so_is_that_line() -> None:
+    anna = line("anna", delegates=(Delegate(line="ben"),))
+    made = from_inside(company(anna, groups=(group("anna", "ben", "carl"),)), "*desk", by="ben", line="anna")
+    assert rung(made) == [["carl"]]
