@@ -142,3 +142,27 @@ def test_out2_the_defaults_keep_toll_fraud_small() -> None:
     text = f"country: US\naccount: {{total_quotas: {{calls: 7, cost_day: none}}}}\nusers:\n{many}"
     quotas = compile_loaded(loaded(text), "a").model.quotas
     assert (quotas.calls, quotas.cost_day, quotas.minutes_hour) == (7, 0, 3 * 1500)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.integers(10, 60), st.booleans()), min_size=3, max_size=3),
+    st.none() | st.integers(10, 60),
+)
+def test_pro3_from_yaml_to_the_line_that_is_rung(above: list[tuple[int | None, bool]], own: int | None) -> None:
+    def keys(ring: int | None, locked: bool = False) -> str:
+        return (f"ring: {ring}s, " if ring is not None else "") + ("locked: [ring], " if locked else "")
+
+    account, site, group = (keys(*each) for each in above)
+    found = loaded(
+        f"country: US\naccount: {{{account}voicemail: true}}\nsites: {{s: {{{site}name: S}}}}\n"
+        f"groups: {{g: {{{group}site: s}}}}\nusers: {{a: {{{keys(own)}extension: 201, group: g}}}}\n"
+    )
+    lock = next((n for n, (_, locked) in enumerate(above) if locked), 3)
+    heard = [*(ring for ring, _ in above), own][: lock + 1]
+    level = next((n for n in reversed(range(len(heard))) if heard[n] is not None), None)
+    line = compile_loaded(found, "a").model.lines["a"]
+    assert line.ring_s == (30 if level is None else heard[level])
+    row = next(row for row in shown.shown(found, "user", "a") or () if row.key == "ring")
+    named = ("account", "site s", "group g", "user a")
+    assert row.level == ("default" if level is None else named[level])
+    assert row.locked_by == (named[lock] if lock < 3 else "")
