@@ -90,7 +90,8 @@ class Field(msgspec.Struct, frozen=True):
     required: bool
 
 
-def _kind(hint: Any, marks: Iterable[Any] = ()) -> Kind:
+def kind_of(hint: Any, marks: Iterable[Any] = ()) -> Kind:
+    """Of an annotation, with further marks of its field."""
     marks = list(marks)
     while True:
         origin = typing.get_origin(hint)
@@ -114,7 +115,7 @@ def fields(model: type[BaseModel]) -> dict[str, Field]:
     """The keys that a model allows, its own before those that it shares with others."""
     own = model.__annotations__
     return {
-        field.alias or name: Field(name, _kind(field.annotation, field.metadata), field.is_required())
+        field.alias or name: Field(name, kind_of(field.annotation, field.metadata), field.is_required())
         for name, field in sorted(model.model_fields.items(), key=lambda each: each[0] not in own)
     }
 
@@ -136,19 +137,20 @@ def _some_keys(model: type[BaseModel]) -> str:
     return ", ".join(f"`{key}`" for key in list(fields(model))[:3])
 
 
-def _is_model(kind: Kind) -> bool:
+def is_model(kind: Kind) -> bool:
+    """Whether a section with keys of its own stands there."""
     return isinstance(kind.bare, type) and issubclass(kind.bare, BaseModel)
 
 
 def _list_hint(kind: Kind) -> str:
-    inner = _kind(typing.get_args(kind.bare)[0])
-    keys = f" and has keys such as {_some_keys(inner.bare)}" if _is_model(inner) else ""
+    inner = kind_of(typing.get_args(kind.bare)[0])
+    keys = f" and has keys such as {_some_keys(inner.bare)}" if is_model(inner) else ""
     return f"each item begins with `- `{keys}"
 
 
 def _dict_hint(kind: Kind) -> str:
-    inner = _kind(typing.get_args(kind.bare)[1])
-    if _is_model(inner):
+    inner = kind_of(typing.get_args(kind.bare)[1])
+    if is_model(inner):
         return f"a name, a colon, and below it keys such as {_some_keys(inner.bare)}"
     return "a name, a colon, and its value, one a line"
 
@@ -206,7 +208,7 @@ class Reading:
             return self._lose(path, "wrong-kind", node.mark, "a list is wanted here", _list_hint(kind))
         if kind.not_empty and not nodes:
             return self._lose(path, "empty-value", node.mark, "must not be empty")
-        inner = _kind(typing.get_args(kind.bare)[0])
+        inner = kind_of(typing.get_args(kind.bare)[0])
         values = (self._value(inner, each, (*path, at), each.mark) for at, each in enumerate(nodes))
         # A lost item leaves an empty text, so that the others keep their places.
         return ["" if value is _LOST else value for value in values]
@@ -214,7 +216,7 @@ class Reading:
     def _dict(self, kind: Kind, node: Node, path: Path_) -> Any:
         if not isinstance(node, Mapping):
             return self._lose(path, "wrong-kind", node.mark, "a mapping is wanted here", _dict_hint(kind))
-        key_kind, inner = map(_kind, typing.get_args(kind.bare))
+        key_kind, inner = map(kind_of, typing.get_args(kind.bare))
         assert key_kind.check is not None
         values: dict[str, Any] = {}
         kept: dict[str, Entry] = {}

@@ -303,17 +303,17 @@ class OneOrMore:
 class Typed:
     """Marks an annotated type: `check` makes its value from the text, `schema` is what editors are told."""
 
-    __slots__ = ("_schema", "check")
+    __slots__ = ("check", "schema")
 
     def __init__(self, check: Callable[[Any], Any], **schema: Any) -> None:
         self.check = check
-        self._schema = schema
+        self.schema = schema
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return dict(self._schema)
+        return dict(self.schema)
 
 
 def choice(*words: str) -> Typed:
