@@ -123,6 +123,7 @@ class LiveFacts:
         self._rates: RateTable = NO_RATES
         self._counts_all = False
         self._ranked: frozenset[str] = frozenset()
+        self._own: dict[str, str] = {}
         self._known = False
         self._rows: dict[tuple[str, str, int], Row] = {}
         self._settings: dict[tuple[str, str], e.LineSet] = {}
@@ -132,6 +133,7 @@ class LiveFacts:
         self._rates = model.rates
         self._counts_all = any(msgspec.structs.astuple(model.quotas))
         groups = [each for each in model.ring_groups.values() if each.strategy is Strategy.LONGEST_IDLE]
+        self._own = {each.id: each.lines[0] for each in model.devices.values() if each.lines}
         self._ranked = frozenset(member.line for group in groups for member in group.members)
 
     # -- what decisions see -------------------------------------------------------------------------------------
@@ -246,12 +248,18 @@ class LiveFacts:
     def _started(self, event: e.CallStarted) -> None:
         line = event.line or ""
         self._calls[event.call] = call = _Call(line, event.number, event.emergency)
+        if event.emergency and not self._known:
+            self._helped(event)
         if line:
             call.talking[CALLER] = line
             self._line(line).active += 1
-            if event.emergency and not self._known:
-                self._line(line).helped_ms = at_ms = _ms(event.at)
-                self._keep(HELPED, line, 0, at_ms)
+
+    def _helped(self, event: e.CallStarted) -> None:
+        """Help is shown the telephone's own number, so its first line is called back, too (XRL-5)."""
+        at_ms = _ms(event.at)
+        for line in {event.line, self._own.get(event.device or "")} - {None, ""}:
+            self._line(str(line)).helped_ms = at_ms
+            self._keep(HELPED, str(line), 0, at_ms)
 
     def _leg_started(self, event: e.LegStarted) -> None:
         call = self._calls.get(event.call)

@@ -17,12 +17,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from config.problems import did_you_mean
-from dialplan import rules
+from dialplan import permission, rules
 from dialplan.destinations import NOWHERE, Destination, To, of_text
-from dialplan.facts import Condition
+from dialplan.draft import Draft
+from dialplan.facts import NO_FACTS, Condition
+from dialplan.follow import follow
 from dialplan.lines import Line
 from dialplan.model import Model
 from dialplan.numbers import Kind, clean, normalise
+from dialplan.plan import CallRequest
 from records.events import LineSet
 from switch.control import Handler, Refused
 from switch.facts import LiveFacts
@@ -164,6 +167,10 @@ class Wishing:
             number = normalise(to.name, line.profile)
             if number.kind is not Kind.E164:
                 raise Refused(f"“{wanted}” is no whole number", ("such as +16695550100",))
+            asked = CallRequest(digits=number.value, at=self._at(), line=line.id)
+            refused = permission.refusal(Draft(model, asked, NO_FACTS, follow), (line,), number)
+            if refused is not None:
+                raise Refused(f"{line.id} may not forward to {number.value}: {refused.text}")
             return Destination(To.EXTERNAL, number.value)
         if to.kind is To.VOICEMAIL and not to.name:
             if not line.mailbox:

@@ -27,16 +27,19 @@ Words = Callable[[str], Sequence[str]]
 CODES: Mapping[str, Words] = {
     "dnd_on": lambda argument: ("dnd", "on"),
     "dnd_off": lambda argument: ("dnd", "off"),
-    "forward_on": lambda argument: ("forward", "always", argument),
-    "forward_off": lambda argument: ("forward", "always", "off"),
-    "forward_always": lambda argument: ("forward", "always", argument or "off"),
-    "forward_busy": lambda argument: ("forward", "busy", argument or "off"),
-    "forward_no_answer": lambda argument: ("forward", "no_answer", argument or "off"),
-    "forward_outage": lambda argument: ("forward", "outage", argument or "off"),
-    "opt_in": lambda argument: ("group", argument, "in"),
-    "opt_out": lambda argument: ("group", argument, "out"),
+    "forward_always": lambda argument: ("forward", "always", argument),
+    "forward_busy": lambda argument: ("forward", "busy", argument),
+    "forward_no_answer": lambda argument: ("forward", "no_answer", argument),
+    "forward_outage": lambda argument: ("forward", "outage", argument),
+    "forward_always_off": lambda argument: ("forward", "always", "off"),
+    "forward_busy_off": lambda argument: ("forward", "busy", "off"),
+    "forward_no_answer_off": lambda argument: ("forward", "no_answer", "off"),
+    "forward_outage_off": lambda argument: ("forward", "outage", "off"),
+    "group_in": lambda argument: ("group", argument, "in"),
+    "group_out": lambda argument: ("group", argument, "out"),
 }
-"""What each feature sets, by what was dialled behind its code, in the words of `switch/wishing.py`."""
+"""What each feature of `dialplan.codes` sets, by what was dialled behind its code, in the words of
+`switch/wishing.py`."""
 
 
 class FeatureCodes:
@@ -53,8 +56,12 @@ class FeatureCodes:
             call.context.unserved(call.id, step)
             call.refuse_step(step.id, None, "Feature Not Available", now)
             return
+        said = words(step.argument)
+        if "" in said:
+            call.refuse_step(step.id, REFUSED, "No Number Dialled Behind the Code", now)
+            return
         try:
-            self._change(started.line, words(step.argument), f"device:{started.device}")
+            self._change(started.line, said, f"device:{started.device}")
         except Refused as refused:
             call.refuse_step(step.id, REFUSED, refused.message.translate(_PLAIN), now)
         else:

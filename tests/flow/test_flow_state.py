@@ -12,8 +12,8 @@ from dialplan import planner
 from dialplan.destinations import Destination, To, user
 from dialplan.facts import Condition, LineFacts
 from dialplan.groups import Mailbox
-from dialplan.lines import Forwards, Policy
-from dialplan.plan import CallRequest, Feature, Plan, Replan
+from dialplan.lines import Forwards, Outside, Permission, Policy
+from dialplan.plan import CallRequest, Plan, Replan
 from records import events as e
 from switch.control import Refused
 from switch.facts import facts_of
@@ -30,7 +30,7 @@ def locked() -> m.Model:
     model = changed(
         house(),
         bob={"forwards": Forwards(busy=user("carol"), locked=frozenset((Condition.BUSY,))), "mailbox": "bob"},
-        carol={"mailbox": ""},
+        carol={"mailbox": "", "outside": Outside(permission=Permission.DOMESTIC)},
     )
     origin = m.Origin("company.yaml", 12, "site paris")
     return m.versioned(
@@ -105,6 +105,7 @@ def test_what_can_be_set(words: str, key: str, value: str) -> None:
         ("bob", "forward always bob", "bob would forward to itself", ""),
         ("bob", "forward no_answer +12", "“+12” is no extension and no whole number", "such as +16695550100"),
         ("carol", "forward no_answer voicemail", "voicemail is not enabled for carol", ""),
+        ("carol", "forward always +442079460999", "carol may not forward to +442079460999: Domestic Calls Only", ""),
         ("bob", "forward delay 61s", "“61s” is no delay: 10s to 60s, in whole seconds, or default", ""),
         ("bob", "forward delay 9s", "“9s” is no delay: 10s to 60s, in whole seconds, or default", ""),
         ("bob", "group sales out", "bob is in no group “sales”", "possible: `110`"),
@@ -140,57 +141,61 @@ def test_a_lock_wins_over_what_was_set_before_it() -> None:
 # Feature codes
 
 
-CODES = {
-    "*78": ("dnd_on", ""),
-    "*79": ("dnd_off", ""),
-    "*72103": ("forward_on", "103"),
-    "*72999": ("forward_on", "999"),
+FEATURES = {
+    "*78": "dnd_on",
+    "*79": "dnd_off",
+    "*72": "forward_always",
+    "*73": "forward_always_off",
+    "*80": "group_out",
+    "*97": "voicemail",
 }
 
 
-def with_codes(scene: Scene) -> None:
-    """The planner's part of feature codes, until it has one."""
-    scene.exchange.decides = False
-    core = scene.exchange.core
-    real = core.calls.plan
-
-    def plan(request: CallRequest, known: Any) -> Plan:
-        if request.digits in CODES:
-            feature, argument = CODES[request.digits]
-            step = Feature(id="feature", feature=feature, argument=argument)
-            return Plan(entry="feature", steps=(step,), number=request.digits)
-        return real(request, known)
-
-    core.calls.plan = plan
+def with_codes() -> m.Model:
+    return m.versioned(msgspec.structs.replace(house(), features=FEATURES))
 
 
 def test_a_feature_code_sets_the_same_and_a_tone_confirms_it() -> None:
-    scene = Scene()
-    with_codes(scene)
+    scene = Scene(model=with_codes())
     bob = scene.phone("bob")
-    for code, wanted in (("*78", {"dnd": "on"}), ("*79", {}), ("*72103", {"forward.always": "user:carol"})):
-        call = bob.call(code)
+    steps: tuple[tuple[str, dict[str, str]], ...] = (
+        ("*78", {"dnd": "on"}),
+        ("*79", {}),
+        ("*72103", {"forward.always": "user:carol"}),
+        ("*72 (212) 555-5555", {"forward.always": "external:+12125555555"}),
+        ("*73", {"forward.always": "nowhere"}),
+        ("*80110", {"forward.always": "nowhere", "out.110": "out"}),
+    )
+    for code, wanted in steps:
+        call = bob.call(code.replace(" ", ""))
         scene.wait()
-        assert call.up
+        assert call.up, code
         assert scene.exchange.core.facts.settings("bob") == wanted
         call.hang_up()
         scene.wait()
-    assert [record.service for record in scene.exchange.records] == ["tone:440"] * 3
+    assert [record.service for record in scene.exchange.records] == ["tone:440"] * len(steps)
     said = [event for event in scene.exchange.events if isinstance(event, e.LineSet)]
     assert {event.by for event in said} == {"device:bob"}
     scene.finish()
 
 
-def test_a_feature_code_that_cannot_be_done_is_refused_with_the_reason() -> None:
-    scene = Scene()
-    with_codes(scene)
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("*72999", "'999' is no extension and no whole number"),
+        ("*72", "No Number Dialled Behind the Code"),
+        ("*97", "Feature Not Available"),
+    ],
+)
+def test_a_feature_code_that_cannot_be_done_is_refused_with_the_reason(code: str, why: str) -> None:
+    scene = Scene(model=with_codes())
     bob = scene.raw("bob")
-    RawDialog.authenticated(bob, "*72999", scene.wait)
+    RawDialog.authenticated(bob, code, scene.wait)
     scene.wait(0.1)
-    refusal = bob.take(403)
-    assert refusal.get("Reason") == "SIP;cause=403;text=\"'999' is no extension and no whole number\""
+    assert bob.take(403).get("Reason") == f'SIP;cause=403;text="{why}"'
     scene.clock.advance(64)
     assert scene.exchange.core.facts.settings("bob") == {}
+    scene.exchange.check_over()
 
 
 # What follows from the calls

@@ -95,6 +95,15 @@ def test_an_emergency_call_counts_for_nothing_and_is_remembered_for_an_hour() ->
     assert line(facts, "201", 3601) is QUIET
 
 
+def test_the_telephones_own_line_is_called_back_too() -> None:
+    """XRL-5: from a shared line help is shown the telephone's number."""
+    facts = LiveFacts()
+    facts.use(model(devices={"desk-201": m.Device(id="desk-201", lines=("209", "201"), country="US")}))
+    facts.record(started("a", emergency=True))
+    assert line(facts, "209", 60) == LineFacts(helped_at=START)
+    assert line(facts, "201", 60) == LineFacts(active=1, helped_at=START)
+
+
 def test_what_a_user_sets_is_understood_and_taken_back() -> None:
     def said(key: str, value: str) -> e.LineSet:
         return e.LineSet("anna", key, value, "operator:root", START)

@@ -17,7 +17,7 @@ from msgspec import structs
 from typer.testing import CliRunner
 
 from config import compile as compiling
-from records.cdr import CallRecord, LegRecord
+from records.cdr import CallRecord, LegRecord, Passed
 from records.events import Forwarded
 from records.segments import Position
 from records.store import Store
@@ -395,6 +395,10 @@ def kept(tmp_path, monkeypatch):
         reason="loop",
         hidden=True,
         forwards=(Forwarded("+13105550100", reason="user-busy"),),
+        passed=(
+            Passed(AGO, "bob", 486, "102", "Bob Stone", "line:carol"),
+            Passed(AGO, "carol", 408, to="voicemail:carol", branch="ring/1"),
+        ),
         legs=(
             LegRecord(
                 leg=1,
@@ -427,10 +431,12 @@ def test_one_call_of_the_history_says_why_with_file_and_line(kept):
 def test_one_call_of_the_history_says_who_forwarded_it_and_what_the_carrier_gave_as_cause(kept):
     """RFC 5806, RFC 3326."""
     shown = run("history", "c0a81f3e77aa0003")
-    for part in ("asks not to be shown", "by +13105550100 (user busy)", "(SIP 404, Q.850;cause=1)"):
+    ours = ("by bob, Bob Stone: busy, to line:carol", "by carol: no answer, to voicemail:carol (in its group)")
+    for part in ("asks not to be shown", "by +13105550100 (user busy)", "(SIP 404, Q.850;cause=1)", *ours):
         assert part in " ".join(shown.split())
     (plain,) = json.loads(run("history", "c0a81f3e77aa0003", "--json"))
     assert plain["forwards"][0]["number"] == "+13105550100"
+    assert [each["cause"] for each in plain["passed"]] == [486, 408]
     assert plain["legs"][0]["cause"] == "Q.850;cause=1"
 
 
