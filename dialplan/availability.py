@@ -40,6 +40,14 @@ def away(draft: Draft, line: Line) -> Away | None:
     return None
 
 
+def called_back(draft: Draft, number: str) -> Line | None:
+    """EMG-8: the line that called for help within the hour, and showed this number."""
+    shown = draft.shown(number)
+    if shown is None or not datetime.timedelta(0) <= draft.request.at - shown.at <= HELPED:
+        return None
+    return draft.model.lines.get(shown.line)
+
+
 def helped(draft: Draft, line: Line) -> bool:
     """EMG-8: whether this may be the call back to one who has called for help. Whoever is calling: help may come from
     any number, and from inside the house (EMG-7)."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from dialplan.destinations import Destination
-from dialplan.facts import Facts, LineFacts, cursor_of
+from dialplan.facts import Facts, Helped, LineFacts, cursor_of, shown_of
 from dialplan.lines import Line, Policy
 from dialplan.model import Model
 from dialplan.plan import CallRequest, Hop, Plan, Reject, Step
@@ -95,6 +95,13 @@ class Draft:
         """Who is next in a rotating group."""
         self.consulted[cursor_of(group)] = None
         return self.facts.cursors.get(group, 0)
+
+    def shown(self, number: str) -> Helped | None:
+        """Who has shown that number in an emergency call."""
+        if number not in self.facts.shown:
+            return None
+        self.consulted[shown_of(number)] = None
+        return self.facts.shown[number]
 
     def name(self, wanted: str) -> str:
         """An id for a step that no other step has."""

@@ -60,10 +60,23 @@ def cursor_of(group: str) -> str:
     return f"cursor:{group}"
 
 
+def shown_of(number: str) -> str:
+    """How `Plan.consulted` names a number that may have been shown to an emergency service."""
+    return f"shown:{number}"
+
+
+class Helped(msgspec.Struct, frozen=True, gc=False):
+    """Who showed a number in an emergency call, and when (EMG-8)."""
+
+    line: str
+    at: datetime.datetime
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of it. Lines that nothing is to be said of are left out.
 
     `cursors` tell of rotating groups who is next, as a count. `account` counts those of all lines together.
+    `shown` are the numbers that emergency calls have shown, each with who called last.
     `draw` is the call's one random number, at least 0 and below 1.
     """
 
@@ -71,6 +84,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cursors: Mapping[str, int] = {}
     account: LineFacts = QUIET
     draw: float = 0.0
+    shown: Mapping[str, Helped] = {}
 
     def line(self, name: str) -> LineFacts:
         """What is known of that line."""
@@ -78,12 +92,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def of(self, consulted: Iterable[str]) -> Facts:
         """The same facts without what a decision has not asked for: for the record. `consulted` holds names of lines,
-        and of groups as `cursor:NAME`."""
+        of groups as `cursor:NAME`, and numbers as `shown:+1…`."""
         names = tuple(consulted)
         lines = {name: self.lines[name] for name in names if name in self.lines}
         groups = [name.removeprefix("cursor:") for name in names if name.startswith("cursor:")]
         cursors = {name: self.cursors[name] for name in groups if name in self.cursors}
-        return Facts(lines=lines, cursors=cursors, account=self.account, draw=self.draw)
+        numbers = [name.removeprefix("shown:") for name in names if name.startswith("shown:")]
+        shown = {number: self.shown[number] for number in numbers if number in self.shown}
+        return Facts(lines=lines, cursors=cursors, account=self.account, draw=self.draw, shown=shown)
 
 
 NO_FACTS = Facts()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dialplan import inside
+from dialplan import inside, rules
+from dialplan.availability import called_back
+from dialplan.destinations import Destination, To
 from dialplan.draft import Draft, reject
 from dialplan.forms import read
+from dialplan.forwarding import OUTCOMES
+from dialplan.lines import Line
+from dialplan.model import TrunkRule
 from dialplan.numbers import clean
-from dialplan.plan import Plan
+from dialplan.plan import Branch, LineTarget, Plan, Ring, Stage
 from dialplan.termination import Reason
 
 
@@ -20,6 +25,33 @@ def plan(draft: Draft) -> Plan:
     draft.say(f"trunk:{trunk.id}", "calls in")
     digits = clean(request.digits)
     value = read(request.digits, trunk.numbers_in, trunk.profile.country)
+    if draft.facts.shown:
+        for form in dict.fromkeys((value, digits, "+" + digits)):
+            line = called_back(draft, form)
+            if line is not None:
+                return _call_back(draft, line, form)
+    return _usual(draft, trunk, value)
+
+
+def _call_back(draft: Draft, line: Line, number: str) -> Plan:
+    """EMG-8: help calls back by the number that it was shown, whoever that belongs to. The line that called rings
+    first; whoever else is behind the number is not lost."""
+    draft.say(rules.of_line(line.id, "emergency"), f"called for help within the hour, and showed {number}")
+    to = draft.model.dids.get(number)
+    step = draft.name("ring")
+    exits = {}
+    if to is not None and to != Destination(To.USER, line.id):
+        draft.say(f"did:{number}", f"{to}, when the line is not answered")
+        usual = inside.enter(draft, to)
+        exits = dict.fromkeys((outcome for outcome, _ in OUTCOMES), usual)
+    branch = Branch(id=f"{step}/0", target=LineTarget(line.id), ring_s=line.ring_s, policy=line.policy)
+    return draft.plan(draft.add(Ring(id=step, stages=(Stage((branch,)),), exits=exits)), number)
+
+
+def _usual(draft: Draft, trunk: TrunkRule, value: str) -> Plan:
+    """A call to one of our numbers."""
+    model, request = draft.model, draft.request
+    digits = clean(request.digits)
     # In whatever form it writes, what stands in the table is meant.
     for form in (value, digits, "+" + digits):
         to = model.dids.get(form)

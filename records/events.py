@@ -149,7 +149,8 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     """An INVITE was sent to one contact. `target` is `line:ID` or `trunk:ID`; `branch` the Via branch of the INVITE;
     `device` whose contact it is, empty for a carrier. `payer` is the line that pays for a carrier's leg where it is not
     the caller's, and `number` the number that was sent there where it is not the one that was called. `for_`: the line
-    on whose behalf a delegate's telephone rings."""
+    on whose behalf a delegate's telephone rings. `shown`: of an emergency call, the number for calling back that the
+    carrier was shown."""
 
     leg: int
     target: str
@@ -161,6 +162,7 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     payer: str = ""
     number: str = ""
     for_: str = ""
+    shown: str = ""
 
 
 class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):

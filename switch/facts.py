@@ -26,14 +26,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from dialplan.facts import QUIET, Facts, LineFacts
+from dialplan.facts import QUIET, Facts, Helped, LineFacts
 from dialplan.groups import Strategy
 from dialplan.model import Model
 from dialplan.plan import CallRequest
 from dialplan.rates import NO_RATES, RateTable, price
 from records import events as e
 from switch.state import wishes
-from switch.state.facts import CURSOR, HELPED, IDLE, SPENT, Kept, Row
+from switch.state.facts import CURSOR, HELPED, IDLE, SHOWN, SPENT, Kept, Row
 from switch.state.wishes import Wishes
 
 HOUR_MINUTES = 60
@@ -116,6 +116,8 @@ class LiveFacts:
 
     def __init__(self, append: Callable[[e.AnyEvent], object] = lambda event: None) -> None:
         self.cursors: dict[str, int] = {}
+        self.shown: dict[str, Helped] = {}
+        """By the number that was shown: who called for help last (EMG-8)."""
         self._append = append
         self._lines: dict[str, _Line] = {}
         self._all = _Line()
@@ -142,7 +144,7 @@ class LiveFacts:
         """The facts as of that instant. They are looked up when they are asked for: use them at once."""
         now_ms = _ms(at)
         account = self._facts(self._all, "", now_ms) if self._counts_all else QUIET
-        return Facts(lines=_Lines(self, now_ms), cursors=self.cursors, account=account, draw=draw)
+        return Facts(lines=_Lines(self, now_ms), cursors=self.cursors, account=account, draw=draw, shown=self.shown)
 
     def line(self, name: str, now_ms: int) -> LineFacts:
         """What is so with one line at that instant."""
@@ -208,6 +210,9 @@ class LiveFacts:
                 self._line(row.name).idle_ms = row.amount
             elif row.kind == HELPED:
                 self._line(row.name).helped_ms = row.amount
+            elif row.kind == SHOWN:
+                number, _, who = row.name.partition(" ")
+                self._show(number, Helped(who, _instant(row.amount)))
             elif row.kind == SPENT:
                 line = self._line(row.name) if row.name else self._all
                 line.hour.add(row.bucket, row.amount, row.cost)
@@ -268,11 +273,25 @@ class LiveFacts:
         kind, _, name = event.target.partition(":")
         if kind == "line":
             call.ringing[event.leg] = name
-        elif not call.emergency:
+        elif call.emergency:
+            if event.shown and call.line and not self._known:
+                at_ms = _ms(event.at)
+                self._show(event.shown, Helped(call.line, _instant(at_ms)))
+                self._keep(SHOWN, f"{event.shown} {call.line}", 0, at_ms)
+        else:
             payer = call.payers[event.leg] = event.payer or call.line
             paying = Paying(name, event.number or call.number)
             for line in self._pay(payer):
                 line.paying[event.call, event.leg] = paying
+
+    def _show(self, number: str, by: Helped) -> None:
+        """The latest counts; what is too old to matter goes."""
+        known = self.shown.get(number)
+        if known is None or known.at <= by.at:
+            latest = max([by.at, *(each.at for each in self.shown.values())])
+            oldest = latest - datetime.timedelta(milliseconds=HELP_MS)
+            after = self.shown | {number: by}
+            self.shown = {each: helped for each, helped in after.items() if helped.at >= oldest}
 
     def _pay(self, payer: str) -> tuple[_Line, ...]:
         return (self._line(payer), self._all) if payer else (self._all,)
@@ -402,10 +421,10 @@ def told(facts: Facts, consulted: Iterable[str]) -> str:
     """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say."""
     names = tuple(consulted)
     lines = facts.lines
-    if type(lines) is _Lines and lines.silent and facts.account is QUIET and not any(map(_is_cursor, names)):
+    if type(lines) is _Lines and lines.silent and facts.account is QUIET and not any(map(_is_other, names)):
         return ""
     kept = facts.of(names)
-    if not kept.lines and not kept.cursors and kept.account is QUIET:
+    if not kept.lines and not kept.cursors and not kept.shown and kept.account is QUIET:
         return ""
     return msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0)).decode()
 
@@ -434,8 +453,8 @@ def draw_of(call: str) -> float:
     return zlib.crc32(call.encode()) / (1 << 32)
 
 
-def _is_cursor(name: str) -> bool:
-    return name.startswith("cursor:")
+def _is_other(name: str) -> bool:
+    return name.startswith(("cursor:", "shown:"))
 
 
 def _ms(at: datetime.datetime) -> int:

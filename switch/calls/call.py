@@ -762,11 +762,14 @@ class Call:
         )
         flow = flow_value(phone.flow)
         at = self.context.at()
-        payer = number = ""
+        payer = number = shown = ""
         if phone.dialect is not None and isinstance(branch.target, TrunkTarget):
             started, owner = self.state.started, branch.policy.owner if branch.policy is not None else ""
             payer = owner if owner != started.line else ""
             number = branch.target.number if branch.target.number != started.number else ""
+            if started.emergency:
+                caller = phone.caller or started.caller_number
+                shown = caller if caller.startswith("+") else ""
         self.record(
             e.LegStarted(
                 self.id,
@@ -782,6 +785,7 @@ class Call:
                 payer,
                 number,
                 branch.for_,
+                shown,
             )
         )
         self.record_media(leg)

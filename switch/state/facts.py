@@ -20,6 +20,7 @@ from switch.state.bindings import BEGIN, Position
 
 IDLE = "idle"
 HELPED = "helped"
+SHOWN = "shown"
 CURSOR = "cursor"
 SPENT = "spent"
 
@@ -27,9 +28,10 @@ _CURSOR = "facts"
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One figure: since when a line is `idle`, when it called for help (`helped`; both in Unix milliseconds), the
-    `cursor` of a group, or what a line `spent` outside: milliseconds and micro-units of money of those calls that ended
-    in the minute `bucket` (of the epoch). The name is empty for all lines together."""
+    """One figure: since when a line is `idle`, when it called for help (`helped`; both in Unix milliseconds; `shown`:
+    the same by the number that it showed, as `+16695550100 lobby`), the `cursor` of a group, or what a line `spent`
+    outside: milliseconds and micro-units of money of those calls that ended in the minute `bucket` (of the epoch). The
+    name is empty for all lines together."""
 
     kind: str
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -9,11 +10,16 @@ import msgspec
 import pytest
 
 from dialplan import model as m
+from dialplan import planner, rules
+from dialplan.destinations import user
+from dialplan.facts import Facts, LineFacts
+from dialplan.lines import Outside, Permission, Quotas
+from dialplan.plan import CallRequest, Reject, Trunk
 from records import events as e
 from switch.calls.alarm import HEARD_S, RING_S, Letter
 from switch.sip.message import Request, parse
 from switch.sip.parts import session_description
-from tests.support.exchange import CARRIER, carrier, house
+from tests.support.exchange import CARRIER, carrier, changed, house
 from tests.support.raw_phone import RawDialog, RawPhone, Text, describe
 from tests.support.scene import Scene
 
@@ -254,3 +260,111 @@ def test_what_goes_wrong_with_an_alarm_does_not_reach_the_call(monkeypatch: pyte
     assert call.up and "telling line:bob" in scene.exchange.errors[0]
     scene.over(call, itsp)
     scene.finish()
+
+
+# The call back (EMG-8)
+
+
+def call_in(scene: Scene, itsp: RawPhone, number: str) -> Text:
+    """The carrier calls one of our numbers."""
+    tag = itsp.outside("INVITE", f"sip:{number}@pbx.example.com", body=describe(CARRIER[0]))
+    scene.wait(0.1)
+    assert tag
+    return itsp.take(100) if itsp.has(100) else itsp.take(180)
+
+
+def owned(model: m.Model, **dids: str) -> m.Model:
+    """The same with numbers of ours: `n100="user:bob"`."""
+    return m.versioned(
+        msgspec.structs.replace(model, dids={SHOWN[:-3] + number[1:]: user(to) for number, to in dids.items()})
+    )
+
+
+@pytest.mark.parametrize("crash", ["no", "journal", "state file"])
+def test_a_call_to_the_number_that_was_shown_rings_who_called_for_help_whoever_it_belongs_to(crash: str) -> None:
+    scene = Scene(model=owned(company(), n100="bob"))
+    alice, bob, itsp = scene.phone("alice"), scene.phone("bob"), scene.carrier()
+    scene.exchange.set("alice", "dnd on")
+    scene.exchange.set("alice", "forward always carol")
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    scene.over(call, itsp)
+    if crash == "state file":
+        scene.exchange.save_facts()
+    if crash != "no":
+        scene.exchange.crash_and_restart()
+    call_in(scene, itsp, SHOWN)
+    assert len(alice.calls) == 2 and not bob.calls
+    scene.wait(30)
+    assert alice.last.over and len(bob.calls) == 1, "whose number it is has the call when nobody takes it"
+    bob.last.refuse()
+    scene.wait(3600)
+    alice.register()
+    bob.register()
+    scene.wait()
+    call_in(scene, itsp, SHOWN)
+    assert len(alice.calls) == 2 and len(bob.calls) == 2, "an hour later all is as it was"
+    bob.last.refuse()
+    scene.finish()
+
+
+def test_a_number_that_belongs_to_nobody_rings_who_showed_it_and_only_then() -> None:
+    scene = Scene(model=company())
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    itsp.outside("INVITE", f"sip:{SHOWN}@pbx.example.com", body=describe(CARRIER[0]))
+    scene.wait(0.1)
+    itsp.take(404)
+    call = alice.call("112")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    call_in(scene, itsp, SHOWN)
+    assert len(alice.calls) == 2, "during the call for help, too"
+    alice.last.refuse(486)
+    scene.wait(0.1)
+    itsp.take(486)
+    scene.over(call, itsp)
+    scene.finish()
+
+
+# What does not stand before it (OUT-6)
+
+BARRED = {
+    "incomplete set-up": {"set_up": False},
+    "emergency only": {"outside": Outside(permission=Permission.EMERGENCY)},
+    "account code": {"outside": Outside(permission=Permission.INTERNATIONAL, account_code=True)},
+    "quota": {"outside": Outside(permission=Permission.INTERNATIONAL, quotas=Quotas(minutes_hour=1))},
+}
+
+
+@pytest.mark.parametrize("why", BARRED)
+def test_what_bars_other_calls_does_not_bar_calls_for_help(why: str) -> None:
+    """OUT-6: an emergency call passes, and nothing else does."""
+    scene = Scene(model=changed(company(), alice=BARRED[why]))
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    if why == "quota":
+        call = alice.call("6692223333")
+        scene.wait(0.1)
+        scene.taken(itsp, "a")
+        scene.wait(70)
+        scene.over(call, itsp)
+    barred = alice.call("6692223333")
+    scene.wait(0.1)
+    assert barred.over and not itsp.has("INVITE"), why
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    assert call.up
+    scene.over(call, itsp)
+    scene.finish()
+
+
+def test_a_locked_telephone_calls_for_help() -> None:
+    """PIN-6, OUT-6: by the planner, as nothing locks telephones yet."""
+    locked = Facts(lines={rules.device("alice"): LineFacts(locked=True)})
+    model = company()
+    at = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    other = planner.plan(model, CallRequest(digits="102", at=at, device="alice", line="alice"), locked)
+    assert isinstance(other.step(other.entry), Reject)
+    help_ = planner.plan(model, CallRequest(digits="911", at=at, device="alice", line="alice"), locked)
+    assert help_.emergency and isinstance(help_.step(help_.entry), Trunk)

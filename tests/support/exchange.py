@@ -412,6 +412,7 @@ class Exchange:
                 facts.replay(events, known=position <= kept.position)
             now, then = live.at(at), facts.at(at)
             assert dict(now.lines) == dict(then.lines)
+            assert dict(now.shown) == dict(then.shown)
             assert (dict(now.cursors), now.account) == (dict(then.cursors), then.account)
 
     def check_over(self) -> None:
