@@ -16,6 +16,7 @@ from config.words import NONE
 from dialplan.destinations import Destination
 
 KINDS = {"user": "users", "line": "lines", "group": "groups", "site": "sites"}
+ACCOUNT = "account"
 _OWN = ("name", "extension", "extensions", "group", "site", "operator", "email", "address", "licence", "set_up")
 _SECONDS = ("ring", "forward.after", "call_limit")
 
@@ -33,12 +34,14 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 def shown(loaded: Loaded, kind: str, name: str) -> list[Shown] | None:
-    """All settings of `kind` (see KINDS) and name, its own ones first; None when there is no such thing."""
-    section = KINDS[kind]
-    entity = getattr(loaded.settings, section).get(name)
+    """All settings of `kind` (see KINDS; or ACCOUNT, which has no name) and name, its own ones first; None when there
+    is no such thing."""
+    levels = Levels(loaded)
+    if kind == ACCOUNT:
+        return [_row(loaded, levels.account, key) for key in defaults()]
+    entity = getattr(loaded.settings, KINDS[kind]).get(name)
     if entity is None:
         return None
-    levels = Levels(loaded)
     if kind in ("user", "line"):
         found = levels.of(name)
     elif kind == "group":

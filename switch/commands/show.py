@@ -32,15 +32,20 @@ class Shows(enum.StrEnum):
     LINE = "line"
     GROUP = "group"
     SITE = "site"
+    ACCOUNT = "account"
 
 
 def show(
-    kind: Annotated[Shows, typer.Argument(help="user, line, group or site.", show_default=False, metavar="KIND")],
-    name: Annotated[str, typer.Argument(help="Its name in the configuration.", show_default=False, metavar="NAME")],
+    kind: Annotated[
+        Shows, typer.Argument(help="user, line, group, site, or account.", show_default=False, metavar="KIND")
+    ],
+    name: Annotated[
+        str, typer.Argument(help="Its name in the configuration; the account has none.", metavar="NAME")
+    ] = "",
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Every setting that holds for a user, line, group or site, and the level, file and line that it comes from.
+    """Every setting that holds for a user, line, group, site or the account, and where it comes from: level, file, line.
 
     Settings inherit from the account to the site, the group and the user. One that a level above has locked says so.
     It is the configuration that is read, not the running exchange.
@@ -50,6 +55,8 @@ def show(
 
     loaded = sound(config)
     rows = shown(loaded, kind.value, name)
+    if rows is None and not name:
+        fail(f"which {kind.value}? name one: " + ", ".join(getattr(loaded.settings, KINDS[kind.value])))
     if rows is None:
         others = (other for other, section in KINDS.items() if name in getattr(loaded.settings, section))
         other = next(others, "")

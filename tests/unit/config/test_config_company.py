@@ -103,5 +103,10 @@ def test_show_tells_of_elise_who_locked_what(folder: Path) -> None:
     assert lobby.exit_code == 1 and "`ringplan show line lobby` would do" in lobby.stderr
     for kind, name in (("site", "paris"), ("group", "sales"), ("line", "lobby")):
         assert CliRunner().invoke(app, ["show", kind, name, "--config", str(folder)]).exit_code == 0
+    account = CliRunner().invoke(app, ["show", "account", "--config", str(folder), "--json"])
+    levels = {row["key"]: row["level"] for row in json.loads(account.stdout)}
+    assert levels["country"] == levels["permission"] == "account" and levels["ring"] == "default"
+    unnamed = CliRunner().invoke(app, ["show", "site", "--config", str(folder)])
+    assert unnamed.exit_code == 1 and "name one: sanjose, paris" in unnamed.stderr
     free = CliRunner().invoke(app, ["extension", "propose", "--site", "paris", "--config", str(folder)])
     assert free.stdout == "4202\n"
