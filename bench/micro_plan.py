@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from config import compile as compiling
-from config.compiled import decode, encode
+from config.packed import decode, encode
 from dialplan.facts import Facts
 from dialplan.model import Model
 from dialplan.plan import CallRequest

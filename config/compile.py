@@ -40,11 +40,11 @@ from config.compiled import (
     RecordSettings,
     RegistrarSettings,
     account_code_password,
-    encode,
 )
 from config.fitting import Fitting
 from config.inherit import Levels
 from config.origins import origins
+from config.packed import encode
 from config.problems import ConfigError
 from config.schema_calls import Calls
 from config.schema_guard import Guard

@@ -15,7 +15,7 @@ import msgspec
 from config.problems import Problem
 from dialplan.model import Model
 
-FORMAT = 4
+FORMAT = 5
 
 
 class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
-class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One telephone's digest user and its hashed secret: hex of H(username:realm:secret) (RFC 7616 section 3.4.2)."""
 
     device: str
@@ -255,7 +255,7 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
         return "RecordSettings(***)"
 
 
-class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+class Compiled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One version of everything. `version` is what people are told: it covers settings and secrets, too; records name
     `model.version`, that of the decisions alone."""
 
@@ -278,16 +278,3 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()
-
-
-def encode(compiled: Compiled) -> bytes:
-    """MessagePack. Equal values give equal bytes. Contains secrets: store it with mode 0600."""
-    return msgspec.msgpack.encode(compiled, order="deterministic")
-
-
-def decode(data: bytes) -> Compiled:
-    """The reverse of `encode`. Raises msgspec.DecodeError, also for a format that this version does not know."""
-    compiled = msgspec.msgpack.decode(data, type=Compiled)
-    if compiled.format != FORMAT:
-        raise msgspec.DecodeError(f"compiled configuration of format {compiled.format}, wanted {FORMAT}")
-    return compiled

@@ -28,7 +28,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     weight: int = 1
 
 
-class RingGroup(msgspec.Struct, frozen=True, kw_only=True):
+class RingGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Lines that ring by a strategy. `id` is the rule's: the group's name, or where an unnamed one is written.
 
     `ring_s`: how long the group rings in all; 0: as its members do. In every strategy but `all` each member has a turn
@@ -51,7 +51,7 @@ class RingGroup(msgspec.Struct, frozen=True, kw_only=True):
     otherwise: Destination | None = None
 
 
-class Attendant(msgspec.Struct, frozen=True, kw_only=True):
+class Attendant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An auto attendant: a menu. `choices` maps a digit, or `timeout` and `invalid`, to where the call goes then."""
 
     id: str
@@ -64,7 +64,7 @@ class Attendant(msgspec.Struct, frozen=True, kw_only=True):
     closed: Destination | None = None
 
 
-class Queue(msgspec.Struct, frozen=True, kw_only=True):
+class Queue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call queue, as a target. `overflow`: where a call goes that cannot wait."""
 
     id: str
@@ -77,7 +77,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     overflow: Destination | None = None
 
 
-class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A mailbox; a user's has the user's name."""
 
     id: str
@@ -85,7 +85,7 @@ class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
     extension: str = ""
 
 
-class Conference(msgspec.Struct, frozen=True, kw_only=True):
+class Conference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A meet-me room."""
 
     id: str
@@ -93,7 +93,7 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     extension: str = ""
 
 
-class ParkLot(msgspec.Struct, frozen=True, kw_only=True):
+class ParkLot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A lot of park slots: numbers `first` to `last`, of the same width, that are dialled to retrieve."""
 
     id: str
@@ -103,7 +103,7 @@ class ParkLot(msgspec.Struct, frozen=True, kw_only=True):
     last: str = ""
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
+class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place of the company. `operator` answers `0` (K.5)."""
 
     id: str
@@ -111,7 +111,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     operator: Destination | None = None
 
 
-class AccountCode(msgspec.Struct, frozen=True, kw_only=True):
+class AccountCode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A customer account that calls are charged to (CST-1). `password`: whether one is asked for; the model does not
     hold it (CST-4)."""
 

@@ -45,7 +45,7 @@ class Holiday(msgspec.Struct, frozen=True, array_like=True, gc=False):
     intervals: Intervals = CLOSED
 
 
-class Hours(msgspec.Struct, frozen=True, kw_only=True):
+class Hours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Opening hours by name. `week` has the intervals of Monday to Sunday, in ascending order.
 
     `dates` says which days are holidays: a date such as `2026-12-24`, and its place in `holidays`, where a holiday

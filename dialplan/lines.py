@@ -41,7 +41,7 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cost_day: int = 0
 
 
-class Outside(msgspec.Struct, frozen=True, kw_only=True):
+class Outside(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a line may do outside. `allow`: prefixes in E.164 of premium or high-risk numbers that may be called
     nevertheless. `domestic_regions` count as domestic besides the line's own country (K.7)."""
 
@@ -54,7 +54,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an external call needs an account code (CST-5)."""
 
 
-class Forwards(msgspec.Struct, frozen=True, kw_only=True):
+class Forwards(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a call goes that the line does not take (FWD-1, FWD-2). `after_s` is FWD-3's delay, 10 to 60 seconds; it
     counts only where there is a rule for no answer. `always` sends every call on without ringing. `locked` are the
     conditions that users cannot change for themselves, and `after_locked` means the delay (PRO-3)."""
@@ -77,7 +77,7 @@ class Announce(enum.StrEnum):
     ALL = "all"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What holds while a call is up, by the set whose rules apply (LIM-10, REC-1, MOH-1). `owner` is its line.
 
     `limit_s` 0: as long as one likes. `record` are the directions that are recorded by themselves: "inbound",
@@ -93,7 +93,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_music: str = ""
 
 
-class Delegate(msgspec.Struct, frozen=True, kw_only=True):
+class Delegate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Somebody who handles calls for the line (DEL-1, DEL-9). `line` is the delegate's own. `hours`: when; empty:
     always. One who has not accepted yet is `pending` and does nothing."""
 
@@ -117,7 +117,7 @@ class Others(enum.StrEnum):
     VOICEMAIL = "voicemail"
 
 
-class Vip(msgspec.Struct, frozen=True, kw_only=True):
+class Vip(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whom a user lets through (VIP-1 to VIP-10). `contacts` are numbers in E.164, and names of lines in the house.
 
     `then_delegates`: whether a VIP's unanswered call goes on to the delegates (VIP-3). `stage_s`: how long a stage
@@ -134,7 +134,7 @@ class Vip(msgspec.Struct, frozen=True, kw_only=True):
     after_hours: bool = False
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds,
     without a rule for no answer (K.9).
 

@@ -30,7 +30,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True):
+class Device(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A telephone (IDN-1). `country` is where it stands: it decides its emergency numbers together with its line's."""
 
     id: str
@@ -39,7 +39,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     site: str = ""
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True):
+class Service(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A number that the exchange answers itself. `source` is `echo` or what `Announce` plays (`tone:HZ`,
     `file:NAME`).
     """
@@ -48,7 +48,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
-class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
+class TrunkRule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the planner must know of a carrier.
 
     `numbers_in` is the form in which it writes called numbers (`dialplan.forms`); in which form it wants them is the
@@ -65,7 +65,7 @@ class TrunkRule(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile
 
 
-class CivicAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CivicAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where help is to go, in the parts of RFC 5139; `latitude` and `longitude` are degrees (WGS 84), empty for none.
     `name` is who is there. `caller_id` is the number that the carrier knows the address by (EMG-1)."""
 
@@ -94,7 +94,7 @@ class CivicAddress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return ", ".join(part for part in parts if part)
 
 
-class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
+class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What holds for a device when somebody dials for help on it (EMG-4).
 
     `numbers` are those that call for help there, `main` stands for `urn:service:sos`. `address` names where the device
@@ -114,7 +114,7 @@ class EmergencyPlace(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
 
 
-class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+class Emergency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The emergency table: all that an emergency call is decided by. `places` are by device; `elsewhere` holds for one
     that nobody knows; `addresses` are by name.
 
@@ -130,7 +130,7 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True):
     addresses: dict[str, CivicAddress] = {}
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One version of the dialplan. Keys of `extensions` and `services` are bare digits, of `dids` E.164 with `+`; all
     others are names.
 

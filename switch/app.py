@@ -32,7 +32,7 @@ from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
-from switch import configuration, handed, logs
+from switch import configuration, handed, logs, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
@@ -45,7 +45,6 @@ from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
-from switch.domains import Domains
 from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
@@ -350,7 +349,7 @@ class Exchange:
         """Compile anew in a process of its own and swap. Raises Refused; then nothing has changed."""
         async with self._reloading:
             try:
-                compiled = await configuration.compile_apart(self._places.config)
+                compiled, packed = await configuration.compile_apart(self._places.config)
             except configuration.ConfigurationError as error:
                 self._counters.reloads_refused += 1
                 self._log.error("configuration refused", errors=error.lines)
@@ -358,13 +357,10 @@ class Exchange:
                 raise Refused("the configuration has errors; nothing was changed", told) from error
             changed = compiled.version != self._compiled.version
             await self._use(compiled)
-            self.core.prune(self._still_registrable, self._clock.now())
             self._compiled = self._standing.compiled = compiled
             self._standing.refusal = ()
             self._counters.reloads += 1
-            gc.collect()
-            gc.freeze()
-            unkept = await self._keep(compiled)
+            unkept = await self._keep(compiled, packed)
             warnings = (
                 *(f"warning: {each}" for each in unkept),
                 *(f"warning: {each}" for each in configuration.needs_restart(self._started_with, compiled)),
@@ -373,10 +369,10 @@ class Exchange:
             self._log.info("configuration taken", configuration=compiled.version, changed=changed)
             return ReloadView(version=compiled.version, changed=changed, warnings=warnings)
 
-    async def _keep(self, compiled: Compiled) -> tuple[str, ...]:
+    async def _keep(self, compiled: Compiled, packed: bytes) -> tuple[str, ...]:
         """For a start after a crash. A full disk does not take the configuration out of force; it is told."""
         try:
-            await asyncio.to_thread(configuration.keep, self._places.data, compiled)
+            await asyncio.to_thread(configuration.keep, self._places.data, compiled, packed)
         except OSError as error:
             said = f"it is in force, but cannot be kept: after a crash the former one holds ({error})"
             self._log.error("configuration cannot be kept", why=str(error))
@@ -391,16 +387,17 @@ class Exchange:
         """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
         trunks = await self._find_carriers(compiled)
         await self._certificates.use(compiled)
+        began = time.monotonic()
+        self._swap(compiled, trunks)
+        self._notices.took("reload", time.monotonic() - began)
+
+    def _swap(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
+        """All of it in one turn of the loop (`switch.swapping`)."""
         self._model = compiled.model
-        self.core.facts.use(compiled.model)
         self._credentials.use(compiled)
         self._emergency_numbers.use(compiled.model)
-        # The hashes are of the realm: both change together.
-        self.core.authenticator.settings = handed.auth_settings(compiled)
-        self.core.registrar.settings = handed.registrar_settings(compiled)
-        self.core.calls.use(handed.call_settings(compiled, self.core.calls.context.settings.silence_s))
-        self._reach(compiled, trunks)
-        self.core.qualify(handed.qualify_settings(compiled), self._clock.now())
+        swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
+        self._trust(trunks)
         self._guard(compiled)
 
     def _show_certificates(self) -> None:
@@ -421,15 +418,12 @@ class Exchange:
                 self._log.error("trunk host cannot be resolved", trunk=trunk, why=why)
         return trunks
 
-    def _reach(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
-        self._accounts.use(compiled.trunks)
-        self._directory.use(compiled.model, trunks, self._accounts.dialects, Domains(compiled.domains))
+    def _trust(self, trunks: Mapping[str, TrunkHost]) -> None:
         self._transports.guard.trusted = frozenset(
             source.rpartition(":")[0] if source.count(":") == 1 else source
             for trunk in trunks.values()
             for source in trunk.sources
         )
-        self.core.trunks_changed(self._clock.now())
 
     def _guard(self, compiled: Compiled) -> None:
         networks = [source for trunk in compiled.trunks for source in trunk.sources if "/" in source]
@@ -439,11 +433,9 @@ class Exchange:
     async def _ask_again(self) -> None:
         """Carriers move, and a name server that was away comes back."""
         async with self._reloading:
-            self._reach(self._compiled, await self._find_carriers(self._compiled))
-
-    def _still_registrable(self, bound: e.Bound) -> bool:
-        device = self._model.devices.get(bound.device)
-        return device is not None and bound.line in device.lines
+            trunks = await self._find_carriers(self._compiled)
+            swapping.reach(self.core, self._accounts, self._compiled, trunks, self._clock.now())
+            self._trust(trunks)
 
     def _plan(self, request: CallRequest, facts: Facts) -> Plan:
         return planner.plan(self._model, request, facts)

@@ -11,10 +11,12 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from config.compiled import Compiled, GuardSettings, ListenerSettings, decode, encode
+from config.compiled import Compiled, GuardSettings, ListenerSettings
+from config.packed import decode, encode, unpacking
 from config.problems import Problem
 from switch import models
 from switch.arguments import Places
@@ -56,16 +58,33 @@ def live(places: Places) -> Compiled:
     return last if last is not None else boot(places)[0]
 
 
-async def compile_apart(path: Path) -> Compiled:
+class Fresh(NamedTuple):
+    """What the compiler has made, and the bytes that it came as."""
+
+    compiled: Compiled
+    packed: bytes
+
+
+async def compile_apart(path: Path) -> Fresh:
     """Compile in a process of its own, so that no call waits. Raises ConfigurationError with all errors at once."""
     process = await asyncio.create_subprocess_exec(*_COMPILER, str(path), stdout=subprocess.PIPE)
     out, _ = await process.communicate()
-    return _result(process.returncode or 0, out)
+    if process.returncode:
+        return Fresh(_result(process.returncode, out), out)  # which raises
+    # In turns of a millisecond: a thread would not do, as reading a piece lets no other one run.
+    work = unpacking(out)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return Fresh(done.value, out)
+        await asyncio.sleep(0)
 
 
-def keep(data: Path, compiled: Compiled) -> None:
-    """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten."""
-    write_private(data / KEPT, encode(compiled))
+def keep(data: Path, compiled: Compiled, packed: bytes | None = None) -> None:
+    """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten.
+    `packed` is the same as bytes, where they are at hand."""
+    write_private(data / KEPT, encode(compiled) if packed is None else packed)
     models.keep(data, compiled.model)
     (data / REFUSED).unlink(missing_ok=True)
 

@@ -103,7 +103,7 @@ def _has_database(data: Path) -> bool:
     """Whether the configuration in force keeps its records elsewhere than in the data folder."""
     import msgspec
 
-    from config.compiled import decode
+    from config.packed import decode
     from switch.configuration import KEPT
 
     try:

@@ -17,7 +17,8 @@ import yaml
 
 from config import compiled, examples, jsonschema, loader, reference, validate
 from config.compile import compile, compile_loaded  # noqa: A004
-from config.compiled import Compiled, decode, encode
+from config.compiled import Compiled
+from config.packed import decode, encode
 from config.problems import ConfigError
 from dialplan.destinations import user
 from dialplan.model import Profile

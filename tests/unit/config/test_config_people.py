@@ -8,9 +8,9 @@ import pytest
 
 from config import loader, propose, validate
 from config.compile import compile_loaded
-from config.compiled import decode, encode
 from config.inherit import Levels
 from config.lint import warnings
+from config.packed import decode, encode
 from config.problems import ConfigError, Wrong
 from config.validate import Loaded
 from dialplan.destinations import Destination, To

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from config import entries, examples, loader, validate
 from config.compile import compile_loaded
-from config.compiled import decode, encode
+from config.packed import decode, encode
 from config.problems import ConfigError
 from config.schema import Configuration
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from config import csv_values
 from config.compile import compile  # noqa: A004
-from config.compiled import Compiled, decode, encode
+from config.compiled import Compiled
 from config.csv_file import MOST_PROBLEMS, field_starts
+from config.packed import decode, encode
 from config.problems import ConfigError, Wrong
 from dialplan.rates import shown
 from dialplan.routes import RouteRule, candidates

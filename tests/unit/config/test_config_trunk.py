@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.compile import compile  # noqa: A004
-from config.compiled import HostSettings, TrunkSettings, decode, encode
+from config.compiled import HostSettings, TrunkSettings
+from config.packed import decode, encode
 from config.problems import ConfigError
 
 

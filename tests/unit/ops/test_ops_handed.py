@@ -110,7 +110,7 @@ def test_a_bad_file_at_the_start_is_remembered_until_a_good_one_is_taken(tmp_pat
     assert configuration.refusal(tmp_path) == errors
     assert "a.yaml:4:1" in errors[0]
     file.write_text(SMALL)
-    configuration.keep(tmp_path, asyncio.run(configuration.compile_apart(file)))
+    configuration.keep(tmp_path, *asyncio.run(configuration.compile_apart(file)))
     assert configuration.refusal(tmp_path) == ()
     assert msgspec.structs.replace(configuration.live(places), version="") == msgspec.structs.replace(good, version="")
 
