@@ -21,11 +21,13 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from dialplan.destinations import NOWHERE, Destination, of_text
-from dialplan.facts import QUIET, Condition, Facts, LineFacts
+from dialplan.facts import NO_FACTS, Condition, Facts, LineFacts
 from dialplan.pretend import ScriptError
 
 _FORWARDS = {f"forward.{each.value}": each for each in Condition}
@@ -95,11 +97,29 @@ def facts(
             name = _known(name.removeprefix("user:"), "line", names.lines)
             known = found.setdefault(name, {})
             known.update(_line_fact(key, fact, value, at, known))
-    made = {name: LineFacts(**values) for name, values in found.items()}
-    if base is not None:
-        made = {**base.lines, **made}
-    total = LineFacts(**account) if account else base.account if base is not None else QUIET
-    return Facts(lines=made, cursors=cursors, account=total, draw=draw)
+    if base is None:
+        base = NO_FACTS
+    made = {name: msgspec.structs.replace(base.line(name), **values) for name, values in found.items()}
+    lines = _Over(made, base.lines) if base.lines else made
+    return Facts(lines=lines, cursors=cursors, account=msgspec.structs.replace(base.account, **account), draw=draw)
+
+
+class _Over(Mapping[str, LineFacts]):
+    """Facts that go before others, which may be looked up only when they are asked for."""
+
+    __slots__ = ("_below", "_made")
+
+    def __init__(self, made: Mapping[str, LineFacts], below: Mapping[str, LineFacts]) -> None:
+        self._made, self._below = made, below
+
+    def __getitem__(self, name: str) -> LineFacts:
+        return self._made[name] if name in self._made else self._below[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**dict.fromkeys(self._made), **dict.fromkeys(self._below)})
+
+    def __len__(self) -> int:
+        return len({*self._made, *self._below})
 
 
 def _line_fact(key: str, fact: str, value: str, at: datetime.datetime, known: Mapping[str, Any]) -> dict[str, Any]:

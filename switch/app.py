@@ -45,6 +45,7 @@ from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
+from switch.explaining import Explaining
 from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
@@ -210,8 +211,15 @@ class Exchange:
         )
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
+        explaining = Explaining(
+            lambda: self._model,
+            self.core.facts,
+            lambda: {bound.line for bound in self.core.registrar.bindings()},
+            clock.at,
+        )
         self._control = ControlServer(
-            operations.handlers() | guarding.handlers() | wishing.handlers(), self._notices.error
+            operations.handlers() | guarding.handlers() | wishing.handlers() | explaining.handlers(),
+            self._notices.error,
         )
         figures = readings(
             self.core,

@@ -18,6 +18,13 @@ class WorkerView(msgspec.Struct, frozen=True):
     legs: int
 
 
+class ExplainedView(msgspec.Struct, frozen=True, kw_only=True):
+    """An explained call, as JSON of `dialplan.explanation.Explanation`; or what is `wrong` with the question."""
+
+    explanation: str = ""
+    wrong: str = ""
+
+
 class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
     """A telephone that was turned away lately. `user` is the authentication name that it gave, `why` words."""
 
