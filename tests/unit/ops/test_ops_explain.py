@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 
 from config import examples, validate
 from config.compile import model_of
+from config.schema_tests import Expect
+from dialplan import pretend_facts
 from dialplan.explanation import Explanation
 from dialplan.facts import Condition
+from dialplan.pretend import BEHAVIOURS
 from records import events as e
 from switch.commands import app
 from switch.control import ControlServer, Refused
@@ -236,3 +239,22 @@ def test_check_runs_the_tests_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NOT_SET_HERE", "correct horse battery")
     done = run.invoke(app, ["check", str(office(tmp_path, GREEN + RED))])
     assert done.exit_code == 1 and "office.yaml:13:14: error: test `Is busy` is red: ends: wanted busy" in done.output
+
+
+# What the guide says
+
+
+def test_the_example_in_the_guide_is_green_in_the_example_company(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[3] / "docs/tests.md"
+    examples.write(tmp_path, examples.COMPANY)
+    (tmp_path / "guide.yaml").write_text(guide.read_text("utf-8").split("~~~yaml\n")[1].split("~~~")[0])
+    done = run.invoke(app, ["test", str(tmp_path), "--quiet"])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_guide_has_every_key_of_expect_and_every_fact() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    tests, explain = (docs / "tests.md").read_text("utf-8"), (docs / "explain.md").read_text("utf-8")
+    assert [key for key in Expect.model_fields if f"`{key}`" not in tests] == []
+    assert [key for key in pretend_facts.KEYS if f".{key}" not in explain and f"`{key}`" not in explain] == []
+    assert [word for word in BEHAVIOURS if f"`{word}`" not in explain] == []
