@@ -20,7 +20,8 @@ _PLAIN = {
     "services": "service",
     "dids": "did",
     "features": "feature",
-    "account_codes": "account_code",
+    "addresses": "address",
+    "account_codes": "account",
 }
 
 

@@ -101,7 +101,7 @@ def touched(model: Model, asked: Answer) -> set[str]:
     found.update(rules.of_line(line, "record") for line in fate.recorded_by)
     account = asked.plans[-1].account
     if account:
-        found.update((rules.account(account), f"account_code:{account}"))
+        found.add(rules.account(account))
     return found
 
 

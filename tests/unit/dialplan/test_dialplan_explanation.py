@@ -90,7 +90,19 @@ def test_every_rule_that_the_example_is_asked_for_has_a_place() -> None:
     asked = [
         explained(model, dial, Caller(device=device))
         for device in ("grace-desk", "elise-desk", "lobby-wall", "ivan-desk", "dana-desk", "marta-desk")
-        for dial in (*model.extensions, "0", "911", "112", "411", "2702", "5551234", "+442079460000", "*97", "*78")
+        for dial in (
+            *model.extensions,
+            "0",
+            "911",
+            "112",
+            "411",
+            "2702",
+            "5551234",
+            "+442079460000",
+            "*97",
+            "*78",
+            "*11*4712#2125550100",
+        )
     ]
     asked += [explained(model, dial, Caller(trunk="pacific"), number="+16695550180") for dial in model.dids]
     rules = {each.rule: each for found in asked for each in found.rules}
