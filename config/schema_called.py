@@ -12,31 +12,9 @@ from config.section import Section
 from config.times import TimeZone
 from config.types import Boolean, Extension, File, Identifier, OneOrMore, SecretText, Text, choice, duration, integer
 from config.words import AccountNumber, ChoiceKey, DestinationWord, FeatureCode, NameOrNone, Slots
+from dialplan.codes import FEATURES
 
 RingTime = Annotated[float, duration(5, 300)]
-FEATURES = (
-    "voicemail",
-    "dnd_on",
-    "dnd_off",
-    "forward_on",
-    "forward_off",
-    "forward_always",
-    "forward_busy",
-    "forward_no_answer",
-    "forward_outage",
-    "pick_up",
-    "park",
-    "record",
-    "account_code",
-    "opt_in",
-    "opt_out",
-    "lock",
-    "unlock",
-    "hot_desk_in",
-    "hot_desk_out",
-    "hide_caller_id",
-    "show_caller_id",
-)
 Features = dict[FeatureCode, Annotated[str, choice(*FEATURES)]]
 Dids = Annotated[list[DestinationWord], OneOrMore()]
 

@@ -45,7 +45,7 @@ def show(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Every setting that holds for a user, line, group, site or the account, and where it comes from: level, file, line.
+    """Every setting that holds for a user, line, group, site or the account, with the level, file and line it is from.
 
     Settings inherit from the account to the site, the group and the user. One that a level above has locked says so.
     It is the configuration that is read, not the running exchange.

@@ -18,6 +18,7 @@ from config.loader import Mapping, Node, Scalar
 from config.loader import Sequence as Items
 from config.reference import DIALPLAN
 from config.schema import Configuration
+from dialplan.codes import FEATURES
 from switch.configuration import needs_restart
 
 ROOT = Path(__file__).parents[3]
@@ -163,3 +164,10 @@ def test_what_has_an_effect_of_its_own_is_a_key() -> None:
         section, _, key = path.partition(".")
         model = inner(top[section].kind)
         assert not key or (model is not None and key in fields(model)), path
+
+
+def test_every_feature_that_a_code_can_be_given_is_in_the_guide() -> None:
+    table = (ROOT / "docs/dialplan.md").read_text().partition("| feature | what follows |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| `")]
+    told = {name: bool(behind.strip()) for names, behind in rows for name in re.findall(r"`(\w+)`", names)}
+    assert told == dict(FEATURES)
