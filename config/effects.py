@@ -23,6 +23,7 @@ _LIVE = (
     "domains",
     "devices",
     "licences",
+    "mail",
     "tests",
     "registrar",
     "listen.certificate",

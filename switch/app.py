@@ -18,6 +18,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -51,6 +52,7 @@ from switch.figures import readings
 from switch.guarding import Guarding
 from switch.keeper import BindingKeeper, FactKeeper
 from switch.lookups import Lookups
+from switch.mailing import Mailer
 from switch.metrics import Counters, WatchServer
 from switch.net.hops import Hops
 from switch.net.resolver import Resolver
@@ -181,6 +183,13 @@ class Exchange:
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
+        self._post = ThreadPoolExecutor(2, "mail")
+        self._mailer = Mailer(
+            lambda call, to, outcome, why: self.core.help_told(call, to, outcome, why, clock.now()),
+            self._chores.begin,
+            self._post,
+        )
+        self.core.calls.alarms.post = self._mailer.post
         guard = self._transports.guard
         guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
         self._ban_keeper = BanKeeper(guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")))
@@ -309,6 +318,7 @@ class Exchange:
         while (self.core.calls.by_tag or self.core.registrations.leaving) and self._clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         self._chores.close()
+        self._post.shutdown(wait=False, cancel_futures=True)
         await self._resolver.close()
         await self._control.stop()
         await self._watch.stop()
@@ -404,6 +414,7 @@ class Exchange:
         self._model = compiled.model
         self._credentials.use(compiled)
         self._emergency_numbers.use(compiled.model)
+        self._mailer.settings = compiled.mail
         swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
         self._trust(trunks)
         self._guard(compiled)

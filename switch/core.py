@@ -217,6 +217,12 @@ class Core:
             self.facts.record(each)
         self._finish(now)
 
+    def help_told(self, call: str, to: str, outcome: str, why: str, now: float) -> None:
+        """Somebody was told of an emergency call by other means than a telephone, or could not be."""
+        self._at = self._clock_at()
+        self.calls.alarms.told(call, to, outcome, why)
+        self._finish(now)
+
     def prune(self, keep: Callable[[e.Bound], bool], now: float) -> None:
         """After a reload: end the registrations that the configuration no longer allows."""
         self._at = self._clock_at()

@@ -49,6 +49,7 @@ class Counters:
         "calls_ended",
         "calls_started",
         "emergency_calls",
+        "emergency_told",
         "forward_loops",
         "forwards",
         "logins_failed",
@@ -71,6 +72,8 @@ class Counters:
         """By (result, reason) of dialplan.termination."""
         self.talk_seconds = 0.0
         self.emergency_calls = 0
+        self.emergency_told: Counter[tuple[str, str]] = Counter()
+        """By (line or mail, outcome)."""
         self.forwards = 0
         self.forward_loops = 0
         self.registrations = 0
@@ -89,6 +92,7 @@ HELP = {
     "calls_ended": "Calls ended, by result and reason",
     "talk_seconds": "Seconds of talk in calls that have ended",
     "emergency_calls": "Emergency calls",
+    "emergency_told": "People told of emergency calls, by line or mail, and what came of it",
     "forwards": "Forwards of calls",
     "forward_loops": "Calls whose forwards led in a circle or too far",
     "registrations": "REGISTER requests answered 200",
@@ -98,6 +102,9 @@ HELP = {
     "reloads_refused": "Configurations refused",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
 }
+
+
+_LABELS = {"calls_ended": ["result", "reason"], "emergency_told": ["way", "outcome"]}
 
 
 class Collector:
@@ -112,7 +119,7 @@ class Collector:
         for name, says in HELP.items():
             value = getattr(self._counters, name)
             if isinstance(value, Counter):
-                labelled = CounterMetricFamily(f"ringplan_{name}", says, labels=["result", "reason"])
+                labelled = CounterMetricFamily(f"ringplan_{name}", says, labels=_LABELS[name])
                 for labels, count in value.items():
                     labelled.add_metric(list(labels), count)
                 yield labelled

@@ -56,8 +56,14 @@ class Notices:
             device=event.device,
             line=event.line,
             address=event.address,
+            told=event.notify,
             calls_from=hostport(flow.remote_host, flow.remote_port),
         )
+
+    def help_told(self, event: e.HelpTold) -> None:
+        """EMG-7: what came of telling somebody."""
+        say = self._log.info if event.outcome in ("answered", "sent") else self._log.warning
+        say("emergency call told", call=event.call, to=event.to, outcome=event.outcome, why=event.why)
 
     def looped(self, event: e.CallForwarded) -> None:
         """FWD-9: forwards lead in a circle, or too far."""

@@ -156,6 +156,7 @@ class Operations:
             lines_registered=len(registered),
             contacts=len(core.registrar),
             calls=len(core.calls.by_id),
+            emergencies=tuple(_emergency(call) for call in core.calls.by_id.values() if call.state.started.emergency),
             calls_started=core.counters.calls_started,
             calls_answered=core.counters.calls_answered,
             transactions=len(core.endpoint.clients) + len(core.endpoint.servers),
@@ -270,11 +271,20 @@ def _phone_view(bound: Bound, name: str, reach: Reach | None, now: float, at: da
     )
 
 
+def _emergency(call: Call) -> str:
+    view = _view(call)
+    where = ", ".join(each for each in (view.device, view.address) if each)
+    return f"{view.caller} calls {view.called} for help from {where}"
+
+
 def _view(call: Call) -> CallView:
     started = call.state.started
     held = any(leg.sound.held for leg in call.legs.values())
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
     peer = call.state.legs.get(call.state.peer) if call.state.peer is not None else None
+    device = address = ""
+    if started.emergency:
+        device, address = call.context.directory.whereabouts(started.device or "", started.address)
     return CallView(
         call=call.id,
         started_at=started.at,
@@ -283,8 +293,8 @@ def _view(call: Call) -> CallView:
         called=started.number or started.dialled,
         state=state,
         emergency=started.emergency,
-        device=started.device or "",
-        address=started.address,
+        device=device or started.device or "",
+        address=address or started.address,
         answered_by=peer.target.partition(":")[2] if peer is not None else "",
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
     )

@@ -38,6 +38,7 @@ class Tally:
             e.CallEnded: self._ended,
             e.CallForwarded: self._forwarded,
             e.LineSet: self._notices.set_for_line,
+            e.HelpTold: self._help_told,
             e.Bound: self._registered,
             e.Unbound: self._registered,
         }
@@ -71,6 +72,10 @@ class Tally:
         self._recent.started(event)
         if event.emergency:
             self._notices.emergency(event)
+
+    def _help_told(self, event: e.HelpTold) -> None:
+        self._counters.emergency_told[event.to.partition(":")[0], event.outcome] += 1
+        self._notices.help_told(event)
 
     def _leg(self, event: e.LegStarted) -> None:
         self._recent.leg(event)

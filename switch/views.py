@@ -92,6 +92,8 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[RefusedView, ...] = ()
+    emergencies: tuple[str, ...] = ()
+    """A sentence for each emergency call that is up."""
     listeners: tuple[str, ...] = ()
     certificates: tuple[CertificateView, ...] = ()
     workers: tuple[WorkerView, ...] = ()

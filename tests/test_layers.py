@@ -40,6 +40,7 @@ LIBRARIES = {
     },
     "console": {"fastapi", "msgspec", "starlette", "uvicorn", "websockets"},
     "switch": {
+        "aiosmtplib",
         "argon2",
         "dns",
         "msgspec",

@@ -10,7 +10,7 @@ lost; `again` tells once more of calls that had just begun.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -46,11 +46,11 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
 
 
 class Alarms:
-    """Tells them. `post` takes letters, and sends them when it can (`switch/mailing.py`)."""
+    """Tells them. `post` takes letters (`switch/mailing.py`), or says why it cannot."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.post: Any = lambda letter: None
+        self.post: Callable[[Letter], str] = lambda letter: "nothing sends e-mail"
         self.ringing: dict[tuple[str, str], Person] = {}
         """By calling device and line: who is being told at the moment."""
 
@@ -82,7 +82,9 @@ class Alarms:
         kind, _, name = to.partition(":")
         device, where = self.context.directory.whereabouts(started.device or "", started.address)
         if kind == "mail":
-            self.post(letter(started, name, device, where))
+            why = self.post(letter(started, name, device, where))
+            if why:
+                self.told(started.call, to, "failed", why)
             return
         key = (started.device or "", name)
         if key in self.ringing:
