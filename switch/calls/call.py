@@ -526,6 +526,8 @@ class Call:
                 leg.sound.remote = None
         self.ringer.heard(leg, now)
         self.ringer.feed(v.Answered(leg.branch, leg.contact), now)
+        if leg.index not in self.legs and leg.usage.needs_ack:
+            self._too_late(leg, event, now)  # its time was over in this very instant
 
     def give_up(self, leg: Leg, status: int, now: float) -> None:
         """A telephone that rings cannot be used."""

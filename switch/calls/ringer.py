@@ -79,9 +79,13 @@ class Ringer:
         self._disarm_all()
 
     def feed(self, event: v.WalkEvent, now: float) -> None:
-        """Give the walk an event and do what it says. What happens meanwhile waits its turn."""
+        """Give the walk an event and do what it says. What happens meanwhile waits its turn. What is due comes before
+        what arrives in the same instant (K.12)."""
         if self._stopped:
             return
+        for name in [name for name, timer in self._timers.items() if timer.when <= now]:
+            self._timers.pop(name).cancel()
+            self._inbox.append(v.TimerDue(name))
         self._inbox.append(event)
         if self._busy:
             return

@@ -74,7 +74,7 @@ _TABLE = {
     "Identity":                "-    -    -         -    -    -         -    -    -   ",
     "Reason":                  "-    -    -         -    -    -         -    -    -   ",
     "Referred-By":             "-    -    -         -    -    -         -    -    -   ",
-    "P-Called-Party-ID":       "-    -    -         -    -    -         -    -    -   ",
+    "P-Called-Party-ID":       "make -    -         make -    -         make -    -   ",
     "P-Charging-Vector":       "-    -    -         -    -    -         -    -    -   ",
     "P-Access-Network-Info":   "-    -    -         -    -    -         -    -    -   ",
     "P-Early-Media":           "-    -    -         -    -    -         -    -    -   ",

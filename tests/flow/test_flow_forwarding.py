@@ -11,6 +11,8 @@ from dialplan import model as m
 from dialplan.destinations import Destination, To, user
 from dialplan.lines import Forwards, Outside, Permission
 from dialplan.plan import Voicemail
+from switch.sip import leg_events as sip
+from switch.sip.flow import Flow
 from tests.support.exchange import carrier, changed, house
 from tests.support.raw_phone import Text, describe
 from tests.support.scene import Scene
@@ -264,6 +266,7 @@ def test_voicemail_that_nothing_carries_out_yet_ends_with_480_and_is_told() -> N
     call = alice.call("102")
     scene.wait()
     assert call.refused == 480
+    assert call.got(sip.Refusal)[-1].reasons == ('Reason: SIP;cause=480;text="Voicemail Not Available"',)
     assert [type(step) for _, step in scene.exchange.unserved] == [Voicemail]
     (passed,) = scene.exchange.record.passed
     assert passed.to == "voicemail:bob"
@@ -324,3 +327,32 @@ def test_a_call_keeps_the_plan_that_it_began_with() -> None:
     assert call.refused == 480
     assert (len(bob.calls), len(carol.calls)) == (1, 1)
     scene.finish()
+
+
+def test_who_answers_in_the_very_instant_of_expiry_is_too_late() -> None:
+    """K.12: the call goes on, and the telephone is hung up."""
+    scene = scene_of(no_answer=user("carol"))
+    scene.network.delay_s = 0.0
+    alice, bob, carol = scene.phone("alice"), scene.raw("bob"), scene.phone("carol")
+    call = alice.call("102")
+    scene.wait(0.0)
+    invite = bob.take("INVITE")
+    bob.reply(invite, 180, tag="b")
+    due = scene.clock.now() + 10.0
+    scene.wait(9.5)
+    scene.network.drop = lambda packet: packet.source == bob.address
+    answer = bob.reply(invite, 200, describe(bob.address[0]), tag="b")
+    scene.network.drop = lambda packet: False
+    scene.exchange.core.receive(answer.encode(), Flow("udp", scene.exchange.address, bob.address), due)
+    scene.wait(0.5)
+    assert not call.up
+    assert carol.calls
+    scene.wait(0.1)
+    bob.take("ACK")
+    bob.reply(bob.take("BYE"), 200)
+    carol.last.answer()
+    scene.wait(0.1)
+    assert call.up
+    call.hang_up()
+    scene.finish()
+    assert scene.exchange.record.answered_target == "line:carol"
