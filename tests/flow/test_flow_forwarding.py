@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from dialplan import model as m
-from dialplan.destinations import Destination, To, user
+from dialplan.destinations import Destination, To, ring_group, user
+from dialplan.groups import Attendant, Member, RingGroup
 from dialplan.lines import Forwards, Outside, Permission
 from dialplan.plan import Voicemail
 from switch.sip import leg_events as sip
@@ -356,3 +357,49 @@ def test_who_answers_in_the_very_instant_of_expiry_is_too_late() -> None:
     call.hang_up()
     scene.finish()
     assert scene.exchange.record.answered_target == "line:carol"
+
+
+TO = {
+    "voicemail": Destination(To.VOICEMAIL),
+    "attendant": Destination(To.ATTENDANT, "main"),
+    "user": user("carol"),
+    "external": ABROAD,
+    "ring_group": ring_group("desk"),
+}
+
+
+@pytest.mark.parametrize("kind", TO)
+@pytest.mark.parametrize(("condition", "cause"), [("busy", 486), ("no_answer", 408), ("outage", 503)])
+def test_each_condition_leads_to_each_kind_of_destination(condition: str, cause: int, kind: str) -> None:
+    """FWD-2: the fifteen combinations. Voicemail and menus end with their status until something carries them out."""
+    bob = {
+        "forwards": Forwards(after_s=10.0, **{condition: TO[kind]}),
+        "outside": Outside(permission=Permission.INTERNATIONAL),
+        "mailbox": "bob",
+    }
+    model = msgspec.structs.replace(
+        changed(house(), bob=bob),
+        attendants={"main": Attendant(id="main")},
+        ring_groups={"desk": RingGroup(id="desk", members=(Member(line="carol"),))},
+    )
+    scene = Scene(model=m.versioned(model))
+    alice, carol, itsp = scene.phone("alice"), scene.phone("carol"), scene.carrier()
+    if condition != "outage":
+        scene.phone("bob").refuses = {"busy": 486, "no_answer": 0}[condition]
+    call = alice.call("102")
+    scene.wait(10.5 if condition == "no_answer" else 0.5)
+    if kind == "external":
+        scene.taken(itsp, "o")
+        scene.over(call, itsp)
+    elif kind in ("user", "ring_group"):
+        carol.last.answer()
+        scene.wait()
+        assert call.up
+        call.hang_up()
+    else:
+        assert call.refused == 480
+        ((_, step),) = scene.exchange.unserved
+        assert type(step).__name__.lower() == kind
+    scene.finish()
+    (passed,) = scene.exchange.record.passed
+    assert (passed.by, passed.cause) == ("bob", cause)

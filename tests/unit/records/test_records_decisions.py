@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from records.cdr import Asked, CallRecord, CdrFolder
-from records.events import CallEvent, CallReplanned
+from records.cdr import Asked, CallRecord, CdrFolder, Passed
+from records.events import CallEvent, CallForwarded, CallReplanned
 from records.segments import Position
 from records.store import Store
 from tests.support.call_events import answered_call, at
@@ -42,3 +42,12 @@ def test_reasons_that_quote_what_is_no_text_do_not_stop_the_store(tmp_path: Path
     first, *others = answered_call("c1")
     record = kept(tmp_path, replace(first, because=(("dids", "none is 1\udcff2"),)), *others)
     assert record.because == (("dids", "none is 1?2"),)
+
+
+def test_our_own_forwards_and_the_account_are_kept(tmp_path: Path) -> None:
+    first, second, *others = answered_call("c1")
+    forwarded = CallForwarded("c1", 1, at(0.5), "anna", 486, "201", "Anna Berg", "voicemail:anna", "ring/1", loop=True)
+    late = [replace(each, n=each.n + 1) for each in (second, *others)]
+    record = kept(tmp_path, replace(first, account="4711", proven=False, attested=True), forwarded, *late)
+    assert record.passed == (Passed(at(0.5), "anna", 486, "201", "Anna Berg", "voicemail:anna", "ring/1"),)
+    assert (record.account, record.proven, record.attested) == ("4711", False, True)
