@@ -403,3 +403,24 @@ def test_each_condition_leads_to_each_kind_of_destination(condition: str, cause:
     scene.finish()
     (passed,) = scene.exchange.record.passed
     assert (passed.by, passed.cause) == ("bob", cause)
+
+
+@pytest.mark.parametrize("reliable", [False, True])
+def test_a_caller_who_heard_the_first_telephone_hears_the_next_one_after_the_forward(reliable: bool) -> None:
+    """Early media of the one that did not answer, then the sound of the one that does; 181 would say nothing new."""
+    scene = scene_of(no_answer=user("carol"))
+    alice, bob, carol = scene.phone("alice"), scene.phone("bob"), scene.phone("carol")
+    if reliable:
+        alice.extensions = ("Supported: 100rel",)
+    bob.early, bob.rings = True, 183
+    call = alice.call("102")
+    scene.wait(10.5)
+    assert bob.last.over
+    carol.last.answer()
+    scene.wait()
+    assert call.up
+    assert 181 not in call.rings
+    joined = {frozenset(((alice.address[0], 4000), (carol.address[0], 4000)))}
+    assert scene.exchange.engine.joined() == joined
+    call.hang_up()
+    scene.finish()

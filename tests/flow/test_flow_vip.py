@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dialplan import model as m
@@ -144,4 +145,23 @@ def test_an_anonymous_caller_is_shown_for_whom_all_the_same() -> None:
         scene.wait(0.1)
         phone.take("ACK")
     itsp.take(486)
+    scene.finish()
+
+
+def test_a_delegate_who_has_opted_out_is_not_rung() -> None:
+    """DEL-9, VIP-12."""
+    model = msgspec.structs.replace(screened(None), serves={"carol": ("bob",)})
+    scene = Scene(model=m.versioned(model))
+    alice, bob, carol = scene.phone("alice"), scene.phone("bob"), scene.phone("carol")
+    assert scene.exchange.set("carol", "group bob out").out_of == ("bob",)
+    alice.call("102")
+    scene.wait()
+    assert (len(bob.calls), len(carol.calls)) == (1, 0)
+    alice.last.cancel()
+    scene.wait()
+    scene.exchange.set("carol", "group bob in")
+    alice.call("102")
+    scene.wait()
+    assert (len(bob.calls), len(carol.calls)) == (2, 1)
+    alice.last.cancel()
     scene.finish()
