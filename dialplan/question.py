@@ -293,7 +293,7 @@ def caller_of(model: Model, name: str, line: str = "") -> Caller:
     if not colon:
         kind, bare = "", name
     if line and line not in model.lines:
-        raise QuestionError("line", f"there is no line `{line}`", _meant(line, model.lines))
+        raise QuestionError("line", f"there is no line `{line}`", meant(line, model.lines))
     if kind in ("", "user", "line"):
         number = model.extensions.get(bare) if bare not in model.lines else None
         user = number.name if number is not None and number.kind is To.USER else bare
@@ -305,7 +305,7 @@ def caller_of(model: Model, name: str, line: str = "") -> Caller:
         return Caller(trunk=bare)
     known = {"": [*model.lines, *model.devices, *model.trunks], "device": [*model.devices], "trunk": [*model.trunks]}
     what = {"": "user, line, device or trunk", "device": "device", "trunk": "trunk"}.get(kind, "user or line")
-    raise QuestionError("from", f"there is no {what} `{bare}`", _meant(bare, known.get(kind, [*model.lines])))
+    raise QuestionError("from", f"there is no {what} `{bare}`", meant(bare, known.get(kind, [*model.lines])))
 
 
 def _of_line(model: Model, user: str, line: str) -> Caller:
@@ -316,7 +316,8 @@ def _of_line(model: Model, user: str, line: str) -> Caller:
     raise QuestionError("from", f"`{user}` has no telephone to call from", "none of `devices` has this line")
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
+def meant(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or all when they are few."""
     names = sorted(set(known))
     near = difflib.get_close_matches(word, names, 1)
     if near:
