@@ -75,7 +75,7 @@ def test_hours_a_group_and_a_menu() -> None:
         "The call goes to the voicemail of Front desk."
     ]
     together = told("+33199000122")
-    assert together[0] == "The telephones of Manon Lefèvre and Yanis Benali ring together for 20 seconds."
+    assert together[0] == "The telephones of Manon Lefèvre and Yanis Benali ring together for 30 seconds."
 
 
 def test_recording_and_limits_where_somebody_rings() -> None:
