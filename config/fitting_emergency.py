@@ -46,13 +46,16 @@ def _calls(loaded: Loaded, names: Names, each: SiteEmergency, *path: str) -> Ite
 
 def _address(loaded: Loaded, name: str, each: Address) -> Iterator[Problem]:
     mark = loaded.key_mark("addresses", name)
+    keys = ("street", "building", "city", "latitude", "longitude")
+    if not all(loaded.sound("addresses", name, key) for key in keys):
+        return
     if (each.latitude is None) is not (each.longitude is None):
         missing = "longitude" if each.longitude is None else "latitude"
         yield Problem("missing-key", mark, f"`{missing}` is missing in `{name}`", "a point on the map has both")
     if not (each.street or each.building or each.latitude) or not (each.city or each.latitude):
         key = "city" if each.street or each.building else "street"
         yield Problem("missing-key", mark, f"`{key}` is missing in `{name}`", "nobody finds the way there")
-    number = each.caller_id
+    number = each.caller_id if loaded.sound("addresses", name, "caller_id") else None
     if number and number not in loaded.settings.dids and loaded.whole and loaded.sound("dids"):
         hint = f'whoever calls back must reach you: write `"{number}": []` under `dids`'
         where = loaded.mark("addresses", name, "caller_id")

@@ -62,6 +62,8 @@ def plan(draft: Draft, number: str) -> Plan:
     draft.say(RULE, f"{number} is an emergency number")
     if place.address:
         draft.say(f"address:{place.address}", "where help is to go")
+    if place.notify:
+        draft.say(RULE, f"told at once: {', '.join(place.notify)}")
     routes = tuple(
         Route(trunk, number, place.caller_id or table.caller_ids.get(trunk, ""), rule=RULE)
         for trunk in place.trunks or table.trunks

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.compiled import TrunkAccount, TrunkSettings
 from dialplan import model as m
 from dialplan import planner, rules
 from dialplan.destinations import user
@@ -17,6 +18,8 @@ from dialplan.lines import Outside, Permission, Quotas
 from dialplan.plan import CallRequest, Reject, Trunk
 from records import events as e
 from switch.calls.alarm import HEARD_S, RING_S, Letter
+from switch.calls.dialect import Dialect
+from switch.sip.flow import Flow
 from switch.sip.message import Request, parse
 from switch.sip.parts import session_description
 from tests.support.exchange import CARRIER, carrier, changed, house
@@ -260,6 +263,80 @@ def test_what_goes_wrong_with_an_alarm_does_not_reach_the_call(monkeypatch: pyte
     assert call.up and "telling line:bob" in scene.exchange.errors[0]
     scene.over(call, itsp)
     scene.finish()
+
+
+@pytest.mark.parametrize("takes_tcp", [False, True])
+def test_an_invite_that_is_too_large_for_udp_goes_out_all_the_same(takes_tcp: bool) -> None:
+    """RFC 3261 section 18.1.1: by TCP, and by UDP to a carrier who has none."""
+    scene = scene_of(emergency_urn=True, emergency_location=True)
+    exchange = scene.exchange
+    asked: list[str] = []
+
+    def by_tcp(flow: Flow, hop: str) -> Flow | None:
+        asked.append(hop)
+        return exchange._flow_to("tcp", CARRIER[0] if takes_tcp else "192.0.2.250", 5060, None)
+
+    exchange.core.endpoint.large = by_tcp
+    itsp = scene.carrier()
+    alice = scene.phone("alice")
+    call = alice.call("911")
+    scene.wait(0.1)
+    invite = itsp.take("INVITE")
+    assert invite.flow.transport == ("tcp" if takes_tcp else "udp") and invite.get("Geolocation")
+    assert asked == [f"sip:{CARRIER[0]};lr"], "the URN says nothing of where it goes to"
+    itsp.reply(invite, 200, describe(CARRIER[0]), tag="e")
+    scene.wait(0.1)
+    itsp.take("ACK")
+    assert call.up
+    scene.over(call, itsp)
+    scene.finish()
+
+
+def test_each_carrier_is_called_in_its_own_way_and_with_the_place_once_more_after_a_challenge() -> None:
+    """EMG-6: the first one refuses, after its challenge was answered; the second one knows numbers alone."""
+    two = ("192.0.2.202", 5060)
+    model = company(trunks=("carrier", "other"))
+    trunks = {
+        "carrier": carrier(
+            "carrier", CARRIER, emergency_urn=True, emergency_location=True,
+            account=TrunkAccount(user="acme", digest_user="acme", secret="s"),
+        ),
+        "other": carrier("other", two),
+    }  # fmt: skip
+    model = m.versioned(
+        msgspec.structs.replace(
+            model, trunks={name: m.TrunkRule(id=name, profile=model.profile) for name in ("carrier", "other")}
+        )
+    )
+    scene = Scene(model=model, trunks=trunks)
+    alice, one, other = scene.phone("alice"), scene.carrier(), RawPhone(scene.network, "other", two)
+    call = alice.call("112")
+    scene.wait(0.1)
+    first = one.take("INVITE")
+    challenge = 'Proxy-Authenticate: Digest realm="acme", nonce="n1", algorithm=MD5, qop="auth"'
+    one.reply(first, 407, tag="c", headers=(challenge,))
+    scene.wait(0.1)
+    assert one.take("ACK").uri == "urn:service:sos"
+    second = one.take("INVITE")
+    assert second.get("Proxy-Authorization") and second.body == first.body and parts_of(second)
+    one.reply(second, 603, tag="d")
+    scene.wait(0.1)
+    one.take("ACK")
+    invite = other.take("INVITE")
+    assert invite.uri.startswith("sip:112@") and not invite.get("Geolocation")
+    other.reply(invite, 200, describe(two[0]), tag="e")
+    scene.wait(0.1)
+    other.take("ACK")
+    assert call.up
+    scene.over(call, other)
+    scene.finish()
+
+
+def test_a_number_for_the_police_alone_stays_what_it_is() -> None:
+    """RFC 5031: sos is help of every kind."""
+    dialect = Dialect(TrunkSettings(id="x", hosts=(), country="FR", emergency_urn=True))
+    assert dialect.help("17", "192.0.2.1") == "sip:17@192.0.2.1"
+    assert dialect.help("112", "192.0.2.1") == "urn:service:sos"
 
 
 # The call back (EMG-8)
