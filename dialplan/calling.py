@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from dialplan import codes, inside, permission, rules
+from dialplan import codes, emergency, inside, permission, rules
 from dialplan.draft import Draft, reject
 from dialplan.lines import Line, Policy, Profile
 from dialplan.model import Device, Model
@@ -32,15 +32,20 @@ def plan(draft: Draft) -> Plan:
     device = draft.model.devices.get(request.device or "")
     digits = clean(request.digits)
     wanted = request.line
+    code = codes.find(draft.model, digits)
+    if code is not None and code.feature in codes.CALLER_ID:
+        help_ = emergency.dialled(draft.model.emergency, code.argument, request.device)
+        if help_:
+            # Who hides out of habit is helped, too, and shown to those who help.
+            return emergency.plan(draft, help_)
     if device is not None:
         draft.consulted[rules.device(device.id)] = None
-        if draft.facts.line(rules.device(device.id)).locked:
-            # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
-            unlocks = codes.find(draft.model, digits)
-            if unlocks is None or unlocks.feature != "unlock":
-                draft.say(rules.device(device.id), "is locked")
-                return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), request.digits)
-    code = codes.find(draft.model, digits)
+        locked = draft.facts.line(rules.device(device.id)).locked
+        # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
+        if locked and (code is None or code.feature != "unlock"):
+            draft.say(rules.device(device.id), "is locked")
+            shown = _shown(draft, code)
+            return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), shown or digits, dialled=shown)
     on_line = _ON_LINE.fullmatch(digits) if code is None else None
     if on_line is not None:
         to = draft.model.extensions.get(on_line[1])
@@ -51,7 +56,9 @@ def plan(draft: Draft) -> Plan:
     speaker, line = _lines(draft, device, wanted)
     if line is None or speaker is None:
         draft.say(rules.device(request.device or ""), f"may not call on line {wanted}")
-        return draft.plan(_refused(draft, "line", "Line Not Permitted", "line"), request.digits)
+        shown = _shown(draft, code)
+        entry = _refused(draft, "line", "Line Not Permitted", "line")
+        return draft.plan(entry, shown or request.digits, dialled=shown)
     draft.calling, draft.speaking = line, speaker
     return _decide(draft, request, digits, code, speaker, line)
 
@@ -61,18 +68,21 @@ def _decide(
 ) -> Plan:
     policy = policy_of(speaker, line)
     hidden: bool | None = None
+    hides = ""
+    if code is not None and code.feature in codes.CALLER_ID:
+        draft.say(rules.feature(code.code), code.feature)
+        hides, hidden, digits = code.code, codes.CALLER_ID[code.feature], code.argument
+        request = msgspec.structs.replace(request, digits=digits)
+        # VIP-9: who hides is anonymous to those in the house as well.
+        draft.request = msgspec.structs.replace(draft.request, anonymous=hidden)
+        code = codes.find(draft.model, digits)
+        if code is not None and code.feature != codes.ACCOUNT_CODE:
+            code = None
     if code is not None:
         draft.say(rules.feature(code.code), code.feature)
-        if code.feature in codes.CALLER_ID:
-            hidden = codes.CALLER_ID[code.feature]
-            digits = code.argument
-            request = msgspec.structs.replace(request, digits=digits)
-            # VIP-9: who hides is anonymous to those in the house as well.
-            draft.request = msgspec.structs.replace(draft.request, anonymous=hidden)
-        elif code.feature == codes.ACCOUNT_CODE:
-            return _on_account(draft, code, policy)
-        else:
-            return draft.plan(codes.step(draft, code), digits, policy=policy)
+        if code.feature == codes.ACCOUNT_CODE:
+            return _on_account(draft, code, hides, policy)
+        return draft.plan(codes.step(draft, code), digits, policy=policy)
     entry = inside.number(draft, digits)
     if entry is not None:
         return draft.plan(entry, digits, policy=policy)
@@ -94,10 +104,14 @@ def _decide(
     if number.kind in (Kind.INCOMPLETE, Kind.OPERATOR):
         return draft.plan(_incomplete(draft, digits), number.value)
     draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
-    return draft.plan(_outside(draft, number, speaker, line, policy, hidden), number.value, policy=policy)
+    entry = _outside(draft, number, speaker, line, policy, hidden, hides + digits if hides else number.value)
+    return draft.plan(entry, number.value, policy=policy)
 
 
-def _outside(draft: Draft, number: Number, speaker: Line, line: Line, policy: Policy, hidden: bool | None) -> str:
+def _outside(
+    draft: Draft, number: Number, speaker: Line, line: Line, policy: Policy, hidden: bool | None, again: str
+) -> str:
+    """`again` is what is dialled anew once an account code is known."""
     model, request = draft.model, draft.request
     if not leads_outside(model):
         return outside(draft, line, number.value)
@@ -113,28 +127,45 @@ def _outside(draft: Draft, number: Number, speaker: Line, line: Line, policy: Po
     if not request.account and (line.outside.account_code or speaker.outside.account_code):
         owner = line if line.outside.account_code else speaker
         draft.say(rules.of_line(owner.id, "account_code"), "a call outside needs an account code")
-        return draft.add(Collect(id=draft.name("account"), what="account_code", number=number.value))
+        return draft.add(Collect(id=draft.name("account"), what="account_code", number=again))
     if hidden is None:
         hidden = line.outside.hide_caller_id or speaker.outside.hide_caller_id
     return outside(draft, line, number.value, policy=policy, hidden=hidden)
 
 
-def _on_account(draft: Draft, code: codes.Found, policy: Policy) -> Plan:
-    """CST-2: `*11*4711*1234#5555555`, or the code alone, after which the caller is asked for the rest."""
+def _on_account(draft: Draft, code: codes.Found, hides: str, policy: Policy) -> Plan:
+    """CST-2: `*11*4711*1234#5555555`, or the code alone, after which the caller is asked for the rest. An account that
+    there is not is asked for its password like any other, so that nobody finds out by trying (CST-4). `hides` is a code
+    that came before."""
+    shown = _shown(draft, code)
     given = codes.account(code.argument)
     if given is None:
         entry = draft.add(Collect(id=draft.name("account"), what="account_code", number=""))
-        return draft.plan(entry, draft.request.digits, policy=policy)
-    account, password, number = given
-    shown = f"{code.code}*{account}{'*…' if password else ''}#{number}"
-    known = draft.model.accounts.get(account)
-    if known is None:
-        draft.say(rules.account(account), "there is no such account")
-        return draft.plan(_refused(draft, "account", "Unknown Account", "account"), shown, dialled=shown)
-    draft.say(rules.account(account), known.name or "known")
-    what = "account_password" if known.password else "account_code"
-    entry = draft.add(Collect(id=draft.name("account"), what=what, number=number, account=account, given=password))
-    return draft.plan(entry, shown, policy=policy, dialled=shown)
+        return draft.plan(entry, shown, policy=policy, dialled=shown)
+    known = draft.model.accounts.get(given.account)
+    draft.say(rules.account(given.account), known.name or "known" if known is not None else "there is no such account")
+    step = Collect(
+        id=draft.name("account"),
+        what="account_password" if known is None or known.password else "account_code",
+        number=hides + given.number,
+        account=given.account,
+        given=given.password,
+    )
+    return draft.plan(draft.add(step), shown, policy=policy, dialled=shown)
+
+
+def _shown(draft: Draft, code: codes.Found | None) -> str:
+    """What was dialled, without the password that it holds (CST-4); empty where it holds none."""
+    if code is None:
+        return ""
+    digits = clean(draft.request.digits)
+    if code.feature in codes.CALLER_ID:
+        code = codes.find(draft.model, code.argument)
+    if code is None or code.feature != codes.ACCOUNT_CODE:
+        return ""
+    given = codes.account(code.argument)
+    shown = given.shown if given is not None else codes.without_password(code.argument)
+    return digits[: len(digits) - len(code.argument)] + shown
 
 
 def identify(draft: Draft) -> bool:
@@ -181,7 +212,7 @@ def _number(model: Model, dialled: str, digits: str, profile: Profile) -> Number
     # A number that says where it is dialled (`;phone-context=`) is none that was typed here.
     if prefix and digits.startswith(prefix) and len(digits) > len(prefix) and ";" not in dialled:
         number = normalise(digits[len(prefix) :], profile)
-        if number.kind in (Kind.E164, Kind.SERVICE):
+        if number.kind in (Kind.E164, Kind.SERVICE, Kind.OPERATOR):
             return number
     return normalise(dialled, profile)
 

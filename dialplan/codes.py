@@ -46,7 +46,10 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
 )
 """Every feature that a code can be given, and whether something may be dialled behind the code."""
 
-_ACCOUNT = re.compile(r"\*([0-9]+)(?:\*([0-9]*))?#([0-9+*#]+)", re.ASCII)
+_OWN = frozenset(name for name in FEATURES if name.startswith(("dnd_", "forward_", "group_"))) | {"voicemail"}
+"""What a user does for the own line alone, and never a delegate on a delegator's."""
+_ACCOUNT = re.compile(r"\*([0-9]+)(?:\*([0-9]*))?#(\+?[0-9]+)", re.ASCII)
+_BEGUN = re.compile(r"\*[0-9]+\*?", re.ASCII)
 
 
 class Found(NamedTuple):
@@ -71,6 +74,9 @@ def find(model: Model, digits: str) -> Found | None:
 def step(draft: Draft, found: Found) -> str:
     """The step that does it."""
     argument = found.argument
+    if found.feature in _OWN and draft.speaking is not draft.calling:
+        draft.say(rules.feature(found.code), "is for whose line it is alone")
+        return reject(draft, "feature", 403, Reason.NOT_PERMITTED, "Line Not Permitted", "line")
     if found.feature in ("group_in", "group_out"):
         to = draft.model.extensions.get(argument)
         if to is None or to.kind not in (To.RING_GROUP, To.QUEUE):
@@ -80,7 +86,26 @@ def step(draft: Draft, found: Found) -> str:
     return draft.add(Feature(id=draft.name("feature"), feature=found.feature, argument=argument))
 
 
-def account(argument: str) -> tuple[str, str, str] | None:
-    """Account, password and number out of `*4711*1234#5555555` or `*4711#5555555`; None when it is not of that form."""
+class Given(NamedTuple):
+    """What was dialled behind the code of account codes (CST-2). `shown` is the same without the password, and leads to
+    the same decision."""
+
+    account: str
+    password: str
+    number: str
+    shown: str
+
+
+def account(argument: str) -> Given | None:
+    """The parts of `*4711*1234#5555555` or `*4711#5555555`; None when it is not of that form."""
     match = _ACCOUNT.fullmatch(argument)
-    return (match[1], match[2] or "", match[3]) if match is not None else None
+    if match is None:
+        return None
+    account, password, number = match.groups()
+    return Given(account, password or "", number, f"*{account}{'' if password is None else '*'}#{number}")
+
+
+def without_password(argument: str) -> str:
+    """What may be shown of digits that are not of that form: a mistyped password is one, too."""
+    begun = _BEGUN.match(argument)
+    return begun[0] if begun is not None else ""

@@ -47,6 +47,9 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
         return place.main
     # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
     number = clean(digits).removeprefix("+")
+    if "#" in number:
+        # Behind the code of a line or an account, out of habit.
+        number = number.rpartition("#")[2].removeprefix("+")
     if number in place.numbers:
         return number
     rest = number.removeprefix(prefix_of(table, place))

@@ -248,6 +248,11 @@ class Collect(msgspec.Struct, frozen=True, kw_only=True, tag="collect"):
     account: str = ""
     given: str = ""
 
+    @property
+    def asks(self) -> bool:
+        """Whether the caller has to be asked for something: not all was dialled along."""
+        return not (self.number and self.account and (self.given or self.what == "account_code"))
+
     def __repr__(self) -> str:
         return f"Collect(id={self.id!r}, what={self.what!r}, account={self.account!r})"
 

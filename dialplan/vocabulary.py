@@ -68,13 +68,15 @@ class StepDone(msgspec.Struct, frozen=True, gc=False, tag="step_done"):
 
     `done`: it came to its end. `failed`: it could not be done, for want of a common codec unless `ending` says why.
     `unavailable`: there is nothing that does it; the caller was not answered. `replan`: the call goes on as the planner
-    answers `request` (the choice in a menu, an account code, the overflow of a queue).
+    answers `request` (the choice in a menu, an account code, the overflow of a queue). `answered`: the caller was
+    answered meanwhile.
     """
 
     step: str
     exit: str = "done"
     request: CallRequest | None = None
     ending: Termination | None = None
+    answered: bool = True
 
 
 class Replanned(msgspec.Struct, frozen=True, gc=False, tag="replanned"):

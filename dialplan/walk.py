@@ -39,6 +39,7 @@ from dialplan.endings import aggregate
 from dialplan.places import ENDED, RINGING, SILENT, WAITING, BranchState, Place, WalkState, stopped
 from dialplan.plan import (
     SILENT_S,
+    Collect,
     Outcome,
     Plan,
     Replan,
@@ -286,7 +287,8 @@ def _step_done(state: WalkState, place: Place, event: StepDone) -> Stepped:
     turn = turn_of(state)
     if event.exit == "unavailable":
         return _stepped(state, turn, event.ending or endings.unavailable(executing))
-    state = replace(state, answered=True)
+    if event.answered:
+        state = replace(state, answered=True)
     if event.exit == "replan" and event.request is not None:
         return _stepped(state, turn, ask(turn, executing, event.request, None))
     return _stepped(state, turn, event.ending or (endings.DONE if event.exit == "done" else endings.UNDONE))
@@ -295,7 +297,8 @@ def _step_done(state: WalkState, place: Place, event: StepDone) -> Stepped:
 def _caller_gone(state: WalkState, place: Place) -> Stepped:
     turn = turn_of(state)
     stopped(place, turn.commands)
-    answered = state.answered or isinstance(place.step, Service)
+    busy = place.step
+    answered = state.answered or (isinstance(busy, Service) and (type(busy) is not Collect or busy.asks))
     return _stepped(state, turn, endings.LEFT if answered else endings.GIVEN_UP)
 
 

@@ -288,7 +288,15 @@ def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> Ca
 
 def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> CallRecord:
     again = (*record.again, Asked(event.request, event.facts, event.because))
-    return replace(record, n=event.n + 1, last_at=at, because=record.because + event.because, again=again)
+    return replace(
+        record,
+        n=event.n + 1,
+        last_at=at,
+        because=record.because + event.because,
+        again=again,
+        account=event.account or record.account,
+        number=event.number or record.number,
+    )
 
 
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:

@@ -287,12 +287,15 @@ class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
 
 class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     """The planner was asked again when the call came to `step`: with these `facts` (as in `CallStarted`), for these
-    reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON."""
+    reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON. Where an account code was given,
+    `account` is the one that the call is charged to from now on, and `number` the called number, normalised."""
 
     step: str
     facts: str
     because: tuple[tuple[str, str], ...]
     request: str = ""
+    account: str = ""
+    number: str = ""
 
 
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):

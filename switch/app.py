@@ -27,7 +27,7 @@ from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.facts import Facts
-from dialplan.plan import CallRequest, Feature, Plan
+from dialplan.plan import CallRequest, Collect, Feature, Plan
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
 from records import events as e
@@ -47,6 +47,7 @@ from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.explaining import Explaining
+from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
@@ -107,6 +108,7 @@ class Exchange:
         self._compiled = self._started_with = compiled
         self._model = compiled.model
         self._credentials = handed.Credentials()
+        self._account_passwords = handed.AccountPasswords()
         token = Tokens()
         self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
         self._chores = Chores(self._notices.error)
@@ -177,7 +179,11 @@ class Exchange:
             refusals=self._refusals,
             gate=self._transports.guard,
             soon=loop.call_soon,
-            executors={**BUILT_IN, Feature: FeatureCodes(lambda *asked: wishing.change(*asked))},
+            executors={
+                **BUILT_IN,
+                Feature: FeatureCodes(lambda *asked: wishing.change(*asked)),
+                Collect: AccountCodes(self._check_account, self._notices.account_code_refused),
+            },
             unserved=self._notices.unserved,
         )
         wishing = Wishing(
@@ -413,6 +419,7 @@ class Exchange:
         """All of it in one turn of the loop (`switch.swapping`)."""
         self._model = compiled.model
         self._credentials.use(compiled)
+        self._account_passwords.use(compiled)
         self._emergency_numbers.use(compiled.model)
         self._mailer.settings = compiled.mail
         swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
@@ -458,6 +465,13 @@ class Exchange:
 
     def _plan(self, request: CallRequest, facts: Facts) -> Plan:
         return planner.plan(self._model, request, facts)
+
+    def _check_account(self, code: str, password: str, then: Callable[[bool, float], None]) -> None:
+        async def look() -> None:
+            good = await asyncio.to_thread(self._account_passwords.fits, code, password)
+            self.core.go_on(lambda now: then(good, now), self._clock.now())
+
+        self._chores.begin("account code", look())
 
     # -- the core's hands ---------------------------------------------------------------------------------------
 

@@ -205,6 +205,15 @@ class Core:
         self._finish(now)
         return True
 
+    def go_on(self, act: Callable[[float], None], now: float) -> None:
+        """Something that was done off the loop has come to its end: `act` says what follows from it."""
+        self._at = self._clock_at()
+        try:
+            act(now)
+        except Exception as error:  # noqa: BLE001  it is one call's
+            self._failed(error, "off the loop")
+        self._finish(now)
+
     def look(self, now: float) -> None:
         """To be called every few seconds: what no timer watches over."""
         self._at = self._clock_at()

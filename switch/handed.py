@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.compiled import Compiled, GuardSettings, MediaSettings
+from config.compiled import AccountCodePassword, Compiled, GuardSettings, MediaSettings
 from dialplan.emergency import prefix_of
 from dialplan.model import Model
 from dialplan.numbers import clean
@@ -34,6 +34,23 @@ class Credentials:
     def lookup(self, digest_user: str, realm: str) -> DeviceAuth | None:
         """See `switch.auth.Credentials`."""
         return self._by_user.get(digest_user)
+
+
+class AccountPasswords:
+    """The passwords of account codes (CST-2)."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, AccountCodePassword] = {}
+
+    def use(self, compiled: Compiled) -> None:
+        """Take another version."""
+        self._known = {each.code: each for each in compiled.account_codes}
+
+    def fits(self, code: str, password: str) -> bool:
+        """Whether that is the password of that account. It takes some milliseconds, never on the loop; as many for an
+        account that there is not, or that has none."""
+        known = self._known.get(code) or AccountCodePassword(code=code, hash="")
+        return known.fits(password)
 
 
 def auth_settings(compiled: Compiled) -> AuthSettings:
@@ -80,9 +97,8 @@ class EmergencyNumbers:
 
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""
-        return clean(dialled).removeprefix("+") in self._numbers or dialled.strip().lower().startswith(
-            "urn:service:sos"
-        )
+        number = clean(dialled).rpartition("#")[2].removeprefix("+")
+        return number in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
 
 
 def reach(compiled: Compiled, listening: ListenSocket) -> tuple[Reach, int]:

@@ -45,6 +45,7 @@ class Counters:
     count or hold already is read from them (`switch/figures.py`)."""
 
     __slots__ = (
+        "account_codes_refused",
         "calls_answered",
         "calls_ended",
         "calls_started",
@@ -82,6 +83,7 @@ class Counters:
         self.reloads = 0
         self.reloads_refused = 0
         self.slow_callbacks = 0
+        self.account_codes_refused = 0
 
 
 HELP = {
@@ -100,6 +102,7 @@ HELP = {
     "logins_failed": "Requests of any kind with a wrong password, or the name of nobody",
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
+    "account_codes_refused": "Calls refused for a wrong account code or password",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
 }
 

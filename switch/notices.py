@@ -77,6 +77,12 @@ class Notices:
         """Somebody has set what holds for a line."""
         self._log.info("set", line=event.line, key=event.key, value=event.value or "default", by=event.by)
 
+    def account_code_refused(self, line: str, account: str, blocked: bool) -> None:
+        """CST-4: a wrong password of an account code, or an account that there is not. What was tried is not told."""
+        self._counters.account_codes_refused += 1
+        told = "account codes of this line are refused for a while" if blocked else "account code refused"
+        self._log.warning(told, line=line, account=account)
+
     def registration_changed(self, trunk: str, state: State) -> None:
         """A carrier has taken or refused our registration."""
         if state.state == "failed" or state.why:

@@ -71,7 +71,6 @@ def question(record: CallRecord) -> Question:
         proven=record.proven,
         hops=record.hops,
         attested=record.attested,
-        account=record.account,
         anonymous=record.hidden and record.trunk is not None,
     )
     return question_of(record.call, request, record.facts)

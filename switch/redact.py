@@ -1,7 +1,7 @@
 """Taking secrets out of SIP text and log values: what remains can be sent to a stranger for help.
 
-Digest answers and nonces, passwords in URIs and SDP keys (RFC 4568) always go. Digits that somebody keyed (INFO
-bodies) go too, since they may be a PIN.
+Digest answers and nonces, passwords in URIs and SDP keys (RFC 4568) always go, and those of account codes that are
+dialled with the number. Digits that somebody keyed (INFO bodies) go too, since they may be a PIN.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ _SDP_KEY = re.compile(r"(a=crypto:\d+ \S+ inline:)\S+|(a=ice-pwd:)\S+|(k=\w+:)\S
 _DTMF_TYPE = re.compile(
     r"^(?:Content-Type|c)\s*:\s*application/(?:dtmf|vnd\.nortelnetworks)", re.IGNORECASE | re.MULTILINE
 )
+_D = r"(?:[0-9().-]|%3[0-9]|%2[0de89]|%5F)+"
+_ACCOUNT = re.compile(
+    rf'((?:[*#]|%2A|%23){_D}(?:\*|%2A){_D}(?:\*|%2A))(?!%23)[^#@;<>"\s]+?(?=%23|[#@;<>"\s]|$)', re.IGNORECASE
+)
+"""Code, account and password as they are dialled: `*11*4711*1234#5555555`, escaped or not (CST-2)."""
 _SECRET_KEYS = ("password", "secret", "authorization", "nonce", "ha1", "token", "pin")
 
 
@@ -33,6 +38,7 @@ def sip(text: str) -> str:
         lambda m: m[1] + m[2] + _BEARER.sub(rf"\1{HIDDEN}", _PARAMETER.sub(rf"\1\2{HIDDEN}", m[3])), text
     )
     text = _URI_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    text = dialled(text)
     text = _SDP_KEY.sub(lambda m: (m[1] or m[2] or m[3]) + HIDDEN, text)
     if _DTMF_TYPE.search(text):
         head, blank, _ = text.partition("\r\n\r\n")
@@ -40,11 +46,16 @@ def sip(text: str) -> str:
     return text
 
 
+def dialled(text: str) -> str:
+    """What was dialled, wherever it stands in a text, without the passwords of account codes."""
+    return _ACCOUNT.sub(rf"\1{HIDDEN}", text) if "*" in text or "%2" in text else text
+
+
 def values(event: dict[str, Any]) -> dict[str, Any]:
     """A log event without secrets: values under a secret's name, and SIP text anywhere."""
     for key, value in event.items():
         if any(word in key.lower() for word in _SECRET_KEYS):
             event[key] = HIDDEN
-        elif isinstance(value, str) and ("=" in value or "sip" in value):
+        elif isinstance(value, str) and ("=" in value or "sip" in value or "*" in value):
             event[key] = _PARAMETER.sub(rf"\1\2{HIDDEN}", sip(value))
     return event

@@ -183,7 +183,7 @@ class Call:
                     lines = [*(line for line in lines if not line.startswith("Geolocation")), *told_]
         dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{address}>", phone.uri, phone.routes)
         self.legs[leg.index] = leg
-        self._record_start(leg, phone, dialog, via_branch, branch)
+        self._record_start(leg, phone, dialog, via_branch, branch, bool(start.hops))
         ports.open_port(self, leg)
         leg.usage = InviteUsage.outgoing(
             context.endpoint,
@@ -758,7 +758,9 @@ class Call:
         )
         self.context.forget_call(self.id)
 
-    def _record_start(self, leg: Leg, phone: Phone, dialog: Dialog, via_branch: str, branch: Branch) -> None:
+    def _record_start(
+        self, leg: Leg, phone: Phone, dialog: Dialog, via_branch: str, branch: Branch, forwarded: bool
+    ) -> None:
         value = e.Dialog(
             dialog.call_id, dialog.local_tag, "", dialog.local, dialog.remote, dialog.target, dialog.routes, 1, -1
         )
@@ -767,7 +769,8 @@ class Call:
         payer = number = shown = ""
         if phone.dialect is not None and isinstance(branch.target, TrunkTarget):
             started, owner = self.state.started, branch.policy.owner if branch.policy is not None else ""
-            payer = owner if owner != started.line else ""
+            # A call on a delegator's line is the delegator's to pay (XRL-9), though its limit is the delegate's own.
+            payer = owner if owner != started.line and (forwarded or not started.line) else ""
             number = branch.target.number if branch.target.number != started.number else ""
             if started.emergency:
                 caller = phone.caller or started.caller_number

@@ -12,6 +12,7 @@ from dialplan.plan import MOST_FORWARDS, CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
 from media.engine import Lease, MediaEvent
 from records import events as e
+from switch import redact
 from switch.calls import sound
 from switch.calls.alarm import Alarms
 from switch.calls.call import Call
@@ -133,7 +134,7 @@ class Calls:
             source.trunk,
             source.number,
             source.name,
-            wanted.digits,
+            plan.dialled or wanted.digits,
             plan.number,
             plan.emergency,
             plan.max_duration_s,
@@ -141,7 +142,7 @@ class Calls:
             flow_value(txn.flow),
             tuple(request.values("Via")),
             request.from_value,
-            request.to_value,
+            redact.dialled(request.to_value) if plan.dialled else request.to_value,
             request.cseq,
             plan.version,
             source.hidden if source.trunk is not None else withheld(request),
@@ -159,6 +160,9 @@ class Calls:
         call = Call.started(context, started)
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)
         leg.usage = usage
+        if plan.dialled:
+            # Dialogs are told apart by their tags (RFC 3261 section 12): nobody minds what else To said.
+            usage.dialog.local = redact.dialled(usage.dialog.local)
         if dialect is not None:
             usage.authenticate(dialect.account)
         usage.owner = leg

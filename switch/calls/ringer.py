@@ -133,8 +133,13 @@ class Ringer:
         facts = context.facts.at(context.at(), draw_of(call.id))
         plan = context.plan(command.request, facts)
         kept = told(facts, plan.consulted) if plan.consulted else ""
-        asked = written(command.request)
-        call.record(e.CallReplanned(call.id, call.state.n, context.at(), command.step, kept, plan.because, asked))
+        asked, account = written(command.request), command.request.account
+        number = plan.number if account else ""
+        call.record(
+            e.CallReplanned(
+                call.id, call.state.n, context.at(), command.step, kept, plan.because, asked, account, number
+            )
+        )
         self._inbox.append(v.Replanned(command.step, plan))
 
     def _forwarded(self, hops: tuple[Hop, ...], step_id: str, now: float, branch: str = "") -> None:

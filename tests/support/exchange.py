@@ -19,7 +19,7 @@ from dialplan import planner
 from dialplan.destinations import ring_group, user
 from dialplan.groups import Member, RingGroup
 from dialplan.lines import Outside, Permission, Policy
-from dialplan.plan import Feature, Service
+from dialplan.plan import Collect, Feature, Service
 from media.engine import LegLost, MediaEvent, Silent
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -38,6 +38,7 @@ from switch.clock import VirtualClock
 from switch.core import Core
 from switch.directory import Directory
 from switch.facts import LiveFacts
+from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
 from switch.metrics import Counters
 from switch.net.hops import Hops
@@ -172,6 +173,11 @@ class Exchange:
         """Whether it is the planner that decides, so that a record's decision can be made again."""
         self.unserved: list[tuple[str, Service]] = []
         """The steps that nothing carries out."""
+        self.passwords: dict[str, str] = {}
+        """The passwords of account codes; one is looked at for `hash_s`, and `asked_accounts` are those that were."""
+        self.hash_s = 0.005
+        self.asked_accounts: list[str] = []
+        self.refused_accounts: list[tuple[str, str, bool]] = []
         self.tolerates = False
         """Whether internal errors are what the test is about."""
         self.crashes = 0
@@ -221,7 +227,11 @@ class Exchange:
             send=self._send,
             on_error=self._on_error,
             counters=Counters(),
-            executors={**BUILT_IN, Feature: FeatureCodes(lambda *asked: self.wishing.change(*asked))},
+            executors={
+                **BUILT_IN,
+                Feature: FeatureCodes(lambda *asked: self.wishing.change(*asked)),
+                Collect: AccountCodes(self._check_account, lambda *said: self.refused_accounts.append(said)),
+            },
             unserved=lambda call, step: self.unserved.append((call, step)),
         )
         self.wishing = Wishing(
@@ -247,6 +257,17 @@ class Exchange:
             found(self._known(wish) or ())
 
         self.clock.timers.start(self.clock.now() + self.names_s, self, answer)
+
+    def _check_account(self, code: str, given: str, then: Callable[[bool, float], None]) -> None:
+        self.asked_accounts.append(code)
+        core = self.core
+
+        def looked(now: float) -> None:
+            if core is self.core and self.alive:
+                core.go_on(lambda at: then(self.passwords.get(code) == given, at), now)
+                self._after()
+
+        self.clock.timers.start(self.clock.now() + self.hash_s, self, looked)
 
     def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
         """Another configuration of trunks."""

@@ -212,12 +212,43 @@ def test_an_account_and_its_password_are_dialled_before_the_number_and_the_passw
     assert isinstance(step, Collect)
     assert (step.what, step.account, step.given, step.number) == ("account_password", "4711", "1234", "2125550100")
     assert "1234" not in " ".join((made.number, made.dialled, repr(made.because), repr(made)))
-    assert made.dialled == "*11*4711*…#2125550100"
-    assert refused(call(house(), "carl", "*11*99*1#2125550100")) == "403 Unknown Account"
+    assert made.dialled == "*11*4711*#2125550100"
+    assert call(house(), "carl", made.dialled).because == made.because, "it can be decided again"
+    unknown = call(house(), "carl", "*11*99*1#2125550100").steps[-1]
+    assert isinstance(unknown, Collect)
+    assert (unknown.what, unknown.account, unknown.given) == ("account_password", "99", "1"), "like any other"
     plain = call(house(), "carl", "*11*12#2125550100").steps[-1]
     assert isinstance(plain, Collect)
     assert (plain.what, plain.account, plain.given) == ("account_code", "12", "")
     assert isinstance(call(house(), "carl", "*11").steps[-1], Collect)
+
+
+@pytest.mark.parametrize(
+    ("dialled", "shown"),
+    [
+        ("*11*4711*12342125550100", "*11*4711*"),
+        ("*11*4711*1234#", "*11*4711*"),
+        ("*11*4711*12*34#2125550100", "*11*4711*"),
+        ("*11*4711*1234#*67*11*4711*1234#1", "*11*4711*"),
+        ("*111234", "*11"),
+        ("*67*11*4711*1234#2125550100", "*67*11*4711*#2125550100"),
+        ("*201#*11*4711*1234#2125550100", "*201#*11*4711*#2125550100"),
+    ],
+)
+def test_a_password_is_not_shown_either_when_it_is_dialled_wrongly(dialled: str, shown: str) -> None:
+    """CST-4."""
+    made = call(house(), "carl", dialled)
+    assert "1234" not in " ".join((made.number, made.dialled, repr(made.because), repr(made)))
+    assert made.dialled == shown
+    assert call(house(), "carl", shown).because == made.because
+
+
+@pytest.mark.parametrize("dialled", ["*11*4711*1234#911", "*11*4711#911", "*201#911", "*67911", "*67*11*4711*1#911"])
+@pytest.mark.parametrize("locked", [False, True])
+def test_an_emergency_number_behind_a_code_is_one(dialled: str, locked: bool) -> None:
+    """OUT-6: out of habit."""
+    facts = Facts(lines={"device:carl": LineFacts(locked=locked)})
+    assert call(house(), "carl", dialled, facts).emergency
 
 
 def test_codes_the_operator_and_slots() -> None:
