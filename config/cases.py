@@ -220,6 +220,8 @@ class _Reader:
             told=expect.told,
             emergency=expect.emergency,
             account=expect.account,
+            address=expect.address,
+            notified=None if expect.notified is None else tuple(expect.notified),
         )
 
     def _service(self, word: str) -> None:

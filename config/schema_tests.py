@@ -123,7 +123,9 @@ class Expect(Section):
         default=None, description="a reason, a SIP status, or both: `busy 486`"
     )
     hears: Text | None = Field(default=None, description="what is announced before the call ends, or `nothing`")
-    forwards: Targets | None = Field(default=None, description="who forwards the call, in order")
+    forwards: Annotated[list[Text], OneOrMore()] | None = Field(
+        default=None, description="who forwards the call, in order; a ring group as `ring_group:desk`"
+    )
     trunk: Identifier | None = Field(default=None, description="the trunk that has the call at last")
     caller_id: Annotated[str, Typed(_caller_id, type="string")] | None = Field(
         default=None, description="the number that this trunk is shown, `withheld`, or `none`"
@@ -135,6 +137,10 @@ class Expect(Section):
     told: Told | None = Field(default=None, description="who is told that it is recorded")
     emergency: Boolean | None = Field(default=None, description="whether it is a call for help")
     account: Text | None = Field(default=None, description="the account code that it is charged to, or `nothing`")
+    address: Text | None = Field(default=None, description="of a call for help, where help is to go, or `nothing`")
+    notified: Annotated[list[Text], OneOrMore()] | None = Field(
+        default=None, description="of a call for help, who is told at once; `[]`: nobody"
+    )
 
 
 class Test(Section):

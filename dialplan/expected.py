@@ -32,6 +32,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     ring. `connected` is who answers, `then` the service that the call comes to at last. `after_s`: when it is answered
     or ends. `reason` and `status` are those of the ending; `hears` what is announced before. `forwards` are those who
     forward the call. `caller_id` is what the carrier is shown that has the call at last. `limit_s` 0 is no limit.
+    Of a call for help, `address` is where help is to go, and `notified` are those who are told.
     """
 
     rings: tuple[str, ...] | None = None
@@ -51,6 +52,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     told: str | None = None
     emergency: bool | None = None
     account: str | None = None
+    address: str | None = None
+    notified: tuple[str, ...] | None = None
 
 
 NOBODY = "nobody"
@@ -85,6 +88,8 @@ def differences(expected: Expected, asked: Answer) -> list[Difference]:
     compare("told", expected.told, came.fate.announce if came.fate.recorded_by else "none")
     compare("emergency", _truth(expected.emergency), _truth(asked.plan.emergency) or "")
     compare("account", _or(expected.account, NOTHING), asked.plans[-1].account or NOTHING)
+    compare("address", _or(expected.address, NOTHING), asked.plan.address or NOTHING)
+    compare("notified", None if expected.notified is None else _list(expected.notified), _list(asked.plan.notify))
     return found
 
 
