@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from switch.commands.common import ConfigOption, JsonOption, RuntimeOption, fail, utc_now, write_json
+from switch.arguments import Places
+from switch.commands.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    RuntimeOption,
+    fail,
+    utc_now,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from dialplan.explanation import Explanation
@@ -21,8 +30,8 @@ def explain(
     from_: Annotated[
         str,
         typer.Option("--from", help="A user, a line, an extension, a device, or a trunk.", metavar="NAME"),
-    ],
-    to: Annotated[str, typer.Option("--to", help="What is dialled.", metavar="DIGITS")],
+    ] = "",
+    to: Annotated[str, typer.Option("--to", help="What is dialled.", metavar="DIGITS")] = "",
     at: Annotated[
         str, typer.Option("--at", help="When, as 2026-12-24T18:05, in the caller's zone; else now.", metavar="TIME")
     ] = "",
@@ -57,7 +66,17 @@ def explain(
     hangs_up: Annotated[
         float | None, typer.Option("--hangs-up", min=0.0, help="The caller gives up, in seconds.", metavar="SECONDS")
     ] = None,
+    call: Annotated[
+        str,
+        typer.Option(
+            "--call",
+            help="A past call instead, as `history` names it: decided again with the configuration, facts and instant"
+            " that it had; its telephones do what they did.",
+            metavar="CALL",
+        ),
+    ] = "",
     config: ConfigOption = None,
+    data: DataOption = None,
     live: Annotated[
         bool,
         typer.Option("--live", help="Ask the running exchange: its version, its facts, its telephones.", metavar=""),
@@ -72,6 +91,11 @@ def explain(
     """
     from switch.explaining import Words
 
+    if call:
+        _past(call, Places.find(config, data), json=json)
+        return
+    if not from_ or not to:
+        raise typer.BadParameter("--from and --to say who calls whom; or --call names a past call")
     words = Words(
         from_=from_,
         to=to,
@@ -121,12 +145,35 @@ def _live(runtime: Path | None, words: Words) -> Explanation:
     return msgspec.json.decode(view.explanation, type=Explanation)
 
 
+def _past(call: str, places: Places, *, json: bool) -> None:
+    from switch import models
+    from switch.commands import decision, explained
+    from switch.commands.history import read_records
+    from switch.retold import retold
+
+    found = read_records(places, 2, call=call)
+    if not found:
+        fail(f"no call {call} has ended (ringplan calls shows those that are up)")
+    if len(found) > 1:
+        fail(f"several calls begin with {call}: write more of the name")
+    (record,) = found
+    model = models.find(places.data, record.model)
+    if model is None:
+        why = f"the configuration that it was decided with ({record.model or 'not recorded'}) is not known any more"
+        fail(f"call {record.call} cannot be decided again: {why}", details=tuple(decision.reasons(record, places)))
+    told = retold(record, model)
+    if json:
+        write_json(told)
+    else:
+        explained.show(told.explanation)
+        explained.show_past(told)
+
+
 def read_model(config: Path | None) -> Model:
     """The dialplan of a configuration, which has to be sound but for its secrets; else its errors, and the end."""
     from config import validate
     from config.compile import model_of
     from config.problems import ConfigError
-    from switch.arguments import Places
     from switch.commands.check import show_problems
 
     path = config or Places.find().config

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from dialplan.explanation import Bar, Event, Explanation
+    from switch.retold import Retold
 
 LEAST_AXIS = 16
 _STYLES = {
@@ -38,6 +39,25 @@ def show(found: Explanation) -> None:
     _facts(out, found)
 
 
+def show_past(told: Retold) -> None:
+    """Print how a past call's decision compares with what its record says."""
+    from rich.text import Text
+
+    out = console()
+    if told.agrees:
+        out.print(Text.assemble(("●", "bold green"), f" Call {told.call} was decided so: the record says the same."))
+    else:
+        why = "the planner of this version decides otherwise, or the record lacks something"
+        out.print(Text.assemble(("●", "bold red"), f" Call {told.call} was decided otherwise: {why}."), soft_wrap=True)
+        out.print(Text("What its record says:", "dim"))
+        for rule, verdict in told.recorded:
+            out.print(Text(f"  {rule} -> {verdict}"), soft_wrap=True)
+    if not told.facts_known:
+        out.print(Text("The facts that it was decided with cannot be read.", "yellow"), soft_wrap=True)
+    for rule, verdict in told.besides:
+        out.print(Text(f"Besides the planner: {rule} -> {verdict}"), soft_wrap=True)
+
+
 def _head(out: Console, found: Explanation) -> None:
     from rich.text import Text
 
@@ -50,7 +70,8 @@ def _head(out: Console, found: Explanation) -> None:
     line = f", line {found.on}" if found.on and found.on != found.caller else ""
     when = f"{at:%a %d %b %Y, %H:%M}".replace(" 0", " ")
     out.print(Text(f"{by}{line} · {when} in {found.zone}", "dim"), soft_wrap=True)
-    folder = short_path(_folder(found))
+    folder = _folder(found)
+    folder = short_path(folder) if folder else ""
     out.print(Text(f"version {found.version}" + (f" · {folder}" if folder else ""), "dim"), soft_wrap=True)
     if found.emergency:
         out.print(Text("An emergency call: nothing stands before it.", "bold red"))
