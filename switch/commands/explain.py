@@ -94,7 +94,7 @@ def explain(
     if call:
         _past(call, Places.find(config, data), json=json)
         return
-    if not from_ or not to:
+    if not from_:
         raise typer.BadParameter("--from and --to say who calls whom; or --call names a past call")
     words = Words(
         from_=from_,

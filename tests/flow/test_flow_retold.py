@@ -98,5 +98,5 @@ def test_a_model_that_is_not_known_any_more_is_said(call: CallRecord, tmp_path: 
 
 
 def test_a_call_is_named_or_described() -> None:
-    done = CliRunner().invoke(app, ["explain", "--from", "anna"])
+    done = CliRunner().invoke(app, ["explain", "--to", "201"])
     assert done.exit_code == 2
