@@ -46,6 +46,9 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
 )
 """Every feature that a code can be given, and whether something may be dialled behind the code."""
 
+LONGEST_CODE = 8
+"""What the configuration allows."""
+
 _OWN = frozenset(name for name in FEATURES if name.startswith(("dnd_", "forward_", "group_"))) | {"voicemail"}
 """What a user does for the own line alone, and never a delegate on a delegator's."""
 _ACCOUNT = re.compile(r"\*([0-9]+)(?:\*([0-9]*))?#(\+?[0-9]+)", re.ASCII)
@@ -64,7 +67,8 @@ def find(model: Model, digits: str) -> Found | None:
     """The longest code that the digits begin with and that may be followed by the rest of them; None without one."""
     if not digits or digits[0] not in "*#":
         return None
-    for length in range(len(digits), 1, -1):
+    # Sixty thousand digits may be dialled; no code is longer than these.
+    for length in range(min(len(digits), LONGEST_CODE), 1, -1):
         feature = model.features.get(digits[:length])
         if feature is not None and (length == len(digits) or FEATURES.get(feature, False)):
             return Found(digits[:length], feature, digits[length:])

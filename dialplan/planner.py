@@ -12,6 +12,8 @@ Every rule that was asked leaves (rule id, verdict) in `Plan.because`, so an ope
 
 from __future__ import annotations
 
+import msgspec
+
 from dialplan import calling, emergency, inbound
 from dialplan.destinations import Destination
 from dialplan.draft import Draft, Path, reject
@@ -22,9 +24,15 @@ from dialplan.model import Model
 from dialplan.plan import CallRequest, Plan
 from dialplan.termination import Reason
 
+LONGEST = 256
+"""Of what was dialled, and of the caller's number, what is behind is not looked at: no number, code or name is as long,
+and a message of 64 KiB shall not be read letter by letter a dozen times."""
+
 
 def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
     """Where the call goes. Never raises for anything that a caller can dial; the refusals are plans too."""
+    if len(request.digits) > LONGEST or (request.caller_number is not None and len(request.caller_number) > LONGEST):
+        request = _cut(request)
     draft = Draft(model, request, facts, follow)
     if request.trunk is None and request.to is None:
         # Nothing stands before this.
@@ -36,6 +44,12 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
         if known:
             return draft.plan(_again(draft, request.to), request.digits)
     return inbound.plan(draft) if request.trunk is not None else calling.plan(draft)
+
+
+def _cut(request: CallRequest) -> CallRequest:
+    caller = request.caller_number
+    cut = caller[:LONGEST] if caller is not None else None
+    return msgspec.structs.replace(request, digits=request.digits[:LONGEST], caller_number=cut)
 
 
 def _again(draft: Draft, to: Destination) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz import fuzzer, live, pump
+from dialplan.facts import NO_FACTS
+from dialplan.plan import CallRequest
+from dialplan.planner import plan
+from tests.fuzz import decisions, fuzzer, live, pump
+from tests.support.companies import company
 
 
 def test_short_run_finds_nothing() -> None:
@@ -28,6 +32,36 @@ def test_a_short_live_run_leaves_nothing_and_finds_nothing() -> None:
     assert failures == []
     assert len(readings) == live.CHECKPOINTS
     assert live.fuzz_relay(count=4000, seed=20261122)[1] == []
+
+
+def test_no_digits_facts_or_company_make_the_planner_raise_loop_or_take_long() -> None:
+    assert decisions.run_planner(count=2500, seed=20261122) == []
+
+
+def test_no_configuration_makes_the_compiler_or_the_planner_raise_loop_or_take_long() -> None:
+    assert decisions.run_yaml(count=400, seed=20261122) == []
+
+
+@pytest.mark.parametrize("digits", ["*" * 60_000, "*78" + "8" * 60_000, "*201#" * 12_000, "+" + "1" * 60_000])
+def test_sixty_thousand_digits_are_decided_as_soon_as_ten(digits: str) -> None:
+    model = decisions.configuration(company(users=12, seed=1)).model
+    request = CallRequest(digits=digits, at=decisions.AT, device="p-u00000")
+    assert decisions.bounded(lambda: plan(model, request, NO_FACTS), most=2000).steps
+
+
+def test_a_planner_that_loops_raises_or_is_slow_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looping(*_: object) -> None:
+        while True:
+            len("")
+
+    def broken(*_: object) -> None:
+        raise RecursionError("deep")
+
+    for planner, said in ((looping, "more than 60000 calls"), (broken, "RecursionError")):
+        monkeypatch.setattr(decisions, "plan", planner)
+        assert said in decisions.run_planner(count=1, seed=1)[0]
+    with pytest.raises(fuzzer.Escape, match="took"):
+        decisions.bounded(lambda: sum(range(3_000_000)), slow_s=0.001)
 
 
 def test_an_internal_error_of_the_exchange_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
