@@ -61,10 +61,24 @@ def _level(draft: Draft, line: Line, number: Number) -> str:
         return "Domestic Calls Only"
     draft.say(rule, f"{outside.permission.value}: {number.value} is {found.reach.value} from {country}")
     why = regions.denied(number, found, outside.allow)
+    if not why and found.reach is regions.Reach.SERVICE:
+        why = _premium(draft, line, number.value)
     if why:
         draft.say(rules.of_line(line.id, "allow"), f"{number.value} is denied until it is named: {why}")
         return "Number Denied"
     return ""
+
+
+def _premium(draft: Draft, line: Line, number: str) -> str:
+    """K.5: a service number is domestic unless the rates say that it is premium; then `allow` has to name it behind the
+    country's code, whole or its beginning: `+33118`."""
+    rates = draft.model.rates
+    rate = rates.premium(number, draft.request.at.date()) if rates.decks else None
+    code = f"+{regions.country_code(line.profile.country)}"
+    named = (prefix for prefix in line.outside.allow if len(prefix) > len(code))
+    if rate is None or any((code + number).startswith(prefix) for prefix in named):
+        return ""
+    return f"{rate.prefix} {rate.destination}"
 
 
 _ABROAD = (Reach.INTERNATIONAL, Reach.NOWHERE)

@@ -181,7 +181,7 @@ def _chosen(
         return replace(request, to=to, account=made.account, hops=hops) if to is not None else None
     if isinstance(step, Collect):
         account = step.account or question.account
-        if account and step.number and not request.account:
+        if account in model.accounts and step.number and not request.account:
             return replace(request, digits=step.number, account=account)
     return None
 

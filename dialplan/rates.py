@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 
 import msgspec
 
@@ -65,7 +66,17 @@ class RateTable(msgspec.Struct, frozen=True, gc=False):
         deck = self.decks.get(trunk) or self.decks.get("")
         return _rate(deck, number, day.toordinal() if day is not None else _EVERY_DAY) if deck is not None else None
 
+    def premium(self, number: str, day: datetime.date) -> Rate | None:
+        """The rate that says that a service number is premium (K.5): the carrier calls the destination so, as in
+        `Directory enquiries premium`. None when no deck does."""
+        for deck in self.decks.values():
+            rate = _rate(deck, number, day.toordinal())
+            if rate is not None and _PREMIUM.search(rate.destination):
+                return rate
+        return None
 
+
+_PREMIUM = re.compile(r"\bpremium\b", re.IGNORECASE)
 _EVERY_DAY = datetime.date.max.toordinal()
 NO_RATES = RateTable()
 

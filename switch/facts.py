@@ -183,6 +183,7 @@ class LiveFacts:
             cost_day=day_cost,
             out_of=said.out_of,
             helped_at=_instant(helped) if helped else None,
+            locked=said.locked,
         )
 
     def settings(self, line: str) -> Mapping[str, str]:

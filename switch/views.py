@@ -251,7 +251,8 @@ class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WishesView(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to `set`. `out_of` are those of the `groups` whose calls the user does not want."""
+    """Answer to `set`. `out_of` are those of the `groups` whose calls the user does not want. Of a telephone, `locked`
+    alone is known, and `line` is `device:NAME`."""
 
     line: str
     name: str = ""
@@ -261,3 +262,4 @@ class WishesView(msgspec.Struct, frozen=True, kw_only=True):
     after_set_by_user: bool = False
     groups: tuple[str, ...] = ()
     out_of: tuple[str, ...] = ()
+    locked: bool | None = None

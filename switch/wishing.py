@@ -6,6 +6,8 @@
     group NAME   in | out           a ring group or queue the line is in, or one whose calls it takes
     reset
 
+Of a telephone, `device:NAME`, it is `lock on | off` (PIN-6): a locked one rings, and calls for help alone.
+
 `off` means that a call is not forwarded, whatever the configuration says; `default` goes back to what it says. What the
 configuration locks cannot be set. Each change is an event of the journal, with who made it and when.
 """
@@ -40,6 +42,8 @@ USAGE = (
     "group NAME in|out",
     "reset",
 )
+DEVICE = rules.device("")
+DEVICE_USAGE = ("lock on|off", "reset")
 DESTINATIONS = "voicemail, user:anna, +16695550100, ring_group:desk, attendant:main, queue:support"
 MOST_WORD = 200
 _MODELS = {
@@ -73,11 +77,37 @@ class Wishing:
 
     def set(self, args: dict[str, Any]) -> WishesView:
         """Change something, or nothing, and tell how the line stands. Raises Refused."""
-        line = self._line(str(args.get("line", "")))
+        name = str(args.get("line", ""))[:MOST_WORD]
+        device = self._device(name) if name.startswith(DEVICE) else None
+        line = self._line(name) if device is None else None
         words = args.get("words", ())
         if words and isinstance(words, list | tuple):
-            self.change(line.id, [str(word)[:MOST_WORD] for word in words[:8]], str(args.get("by", "")))
-        return self._view(line)
+            said, by = [str(word)[:MOST_WORD] for word in words[:8]], str(args.get("by", ""))
+            self.change(name, said, by) if device is None else self._change_device(name, said, by)
+        if line is not None:
+            return self._view(line)
+        locked = wishes.read(self._facts.settings(name)).locked
+        return WishesView(line=name, name=device or "", locked=locked)
+
+    def _device(self, name: str) -> str:
+        """The telephone's id."""
+        known = self._model().devices
+        device = name.removeprefix(DEVICE)
+        if device not in known:
+            raise Refused(f"there is no telephone “{device}”", _hints(device, known))
+        return device
+
+    def _change_device(self, name: str, words: Sequence[str], by: str) -> None:
+        match [word.lower() for word in words]:
+            case ["lock", "on" | "off" as wanted]:
+                self._hold(name, {wishes.LOCK: wishes.ON if wanted == "on" else ""}, by)
+            case ["reset"]:
+                self._hold(name, dict.fromkeys(self._facts.settings(name), ""), by)
+            case _:
+                raise Refused(
+                    f"“{' '.join(words)}” says nothing that can be set for a telephone",
+                    tuple(f"  {use}" for use in DEVICE_USAGE),
+                )
 
     def change(self, name: str, words: Sequence[str], by: str) -> None:
         """What these words say holds from now on. Raises Refused, and nothing has changed then."""
@@ -95,14 +125,12 @@ class Wishing:
                 changes = dict.fromkeys(self._facts.settings(line.id), "")
             case _:
                 raise Refused(f"“{' '.join(words)}” says nothing that can be set", tuple(f"  {use}" for use in USAGE))
-        self._hold(line, changes, by)
+        self._hold(line.id, changes, by)
 
-    def _hold(self, line: Line, changes: dict[str, str], by: str) -> None:
-        before = self._facts.settings(line.id)
+    def _hold(self, name: str, changes: dict[str, str], by: str) -> None:
+        before = self._facts.settings(name)
         events = [
-            LineSet(line.id, key, value, by, self._at())
-            for key, value in changes.items()
-            if before.get(key, "") != value
+            LineSet(name, key, value, by, self._at()) for key, value in changes.items() if before.get(key, "") != value
         ]
         if events:
             self._apply(events)

@@ -10,12 +10,14 @@ from switch.commands.common import JsonOption, RuntimeOption, ask, console, tabl
 
 
 def wishes(
-    line: Annotated[str, typer.Argument(help="A user or a line, by name or extension.", metavar="NAME")],
+    line: Annotated[
+        str, typer.Argument(help="A user or a line, by name or extension; or device:NAME.", metavar="NAME")
+    ],
     words: Annotated[
         list[str] | None,
         typer.Argument(
             help="dnd on|off · forward busy|no_answer|outage|always DESTINATION|off|default · forward delay 20s · "
-            "group NAME in|out · reset",
+            "group NAME in|out · reset; of a telephone: lock on|off",
             metavar="WHAT",
             show_default=False,
         ),
@@ -27,6 +29,7 @@ def wishes(
 
     A destination is `voicemail`, `user:ben`, an extension, a number, `ring_group:desk`, `attendant:main` …; `off` does
     not forward whatever is configured, `default` goes back to that. What the configuration locks stays.
+    A locked telephone rings, and calls for help alone: `ringplan set device:lobby lock on`.
     """
     from rich.text import Text
 
@@ -35,6 +38,9 @@ def wishes(
     view = ask(runtime, json, "set", WishesView, line=line, words=words or [])
     out = console()
     out.print(Text(f"{view.line}, {view.name}" if view.name else view.line, "bold"))
+    if view.locked is not None:
+        out.print(Text("locked: it rings, and calls for help alone" if view.locked else "not locked"))
+        return
     shown = table("Setting", "Now", "By", "Configured")
     shown.add_row("do not disturb", "on" if view.dnd else "off", "user" if view.dnd else "", "off")
     for each in view.forwards:

@@ -4,6 +4,7 @@
     forward.CONDITION    a destination as text; `nowhere` switches off what the configuration says
     forward.after        seconds before a call that nobody answers is forwarded (FWD-3)
     out.NAME             out: no calls of that group, queue or delegator
+    lock                 on: of a telephone, which stands for a line as `device:NAME` (PIN-6)
 
 A key without a value is as the configuration has it. What this version cannot read is passed over, so that a file of a
 newer one does no harm.
@@ -22,6 +23,7 @@ DND = "dnd"
 AFTER = "forward.after"
 FORWARD = "forward."
 OUT = "out."
+LOCK = "lock"
 ON = "on"
 AWAY = "out"
 
@@ -35,6 +37,7 @@ class Wishes(msgspec.Struct, frozen=True):
     forwards: dict[Condition, Destination] = {}
     after_s: float = 0.0
     out_of: frozenset[str] = frozenset()
+    locked: bool = False
 
 
 NONE = Wishes()
@@ -53,7 +56,8 @@ def read(values: Mapping[str, str]) -> Wishes:
         forwards=forwards,
         after_s=float(after) if after.isascii() and after.isdigit() and len(after) < 4 else 0.0,
         out_of=frozenset(key.removeprefix(OUT) for key, value in values.items() if key.startswith(OUT) and value),
+        locked=values.get(LOCK) == ON,
     )
 
 
-__all__ = ["AFTER", "AWAY", "DND", "FORWARD", "NONE", "ON", "OUT", "Wishes", "read"]
+__all__ = ["AFTER", "AWAY", "DND", "FORWARD", "LOCK", "NONE", "ON", "OUT", "Wishes", "read"]
