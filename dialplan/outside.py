@@ -50,7 +50,8 @@ def outside(
 
 def forward(draft: Draft, number: str, by: Line | None, path: Path) -> str | None:
     """The step that takes a forwarded call out; None where it may not, or cannot (K.8). It is a call of the line that
-    forwards: its permission, asked again (OUT-5), its policy and its number (FWD-11). Without a line the operator has written the number."""
+    forwards: its permission, asked again (OUT-5), its policy and its number (FWD-11). Without a line the operator has
+    written the number."""
     asked = Number(Kind.E164 if number[:1] == "+" else Kind.SERVICE, number)
     if by is not None and permission.refusal(draft, (by,), asked) is not None:
         return None

@@ -11,7 +11,7 @@ from switch.commands.common import JsonOption, RuntimeOption, ask, console, tabl
 
 def wishes(
     line: Annotated[
-        str, typer.Argument(help="A user or a line, by name or extension; or device:NAME.", metavar="NAME")
+        str, typer.Argument(help="A user or a line, or device:NAME.", metavar="NAME")
     ],
     words: Annotated[
         list[str] | None,
