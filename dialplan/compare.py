@@ -366,4 +366,9 @@ def _asks(request: p.CallRequest) -> str:
 
 def _hops(step: p.Step) -> str:
     hops: tuple[p.Hop, ...] = getattr(step, "hops", ())
-    return ", ".join(f"forwarded by {hop.by} {hop.number} {hop.name} ({hop.cause})" for hop in hops) or "not forwarded"
+    return ", ".join(map(_hop, hops)) or "not forwarded"
+
+
+def _hop(hop: p.Hop) -> str:
+    outside = f", outside {hop.outside}" if hop.outside else ""
+    return f"forwarded by {hop.by} {hop.number} {hop.name} ({hop.cause}{outside})"

@@ -37,7 +37,7 @@ _LEAST_S, _MOST_S = 10.0, 60.0
 
 def hop_of(line: Line, cause: int) -> Hop:
     """A forward by a line."""
-    return Hop(line.id, cause, line.caller_id or line.extension, line.name)
+    return Hop(line.id, cause, line.extension or line.caller_id, line.name, line.caller_id)
 
 
 def wanted(draft: Draft, line: Line, condition: Condition) -> Destination | None:

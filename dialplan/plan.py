@@ -83,12 +83,14 @@ class Outcome(enum.StrEnum):
 
 class Hop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One forward that lies behind a step: who forwarded, and with which SIP `cause` (FWD-9: 486 busy, 408 no answer,
-    503 outage; 302 always; 480 closed)."""
+    503 outage; 302 always; 480 closed). `number` is what colleagues know who forwarded by, `outside` what others do;
+    empty where it is the number that the call itself shows there."""
 
     by: str
     cause: int
     number: str = ""
     name: str = ""
+    outside: str = ""
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):

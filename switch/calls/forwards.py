@@ -29,7 +29,7 @@ def told(
         return before
     ours = [
         Forwarded(
-            (each.number or each.by.rpartition(":")[2]) if inside or each.number[:1] == "+" else own,
+            (each.number or each.by.rpartition(":")[2]) if inside else each.outside or own,
             each.name,
             _REASONS.get(each.cause, UNKNOWN),
             1,

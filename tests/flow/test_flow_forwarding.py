@@ -155,13 +155,13 @@ def test_always_does_not_ring_at_all() -> None:
     assert [each.cause for each in scene.exchange.record.passed] == [302]
 
 
-def chain() -> m.Model:
+def chain(bob_shows: str) -> m.Model:
     """Bob busy -> Carol no answer -> outside."""
     out = Destination(To.EXTERNAL, "+442079460999")
     abroad = Outside(permission=Permission.INTERNATIONAL)
     return changed(
         house(),
-        bob={"forwards": Forwards(busy=user("carol"))},
+        bob={"forwards": Forwards(busy=user("carol")), "caller_id": bob_shows},
         carol={"forwards": Forwards(no_answer=out, after_s=10.0), "outside": abroad, "caller_id": "+16695550103"},
     )
 
@@ -170,9 +170,10 @@ def headers(message: Text, name: str) -> list[str]:
     return message.all(name)
 
 
-def test_a_chain_is_told_to_each_with_its_causes() -> None:
-    """FWD-9: Diversion has the latest forward first, History-Info the whole way."""
-    scene = Scene(model=chain())
+@pytest.mark.parametrize(("bob_shows", "outside"), [("", "+16695550103"), ("+16695550102", "+16695550102")])
+def test_a_chain_is_told_to_each_with_its_causes(bob_shows: str, outside: str) -> None:
+    """FWD-9: Diversion has the latest forward first, History-Info the whole way. Colleagues see extensions."""
+    scene = Scene(model=chain(bob_shows))
     alice, bob, carol, itsp = scene.phone("alice"), scene.raw("bob"), scene.raw("carol"), scene.carrier()
     call = alice.call("102")
     scene.wait(0.1)
@@ -197,8 +198,8 @@ def test_a_chain_is_told_to_each_with_its_causes() -> None:
     third = itsp.take("INVITE")
     assert headers(third, "Diversion") == [
         f'"Carol" <sip:+16695550103@{here}>;reason=no-answer;counter=1;privacy=off',
-        # An extension says nothing outside: the number that we show there.
-        f'"Bob" <sip:+16695550103@{here}>;reason=user-busy;counter=1;privacy=off',
+        # An extension says nothing outside: Bob's number there, else the one that the call shows.
+        f'"Bob" <sip:{outside}@{here}>;reason=user-busy;counter=1;privacy=off',
     ]
     causes = [each.partition("cause=")[2][:3] for each in headers(third, "History-Info")]
     assert causes == ["", "486", "408"]

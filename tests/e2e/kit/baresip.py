@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,8 +15,12 @@ from typing import Any
 
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import House, secret, wait_for
+from tests.e2e.kit.wire import Text
 
 MODULES = ("g711.so", "aubridge.so", "sndfile.so", "aufile.so", "account.so", "menu.so", "ctrl_tcp.so")
+
+SENT = re.compile(rb"#\r\n(?:UDP|TCP|TLS) \S+ -> \S+\r\n(?!SIP/2\.0)(.*?)\x1b\[;m", re.DOTALL)
+"""A request in what baresip says with -s, its own ones too."""
 
 
 def literal(address: str) -> str:
@@ -111,6 +116,11 @@ class Baresip:
     def output(self) -> str:
         """What it has said."""
         return (self.folder / "out").read_text(errors="replace")
+
+    def received(self, method: str) -> list[Text]:
+        """The requests of that method that it has got, word for word."""
+        said = self.output().replace("\n", "\r\n").encode()
+        return [text for text in map(Text, SENT.findall(said)) if text.method == method]
 
     def do(self, command: str, params: str = "") -> None:
         """A command of its menu: `dial`, `accept`, `hangup`, `hold`, `resume`."""

@@ -61,7 +61,8 @@ def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 class House:
-    """A running exchange. `more` is YAML that is put behind the usual configuration; `listen` is YAML of the
+    """A running exchange. `more` is YAML that is put behind the usual configuration, where CARRIER-PORT stands for the
+    port that is kept free for a carrier; `listen` is YAML of the
     listeners, `sound` of the addresses for sound, empty for the defaults (then SIP is on 5060); `inside` begins the
     command that puts it into a network namespace."""
 
@@ -84,6 +85,7 @@ class House:
         self.first = free_block()
         self.sip, self.metrics = self.first if listen else 5060, self.first + 1
         self.tls = self.first + 2
+        self.carrier = self.first + 45
         self._next_port = self.first + 2
         self._next_media = self.first + 50
         self.at_end: list[Callable[[], object]] = []
@@ -101,7 +103,7 @@ class House:
             f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
             "calls: {unreachable: 1s}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
-            f"lines:\n{lines}devices:\n{phones}{devices}{more}"
+            f"lines:\n{lines}devices:\n{phones}{devices}{more.replace('CARRIER-PORT', str(self.carrier))}"
         )
         self.environ = {**os.environ, "RINGPLAN_HOME": str(folder), "COLUMNS": "150"}
         self.start()

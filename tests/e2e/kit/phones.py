@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import House, secret
+from tests.e2e.kit.house import House, secret, wait_for
 
 PROGRAM = Path(__file__).with_name("softphone.py")
 
@@ -144,6 +144,17 @@ class Softphone:
     def wav(self, call: str) -> Path:
         """What it heard in a call."""
         return self.folder / f"{call}.wav"
+
+    def heard(self, call: str) -> Path:
+        """What it heard in a call that is over, as soon as the recording is whole: PJSIP writes its end by and by."""
+        path = self.wav(call)
+
+        def whole() -> bool:
+            size = int.from_bytes(path.read_bytes()[4:8], "little") if path.exists() else 0
+            return bool(size) and size + 8 == path.stat().st_size
+
+        wait_for(whole, 3, f"the whole of {path}")
+        return path
 
     def switch_off(self) -> None:
         """Let it end by itself: it hangs up and takes its registration back."""

@@ -6,11 +6,15 @@ SIPp 3.6 reads the first challenge only and knows MD5 only, so its exchange is c
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.e2e.kit.house import House, secret
+from tests.e2e.kit.wire import Text
+
+MESSAGE = re.compile(r"^-{40,} .*\n\w+ message (?:received|sent) .*\n\n", re.MULTILINE)
 
 SDP = """v=0
 o=sipp 1 1 IN IP4 [local_ip]
@@ -201,7 +205,9 @@ class Sipp:
         rate: int = 10,
         tcp: bool = False,
         dials: str = "",
+        echo: bool = False,
     ) -> None:
+        """With `echo` it sends back the sound that it gets."""
         folder = house.folder / "sipp"
         folder.mkdir(exist_ok=True)
         self.port = port or house.port()
@@ -224,6 +230,8 @@ class Sipp:
         if dials:  # what SIPp puts into uri= of its proof; by itself it would leave the number out
             argv += ["-auth_uri", f"{dials}@127.0.0.1:{house.sip}"]
         argv += ["-mp", str(house.media_port()), "-recv_timeout", "15000"]
+        argv += ["-rtp_echo"] if echo else []
+        argv += ["-trace_msg", "-message_file", str(self._file("messages"))]
         house.at_end.append(self.stop)
         self.process = subprocess.Popen(argv, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
@@ -244,6 +252,13 @@ class Sipp:
         """What it complained about."""
         error = self._file("err")
         return (error.read_text(errors="replace") if error.exists() else "") + self._file("out").read_text()[-1500:]
+
+    def received(self, method: str) -> list[Text]:
+        """The requests of that method that it has got, word for word."""
+        path = self._file("messages")
+        parts = MESSAGE.split(path.read_text(errors="replace")) if path.exists() else []
+        texts = [Text(part.strip("\n").replace("\n", "\r\n").encode()) for part in parts[1:]]
+        return [text for text in texts if text.start.startswith(f"{method} ")]
 
     def stop(self) -> None:
         """End it."""

@@ -87,7 +87,8 @@ def test_a_user_s_own_delay_stays_within_its_bounds(own: float, counts: float) -
 def test_always_rings_nobody() -> None:
     made = from_inside(company(line("anna", forwards=Forwards(always=user("ben")))), "anna")
     assert rung(made) == [["ben"]]
-    assert entry(made).hops == (Hop("anna", 302, line("anna").caller_id, "Anna"),)  # type: ignore[union-attr]
+    number = line("anna").caller_id
+    assert entry(made).hops == (Hop("anna", 302, number, "Anna", number),)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
