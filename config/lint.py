@@ -15,8 +15,9 @@ from config.inherit import Levels
 from config.problems import Mark, Problem
 from config.schema import Configuration
 from config.validate import Loaded
-from dialplan.countries import emergency_numbers
+from dialplan.countries import emergency_numbers, main_emergency
 from dialplan.destinations import To
+from dialplan.emergency import NINE, NORTH_AMERICA
 from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
 from dialplan.routes import RouteTable
@@ -66,11 +67,15 @@ def _profiles(levels: Levels) -> set[Profile]:
 def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     settings = loaded.settings
     countries = {p.country for p in _profiles(levels)} | {d.country for d in settings.devices.values() if d.country}
-    prefix = settings.outside_prefix or ""
-    known = {country: emergency_numbers(country) | set(settings.emergency.extra) for country in sorted(countries)}
+    extra = {*settings.emergency.extra, *(each for site in settings.sites.values() for each in site.emergency.extra)}
+    known = {}
+    for country in sorted(countries):
+        plain = emergency_numbers(country) | extra
+        prefix = settings.outside_prefix or (NINE if main_emergency(country) == NORTH_AMERICA else "")
+        known[country] = plain | {prefix + number for number in plain}
     for number, path in _internal(settings):
         for country, numbers in known.items():
-            if number in numbers or (prefix and number.startswith(prefix) and number[len(prefix) :] in numbers):
+            if number in numbers:
                 message = f"{number} is an emergency number in {country}, so it can never be dialled as an extension"
                 yield Problem("shadowed-emergency", _at(loaded, path), message)
                 break

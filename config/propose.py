@@ -13,6 +13,7 @@ from config.problems import Wrong, did_you_mean
 from config.validate import Loaded
 from dialplan.areas import area_of
 from dialplan.countries import emergency_numbers
+from dialplan.emergency import NINE
 from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
 
@@ -46,4 +47,6 @@ def _emergency(levels: Levels) -> set[str]:
     countries = {settings.country, *(device.country for device in settings.devices.values() if device.country)}
     countries |= {levels.shared(site).get("country") for site in settings.sites}
     countries |= {levels.of(name).get("country") for section in (settings.users, settings.lines) for name in section}
-    return {number for country in countries if country for number in emergency_numbers(country)}
+    extra = {number for site in settings.sites.values() for number in site.emergency.extra}
+    found = extra.union(*(emergency_numbers(country) for country in countries if country))
+    return found | {NINE + number for number in found}

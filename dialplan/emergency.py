@@ -23,7 +23,7 @@ RULE = "emergency"
 TEST = "933"
 """In North America it reads back the address that the carrier has, and calls nobody."""
 NORTH_AMERICA = "911"
-_PREFIX = "9"
+NINE = "9"
 
 
 def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
@@ -34,7 +34,7 @@ def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
 def prefix_of(table: Emergency, place: EmergencyPlace) -> str:
     """What may stand before a number there (EMG-5). Where people learned to dial 9 for a line, 9911 is tried in need,
     and no number begins so."""
-    return table.prefix or (_PREFIX if place.main == NORTH_AMERICA else "")
+    return table.prefix or (NINE if place.main == NORTH_AMERICA else "")
 
 
 def dialled(table: Emergency, digits: str, device: str | None) -> str:

@@ -101,7 +101,8 @@ class _Line:
 
 
 class _Call(msgspec.Struct):
-    """What is remembered of a call that is up, by leg: the lines that ring, those that talk, and who pays."""
+    """What is remembered of a call that is up, by leg: the lines that ring, those that talk, and who pays. Of an
+    emergency call, the lines that are called back, and the numbers that were shown."""
 
     line: str
     number: str
@@ -109,6 +110,8 @@ class _Call(msgspec.Struct):
     ringing: dict[int, str] = {}
     talking: dict[int, str] = {}
     payers: dict[int, str] = {}
+    helped: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 class LiveFacts:
@@ -254,18 +257,25 @@ class LiveFacts:
     def _started(self, event: e.CallStarted) -> None:
         line = event.line or ""
         self._calls[event.call] = call = _Call(line, event.number, event.emergency)
-        if event.emergency and not self._known:
-            self._helped(event)
+        if event.emergency:
+            # Help is shown the telephone's own number, so its first line is called back, too (XRL-5).
+            call.helped = tuple(sorted({line, self._own.get(event.device or "") or ""} - {""}))
+            self._help(call, event.at)
         if line:
             call.talking[CALLER] = line
             self._line(line).active += 1
 
-    def _helped(self, event: e.CallStarted) -> None:
-        """Help is shown the telephone's own number, so its first line is called back, too (XRL-5)."""
-        at_ms = _ms(event.at)
-        for line in {event.line, self._own.get(event.device or "")} - {None, ""}:
-            self._line(str(line)).helped_ms = at_ms
-            self._keep(HELPED, str(line), 0, at_ms)
+    def _help(self, call: _Call, at: datetime.datetime) -> None:
+        """The hour of the call back (EMG-8) begins: when help is called, and once more when that call is over."""
+        if self._known:
+            return
+        at_ms = _ms(at)
+        for line in call.helped:
+            self._line(line).helped_ms = at_ms
+            self._keep(HELPED, line, 0, at_ms)
+        for number in call.shown:
+            self._show(number, Helped(call.line, _instant(at_ms)))
+            self._keep(SHOWN, f"{number} {call.line}", 0, at_ms)
 
     def _leg_started(self, event: e.LegStarted) -> None:
         call = self._calls.get(event.call)
@@ -275,10 +285,9 @@ class LiveFacts:
         if kind == "line":
             call.ringing[event.leg] = name
         elif call.emergency:
-            if event.shown and call.line and not self._known:
-                at_ms = _ms(event.at)
-                self._show(event.shown, Helped(call.line, _instant(at_ms)))
-                self._keep(SHOWN, f"{event.shown} {call.line}", 0, at_ms)
+            if event.shown and call.line:
+                call.shown = tuple({*call.shown, event.shown})
+                self._help(call, event.at)
         else:
             payer = call.payers[event.leg] = event.payer or call.line
             paying = Paying(name, event.number or call.number)
@@ -316,6 +325,8 @@ class LiveFacts:
     def _ended(self, event: e.CallEnded) -> None:
         call = self._calls.pop(event.call, None)
         if call is not None:
+            if call.emergency:
+                self._help(call, event.at)
             for leg in (*call.talking, *call.payers):
                 self._over(call, event.call, leg, event.at)
 

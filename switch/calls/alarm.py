@@ -132,9 +132,12 @@ class Person:
         """All of them at once."""
         for phone in phones:
             ring = Ring(self, phone)
-            self.rings.append(ring)
-            if not ring.begin(shown, now):
-                self.rings.remove(ring)
+            try:
+                if ring.begin(shown, now):
+                    self.rings.append(ring)
+            except Exception as error:  # noqa: BLE001  the others ring all the same
+                ring.give_up()
+                self.alarms.context.on_error(error, f"ringing {phone.uri} for emergency call {self.started.call}")
         if not self.rings:
             self.over("unreachable", now)
 
@@ -197,10 +200,16 @@ class Ring:
         lines = [f"P-Asserted-Identity: {local}", "Priority: emergency"]
         contact = contact_value(host, port, flow.transport, "", (dialog.target, dialog.next_hop()))
         offer = sound.offer_ourselves(self.sound)
-        context.remember_leg(tag, self)
         self.usage = InviteUsage.outgoing(context.endpoint, flow, dialog, contact, lines, offer, now, self)
+        context.remember_leg(tag, self)
         self._timer = context.endpoint.timers.after(RING_S, now, self, UNREACHABLE)
         return True
+
+    def give_up(self) -> None:
+        """It could not begin."""
+        self._done = True
+        if self.sound.lease is not None:
+            self.person.alarms.context.engine.close(self.sound.lease.leg)
 
     def record_path(self, leg: object) -> None:
         """Nothing of it is in the journal."""

@@ -91,8 +91,8 @@ def test_an_emergency_call_counts_for_nothing_and_is_remembered_for_an_hour() ->
     facts.record(e.LegAnswered("a", 2, at(1), 1, DIALOG))
     assert line(facts, "201", 60) == LineFacts(active=1, helped_at=START)
     facts.record(e.CallEnded("a", 3, at(90), "answered", "caller_hung_up", 200))
-    assert line(facts, "201", 3600) == LineFacts(helped_at=START)
-    assert line(facts, "201", 3601) is QUIET
+    assert line(facts, "201", 3690) == LineFacts(helped_at=at(90)), "the hour is that after its end"
+    assert line(facts, "201", 3691) is QUIET
 
 
 def test_the_telephones_own_line_is_called_back_too() -> None:
