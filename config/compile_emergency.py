@@ -12,6 +12,7 @@ from config.schema import Configuration
 from config.schema_emergency import Address, Mail
 from config.schema_people import Device as DeviceSection
 from dialplan import emergency
+from dialplan.codes import CALLER_ID
 from dialplan.countries import main_emergency
 from dialplan.destinations import To
 from dialplan.lines import Line
@@ -55,6 +56,10 @@ def emergency_table(
         trunks=tuple(dict.fromkeys([*settings.emergency.trunks, *default, *settings.trunks])),
         caller_ids={name: each.caller_id for name, each in settings.trunks.items() if each.caller_id},
         prefix=settings.outside_prefix or "",
+        codes=tuple(
+            sorted((code for code, name in settings.features.items() if name in CALLER_ID), key=len, reverse=True)
+        ),
+        numbers=frozenset().union(*(place.numbers for place in places.values())),
         addresses=addresses,
     )
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from dialplan.countries import emergency_numbers, main_emergency
 from dialplan.draft import Draft
 from dialplan.lines import Line
@@ -27,8 +29,11 @@ NINE = "9"
 
 
 def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
-    """What holds where that device stands; for one that nobody knows, what holds at the exchange."""
-    return table.places.get(device or "", table.elsewhere)
+    """What holds where that device stands; for one that nobody knows, what holds at the exchange. None: which one it is
+    has not been asked yet, and it is wherever the number calls for help."""
+    if device is None:
+        return msgspec.structs.replace(table.elsewhere, numbers=table.elsewhere.numbers | table.numbers)
+    return table.places.get(device, table.elsewhere)
 
 
 def prefix_of(table: Emergency, place: EmergencyPlace) -> str:
@@ -45,15 +50,22 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
     written = digits.strip().lower()
     if written == SOS or written.startswith(SOS + "."):
         return place.main
-    # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
-    number = clean(digits).removeprefix("+")
-    if "#" in number:
-        # Behind the code of a line or an account, out of habit.
-        number = number.rpartition("#")[2].removeprefix("+")
+    number = bare(table, digits)
     if number in place.numbers:
         return number
     rest = number.removeprefix(prefix_of(table, place))
     return rest if rest in place.numbers else ""
+
+
+def bare(table: Emergency, digits: str) -> str:
+    """What was dialled without all that may stand around a number: `*201#911` on somebody's line, `*11*4711#911` on an
+    account, `*67911` with the caller hidden, `911#`. Who calls for help so is helped; what the code says does not
+    count."""
+    number = clean(digits).removesuffix("#").rpartition("#")[2]
+    if number[:1] == "*":
+        number = next((number[len(code) :] for code in table.codes if number.startswith(code)), number)
+    # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
+    return number.removeprefix("+")
 
 
 def plan(draft: Draft, number: str) -> Plan:

@@ -119,7 +119,9 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     that nobody knows; `addresses` are by name.
 
     `trunks` are tried in this order: the operator's choice first, then every other one (EMG-6); `caller_ids` are what
-    they show of a device without a number of its own. `prefix` is the outside prefix (EMG-5).
+    they show of a device without a number of its own. `prefix` is the outside prefix (EMG-5), and `codes` are those
+    that hide or show the caller, the longest first; they may stand before a number. `numbers` are those that call for
+    help anywhere in the house.
     """
 
     places: dict[str, EmergencyPlace] = {}
@@ -127,6 +129,8 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trunks: tuple[str, ...] = ()
     caller_ids: dict[str, str] = {}
     prefix: str = ""
+    codes: tuple[str, ...] = ()
+    numbers: frozenset[str] = frozenset()
     addresses: dict[str, CivicAddress] = {}
 
 

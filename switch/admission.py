@@ -40,6 +40,8 @@ from switch.sip.writer import REASONS
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
 IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK"))
 """What makes sense in a dialog only: 481 outside of one."""
+NOBODY_YET = Source()
+"""Who calls before anybody has asked."""
 _REQUIRING = frozenset(("require", "proxy-require"))
 
 
@@ -118,7 +120,7 @@ class Admission:
             self._endpoint.answer_once(txn, 416, now)
             return False
         if scheme == "sips" and txn.flow.transport != "tls":
-            if request.method == "INVITE" and request.to_tag is None and self._calls.is_emergency(request, Source()):
+            if request.method == "INVITE" and request.to_tag is None and self._calls.is_emergency(request, NOBODY_YET):
                 return True
             self._endpoint.answer_once(txn, 480, now, lines=[SIPS_NOT_ALLOWED])
             return False
@@ -211,7 +213,7 @@ class Admission:
             self._not_accepted(txn, request, verdict, now)
             return None
         device = verdict.device
-        if self._shut_out(txn, request, device.user, now):
+        if self._shut_out(txn, request, device.user, now, Source(device=device.device)):
             self._endpoint.forget(txn, now)
             return None
         line = identify(device, request, self._directory, self._directory.delegators)
@@ -244,12 +246,14 @@ class Admission:
             self._counters.registrations_refused += txn.method == "REGISTER"
             self._endpoint.answer_once(txn, verdict.status, now, reason=verdict.reason or None)
 
-    def _shut_out(self, txn: ServerTransaction, request: Request, user: str, now: float) -> bool:
+    def _shut_out(
+        self, txn: ServerTransaction, request: Request, user: str, now: float, source: Source = NOBODY_YET
+    ) -> bool:
         """Whether what somebody says by that name gets no answer. An emergency call does (EMG-6): the name may be
         banned there for what others tried with it."""
         if not self.gate.refuses(txn.flow.remote, user):
             return False
-        urgent = request.method == "INVITE" and self._calls.is_emergency(request, Source())
+        urgent = request.method == "INVITE" and self._calls.is_emergency(request, source)
         return not (urgent and self.gate.hears(txn.flow.remote[0], now))
 
     def _refused(self, user: str, flow: Flow, status: int, reason: str | None) -> None:

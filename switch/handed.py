@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from config.compiled import AccountCodePassword, Compiled, GuardSettings, MediaSettings
-from dialplan.emergency import prefix_of
-from dialplan.model import Model
-from dialplan.numbers import clean
+from dialplan.emergency import bare, prefix_of
+from dialplan.model import Emergency, Model
 from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
 from switch.calls.context import CallSettings
@@ -84,11 +83,12 @@ class EmergencyNumbers:
     what is read of a packet when there is no time to ask the dialplan, which has the last word."""
 
     def __init__(self) -> None:
+        self._table = Emergency()
         self._numbers: frozenset[str] = frozenset()
 
     def use(self, model: Model) -> None:
         """Take another version."""
-        table = model.emergency
+        table = self._table = model.emergency
         numbers: set[str] = set()
         for place in {table.elsewhere, *table.places.values()}:
             numbers |= place.numbers
@@ -97,8 +97,7 @@ class EmergencyNumbers:
 
     def __contains__(self, dialled: str) -> bool:
         """Whether what a Request-URI names is one of them."""
-        number = clean(dialled).rpartition("#")[2].removeprefix("+")
-        return number in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
+        return bare(self._table, dialled) in self._numbers or dialled.strip().lower().startswith("urn:service:sos")
 
 
 def reach(compiled: Compiled, listening: ListenSocket) -> tuple[Reach, int]:

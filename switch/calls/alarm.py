@@ -90,9 +90,12 @@ class Alarms:
         if key in self.ringing:
             return  # the same telephone calls again while this one rings
         phones = [each for each in self.context.directory.line(name, now) if each.device != started.device]
-        person = Person(self, key, started, to)
-        self.ringing[key] = person
-        person.ring(phones, headline(started, device, where), now)
+        person = self.ringing[key] = Person(self, key, started, to)
+        try:
+            person.ring(phones, headline(started, device, where), now)
+        except Exception:
+            self.ringing.pop(key, None)  # so that the next call from there is told of
+            raise
 
 
 def headline(started: CallStarted, device: str, where: str) -> str:

@@ -109,8 +109,7 @@ class Calls:
             context.settings.sessions,
         )
         wanted = self._wanted(request, source)
-        facts = context.facts.at(wanted.at, draw_of(call_id))
-        plan = self.plan(wanted, facts)
+        facts, plan = self._decided(wanted, call_id)
         if plan.line and plan.line != source.line:
             # Chosen by a code before the number, or an emergency call on somebody else's line.
             number, name = context.directory.shown(plan.line)
@@ -178,6 +177,17 @@ class Calls:
             call.broken(error, now)
         if plan.notify:
             self.alarms.tell(started, now)
+
+    def _decided(self, wanted: CallRequest, call_id: str) -> tuple[Facts, Plan]:
+        """What the dialplan says, and the facts that it saw. An emergency call needs none: should they fail us, or a
+        decision by them, the call is decided as if nothing were known (OUT-6)."""
+        context = self.context
+        try:
+            facts = context.facts.at(wanted.at, draw_of(call_id))
+            return facts, self.plan(wanted, facts)
+        except Exception as error:  # noqa: BLE001  a bug of ours, which must not stand before a call for help
+            context.on_error(error, f"decision of call {call_id}")
+            return NO_FACTS, self.plan(wanted, NO_FACTS)
 
     def limit(self, limits: Mapping[str, Limits]) -> None:
         """Take other limits of trunks; what they carry is counted anew."""

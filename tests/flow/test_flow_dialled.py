@@ -31,6 +31,8 @@ def called_at_the_carrier(scene: Scene, uri: str) -> str:
         "sip:9-1-1@pbx.example.com;user=phone",
         "sip:%39%31%31@pbx.example.com",
         "sip:+911@pbx.example.com",
+        "sip:911%23@pbx.example.com",
+        "sip:*102%23911@pbx.example.com",
         "sip:911@192.0.2.10",
         "tel:911;phone-context=+1",
         "tel:911;phone-context=example.com",

@@ -13,7 +13,7 @@ from config.compiled import TrunkAccount, TrunkSettings
 from dialplan import model as m
 from dialplan import planner, rules
 from dialplan.destinations import user
-from dialplan.facts import Facts, LineFacts
+from dialplan.facts import NO_FACTS, Facts, LineFacts
 from dialplan.lines import Outside, Permission, Quotas
 from dialplan.plan import CallRequest, Reject, Trunk
 from records import events as e
@@ -250,7 +250,7 @@ def test_the_test_number_says_that_it_is_a_test() -> None:
 def test_what_goes_wrong_with_an_alarm_does_not_reach_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = scene_of("line:bob")
     alice, itsp = scene.phone("alice"), scene.carrier()
-    scene.phone("bob")
+    bob = scene.phone("bob")
 
     def broken(*_: Any) -> Any:
         raise ValueError("broken")
@@ -262,6 +262,12 @@ def test_what_goes_wrong_with_an_alarm_does_not_reach_the_call(monkeypatch: pyte
     scene.taken(itsp, "e")
     assert call.up and "telling line:bob" in scene.exchange.errors[0]
     scene.over(call, itsp)
+    monkeypatch.undo()
+    again = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "f")
+    assert len(bob.calls) == 1, "who could not be told of one call is told of the next"
+    scene.over(again, itsp)
     scene.finish()
 
 
@@ -433,6 +439,45 @@ def test_what_bars_other_calls_does_not_bar_calls_for_help(why: str) -> None:
     scene.taken(itsp, "e")
     assert call.up
     scene.over(call, itsp)
+    scene.finish()
+
+
+@pytest.mark.parametrize("broken", ["facts", "decision"])
+def test_a_bug_in_what_is_known_at_the_moment_does_not_stand_before_it(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OUT-6: the facts, or a decision by them, fail."""
+    scene = scene_of()
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    calls = scene.exchange.core.calls
+    plan = calls.plan
+
+    def fails(*asked: Any) -> Any:
+        if broken == "facts" or asked[1] is not NO_FACTS:
+            raise ValueError("broken")
+        return plan(*asked)
+
+    monkeypatch.setattr(*((calls, "plan") if broken == "decision" else (calls.context.facts, "at")), fails)
+    scene.exchange.tolerates = True
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    assert call.up and "decision of call" in scene.exchange.errors[0]
+    scene.over(call, itsp)
+    monkeypatch.undo()
+    scene.finish()
+
+
+@pytest.mark.parametrize("dialled", ["*102#911", "911#"])
+def test_what_stands_around_the_number_does_not_stand_before_it(dialled: str) -> None:
+    """OUT-6, XRL-5: as of every other emergency call, the telephone's own address and number go along."""
+    scene = Scene(
+        model=changed(company(), alice=BARRED["emergency only"]), trunks={"carrier": carrier("carrier", CARRIER)}
+    )
+    invite = sent_to(scene, scene.carrier(), dialled)
+    assert invite.uri.startswith("sip:911@") and SHOWN in invite.get("From")
+    (record,) = [each for each in scene.exchange.events if isinstance(each, e.CallStarted)]
+    assert record.emergency and record.number == "911"
     scene.finish()
 
 

@@ -104,6 +104,20 @@ def test_911_works_with_nine_before_it_where_no_outside_prefix_is_written() -> N
     assert dialled(own, "0911", "anna-desk") == "911" and dialled(own, "0112", "claire-desk") == "112"
 
 
+def test_codes_that_hide_the_caller_may_stand_before_the_number() -> None:
+    """OUT-6; and 15 calls for help before it is known that the telephone is the one in Paris."""
+    table = read(
+        COMPANY + 'features: {"*6": hide_caller_id, "*67": show_caller_id, "*72": forward_always}\n'
+    ).model.emergency
+    assert table.codes == ("*67", "*6")
+    assert [dialled(table, each, "ben-home") for each in ("*67911", "*6911", "*72911")] == ["911", "911", ""]
+    assert (dialled(table, "15", None), dialled(table, "15", "ben-home"), dialled(table, "15", "claire-desk")) == (
+        "15",
+        "",
+        "15",
+    )
+
+
 def test_how_carriers_take_it_and_how_mail_is_sent() -> None:
     made = read(COMPANY)
     by_name = {trunk.id: trunk for trunk in made.trunks}

@@ -148,17 +148,39 @@ class Nothing:
         raise AssertionError(f"an emergency call has read `{name}`")
 
 
-@pytest.mark.parametrize("digits", ["911", "9911", "+911", "9-1-1", "urn:service:sos", "urn:service:sos.police"])
+IN_NEED = ["911", "9911", "+911", "9-1-1", "911#", "urn:service:sos", "urn:service:sos.police"]
+BEHIND_CODES = ["*67911", "*679911", "*6712911", "*201#911", "*11*4711*1234#9911", "*67*201#911", "*201#*67911"]
+
+
+@pytest.mark.parametrize("digits", IN_NEED + BEHIND_CODES)
 def test_an_emergency_call_reads_nothing_but_the_emergency_table(digits: str) -> None:
     """OUT-6: by construction."""
     place = EmergencyPlace(numbers=frozenset({"911", "112"}), main="911", address="hq", notify=("anna",))
-    only: Any = Nothing(Emergency(places={"d": place}, trunks=("x", "y"), prefix="9"))
+    only: Any = Nothing(Emergency(places={"d": place}, trunks=("x", "y"), prefix="9", codes=("*6712", "*67")))
     locked = Facts(lines={"device:d": LineFacts(locked=True, external=99)})
     got = plan(only, CallRequest(digits=digits, at=AT, device="d", line="anybody"), locked)
     assert got.emergency and got.number == "911" and (got.address, got.notify) == ("hq", ("anna",))
     assert got.policy is None and not got.consulted
     with pytest.raises(AssertionError):
         plan(only, CallRequest(digits="5555555", at=AT, device="d"))
+
+
+@pytest.mark.parametrize("digits", ["*72911", "*911", "911*", "1911", "*201#1911", "#*911"])
+def test_a_code_that_is_followed_by_something_else_is_no_call_for_help(digits: str) -> None:
+    """Such as `*72911`, which would send every call on."""
+    place = EmergencyPlace(numbers=frozenset({"911"}), main="911")
+    table = Emergency(places={"d": place}, trunks=("x",), prefix="9", codes=("*67",))
+    assert emergency.dialled(table, digits, "d") == ""
+
+
+def test_before_it_is_known_who_calls_every_number_of_the_house_calls_for_help() -> None:
+    """EMG-6: so that a ban does not stop 999 from a telephone in London of a company in the US."""
+    london = EmergencyPlace(numbers=frozenset({"999", "112"}), main="999")
+    table = Emergency(
+        places={"d": london}, elsewhere=EmergencyPlace(numbers=frozenset({"911"})), numbers=london.numbers
+    )
+    assert emergency.dialled(table, "999", None) == "999" and emergency.dialled(table, "911", None) == "911"
+    assert emergency.dialled(table, "999", "unknown") == ""
 
 
 def test_reasons_are_shown_with_file_and_line() -> None:
