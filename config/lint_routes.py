@@ -116,7 +116,7 @@ def _twice(loaded: Loaded) -> Iterator[Problem]:
 def _idle(loaded: Loaded, routes: RouteTable) -> Iterator[Problem]:
     settings = loaded.settings
     used = {trunk for rule in routes.rules for trunk in rule.trunks} | {settings.default_trunk}
-    used |= set(settings.emergency.trunks)
+    used |= set(settings.emergency.trunks).union(*(site.emergency.trunks for site in settings.sites.values()))
     if used == {None}:  # nothing goes outside at all, which is somebody's will
         return
     for name in settings.trunks:

@@ -10,9 +10,7 @@ from switch.commands.common import JsonOption, RuntimeOption, ask, console, tabl
 
 
 def wishes(
-    line: Annotated[
-        str, typer.Argument(help="A user or a line, or device:NAME.", metavar="NAME")
-    ],
+    line: Annotated[str, typer.Argument(help="A user or a line, or device:NAME.", metavar="NAME")],
     words: Annotated[
         list[str] | None,
         typer.Argument(

@@ -235,6 +235,8 @@ def test_every_expectation_can_be_red() -> None:
         "told": "all",
         "emergency": True,
         "account": "4711",
+        "address": "office",
+        "notified": ("line:anna",),
     }
     assert set(wrong) == set(Expected.__struct_fields__)
     names = {"after_s": "after", "reason": "ends", "status": "ends", "limit_s": "limit"}
