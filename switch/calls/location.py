@@ -62,7 +62,7 @@ def pidf(address: CivicAddress, entity: str, tag: str, at: datetime.datetime) ->
         f'<presence{spaces} entity="{_text(entity)}"><tuple id="t{_text(tag)}"><status><gp:geopriv><gp:location-info>'
         f"{point}<ca:civicAddress>{civic}</ca:civicAddress></gp:location-info>"
         "<gp:usage-rules/><gp:method>Manual</gp:method></gp:geopriv></status>"
-        f"<timestamp>{made}</timestamp></tuple></presence>\r\n"
+        f"<timestamp>{made}</timestamp></tuple></presence>"
     )
     return text.encode("utf-8", "replace")
 
