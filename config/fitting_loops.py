@@ -15,7 +15,7 @@ from config.inherit import Levels
 from config.problems import Problem
 from config.schema import Configuration
 from config.validate import Loaded
-from config.ways import CLOSED, Way, circles, told, ways
+from config.ways import CLOSED, Way, circles, told, turned, ways
 from dialplan import hours
 from dialplan.destinations import Destination, To
 from dialplan.hours import Hours
@@ -31,8 +31,8 @@ def loop_problems(loaded: Loaded, levels: Levels, *, sound: bool) -> Iterator[Pr
     loops through closed hours are left out."""
     settings = loaded.settings
     certain = {
-        source: tuple(each for each in found if _certain(settings, each) and (sound or each.when == _ALWAYS))
-        for source, found in ways(loaded, levels).items()
+        source: tuple(way for way in each if _certain(settings, way) and (sound or way.when == _ALWAYS))
+        for source, each in ways(loaded, levels).items()
     }
     parts = circles(certain)
     if not parts:
@@ -40,16 +40,15 @@ def loop_problems(loaded: Loaded, levels: Levels, *, sound: bool) -> Iterator[Pr
     known = hours_model(settings) if sound else {}
     seen: set[frozenset[Way]] = set()
     for part in parts:
-        for trip in _trips(settings, levels, known, {node: certain.get(node, ()) for node in part}):
-            if frozenset(trip) in seen:
+        for found in _trips(settings, levels, known, {node: certain.get(node, ()) for node in part}):
+            if frozenset(found) in seen:
                 continue
-            seen.add(frozenset(trip))
-            marks = sorted(
-                (loaded.mark(*way.path) for way in trip), key=lambda mark: (mark.file, mark.line, mark.column)
-            )
+            seen.add(frozenset(found))
+            trip = turned(loaded, found)
             by_hours = " when closed" if any(way.when == CLOSED for way in trip) else ""
             message = f"this leads every call round in a circle{by_hours}: {told(trip)}"
-            yield Problem("forward-loop", marks[0], message, "let one of them lead elsewhere, or write `none`")
+            hint = "let one of them lead elsewhere, or write `none`"
+            yield Problem("forward-loop", loaded.mark(*trip[0].path), message, hint)
 
 
 def _certain(settings: Configuration, way: Way) -> bool:

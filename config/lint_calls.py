@@ -13,7 +13,7 @@ from config.problems import Problem
 from config.schema_called import RingGroup
 from config.schema_people import User
 from config.validate import Loaded
-from config.ways import CLOSED, CONDITIONS, Way, Ways, among, circles, round_trip, told, ways
+from config.ways import CLOSED, CONDITIONS, Way, Ways, among, circles, place, round_trip, told, turned, ways
 from dialplan import codes
 from dialplan.destinations import NOWHERE, Destination, To
 from dialplan.hours import ALWAYS
@@ -77,18 +77,11 @@ def _circles(loaded: Loaded, levels: Levels, found: Ways) -> Iterator[Problem]:
     for part in circles(found):
         inside = among(found, part)
         homeless = [node for node in part if node.kind is not To.USER or not levels.of(node.name).get("voicemail")]
-        trips = [trip for node in homeless if (trip := round_trip(inside, node, _rings_before))]
-        placed = [(min(_place(loaded, way.path) for way in trip), trip) for trip in trips]
-        if placed:
-            _, trip = min(placed, key=lambda each: each[0])
-            first = min(trip, key=lambda way: _place(loaded, way.path))
+        trips = [turned(loaded, trip) for node in homeless if (trip := round_trip(inside, node, _rings_before))]
+        if trips:
+            trip = min(trips, key=lambda trip: [place(loaded, way) for way in trip])
             message = f"a call that nobody takes comes back and ends: {told(trip)}"
-            yield Problem("forward-circle", loaded.mark(*first.path), message, "let one of them lead elsewhere")
-
-
-def _place(loaded: Loaded, path: Path_) -> tuple[str, int, int]:
-    mark = loaded.mark(*path)
-    return mark.file, mark.line, mark.column
+            yield Problem("forward-circle", loaded.mark(*trip[0].path), message, "let one of them lead elsewhere")
 
 
 def _chains(loaded: Loaded, found: Ways) -> Iterator[Problem]:

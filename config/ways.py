@@ -167,6 +167,18 @@ def _back(came: Mapping[_State, tuple[_State, Way]], begin: _State, end: _State)
     return tuple(reversed(trip))
 
 
+def place(loaded: Loaded, way: Way) -> tuple[str, int, int]:
+    """Where it is written, to be compared."""
+    mark = loaded.mark(*way.path)
+    return mark.file, mark.line, mark.column
+
+
+def turned(loaded: Loaded, trip: Sequence[Way]) -> tuple[Way, ...]:
+    """The same round, from the one that is written first."""
+    at = min(range(len(trip)), key=lambda n: place(loaded, trip[n]))
+    return (*trip[at:], *trip[:at])
+
+
 def told(trip: Sequence[Way]) -> str:
     """Forwards in words: `anna -> ben -> anna`."""
     return " -> ".join(map(_name, (*(way.source for way in trip), trip[-1].to)))

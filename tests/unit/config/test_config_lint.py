@@ -46,3 +46,18 @@ def test_circles_are_those_who_can_reach_themselves(pairs: list[tuple[int, int]]
             assert trip[0].source == node and trip[-1].to == node
             assert all(one.to == next_.source for one, next_ in itertools.pairwise(trip))
     assert sum(len(part) for part in parts) == len({node for part in parts for node in part})
+
+
+def test_a_circle_is_told_from_where_it_is_written_first() -> None:
+    """The same words in every run, whatever the order of sets."""
+    names = [f"u{n}" for n in range(8)]
+    after = {name: names[(n + 1) % 8] for n, name in enumerate(names)}
+    for when, said in (("always", "this leads every call round in a circle"), ("busy", "a call that nobody takes")):
+        people = "".join(
+            f"  {name}: {{extension: {200 + n}, forward: {{{when}: {after[name]}}}}}\n" for n, name in enumerate(names)
+        )
+        phone = f"devices: {{p: {{secret: a-long-secret-of-a-telephone, lines: [{', '.join(names)}]}}}}\n"
+        trunk = "trunks: {t: {host: sip.example.com, caller_id: +16695550100}}\ndefault_trunk: t\n"
+        (found,) = [each for each in findings(f"country: US\n{trunk}{phone}users:\n{people}") if "-> " in each.message]
+        assert found.message.startswith(said)
+        assert found.message.endswith(": " + " -> ".join([*names, "u0"]))
