@@ -55,7 +55,7 @@ def plan(draft: Draft) -> Plan:
         code = codes.find(draft.model, digits)
     speaker, line = _lines(draft, device, wanted)
     if line is None or speaker is None:
-        draft.say(rules.device(request.device or ""), f"may not call on line {wanted}")
+        draft.say(rules.device(request.device or ""), f"may not call on line {wanted}" if wanted else "has no line")
         shown = _shown(draft, code)
         entry = _refused(draft, "line", "Line Not Permitted", "line")
         return draft.plan(entry, shown or request.digits, dialled=shown)
@@ -115,10 +115,6 @@ def _outside(
     model, request = draft.model, draft.request
     if not leads_outside(model):
         return outside(draft, line, number.value)
-    for each in (line, speaker):
-        if not each.set_up:
-            draft.say(rules.of_line(each.id, "set_up"), "is not complete: internal and emergency calls only")
-            return _refused(draft, "set_up", "Set-Up Incomplete", "set_up")
     transferor = model.lines.get(request.transferor or "")
     asked = (line, speaker, transferor) if transferor is not None else (line, speaker)
     refusal = permission.refusal(draft, asked, number)

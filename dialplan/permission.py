@@ -1,5 +1,6 @@
-"""Who may call outside: the level of permission, numbers that are denied until they are named, and quotas (OUT-1 to
-OUT-5). Asked for a call, again for each forward and transfer to outside; never for an emergency call.
+"""Who may call outside: whose set-up is complete, the level of permission, numbers that are denied until they are
+named, and quotas (OUT-1 to OUT-5, K.8). Asked for a call, again for each forward and transfer to outside; never for an
+emergency call.
 
 Several lines may have a say: on a shared line the delegator's and the delegate's own (XRL-4), in a transfer the
 transferor's (K.8). Each of them must allow it.
@@ -29,6 +30,9 @@ def refusal(draft: Draft, lines: Iterable[Line], number: Number) -> Reject | Non
         if line in asked:
             continue
         asked.append(line)
+        if not line.set_up:
+            draft.say(rules.of_line(line.id, "set_up"), "is not complete: internal and emergency calls only")
+            return _refused(draft, "set_up", "Set-Up Incomplete", "set_up")
         why = _level(draft, line, number)
         if why:
             return _refused(draft, "permission", why, "not_permitted")

@@ -50,7 +50,7 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
     hop = Hop(str(ring_group(name)), CLOSED, called.extension, called.name)
     if called.hours and not opening.is_open(draft, called.hours, called.time_zone):
         return opening.closed(draft, rule, called, here, hop) or opening.unavailable(draft, path, "closed")
-    members = _order(draft, name, called, _present(draft, called))
+    members = _order(draft, name, called, _present(draft, called, path))
     step = draft.name("ring")
     branches = _branches(draft, called, members, here, step) if members else ()
     otherwise = None
@@ -76,9 +76,10 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
 # Who rings
 
 
-def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
+def _present(draft: Draft, called: RingGroup, path: Path) -> list[tuple[int, Member, Line]]:
     """The members who take part in this call, with their places in the group. Who calls it from one of its own lines
-    wants the others; a group of that line alone rings it."""
+    wants the others; a group of that line alone rings it. Who has sent this call on does not get it back (FWD-9,
+    VIP-13)."""
     found = []
     seen: set[str] = set()
     alone = len(called.members) == 1
@@ -88,6 +89,8 @@ def _present(draft: Draft, called: RingGroup) -> list[tuple[int, Member, Line]]:
             draft.say(rules.member(called, member.line), "there is no such line")
         elif member.line in seen:
             draft.say(rules.member(called, member.line), "is named twice, and rings once")
+        elif rules.line(member.line) in path.visited:
+            draft.say(rules.member(called, member.line), "has had this call already")
         elif (line is draft.calling or line is draft.speaking) and not alone:
             draft.say(rules.member(called, member.line), "makes this call, and is left out")
         else:

@@ -11,7 +11,7 @@ import pytest
 from dialplan.destinations import Destination, To, user
 from dialplan.facts import NO_FACTS, Facts, LineFacts
 from dialplan.groups import AccountCode, ParkLot, Site
-from dialplan.lines import Announce, Delegate, Line, Outside, Permission, Policy, Profile, Quotas
+from dialplan.lines import Announce, Delegate, Forwards, Line, Outside, Permission, Policy, Profile, Quotas
 from dialplan.model import Device, Emergency, EmergencyPlace, Model, TrunkRule
 from dialplan.plan import CallRequest, Collect, Feature, Plan, Reject, Retrieve, Ring, Trunk
 from dialplan.planner import plan
@@ -183,6 +183,12 @@ def test_incomplete_set_up_allows_internal_and_emergency_calls() -> None:
     assert refused(call(model, "carl", "2125550100")) == "403 Set-Up Incomplete"
     assert refused(call(model, "carl", "202")) == "no"
     assert call(model, "carl", "911").emergency
+    away = house(carl={"set_up": False, "forwards": Forwards(always=Destination(To.EXTERNAL, "+12125550100"))})
+    made = call(away, "dora", "203")
+    assert isinstance(made.step(made.entry), Ring), "a forward to outside is a call of the line that forwards"
+    assert (
+        refused(call(house(dora={"set_up": False}), "carl", "2125550100", transferor="dora")) == "403 Set-Up Incomplete"
+    )
 
 
 def test_the_transferors_permission_counts() -> None:

@@ -348,3 +348,16 @@ def test_a_delegate_who_calls_the_group_on_the_shared_line_is_left_out_and_so_is
     anna = line("anna", delegates=(Delegate(line="ben"),))
     made = from_inside(company(anna, groups=(group("anna", "ben", "carl"),)), "*desk", by="ben", line="anna")
     assert rung(made) == [["carl"]]
+
+
+def test_who_has_sent_a_call_to_the_group_does_not_get_it_back() -> None:
+    """VIP-13, FWD-9: so that VIP-4d never rings the user, whatever the user's own rules lead to."""
+    rules_ = Forwards(no_answer=ring_group("desk"))
+    anna = line("anna", forwards=rules_, vip=Vip(others=Others.DELEGATES_ONLY), delegates=(Delegate(line="ben"),))
+    model = company(anna, groups=(group("anna", "carl"),))
+    made = from_outside(model, "anna")
+    step = entry(made)
+    assert isinstance(step, Ring) and rung(made) == [["ben"]]
+    assert rung(made, step.exits[Outcome.NO_ANSWER]) == [["carl"]]
+    assert said(made, "ring_group:desk.members.anna") == ["has had this call already"]
+    assert rung(from_outside(model, "*desk")) == [["anna", "carl"]], "nobody has sent this one"
