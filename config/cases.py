@@ -77,7 +77,8 @@ class _Known:
             "park": set(model.park_lots),
             "feature": set(model.features.values()),
         }
-        self.forwarders = {*model.lines, *(f"ring_group:{name}" for name in model.ring_groups)}
+        kinds = {"ring_group": model.ring_groups, "attendant": model.attendants, "queue": model.queues}
+        self.forwarders = {*model.lines, *(f"{kind}:{name}" for kind, names in kinds.items() for name in names)}
 
 
 class _Reader:
@@ -214,6 +215,7 @@ class _Reader:
             hears=expect.hears,
             forwards=None if expect.forwards is None else tuple(expect.forwards),
             trunk=expect.trunk,
+            sent=expect.sent,
             caller_id=expect.caller_id,
             limit_s=expect.limit,
             recorded=expect.recorded,

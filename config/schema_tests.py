@@ -127,6 +127,7 @@ class Expect(Section):
         default=None, description="who forwards the call, in order; a ring group as `ring_group:desk`"
     )
     trunk: Identifier | None = Field(default=None, description="the trunk that has the call at last")
+    sent: Text | None = Field(default=None, description="the number that this trunk gets, before its own form of it")
     caller_id: Annotated[str, Typed(_caller_id, type="string")] | None = Field(
         default=None, description="the number that this trunk is shown, `withheld`, or `none`"
     )

@@ -31,8 +31,9 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     `rings` are all who are rung, in the order in which they begin; not those without a telephone. `never` must not
     ring. `connected` is who answers, `then` the service that the call comes to at last. `after_s`: when it is answered
     or ends. `reason` and `status` are those of the ending; `hears` what is announced before. `forwards` are those who
-    forward the call. `caller_id` is what the carrier is shown that has the call at last. `limit_s` 0 is no limit.
-    Of a call for help, `address` is where help is to go, and `notified` are those who are told.
+    forward the call. `sent` is the number that the carrier gets which has the call at last, and `caller_id` what it is
+    shown. `limit_s` 0 is no limit. Of a call for help, `address` is where help is to go, and `notified` are those who
+    are told.
     """
 
     rings: tuple[str, ...] | None = None
@@ -46,6 +47,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     hears: str | None = None
     forwards: tuple[str, ...] | None = None
     trunk: str | None = None
+    sent: str | None = None
     caller_id: str | None = None
     limit_s: float | None = None
     recorded: bool | None = None
@@ -82,6 +84,7 @@ def differences(expected: Expected, asked: Answer) -> list[Difference]:
     compare("hears", _or(expected.hears, NOTHING), came.hears)
     compare("forwards", None if expected.forwards is None else _list(expected.forwards), _list(forwarders(asked)))
     compare("trunk", _or(expected.trunk, NOTHING), came.trunk)
+    compare("sent", _or(expected.sent, NOTHING), came.sent)
     compare("caller_id", _or(expected.caller_id, NOTHING), came.caller_id)
     compare("limit", _limit(expected.limit_s), _limit(came.fate.limit_s) or "")
     compare("recorded", _truth(expected.recorded), _truth(bool(came.fate.recorded_by)) or "")
@@ -106,16 +109,16 @@ class _Came:
         self.then = named(asked.services[-1]) if asked.services and got.branch is None else NOTHING
         heard = got.sent(What.ANNOUNCE)
         self.hears = heard[-1].detail if heard else NOTHING
-        self.trunk, self.caller_id = self._outside()
+        self.trunk, self.sent, self.caller_id = self._outside()
 
-    def _outside(self) -> tuple[str, str]:
+    def _outside(self) -> tuple[str, str, str]:
         """The carrier that has the call at last, or had it, and what it is shown."""
         for _, command in reversed(self._asked.simulation.commands):
             if isinstance(command, StartBranch):
                 target = command.branch.target
                 if isinstance(target, TrunkTarget):
-                    return target.trunk, WITHHELD if target.withheld else target.caller or NOTHING
-        return NOTHING, NOTHING
+                    return target.trunk, target.number, WITHHELD if target.withheld else target.caller or NOTHING
+        return NOTHING, NOTHING, NOTHING
 
     def ending(self, expected: Expected) -> str:
         ended = self._asked.simulation.termination

@@ -80,7 +80,7 @@ def place(problem: Problem) -> tuple[int, int]:
         "from: anna, dial: 212-555-0100, phones: {trunk:carrier: 503}, "
         "expect: {number: '+12125550100', trunk: carrier, caller_id: '+16695550100', ends: outage}",
         "from: anna, dial: 212-555-0100, phones: {trunk:carrier: answers}, "
-        "expect: {limit: 2h, recorded: true, connected: trunk:carrier}",
+        "expect: {limit: 2h, recorded: true, connected: trunk:carrier, sent: '+12125550100'}",
         "from: ben, dial: 212-555-0100, expect: {caller_id: none, recorded: false}",
         "from: ben, dial: 911, expect: {emergency: true, number: 911, rings: [trunk:carrier, trunk:second]}",
         "from: ben, dial: 011442079460000, expect: {ends: not_permitted 403, hears: not_permitted, trunk: nothing}",
@@ -229,6 +229,7 @@ def test_every_expectation_can_be_red() -> None:
         "hears": "quota",
         "forwards": ("ben",),
         "trunk": "carrier",
+        "sent": "+16695550100",
         "caller_id": "+16695550100",
         "limit_s": 5.0,
         "recorded": True,
