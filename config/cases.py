@@ -77,7 +77,11 @@ class _Known:
             "park": set(model.park_lots),
             "feature": set(model.features.values()),
         }
-        kinds = {"ring_group": model.ring_groups, "attendant": model.attendants, "queue": model.queues}
+        kinds: dict[str, Iterable[str]] = {
+            "ring_group": model.ring_groups,
+            "attendant": model.attendants,
+            "queue": model.queues,
+        }
         self.forwarders = {*model.lines, *(f"{kind}:{name}" for kind, names in kinds.items() for name in names)}
 
 

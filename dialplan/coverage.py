@@ -16,10 +16,10 @@ from dialplan.destinations import Destination, To
 from dialplan.facts import Condition
 from dialplan.forwarding import CAUSES
 from dialplan.model import Model
-from dialplan.plan import Hop, LineTarget, Ring, Trunk, TrunkTarget, Voicemail
+from dialplan.plan import Hop, LineTarget, Outcome, Ring, Trunk, TrunkTarget, Voicemail
 from dialplan.question import Answer, named
 from dialplan.simulate import What
-from dialplan.vocabulary import StartBranch
+from dialplan.vocabulary import StartBranch, StopBranch
 
 _NO_RULES = frozenset(("country", "area_code", "time_zone", "name", "listed", "hold_music", "lock"))
 _NO_KINDS = frozenset(("device", "group", "site"))
@@ -126,18 +126,35 @@ def _happened(model: Model, rule: str, forwards: list[Hop]) -> bool:
 def _rung(model: Model, asked: Answer) -> Iterator[str]:
     """What those who were rung rang by."""
     got = asked.simulation
+    if got.branch is not None and isinstance(got.branch.target, LineTarget):
+        yield rules.of_line(got.branch.target.line, "record")
+    began: dict[str, str] = {}
     for _, command in got.commands:
+        if isinstance(command, StopBranch) and command.outcome is not None and command.branch in began:
+            yield from _switched_off(model, began[command.branch], command.outcome)
         if not isinstance(command, StartBranch):
             continue
         branch, step = command.branch, got.plan.step(command.step)
         if isinstance(branch.target, LineTarget):
-            name = branch.target.line
+            name = began[branch.id] = branch.target.line
             yield rules.line(name)
             yield rules.of_line(name, "forward.after" if branch.from_ringing else "ring")
         else:
             yield from _out(branch.target, step, branch.policy.owner if branch.policy is not None else "")
         if isinstance(step, Ring) and step.group in model.ring_groups:
             yield rules.group(model.ring_groups[step.group])
+
+
+def _switched_off(model: Model, name: str, outcome: Outcome) -> Iterator[str]:
+    """What a line does not do when its telephones have come to nothing counts, too: no forward, no mailbox."""
+    line = model.lines.get(name)
+    if line is None:
+        return
+    condition = Outcome.NO_ANSWER if outcome is Outcome.REJECTED else outcome
+    if getattr(line.forwards, condition.value) is None:
+        yield rules.of_line(name, f"forward.{condition.value}")
+    if not line.mailbox:
+        yield rules.of_line(name, "voicemail")
 
 
 def _out(target: TrunkTarget, step: object, owner: str) -> Iterator[str]:
