@@ -321,6 +321,26 @@ class HelpTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=23):
     at: datetime.datetime
 
 
+class QuotaReached(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=24):
+    """What a line (empty: all together) has called outside came to `percent` (80 or 100) of a quota: `what` is a field
+    of `dialplan.lines.Quotas`; cost is in millionths of the rates' currency. Once for each window."""
+
+    line: str
+    what: str
+    percent: int
+    used: float
+    limit: float
+    at: datetime.datetime
+
+
+class QuotaReset(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=25):
+    """An operator (`by`) has taken back what a line, or all together, called outside until `at`."""
+
+    line: str
+    by: str
+    at: datetime.datetime
+
+
 class Bound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
     """A contact was registered or refreshed. `expires_at` is in Unix seconds (UTC); `contact` the Contact value's
     name-addr and parameters exactly as received; `uri` its URI alone; `received` the source address behind NAT."""
@@ -369,4 +389,4 @@ CallEvent = (
     | GroupRung
     | CallReplanned
 )
-AnyEvent = CallEvent | Bound | Unbound | LineSet | HelpTold
+AnyEvent = CallEvent | Bound | Unbound | LineSet | HelpTold | QuotaReached | QuotaReset

@@ -52,6 +52,7 @@ from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
 from switch.keeper import BindingKeeper, FactKeeper
+from switch.lifting import Lifting
 from switch.lookups import Lookups
 from switch.mailing import Mailer
 from switch.metrics import Counters, WatchServer
@@ -224,6 +225,10 @@ class Exchange:
             accounts=self._accounts,
             now=clock.now,
         )
+        lifting = Lifting(
+            lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
+        )
+        self._standing.quotas = lifting.warnings
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
         explaining = Explaining(
@@ -232,9 +237,9 @@ class Exchange:
             lambda: {bound.line for bound in self.core.registrar.bindings()},
             clock.at,
         )
+        asked = (operations, guarding, wishing, lifting, explaining)
         self._control = ControlServer(
-            operations.handlers() | guarding.handlers() | wishing.handlers() | explaining.handlers(),
-            self._notices.error,
+            {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )
         figures = readings(
             self.core,

@@ -218,9 +218,10 @@ class Core:
         """To be called every few seconds: what no timer watches over."""
         self._at = self._clock_at()
         self.watch.look(list(self.calls.by_id.values()), now)
+        self.facts.look(self._at)
         self._finish(now)
 
-    def wish(self, wishes: Iterable[e.LineSet], now: float) -> None:
+    def wish(self, wishes: Iterable[e.LineSet | e.QuotaReset], now: float) -> None:
         """Somebody has set what holds for a line (`switch/wishing.py` has looked at it): from the next call on."""
         for each in wishes:
             self.facts.record(each)

@@ -28,12 +28,14 @@ import msgspec
 
 from dialplan.facts import QUIET, Facts, Helped, LineFacts
 from dialplan.groups import Strategy
+from dialplan.lines import Line, Quotas
 from dialplan.model import Model
 from dialplan.plan import CallRequest
-from dialplan.rates import NO_RATES, RateTable, price
+from dialplan.rates import NO_RATES, Rate, RateTable, price
 from records import events as e
+from switch import quota
 from switch.state import wishes
-from switch.state.facts import CURSOR, HELPED, IDLE, SHOWN, SPENT, Kept, Row
+from switch.state.facts import CURSOR, HELPED, IDLE, RESET, SHOWN, SPENT, Kept, Row
 from switch.state.wishes import Wishes
 
 HOUR_MINUTES = 60
@@ -44,11 +46,15 @@ CALLER = 0
 
 
 class Paying(msgspec.Struct):
-    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered."""
+    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered. `rate` is that of `day` (of the
+    epoch) by `table`."""
 
     trunk: str
     number: str
     since_ms: int = 0
+    rate: Rate | None = None
+    day: int = -1
+    table: RateTable | None = None
 
 
 class _Window:
@@ -80,6 +86,13 @@ class _Window:
             self.ms -= ms
             self.cost -= cost
 
+    def clear(self) -> list[int]:
+        """Nothing was spent. Returns the minutes of which something had been."""
+        minutes = [minute for minute, _, _ in self._buckets]
+        self._buckets.clear()
+        self.ms = self.cost = 0
+        return minutes
+
     def __bool__(self) -> bool:
         return bool(self._buckets)
 
@@ -87,7 +100,20 @@ class _Window:
 class _Line:
     """One line, or all of them together. Instants in Unix milliseconds."""
 
-    __slots__ = ("active", "day", "helped_ms", "hour", "idle_ms", "paying", "values", "wishes")
+    __slots__ = (
+        "active",
+        "as_of_ms",
+        "day",
+        "helped_ms",
+        "hour",
+        "idle_ms",
+        "paying",
+        "reset_ms",
+        "running",
+        "told",
+        "values",
+        "wishes",
+    )
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -96,6 +122,13 @@ class _Line:
         self.idle_ms = 0
         self.helped_ms = 0
         self.paying: dict[tuple[str, int], Paying] = {}
+        self.running = (0, 0, 0)
+        """What the calls that are up have come to, as of `as_of_ms`: milliseconds of the hour, of the day, and cost."""
+        self.as_of_ms = -1
+        self.reset_ms = 0
+        """What was before does not count any more."""
+        self.told: dict[tuple[str, int], int] = {}
+        """When somebody was told how much of a quota is used, by what is limited and the per cent."""
         self.hour = _Window(HOUR_MINUTES)
         self.day = _Window(DAY_MINUTES)
 
@@ -127,6 +160,8 @@ class LiveFacts:
         self._calls: dict[str, _Call] = {}
         self._rates: RateTable = NO_RATES
         self._counts_all = False
+        self._total = Quotas()
+        self._known_lines: Mapping[str, Line] = {}
         self._ranked: frozenset[str] = frozenset()
         self._own: dict[str, str] = {}
         self._known = False
@@ -137,6 +172,9 @@ class LiveFacts:
         """Another version of the configuration: what a minute costs, and which of the figures anybody asks for."""
         self._rates = model.rates
         self._counts_all = any(msgspec.structs.astuple(model.quotas))
+        self._total, self._known_lines = model.quotas, model.lines
+        for known in (self._all, *self._lines.values()):
+            known.as_of_ms = -1  # the rates may be others
         groups = [each for each in model.ring_groups.values() if each.strategy is Strategy.LONGEST_IDLE]
         self._own = {each.id: each.lines[0] for each in model.devices.values() if each.lines}
         self._ranked = frozenset(member.line for group in groups for member in group.members)
@@ -168,11 +206,10 @@ class LiveFacts:
             hour_ms = hour_cost = day_ms = day_cost = 0
         else:
             hour_ms, hour_cost, day_ms, day_cost = hour.ms, hour.cost, day.ms, day.cost
-            for leg in known.paying.values():
-                lasts_ms = max(0, now_ms - leg.since_ms) if leg.since_ms else 0
-                cost = self._cost(leg, now_ms, lasts_ms)
-                hour_ms, hour_cost = hour_ms + min(lasts_ms, HOUR_MINUTES * 60_000), hour_cost + cost
-                day_ms, day_cost = day_ms + min(lasts_ms, DAY_MINUTES * 60_000), day_cost + cost
+            if known.paying:
+                in_hour, in_day, cost = self._running(known, now_ms)
+                hour_ms, hour_cost = hour_ms + in_hour, hour_cost + cost
+                day_ms, day_cost = day_ms + in_day, day_cost + cost
         return LineFacts(
             dnd=said.dnd,
             forwards=said.forwards,
@@ -189,6 +226,73 @@ class LiveFacts:
             locked=said.locked,
         )
 
+    def _running(self, known: _Line, now_ms: int) -> tuple[int, int, int]:
+        """What the calls that are up have come to, to the second: there may be a thousand, and a thousand decisions in
+        that second."""
+        second = now_ms - now_ms % 1000
+        if known.as_of_ms != second:
+            hour_ms = day_ms = cost = 0
+            for leg in known.paying.values():
+                in_hour, in_day, costs = self._of(leg, known, second)
+                hour_ms, day_ms, cost = hour_ms + in_hour, day_ms + in_day, cost + costs
+            known.running, known.as_of_ms = (hour_ms, day_ms, cost), second
+        return known.running
+
+    def _of(self, leg: Paying, known: _Line, now_ms: int) -> tuple[int, int, int]:
+        lasts_ms = max(0, now_ms - max(leg.since_ms, known.reset_ms)) if leg.since_ms else 0
+        cost = self._cost(leg, now_ms, lasts_ms)
+        return min(lasts_ms, HOUR_MINUTES * 60_000), min(lasts_ms, DAY_MINUTES * 60_000), cost
+
+    # -- quotas -------------------------------------------------------------------------------------------------
+
+    def look(self, at: datetime.datetime) -> None:
+        """To be called every few seconds: calls that are up use quotas, too."""
+        if self._all.paying:
+            now_ms = _ms(at)
+            for name in {payer for call in self._calls.values() for payer in call.payers.values() if payer}:
+                self._alarm(self._line(name), name, now_ms)
+            self._alarm(self._all, "", now_ms)
+
+    def _alarm(self, known: _Line, name: str, now_ms: int) -> None:
+        """Tell, once for each window, that a quota is used to 80 or 100 per cent."""
+        quotas = self._quotas_of(name)
+        if quotas is None:
+            return
+        for what, percent, used, limit in quota.reached(quotas, self._facts(known, name, now_ms)):
+            told = max(known.told.get((what, each), 0) for each in (percent, quota.REACHED))
+            if not told or now_ms - told >= quota.WINDOWS_MS[what]:
+                self.record(e.QuotaReached(name, what, percent, used, limit, _instant(now_ms)))
+
+    def _quotas_of(self, name: str) -> Quotas | None:
+        if not name:
+            return self._total if self._counts_all else None
+        line = self._known_lines.get(name)
+        return line.outside.quotas if line is not None else None
+
+    def used(self, at: datetime.datetime) -> Iterator[tuple[str, list[tuple[str, float, int]]]]:
+        """Who uses how much of which quota: lines by name, all together as ""; nobody who has used nothing."""
+        now_ms = _ms(at)
+        for name, known in [("", self._all), *sorted(self._lines.items())]:
+            quotas = self._quotas_of(name)
+            if quotas is not None and (known.paying or known.day):
+                found = list(quota.used(quotas, self._facts(known, name, now_ms)))
+                if any(amount for _, amount, _ in found):
+                    yield name, found
+
+    def _told(self, event: e.QuotaReached) -> None:
+        (self._line(event.line) if event.line else self._all).told[event.what, event.percent] = _ms(event.at)
+
+    def _reset(self, event: e.QuotaReset) -> None:
+        known = self._line(event.line) if event.line else self._all
+        known.told.clear()
+        if self._known:
+            return
+        known.reset_ms, known.as_of_ms = _ms(event.at), -1
+        known.hour.clear()
+        for minute in known.day.clear():
+            self._keep(SPENT, event.line, minute, 0)
+        self._keep(RESET, event.line, 0, known.reset_ms)
+
     def settings(self, line: str) -> Mapping[str, str]:
         """What that line's user has set, by key (`switch.state.wishes`)."""
         known = self._lines.get(line)
@@ -199,9 +303,24 @@ class LiveFacts:
     def record(self, event: e.AnyEvent) -> None:
         """An event has been decided: it counts from now on, and goes to the journal."""
         fold = _FOLD.get(event.__class__)
+        payer = None
         if fold is not None:
+            if event.__class__ is e.LegEnded or event.__class__ is e.CallEnded:
+                payer = self._payer(event.call, getattr(event, "leg", CALLER))
             fold(self, event)
+            if event.__class__ is e.LegStarted:
+                payer = self._payer(event.call, event.leg)
         self._append(event)
+        if payer is not None:
+            now_ms = _ms(event.at)
+            if payer:
+                self._alarm(self._line(payer), payer, now_ms)
+            self._alarm(self._all, "", now_ms)
+
+    def _payer(self, call: str, leg: int) -> str | None:
+        """Who pays for that leg; None where it is none to outside."""
+        known = self._calls.get(call)
+        return known.payers.get(leg) if known is not None else None
 
     def restore(self, kept: Kept) -> None:
         """What the state file holds, at a start."""
@@ -214,6 +333,8 @@ class LiveFacts:
                 self._line(row.name).idle_ms = row.amount
             elif row.kind == HELPED:
                 self._line(row.name).helped_ms = row.amount
+            elif row.kind == RESET:
+                (self._line(row.name) if row.name else self._all).reset_ms = row.amount
             elif row.kind == SHOWN:
                 number, _, who = row.name.partition(" ")
                 self._show(number, Helped(who, _instant(row.amount)))
@@ -315,7 +436,10 @@ class LiveFacts:
             call.talking[event.leg] = line
             self._line(line).active += 1
         elif event.leg in call.payers:
-            self._all.paying[event.call, event.leg].since_ms = _ms(event.at)
+            since_ms = self._all.paying[event.call, event.leg].since_ms = _ms(event.at)
+            for each in self._pay(call.payers[event.leg]):
+                if since_ms < each.as_of_ms:
+                    each.as_of_ms = -1  # a clock that was set back
 
     def _leg_ended(self, event: e.LegEnded) -> None:
         call = self._calls.get(event.call)
@@ -346,7 +470,10 @@ class LiveFacts:
         now_ms = _ms(at)
         for line, name in zip(self._pay(payer), (payer, "") if payer else ("",), strict=True):
             paid = line.paying.pop((call_id, leg))
-            lasted_ms = max(0, now_ms - paid.since_ms) if paid.since_ms else 0
+            if line.as_of_ms >= 0:
+                gone = self._of(paid, line, line.as_of_ms)
+                line.running = tuple(a - b for a, b in zip(line.running, gone, strict=True))  # type: ignore[assignment]
+            lasted_ms = max(0, now_ms - max(paid.since_ms, line.reset_ms)) if paid.since_ms else 0
             if lasted_ms and not self._known:
                 minute, cost = now_ms // 60_000, self._cost(paid, now_ms, lasted_ms)
                 line.hour.turn(minute)
@@ -357,8 +484,11 @@ class LiveFacts:
     def _cost(self, leg: Paying, now_ms: int, lasted_ms: int) -> int:
         if not self._rates.decks or not lasted_ms:
             return 0
-        rate = self._rates.rate(leg.trunk, leg.number, _instant(now_ms).date())
-        return price(rate, lasted_ms / 1000) if rate is not None else 0
+        day = now_ms // 86_400_000
+        if leg.day != day or leg.table is not self._rates:
+            leg.rate = self._rates.rate(leg.trunk, leg.number, _instant(now_ms).date())
+            leg.day, leg.table = day, self._rates
+        return price(leg.rate, lasted_ms / 1000) if leg.rate is not None else 0
 
     def _rung(self, event: e.GroupRung) -> None:
         if not self._known:
@@ -385,6 +515,8 @@ _FOLD: Mapping[type, Callable[..., None]] = {
     e.CallEnded: LiveFacts._ended,
     e.GroupRung: LiveFacts._rung,
     e.LineSet: LiveFacts._line_set,
+    e.QuotaReached: LiveFacts._told,
+    e.QuotaReset: LiveFacts._reset,
 }
 
 

@@ -56,6 +56,7 @@ class Counters:
         "logins_failed",
         "messages_in",
         "messages_out",
+        "quota_alarms",
         "registrations",
         "registrations_refused",
         "reloads",
@@ -84,6 +85,7 @@ class Counters:
         self.reloads_refused = 0
         self.slow_callbacks = 0
         self.account_codes_refused = 0
+        self.quota_alarms = 0
 
 
 HELP = {
@@ -102,6 +104,7 @@ HELP = {
     "logins_failed": "Requests of any kind with a wrong password, or the name of nobody",
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
+    "quota_alarms": "Times that a quota of calls outside was used to 80 or 100 per cent",
     "account_codes_refused": "Calls refused for a wrong account code or password",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
 }

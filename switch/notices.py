@@ -6,10 +6,12 @@ from __future__ import annotations
 import structlog
 
 from dialplan.plan import Service
+from dialplan.rates import MICRO
 from dialplan.termination import Reason
 from records import events as e
 from switch.metrics import Counters
 from switch.net.targets import Target
+from switch.quota import REACHED
 from switch.registration import State
 from switch.sip.uri import hostport
 
@@ -76,6 +78,19 @@ class Notices:
     def set_for_line(self, event: e.LineSet) -> None:
         """Somebody has set what holds for a line."""
         self._log.info("set", line=event.line, key=event.key, value=event.value or "default", by=event.by)
+
+    def quota_reached(self, event: e.QuotaReached) -> None:
+        """A line, or all together, called much outside: toll fraud looks like this."""
+        self._counters.quota_alarms += 1
+        over = event.percent >= REACHED
+        told = "quota reached: calls outside are refused" if over else "quota is used to 80 per cent"
+        scale = MICRO if event.what.startswith("cost") else 1
+        used, limit = round(event.used / scale, 2), event.limit / scale
+        self._log.warning(told, line=event.line or "all", quota=event.what, used=used, limit=limit)
+
+    def quota_reset(self, event: e.QuotaReset) -> None:
+        """An operator lets a line call outside again."""
+        self._log.warning("quota reset", line=event.line or "all", by=event.by)
 
     def account_code_refused(self, line: str, account: str, blocked: bool) -> None:
         """CST-4: a wrong password of an account code, or an account that there is not. What was tried is not told."""

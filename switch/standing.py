@@ -50,6 +50,8 @@ class ExchangeStanding:
         """Why the configuration file was not taken at the start; empty when it was, or another has been since."""
         self.unwatched = ""
         """Why nobody can read the metrics; empty when they can be read, or are not wanted."""
+        self.quotas: Callable[[], Iterable[str]] = tuple
+        """A sentence for each quota of calls outside that is used up, or nearly."""
         self._arguments = arguments
         self._core = core
         self._journal = journal
@@ -104,6 +106,7 @@ class ExchangeStanding:
             if dialect.account is not None and dialect.account.refused_realm:
                 realm = dialect.account.refused_realm
                 yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
+        yield from self.quotas()
         yield from self._certificates.warnings()
         yield from sick(self._core, self._now())
 

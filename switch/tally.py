@@ -39,6 +39,8 @@ class Tally:
             e.CallForwarded: self._forwarded,
             e.LineSet: self._notices.set_for_line,
             e.HelpTold: self._help_told,
+            e.QuotaReached: self._notices.quota_reached,
+            e.QuotaReset: self._notices.quota_reset,
             e.Bound: self._registered,
             e.Unbound: self._registered,
         }

@@ -250,6 +250,22 @@ class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
 
 
+class QuotaView(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one quota is used. `line` is `all` for all lines together; `what` a key of `quotas`; cost in units of
+    the rates' currency."""
+
+    line: str
+    what: str
+    used: float
+    limit: float
+
+
+class QuotasView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `quota` and `quota_reset`."""
+
+    quotas: tuple[QuotaView, ...] = ()
+
+
 class WishesView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `set`. `out_of` are those of the `groups` whose calls the user does not want. Of a telephone, `locked`
     alone is known, and `line` is `device:NAME`."""

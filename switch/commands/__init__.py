@@ -17,6 +17,7 @@ from switch.commands import (
     history,
     init,
     phones,
+    quota,
     reload,
     schema,
     serve,
@@ -80,6 +81,7 @@ for _name, _verb, _panel in (
 ):
     app.command(_name, rich_help_panel=_panel)(_verb)
 app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
+app.add_typer(quota.app, name="quota", rich_help_panel="Running")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 
 

@@ -23,6 +23,7 @@ HELPED = "helped"
 SHOWN = "shown"
 CURSOR = "cursor"
 SPENT = "spent"
+RESET = "reset"
 
 _CURSOR = "facts"
 

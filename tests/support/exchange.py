@@ -40,6 +40,7 @@ from switch.directory import Directory
 from switch.facts import LiveFacts
 from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
+from switch.lifting import Lifting
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
@@ -235,6 +236,9 @@ class Exchange:
             unserved=lambda call, step: self.unserved.append((call, step)),
         )
         self.wishing = Wishing(
+            lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
+        )
+        self.lifting = Lifting(
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )
         self.core.facts.use(self.model)

@@ -143,7 +143,7 @@ def test_a_record_keeps_what_the_decision_asked_for_and_the_draw_follows_from_th
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 3),
-        st.sampled_from(["start", "help", "ring", "out", "answer", "end leg", "end", "set", "rung"]),
+        st.sampled_from(["start", "help", "ring", "out", "answer", "end leg", "end", "set", "rung", "reset"]),
         st.integers(0, 3),
         st.integers(1, 4000),
     ),
@@ -164,6 +164,8 @@ def history(drawn: list[tuple[int, str, int, int]]) -> tuple[list[e.AnyEvent], f
             made.append(msgspec.structs.replace(started(call, emergency=what == "help"), at=then))
         elif what == "set":
             made.append(e.LineSet("202", "dnd", "on" if other else "", "x", then))
+        elif what == "reset":
+            made.append(e.QuotaReset("202" if other else "", "x", then))
         elif call in up:
             legs = up[call]
             if what == "rung":
@@ -203,6 +205,21 @@ def test_after_a_crash_state_file_and_journal_come_to_the_same(
     after.replay(events[cut:], known=False)
     for seconds in (end, end + 1800, end + 7200):
         assert shown(after, seconds) == shown(whole, seconds)
+
+
+@given(drawn=EVENTS)
+def test_figures_that_were_asked_for_all_the_time_are_those_that_are_asked_for_once(
+    drawn: list[tuple[int, str, int, int]],
+) -> None:
+    """The sums of calls that are up are kept for a second."""
+    events, end = history(drawn)
+    asked, other = live(), live(*events)
+    for event in events:
+        shown(asked, (event.at - START).total_seconds())
+        asked.record(event)
+        shown(asked, (event.at - START).total_seconds())
+    for seconds in (end, end + 0.4, end + 1800, end + 7200):
+        assert shown(asked, seconds) == shown(other, seconds)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
