@@ -109,13 +109,17 @@ def places(
     for line in lines.values():
         for delegate in line.delegates:
             owners.setdefault(delegate.line, set()).add(line.profile.country)
+    by_countries: dict[frozenset[str], frozenset[str]] = {}
     found = {}
     for device in devices.values():
         carried = [lines[name] for name in device.lines if name in lines]
-        countries = {device.country, *(line.profile.country for line in carried)}
-        countries.update(*(owners.get(line.id, ()) for line in carried))
+        countries = frozenset((device.country, *(line.profile.country for line in carried))).union(
+            *(owners.get(line.id, ()) for line in carried)
+        )
+        if countries not in by_countries:
+            by_countries[countries] = numbers_of(sorted(countries), extra)
         found[device.id] = EmergencyPlace(
-            numbers=numbers_of(sorted(countries), extra),
+            numbers=by_countries[countries],
             main=main_emergency(device.country),
             caller_id=carried[0].caller_id if carried else "",
             line=carried[0].id if carried else "",
