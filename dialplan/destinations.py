@@ -35,7 +35,7 @@ class Destination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind.value}:{self.name}" if self.name else self.kind.value
+        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
 
 
 NOWHERE = Destination(To.NOWHERE)

@@ -42,7 +42,7 @@ def hop_of(line: Line, cause: int) -> Hop:
 
 def wanted(draft: Draft, line: Line, condition: Condition) -> Destination | None:
     """The rule that counts for a condition, by configuration, user and lock. None: there is none."""
-    configured: Destination | None = getattr(line.forwards, condition.value)
+    configured: Destination | None = getattr(line.forwards, condition)
     own = draft.ask(line.id).forwards.get(condition)
     if own is None:
         return configured

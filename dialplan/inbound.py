@@ -30,7 +30,7 @@ def plan(draft: Draft) -> Plan:
             line = called_back(draft, form)
             if line is not None:
                 return _call_back(draft, line, form)
-    return _usual(draft, trunk, value)
+    return _usual(draft, trunk, value, digits)
 
 
 def _call_back(draft: Draft, line: Line, number: str) -> Plan:
@@ -48,10 +48,9 @@ def _call_back(draft: Draft, line: Line, number: str) -> Plan:
     return draft.plan(draft.add(Ring(id=step, stages=(Stage((branch,)),), exits=exits)), number)
 
 
-def _usual(draft: Draft, trunk: TrunkRule, value: str) -> Plan:
-    """A call to one of our numbers."""
+def _usual(draft: Draft, trunk: TrunkRule, value: str, digits: str) -> Plan:
+    """A call to one of our numbers; `digits` is what the trunk sent, `value` what was read of it."""
     model, request = draft.model, draft.request
-    digits = clean(request.digits)
     # In whatever form it writes, what stands in the table is meant.
     for form in (value, digits, "+" + digits):
         to = model.dids.get(form)

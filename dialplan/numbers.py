@@ -54,6 +54,8 @@ _CONTEXT = ";phone-context="
 def clean(text: str) -> str:
     """The digits without separators (NUM-5), or "" when there is something else in it than ASCII digits, `*`, `#` and
     a leading `+`. A `(0)` after a country code is dropped (K.6): nobody dials it from abroad. So is a phone-context."""
+    if _WHOLE.fullmatch(text):
+        return text
     if _CONTEXT in text:
         text = text.partition(_CONTEXT)[0]
     text = text.strip()

@@ -152,7 +152,9 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
             digits, context = self.number(), self.param("phone-context")
         else:
             digits, _, rest = self.user_text.partition(";")
-            found = (part.partition("=") for part in rest.split(";")) if rest else ()
+            if not rest:
+                return digits
+            found = (part.partition("=") for part in rest.split(";"))
             context = next((value for name, _, value in found if name.lower() == "phone-context"), None)
         if context and context.startswith("+") and not digits.startswith("+"):
             return f"{digits};phone-context={context}"
