@@ -39,8 +39,7 @@ def plan(draft: Draft) -> Plan:
             # Who hides out of habit is helped, too, and shown to those who help.
             return emergency.plan(draft, help_)
     if device is not None:
-        draft.consulted[rules.device(device.id)] = None
-        locked = draft.facts.line(rules.device(device.id)).locked
+        locked = draft.ask(rules.device(device.id)).locked
         # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
         if locked and (code is None or code.feature != "unlock"):
             draft.say(rules.device(device.id), "is locked")

@@ -73,7 +73,8 @@ class Draft:
         self.speaking: Line | None = None
         """The line of who calls: another one where that is a delegate, who calls on the delegator's (SLN)."""
         self.because: list[tuple[str, str]] = []
-        self.consulted: dict[str, None] = {}
+        self.consulted: dict[str, LineFacts | None] = {}
+        """What was asked, by the names of `Plan.consulted`; of a line, what was so."""
         self.steps: list[Step] = []
         self._names: dict[str, int] = {}
 
@@ -88,8 +89,10 @@ class Draft:
 
     def ask(self, line: str) -> LineFacts:
         """What is so with a line at the moment. That it was asked is remembered."""
-        self.consulted[line] = None
-        return self.facts.line(line)
+        known = self.consulted.get(line)
+        if known is None:
+            known = self.consulted[line] = self.facts.line(line)
+        return known
 
     def cursor(self, group: str) -> int:
         """Who is next in a rotating group."""

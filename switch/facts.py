@@ -523,23 +523,21 @@ _FOLD: Mapping[type, Callable[..., None]] = {
 class _Lines(Mapping[str, LineFacts]):
     """The lines as of one instant, each looked up once."""
 
-    __slots__ = ("_facts", "_found", "_now_ms")
+    __slots__ = ("_facts", "_found", "_now_ms", "silent")
 
     def __init__(self, facts: LiveFacts, now_ms: int) -> None:
         self._facts = facts
         self._now_ms = now_ms
         self._found: dict[str, LineFacts] = {}
-
-    @property
-    def silent(self) -> bool:
+        self.silent = True
         """Whether there was nothing to say of any line that was asked for."""
-        return all(found is QUIET for found in self._found.values())
 
     def get(self, name: str, default: LineFacts = QUIET) -> LineFacts:  # type: ignore[override]
         """QUIET where there is nothing to say."""
         found = self._found.get(name)
         if found is None:
             found = self._found[name] = self._facts.line(name, self._now_ms)
+            self.silent = self.silent and found is QUIET
         return found if found is not QUIET else default
 
     def __getitem__(self, name: str) -> LineFacts:
