@@ -44,10 +44,6 @@ class Mutation(msgspec.Struct, frozen=True):
     change: str
     options: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        where = ".".join(map(str, self.path))
-        return f"{self.mark.file}:{self.mark.line}: {where}: {self.what}"
-
 
 def mutations(tree: Mapping) -> Iterator[Mutation]:
     """All of a configuration, in the order of the files."""

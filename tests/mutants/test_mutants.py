@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from config import loader
+from config import examples, loader
 from config.problems import ConfigError
 from tests.mutants.mutations import applied, mutations
-from tests.mutants.run import run
+from tests.mutants.run import run, unnoticed
 
+EXAMPLE = Path(examples.__file__).parent / "company"
+SAMPLE = 16
 COMPANY = """\
 country: US
 users:
@@ -51,7 +53,7 @@ def test_every_rule_is_changed_and_nothing_that_decides_nothing(tmp_path: Path) 
 def test_survivors_are_told_with_their_place(tmp_path: Path) -> None:
     made = folder(tmp_path)
     result = run(made)
-    told = [each.removeprefix(f"{made}/") for each in result.survivors]
+    told = [str(each).removeprefix(f"{made}/") for each in result.survivors]
     assert "company.yaml:3: users.anna.forward.after `15s` is now 16s" in told
     assert "company.yaml:3: users.anna.extension `201` is now 203" not in told
     assert result.killed > 5
@@ -62,7 +64,15 @@ def test_one_more_test_notices_one_more_change(tmp_path: Path) -> None:
     late = '  - {name: Late, from: ben, dial: "201", phones: {ben: busy}, expect: {after: 15s}}\n'
     before, after = run(folder(tmp_path)), run(folder(more, TESTS + late))
     assert len(after.survivors) < len(before.survivors)
-    assert not any("after" in each for each in after.survivors)
+    assert not any("after" in each.what for each in after.survivors)
+
+
+def test_the_example_company_notices_its_changes() -> None:
+    """A sample of them; `script/mutate` tries all."""
+    result = run(EXAMPLE, lambda number: number % SAMPLE == 0)
+    known = unnoticed()
+    assert [str(each) for each in result.survivors if each.key not in known] == []
+    assert result.killed > 20
 
 
 def test_red_tests_say_nothing(tmp_path: Path) -> None:
