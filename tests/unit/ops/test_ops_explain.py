@@ -20,6 +20,8 @@ from dialplan.explanation import Explanation
 from dialplan.facts import Condition
 from dialplan.pretend import BEHAVIOURS
 from records import events as e
+from switch import configuration
+from switch.arguments import Places
 from switch.commands import app
 from switch.control import ControlServer, Refused
 from switch.explaining import Explaining, Words
@@ -258,3 +260,21 @@ def test_the_guide_has_every_key_of_expect_and_every_fact() -> None:
     assert [key for key in Expect.model_fields if f"`{key}`" not in tests] == []
     assert [key for key in pretend_facts.KEYS if f".{key}" not in explain and f"`{key}`" not in explain] == []
     assert [word for word in BEHAVIOURS if f"`{word}`" not in explain] == []
+
+
+def test_a_start_with_a_red_test_uses_the_last_good_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the process that compiles, as a reload does: what it would not take, a start does not take either."""
+    monkeypatch.setenv("NOT_SET_HERE", "correct horse battery")
+    places = Places(config=tmp_path / "config", data=tmp_path / "data", runtime=tmp_path / "run")
+    places.config.mkdir()
+    places.data.mkdir()
+    good, errors = configuration.boot(Places(office(places.config, GREEN), places.data, places.runtime))
+    assert errors == ()
+    office(places.config, GREEN + RED)
+    used, errors = configuration.boot(places)
+    assert used.version == good.version
+    (told,) = errors
+    assert "office.yaml:13:14: test `Is busy` is red: ends: wanted busy, came no_answer" in told
+    assert configuration.refusal(places.data)[0].startswith(str(places.config / "office.yaml:13:14"))
