@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from dialplan import codes, emergency, inside, permission, rules
+from dialplan import codes, inside, permission, rules
 from dialplan.draft import Draft, reject
 from dialplan.lines import Line, Policy, Profile
 from dialplan.model import Device, Model
@@ -33,11 +33,6 @@ def plan(draft: Draft) -> Plan:
     digits = clean(request.digits)
     wanted = request.line
     code = codes.find(draft.model, digits)
-    if code is not None and code.feature in codes.CALLER_ID:
-        help_ = emergency.dialled(draft.model.emergency, code.argument, request.device)
-        if help_:
-            # Who hides out of habit is helped, too, and shown to those who help.
-            return emergency.plan(draft, help_)
     if device is not None:
         locked = draft.ask(rules.device(device.id)).locked
         # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
@@ -45,9 +40,10 @@ def plan(draft: Draft) -> Plan:
             draft.say(rules.device(device.id), "is locked")
             shown = _shown(draft, code)
             return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), shown or digits, dialled=shown)
-    on_line = _ON_LINE.fullmatch(digits) if code is None else None
-    if on_line is not None:
-        to = draft.model.extensions.get(on_line[1])
+    on_line = _ON_LINE.fullmatch(digits)
+    to = draft.model.extensions.get(on_line[1]) if on_line is not None else None
+    # A line's number goes before a code that it begins with: no code is followed by digits, `#` and a number.
+    if on_line is not None and (code is None or to is not None):
         wanted = to.name if to is not None else on_line[1]
         digits = on_line[2]
         request = msgspec.structs.replace(request, digits=digits)

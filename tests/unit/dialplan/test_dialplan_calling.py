@@ -50,7 +50,7 @@ def house(**lines: dict[str, Any]) -> Model:
         park_lots={"main": ParkLot(id="main", first="701", last="709")},
         features=CODES,
         accounts={"4711": AccountCode(code="4711", password=True), "12": AccountCode(code="12")},
-        emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911"})), trunks=("carrier",)),
+        emergency=Emergency(elsewhere=EmergencyPlace(numbers=frozenset({"911"})), trunks=("carrier",), codes=("*67",)),
     )
 
 
@@ -247,6 +247,14 @@ def test_a_password_is_not_shown_either_when_it_is_dialled_wrongly(dialled: str,
     assert "1234" not in " ".join((made.number, made.dialled, repr(made.because), repr(made)))
     assert made.dialled == shown
     assert call(house(), "carl", shown).because == made.because
+
+
+def test_the_number_of_a_line_goes_before_a_code_that_it_begins_with() -> None:
+    """SLN: `*201#` is Anna's line, though `*20` is a code after which something may be dialled."""
+    model = msgspec.structs.replace(house(), features=CODES | {"*20": "forward_always", "*2": "hide_caller_id"})
+    made = call(model, "ben", "*201#0123456789")
+    assert (made.line, made.number) == ("anna", "+33123456789")
+    assert isinstance(call(model, "ben", "*20203").steps[-1], Feature)
 
 
 @pytest.mark.parametrize("dialled", ["*11*4711*1234#911", "*11*4711#911", "*201#911", "*67911", "*67*11*4711*1#911"])
