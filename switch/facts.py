@@ -559,8 +559,14 @@ class _Lines(Mapping[str, LineFacts]):
 # What a decision was made with, for the record
 
 
+MOST_KEPT = 65536
+TOO_MANY = "too many"
+"""Stands for facts that are not kept: a group of many hundreds, all of whom talk."""
+
+
 def told(facts: Facts, consulted: Iterable[str]) -> str:
-    """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say."""
+    """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say, and
+    TOO_MANY beyond MOST_KEPT bytes."""
     names = tuple(consulted)
     lines = facts.lines
     if type(lines) is _Lines and lines.silent and facts.account is QUIET and not any(map(_is_other, names)):
@@ -568,11 +574,13 @@ def told(facts: Facts, consulted: Iterable[str]) -> str:
     kept = facts.of(names)
     if not kept.lines and not kept.cursors and not kept.shown and kept.account is QUIET:
         return ""
-    return msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0)).decode()
+    text = msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0))
+    return text.decode() if len(text) <= MOST_KEPT else TOO_MANY
 
 
 def facts_of(call: str, kept: str) -> Facts:
-    """The facts that a call was decided with: `kept` is `CallStarted.facts`. Raises msgspec.DecodeError."""
+    """The facts that a call was decided with: `kept` is `CallStarted.facts`. Raises msgspec.DecodeError
+    where they were not kept."""
     facts = msgspec.json.decode(kept, type=Facts) if kept else Facts()
     return msgspec.structs.replace(facts, draw=draw_of(call))
 

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from dialplan.facts import Facts, LineFacts
+from dialplan.plan import CallRequest
 from records.cdr import Asked, CallRecord, CdrFolder, Passed
 from records.events import CallEvent, CallForwarded, CallReplanned
 from records.segments import Position
 from records.store import Store
+from switch.facts import TOO_MANY, draw_of, told
+from switch.past import question_of
 from tests.support.call_events import answered_call, at
 
 FACTS = '{"lines":{"ben":{"dnd":true}}}'
@@ -51,3 +55,11 @@ def test_our_own_forwards_and_the_account_are_kept(tmp_path: Path) -> None:
     record = kept(tmp_path, replace(first, account="4711", proven=False, attested=True), forwarded, *late)
     assert record.passed == (Passed(at(0.5), "anna", 486, "201", "Anna Berg", "voicemail:anna", "ring/1"),)
     assert (record.account, record.proven, record.attested) == ("4711", False, True)
+
+
+def test_facts_beyond_measure_are_not_kept_and_that_is_known() -> None:
+    lines = {f"user{number}": LineFacts(active=1, dnd=True) for number in range(5000)}
+    assert told(Facts(lines=lines), lines) == TOO_MANY
+    asked = question_of("c1", CallRequest(digits="1", at=at(0)), TOO_MANY)
+    assert not asked.known
+    assert asked.facts == replace(Facts(), draw=draw_of("c1"))
