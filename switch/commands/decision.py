@@ -65,6 +65,8 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     found.append(("result", ", ".join(dict.fromkeys((result, reason))) + f" (SIP {record.sip_status})"))
     rang = f"rang {duration(record.ring_s)}"
     found.append(("time", rang + (f", talked {duration(record.talk_s)}" if record.answered_at else "")))
+    if record.account:
+        found.append(("account", record.account))
     if record.emergency:
         found.append(("emergency", "yes"))
     if record.recovered:

@@ -40,6 +40,7 @@ CSV_FIELDS = (
     *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
     *("trunk", "caller_number", "caller_name", "dialled", "number", "answered_target", "service", "emergency"),
     *("result", "reason", "sip_status", "recovered", "sip_call_id", "model", "hidden"),
+    "account",
 )
 
 DECIDED = ("account", "facts", "hops", "proven", "attested")

@@ -38,7 +38,7 @@ users:
   quentin: {name: Quentin Roy, extension: 206, quotas: {calls: 1}}
 ring_groups:
   sales: {name: Sales, extension: 300, strategy: rotating, members: [anna, ben, marta], turn: 10s, ring: 40s}
-features: {"*78": dnd_on, "*79": dnd_off}
+features: {"*78": dnd_on, "*79": dnd_off, "*11": account_code}
 dids: {"+16695550100": [], "+16695550101": anna, "+16695550102": paul}
 trunks:
   pacific: {host: 127.0.0.1, port: CARRIER-PORT, from: "127.0.0.1:CARRIER-PORT", foreign_callers: true}

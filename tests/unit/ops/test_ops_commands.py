@@ -17,8 +17,9 @@ from msgspec import structs
 from typer.testing import CliRunner
 
 from config import compile as compiling
+from dialplan.lines import Outside, Quotas
 from records.cdr import CallRecord, LegRecord, Passed
-from records.events import Forwarded
+from records.events import Forwarded, LegStarted
 from records.segments import Position
 from records.store import Store
 from switch import configuration
@@ -28,6 +29,7 @@ from switch.commands.moments import moment
 from switch.commands.phones import reachable
 from switch.control import ControlServer, Refused
 from switch.facts import LiveFacts
+from switch.lifting import Lifting
 from switch.views import (
     CallView,
     MessageView,
@@ -43,7 +45,8 @@ from switch.views import (
     WorkerView,
 )
 from switch.wishing import Wishing
-from tests.support.exchange import house
+from tests.support.call_events import DIALOG, FLOW, started
+from tests.support.exchange import changed, house
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime.datetime.now(datetime.UTC)
@@ -128,6 +131,8 @@ class Exchange:
         self.runtime = runtime
         self.status = STATUS
         self.facts = facts = LiveFacts()
+        facts.use(changed(house(), bob={"outside": Outside(quotas=Quotas(calls=1, minutes_day=10))}))
+        self.lifting = Lifting(house, facts, lambda: NOW, lambda events: [facts.record(each) for each in events])
         self.wishing = Wishing(house, facts, lambda: NOW, lambda events: [facts.record(each) for each in events])
         self.loop = asyncio.new_event_loop()
         self.server = ControlServer(
@@ -140,6 +145,7 @@ class Exchange:
                 "trace": self.trace,
                 "hangup": self.hang_up,
                 **self.wishing.handlers(),
+                **self.lifting.handlers(),
             },
             lambda *_: None,
         )
@@ -283,6 +289,28 @@ def test_set_shows_how_it_stands_and_says_what_was_meant(exchange):
     assert "dnd on|off" in errors("set", "bob", "dnd", status=1)
     assert "do not disturb" in run("set", "bob", "reset")
     assert exchange.facts.settings("bob") == {}
+
+
+def test_a_telephone_is_locked_and_unlocked(exchange):
+    assert "locked: it rings, and calls for help alone" in run("set", "device:bob", "lock", "on")
+    assert json.loads(run("set", "device:bob", "--json"))["locked"] is True
+    assert "not locked" in run("set", "device:bob", "reset")
+    assert "did you mean `bob`?" in errors("set", "device:bobb", status=1)
+
+
+def test_quota_shows_who_has_called_how_much_and_lets_somebody_call_again(exchange):
+    assert "Nothing of a quota is used." in run("quota", "show")
+    began = msgspec.structs.replace(started("c1"), line="bob", at=NOW)
+    exchange.facts.record(began)
+    exchange.facts.record(LegStarted("c1", 1, NOW, 1, "trunk:carrier", "sip:1@192.0.2.9", FLOW, DIALOG, "z9hG4bK1"))
+    shown = run("quota", "show")
+    for part in ("bob", "calls", "1", "refused", "minutes_day"):
+        assert part in shown
+    found = json.loads(run("quota", "show", "102", "--json"))["quotas"]
+    limits = [(each["line"], each["what"], each["limit"]) for each in found]
+    assert limits == [("bob", "calls", 1), ("bob", "minutes_day", 10)]
+    assert "calls" in run("quota", "reset", "bob"), "a call that is up is one still"
+    assert "there is no user and no line “bobb”" in errors("quota", "reset", "bobb", status=1)
 
 
 def test_trace_draws_the_ladder(exchange):
