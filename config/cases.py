@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from config.again import explain_again
 from config.problems import Mark, Problem, did_you_mean
 from config.schema_tests import Expect, Test
 from config.validate import Loaded
@@ -30,13 +31,14 @@ green today is green tomorrow."""
 
 class Case(msgspec.Struct, frozen=True):
     """One test: its name, where it stands, the call, and what is expected. `marks` tell where each expectation
-    stands."""
+    stands; `again` is the command that explains the call."""
 
     name: str
     mark: Mark
     question: Question
     expected: Expected
     marks: Mapping[str, Mark] = {}
+    again: str = ""
 
 
 def cases(loaded: Loaded, model: Model) -> tuple[list[Case], list[Problem]]:
@@ -135,7 +137,7 @@ class _Reader:
         )
         written = sorted(test.expect.model_fields_set)
         marks = {each: self._loaded.key_mark(*self._path, "expect", each) for each in written}
-        return Case(test.name, mark, asked, expected, marks)
+        return Case(test.name, mark, asked, expected, marks, explain_again(test, USUAL.isoformat(timespec="minutes")))
 
     def _caller(self) -> Caller | None:
         test = self._test

@@ -38,10 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
         first = self.differences[0]
         said = "; ".join(map(str, self.differences))
         mark = self.case.marks.get(first.what, self.case.mark)
-        call = self.case.question
-        who = call.caller.trunk or call.caller.device
-        hint = f"ringplan explain --from {who} --to {call.dial} shows why"
-        return Problem("red-test", mark, f"test `{self.case.name}` is red: {said}", hint)
+        return Problem("red-test", mark, f"test `{self.case.name}` is red: {said}", f"{self.case.again} shows why")
 
 
 class Run(msgspec.Struct, frozen=True):

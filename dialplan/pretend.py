@@ -86,6 +86,21 @@ def behaviours(text: str) -> tuple[Phone, ...]:
     return tuple(phone for phone in found if phone is not None)
 
 
+def written(phones: Sequence[Phone]) -> str:
+    """The telephones of one target as `behaviours` reads them."""
+    return "+".join(map(_written, phones)) or "outage"
+
+
+def _written(phone: Phone) -> str:
+    time = f"{phone.after_s:.3f}".rstrip("0").rstrip(".") + "s"
+    for word, usual in BEHAVIOURS.items():
+        if usual == phone:
+            return word
+        if usual is not None and usual.status and msgspec.structs.replace(usual, after_s=phone.after_s) == phone:
+            return f"{word}/{time}"
+    return f"{phone.status}/{time}" if phone.status else f"unreachable/{time}"
+
+
 def _phone(text: str) -> Phone | None:
     word, slash, time = text.partition("/")
     after_s = _seconds(time, text) if slash else None

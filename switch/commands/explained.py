@@ -154,7 +154,7 @@ def _who(bar: Bar) -> str:
 
 def _outcome(bar: Bar) -> str:
     rang = bar.end_s - bar.start_s
-    seconds = f"{rang:g} s" if rang else ""
+    seconds = f"{_tenths(rang)} s" if rang else ""
     said = "no telephone" if bar.nobody and bar.target.startswith("line:") else OUTCOMES[bar.outcome]
     return f"{seconds}, {said}" if seconds else said
 
@@ -215,9 +215,14 @@ def _end(found: Explanation) -> str:
     ending = found.ending
     by = found.holds.by.removeprefix("line:").replace("trunk:", "trunk ")
     if not ending.reason:
-        return f"answered by {by} after {found.lasts_s:g} s" if by else "as the planner answers"
+        return f"answered by {by} after {_tenths(found.lasts_s)} s" if by else "as the planner answers"
     said = ENDINGS.get(ending.reason, ending.reason)
-    return f"{said} ({ending.status}) after {found.lasts_s:g} s"
+    return f"{said} ({ending.status}) after {_tenths(found.lasts_s)} s"
+
+
+def _tenths(seconds: float) -> str:
+    """What telephones really did has more digits than anybody reads."""
+    return f"{round(seconds, 1):g}"
 
 
 def _span(seconds: float) -> str:

@@ -77,6 +77,7 @@ def _plain(ran: Run, covered: Coverage | None) -> dict[str, Any]:
                 "line": each.case.mark.line,
                 "green": each.green,
                 "differences": each.differences,
+                "explain": each.case.again,
             }
             for each in ran.outcomes
         ],
@@ -107,6 +108,8 @@ def _show(ran: Run, quiet: bool) -> None:
                 ),
                 soft_wrap=True,
             )
+        if not each.green:
+            out.print(Text(f"    {each.case.again}", "dim"), soft_wrap=True)
 
 
 def _place(outcome: Outcome) -> str:

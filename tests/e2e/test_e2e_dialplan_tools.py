@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import pytest
@@ -69,7 +70,12 @@ def test_a_reload_with_a_red_test_is_refused_and_calls_go_as_before(office):
         exchange.config.write_text(good.replace("busy: ben", "busy: marta"))
         asked = exchange.run("diff", "live", str(exchange.config.parent))
         assert "other forward (on busy): rings ben → rings marta" in asked.stdout, asked.stdout + asked.stderr
-        assert exchange.run("test").returncode == 1
+        red = exchange.run("test")
+        assert red.returncode == 1
+        again = next(line for line in red.stdout.splitlines() if line.startswith("    ringplan explain"))
+        why = exchange.run(*shlex.split(again)[1:]).stdout
+        assert "forwarded by Anna Berg: busy (486)" in why, why
+        assert "Ends  nobody answers (480) after 30 s" in why, why
         refused = exchange.run("reload")
         assert refused.returncode == 1
         assert "test `Ben takes what Anna is too busy for` is red: connected: wanted ben, came nobody" in refused.stderr
