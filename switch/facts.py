@@ -60,11 +60,12 @@ class Paying(msgspec.Struct):
 class _Window:
     """What was spent within the last so many minutes, as sums that follow the clock."""
 
-    __slots__ = ("_buckets", "_minutes", "cost", "ms")
+    __slots__ = ("_minutes", "buckets", "cost", "ms")
 
     def __init__(self, minutes: int) -> None:
         self._minutes = minutes
-        self._buckets: deque[tuple[int, int, int]] = deque()
+        self.buckets: deque[tuple[int, int, int]] = deque()
+        """Minutes of the epoch in which something was spent, with how much."""
         self.ms = 0
         self.cost = 0
 
@@ -72,15 +73,15 @@ class _Window:
         """Returns what was spent in that minute by now."""
         self.ms += ms
         self.cost += cost
-        if self._buckets and self._buckets[-1][0] >= minute:
-            minute, before_ms, before_cost = self._buckets.pop()  # a clock that was set back
+        if self.buckets and self.buckets[-1][0] >= minute:
+            minute, before_ms, before_cost = self.buckets.pop()  # a clock that was set back
             ms, cost = ms + before_ms, cost + before_cost
-        self._buckets.append((minute, ms, cost))
+        self.buckets.append((minute, ms, cost))
         return ms, cost
 
     def turn(self, minute: int) -> None:
         """It is that minute now: what is older goes."""
-        buckets, first = self._buckets, minute - self._minutes
+        buckets, first = self.buckets, minute - self._minutes
         while buckets and buckets[0][0] <= first:
             _, ms, cost = buckets.popleft()
             self.ms -= ms
@@ -88,13 +89,10 @@ class _Window:
 
     def clear(self) -> list[int]:
         """Nothing was spent. Returns the minutes of which something had been."""
-        minutes = [minute for minute, _, _ in self._buckets]
-        self._buckets.clear()
+        minutes = [minute for minute, _, _ in self.buckets]
+        self.buckets.clear()
         self.ms = self.cost = 0
         return minutes
-
-    def __bool__(self) -> bool:
-        return bool(self._buckets)
 
 
 class _Line:
@@ -196,11 +194,11 @@ class LiveFacts:
         said, hour, day = known.wishes, known.hour, known.day
         idle = known.idle_ms if name in self._ranked else 0
         helped = known.helped_ms if known.helped_ms and now_ms - known.helped_ms <= HELP_MS else 0
-        if day:
+        if day.buckets:
             minute = now_ms // 60_000
             hour.turn(minute)
             day.turn(minute)
-        if not (day or known.paying):
+        if not (day.buckets or known.paying):
             if said is wishes.NONE and not (known.active or helped or idle):
                 return QUIET
             hour_ms = hour_cost = day_ms = day_cost = 0
@@ -274,7 +272,7 @@ class LiveFacts:
         now_ms = _ms(at)
         for name, known in [("", self._all), *sorted(self._lines.items())]:
             quotas = self._quotas_of(name)
-            if quotas is not None and (known.paying or known.day):
+            if quotas is not None and (known.paying or known.day.buckets):
                 found = list(quota.used(quotas, self._facts(known, name, now_ms)))
                 if any(amount for _, amount, _ in found):
                     yield name, found
@@ -303,24 +301,13 @@ class LiveFacts:
     def record(self, event: e.AnyEvent) -> None:
         """An event has been decided: it counts from now on, and goes to the journal."""
         fold = _FOLD.get(event.__class__)
-        payer = None
-        if fold is not None:
-            if event.__class__ is e.LegEnded or event.__class__ is e.CallEnded:
-                payer = self._payer(event.call, getattr(event, "leg", CALLER))
-            fold(self, event)
-            if event.__class__ is e.LegStarted:
-                payer = self._payer(event.call, event.leg)
+        payer = fold(self, event) if fold is not None else None
         self._append(event)
         if payer is not None:
             now_ms = _ms(event.at)
             if payer:
                 self._alarm(self._line(payer), payer, now_ms)
             self._alarm(self._all, "", now_ms)
-
-    def _payer(self, call: str, leg: int) -> str | None:
-        """Who pays for that leg; None where it is none to outside."""
-        known = self._calls.get(call)
-        return known.payers.get(leg) if known is not None else None
 
     def restore(self, kept: Kept) -> None:
         """What the state file holds, at a start."""
@@ -398,10 +385,10 @@ class LiveFacts:
             self._show(number, Helped(call.line, _instant(at_ms)))
             self._keep(SHOWN, f"{number} {call.line}", 0, at_ms)
 
-    def _leg_started(self, event: e.LegStarted) -> None:
+    def _leg_started(self, event: e.LegStarted) -> str | None:
         call = self._calls.get(event.call)
         if call is None:
-            return
+            return None
         kind, _, name = event.target.partition(":")
         if kind == "line":
             call.ringing[event.leg] = name
@@ -414,6 +401,8 @@ class LiveFacts:
             paying = Paying(name, event.number or call.number)
             for line in self._pay(payer):
                 line.paying[event.call, event.leg] = paying
+            return payer
+        return None
 
     def _show(self, number: str, by: Helped) -> None:
         """The latest counts; what is too old to matter goes."""
@@ -441,10 +430,9 @@ class LiveFacts:
                 if since_ms < each.as_of_ms:
                     each.as_of_ms = -1  # a clock that was set back
 
-    def _leg_ended(self, event: e.LegEnded) -> None:
+    def _leg_ended(self, event: e.LegEnded) -> str | None:
         call = self._calls.get(event.call)
-        if call is not None:
-            self._over(call, event.call, event.leg, event.at)
+        return self._over(call, event.leg, event) if call is not None else None
 
     def _ended(self, event: e.CallEnded) -> None:
         call = self._calls.pop(event.call, None)
@@ -452,24 +440,24 @@ class LiveFacts:
             if call.emergency:
                 self._help(call, event.at)
             for leg in (*call.talking, *call.payers):
-                self._over(call, event.call, leg, event.at)
+                self._over(call, leg, event)
 
-    def _over(self, call: _Call, call_id: str, leg: int, at: datetime.datetime) -> None:
+    def _over(self, call: _Call, leg: int, event: e.LegEnded | e.CallEnded) -> str | None:
         call.ringing.pop(leg, None)
         name = call.talking.pop(leg, None)
         if name is not None:
             line = self._line(name)
             line.active -= 1
             if name in self._ranked and not self._known:
-                line.idle_ms = _ms(at)
+                line.idle_ms = _ms(event.at)
                 self._keep(IDLE, name, 0, line.idle_ms)
-            return
+            return None
         payer = call.payers.pop(leg, None)
         if payer is None:
-            return
-        now_ms = _ms(at)
+            return None
+        now_ms = _ms(event.at)
         for line, name in zip(self._pay(payer), (payer, "") if payer else ("",), strict=True):
-            paid = line.paying.pop((call_id, leg))
+            paid = line.paying.pop((event.call, leg))
             if line.as_of_ms >= 0:
                 gone = self._of(paid, line, line.as_of_ms)
                 line.running = tuple(a - b for a, b in zip(line.running, gone, strict=True))  # type: ignore[assignment]
@@ -480,6 +468,7 @@ class LiveFacts:
                 line.day.turn(minute)
                 line.hour.add(minute, lasted_ms, cost)
                 self._keep(SPENT, name, minute, *line.day.add(minute, lasted_ms, cost))
+        return payer
 
     def _cost(self, leg: Paying, now_ms: int, lasted_ms: int) -> int:
         if not self._rates.decks or not lasted_ms:
@@ -507,7 +496,8 @@ class LiveFacts:
         self._settings[event.line, event.key] = event
 
 
-_FOLD: Mapping[type, Callable[..., None]] = {
+# Of a leg to outside that begins or ends, with the line that pays for it.
+_FOLD: Mapping[type, Callable[..., str | None]] = {
     e.CallStarted: LiveFacts._started,
     e.LegStarted: LiveFacts._leg_started,
     e.LegAnswered: LiveFacts._leg_answered,
