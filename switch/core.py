@@ -94,7 +94,7 @@ class Core:
         self._flushing = False
         self._events: list[e.AnyEvent] = []
         self._sends: list[fx.Send] = []
-        self.facts = LiveFacts(self._events.append)
+        self.facts = LiveFacts(self._events.append, on_error)
         self.watch = Watch()
         self.calls = Calls(
             Context(

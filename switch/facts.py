@@ -145,14 +145,23 @@ class _Call(msgspec.Struct):
     shown: tuple[str, ...] = ()
 
 
-class LiveFacts:
-    """The facts of now. `append` is where events go on to, the journal."""
+def _raised(error: BaseException, where: str) -> None:
+    raise error
 
-    def __init__(self, append: Callable[[e.AnyEvent], object] = lambda event: None) -> None:
+
+class LiveFacts:
+    """The facts of now. `append` is where events go on to, the journal; `on_error` hears of bugs of ours."""
+
+    def __init__(
+        self,
+        append: Callable[[e.AnyEvent], object] = lambda event: None,
+        on_error: Callable[[BaseException, str], object] = _raised,
+    ) -> None:
         self.cursors: dict[str, int] = {}
         self.shown: dict[str, Helped] = {}
         """By the number that was shown: who called for help last (EMG-8)."""
         self._append = append
+        self._on_error = on_error
         self._lines: dict[str, _Line] = {}
         self._all = _Line()
         self._calls: dict[str, _Call] = {}
@@ -299,15 +308,25 @@ class LiveFacts:
     # -- the fold -----------------------------------------------------------------------------------------------
 
     def record(self, event: e.AnyEvent) -> None:
-        """An event has been decided: it counts from now on, and goes to the journal."""
+        """An event has been decided: it counts from now on, and goes to the journal. A bug in what is only known about
+        calls ends none, least of all a call for help (OUT-6)."""
         fold = _FOLD.get(event.__class__)
-        payer = fold(self, event) if fold is not None else None
+        payer = None
+        try:
+            payer = fold(self, event) if fold is not None else None
+        except Exception as error:  # noqa: BLE001
+            self._on_error(error, f"facts of {event.__class__.__name__}")
         self._append(event)
         if payer is not None:
-            now_ms = _ms(event.at)
-            if payer:
-                self._alarm(self._line(payer), payer, now_ms)
-            self._alarm(self._all, "", now_ms)
+            try:
+                self._warn(payer, _ms(event.at))
+            except Exception as error:  # noqa: BLE001
+                self._on_error(error, "quota alarms")
+
+    def _warn(self, payer: str, now_ms: int) -> None:
+        if payer:
+            self._alarm(self._line(payer), payer, now_ms)
+        self._alarm(self._all, "", now_ms)
 
     def restore(self, kept: Kept) -> None:
         """What the state file holds, at a start."""

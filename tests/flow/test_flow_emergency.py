@@ -442,6 +442,25 @@ def test_what_bars_other_calls_does_not_bar_calls_for_help(why: str) -> None:
     scene.finish()
 
 
+def test_a_bug_in_what_is_counted_of_calls_does_not_stand_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OUT-6."""
+    scene = scene_of()
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    facts = scene.exchange.core.facts
+
+    def fails(*_: Any) -> Any:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(facts, "_line", fails)
+    scene.exchange.tolerates = True
+    call = alice.call("911")
+    scene.wait(0.1)
+    scene.taken(itsp, "e")
+    assert call.up and "facts of CallStarted" in scene.exchange.errors[0]
+    scene.over(call, itsp)
+    assert [each.emergency for each in scene.exchange.events if isinstance(each, e.CallStarted)] == [True]
+
+
 @pytest.mark.parametrize("broken", ["facts", "decision"])
 def test_a_bug_in_what_is_known_at_the_moment_does_not_stand_before_it(
     broken: str, monkeypatch: pytest.MonkeyPatch
