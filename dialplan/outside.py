@@ -53,7 +53,8 @@ def forward(draft: Draft, number: str, by: Line | None, path: Path) -> str | Non
     forwards: its permission, asked again (OUT-5), its policy and its number (FWD-11). Without a line the operator has
     written the number."""
     asked = Number(Kind.E164 if number[:1] == "+" else Kind.SERVICE, number)
-    if by is not None and permission.refusal(draft, (by,), asked) is not None:
+    # What a menu or a group sends out counts among the calls of all lines together, too.
+    if permission.refusal(draft, (by,) if by is not None else (), asked) is not None:
         return None
     hidden = by is not None and by.outside.hide_caller_id
     routes = routes_to(draft, by, number, hidden)

@@ -7,7 +7,7 @@ import pytest
 from dialplan.destinations import Destination, ring_group, user
 from dialplan.facts import Condition, Facts, LineFacts
 from dialplan.groups import Member, RingGroup, Strategy
-from dialplan.lines import Delegate, Forwards, Line, Others, Vip
+from dialplan.lines import Delegate, Forwards, Line, Others, Quotas, Vip
 from dialplan.plan import Branch, Outcome, Plan, Reject, Ring, Trunk, Voicemail
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
@@ -361,3 +361,15 @@ def test_who_has_sent_a_call_to_the_group_does_not_get_it_back() -> None:
     assert rung(made, step.exits[Outcome.NO_ANSWER]) == [["carl"]]
     assert said(made, "ring_group:desk.members.anna") == ["has had this call already"]
     assert rung(from_outside(model, "*desk")) == [["anna", "carl"]], "nobody has sent this one"
+
+
+@pytest.mark.parametrize(("up", "status"), [(1, 0), (2, 480)])
+def test_what_a_group_sends_outside_is_within_the_quotas_of_the_account(up: int, status: int) -> None:
+    """OUT-5: nobody's permission is asked, since the operator wrote the number."""
+    model = company(groups=(group("ben", otherwise=OUTSIDE),), quotas=Quotas(calls=2))
+    facts = Facts(account=LineFacts(external=up))
+    made = from_outside(model, "*desk", facts)
+    ring = entry(made)
+    assert isinstance(ring, Ring)
+    after = made.step(ring.exits[Outcome.NO_ANSWER])
+    assert isinstance(after, Reject if status else Trunk) and getattr(after, "status", 0) == status
