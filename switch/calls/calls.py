@@ -180,14 +180,17 @@ class Calls:
 
     def _decided(self, wanted: CallRequest, call_id: str) -> tuple[Facts, Plan]:
         """What the dialplan says, and the facts that it saw. An emergency call needs none: should they fail us, or a
-        decision by them, the call is decided as if nothing were known (OUT-6)."""
+        decision by them, it is decided without (OUT-6). Other calls fail then, since locks and quotas are not known."""
         context = self.context
         try:
             facts = context.facts.at(wanted.at, draw_of(call_id))
             return facts, self.plan(wanted, facts)
-        except Exception as error:  # noqa: BLE001  a bug of ours, which must not stand before a call for help
-            context.on_error(error, f"decision of call {call_id}")
-            return NO_FACTS, self.plan(wanted, NO_FACTS)
+        except Exception as error:
+            plan = self.plan(wanted, NO_FACTS)
+            if not plan.emergency:
+                raise
+            context.on_error(error, f"decision of emergency call {call_id}")
+            return NO_FACTS, plan
 
     def limit(self, limits: Mapping[str, Limits]) -> None:
         """Take other limits of trunks; what they carry is counted anew."""

@@ -481,8 +481,11 @@ def test_a_bug_in_what_is_known_at_the_moment_does_not_stand_before_it(
     call = alice.call("911")
     scene.wait(0.1)
     scene.taken(itsp, "e")
-    assert call.up and "decision of call" in scene.exchange.errors[0]
+    assert call.up and "decision of emergency call" in scene.exchange.errors[0]
     scene.over(call, itsp)
+    other = alice.call("6692223333")
+    scene.wait(0.1)
+    assert other.refused == 500, "whose locks and quotas are not known"
     monkeypatch.undo()
     scene.finish()
 
