@@ -56,7 +56,7 @@ def line(draft: Draft, name: str, path: Path) -> str | None:
 def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str | None:
     """Ring the user and the delegates by stages; then the line's rules. `path` leads through the line."""
     rule = rules.line(called.id)
-    meant = any(user for user, _ in stages)
+    meant, shared = map(any, zip(*stages, strict=True))
     always = forward(draft, called, Condition.ALWAYS, path) if meant else None
     if always is not None and stages[0][0]:
         return always
@@ -64,7 +64,7 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
     if reason is not None:
         draft.say(rule, reason.why)
     rings = meant and always is None and reason is None
-    helpers = vip.delegates(draft, called, path) if any(others for _, others in stages) else []
+    helpers = vip.delegates(draft, called, path) if shared else []
     condition = reason.condition if reason is not None else Condition.NO_ANSWER
     if not rings and not helpers:
         return always or _ending(draft, called, path, condition)
@@ -78,9 +78,9 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
     times = _times(draft, called, Outcome.NO_ANSWER in exits)
     if rings:
         draft.say(rule, f"rings for {times[0]:g} s")
-    rung = [([called] if user and rings else []) + (helpers if others else []) for user, others in stages]
+    ringing = _stages(step, called, stages, rings, helpers, times)
     judge = called.id if helpers else ""
-    return draft.add(Ring(id=step, stages=_stages(step, called, rung, times), exits=exits, judge=judge, hops=path.hops))
+    return draft.add(Ring(id=step, stages=ringing, exits=exits, judge=judge, hops=path.hops))
 
 
 def _ring_alone(draft: Draft, called: Line, path: Path) -> str:
@@ -89,12 +89,17 @@ def _ring_alone(draft: Draft, called: Line, path: Path) -> str:
     return draft.add(Ring(id=step, stages=(Stage((branch,)),), hops=path.hops))
 
 
-def _stages(step: str, called: Line, rung: list[list[Line]], times: tuple[float, bool]) -> tuple[Stage, ...]:
-    """The stages of who is rung in each; an empty one is skipped (VIP-12)."""
+def _stages(
+    step: str, called: Line, stages: vip.Stages, rings: bool, helpers: list[Line], times: tuple[float, bool]
+) -> tuple[Stage, ...]:
+    """The stages, where the line `rings`, and with those delegates; an empty one is skipped (VIP-12)."""
     stage_s = called.vip.stage_s if called.vip is not None else 0.0
     made = []
     count = 0
-    for lines in filter(None, rung):
+    for user, others in stages:
+        lines = ([called] if user and rings else []) + (helpers if others else [])
+        if not lines:
+            continue
         branches = tuple(_branch(f"{step}/{n}", each, called, times) for n, each in enumerate(lines, count))
         count += len(lines)
         made.append(Stage(branches, stage_s))

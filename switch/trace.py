@@ -74,10 +74,11 @@ class Tracer:
         ring = self._idle if _is_idle(data) else self._calls
         entries = ring.entries
         entries.append((call_id, incoming, flow, data, at))
-        ring.bytes += len(data)
-        while ring.bytes > ring.max_bytes or len(entries) > ring.max_messages:
-            ring.bytes -= len(entries.popleft()[3])
+        size = ring.bytes + len(data)
+        while size > ring.max_bytes or len(entries) > ring.max_messages:
+            size -= len(entries.popleft()[3])
             self.forgotten += 1
+        ring.bytes = size
 
     def find(self, call_ids: Collection[str]) -> list[Traced]:
         """Every message of these SIP Call-IDs (all legs of a call), oldest first. Walks both rings."""

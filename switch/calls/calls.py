@@ -214,10 +214,12 @@ class Calls:
         return self.plan(self._wanted(request, source), NO_FACTS).emergency
 
     def _wanted(self, request: Request, source: Source) -> CallRequest:
-        uri = Uri.parse(request.uri)
-        digits = request.uri if uri.scheme == "urn" else uri.dialled()
+        digits = source.called
+        if not digits:
+            uri = Uri.parse(request.uri)
+            digits = request.uri if uri.scheme == "urn" else uri.dialled()
         return CallRequest(
-            digits=source.called or digits,
+            digits=digits,
             proven=source.proven,
             at=self.context.at(),
             device=source.device,

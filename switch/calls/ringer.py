@@ -83,9 +83,11 @@ class Ringer:
         what arrives in the same instant (K.12)."""
         if self._stopped:
             return
-        for name in [name for name, timer in self._timers.items() if timer.when <= now]:
-            self._timers.pop(name).cancel()
-            self._inbox.append(v.TimerDue(name))
+        for name, timer in list(self._timers.items()):
+            if timer.when <= now:
+                del self._timers[name]
+                timer.cancel()
+                self._inbox.append(v.TimerDue(name))
         self._inbox.append(event)
         if self._busy:
             return
