@@ -17,7 +17,7 @@ from config.schema import Configuration
 from config.validate import Loaded
 from dialplan.countries import emergency_numbers, main_emergency
 from dialplan.destinations import To
-from dialplan.emergency import NINE, NORTH_AMERICA
+from dialplan.emergency import prefixes
 from dialplan.lines import Profile
 from dialplan.numbers import Kind, normalise
 from dialplan.routes import RouteTable
@@ -71,8 +71,8 @@ def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     known = {}
     for country in sorted(countries):
         plain = emergency_numbers(country) | extra
-        prefix = settings.outside_prefix or (NINE if main_emergency(country) == NORTH_AMERICA else "")
-        known[country] = plain | {prefix + number for number in plain}
+        before = prefixes(settings.outside_prefix or "", main_emergency(country))
+        known[country] = {prefix + number for prefix in before for number in plain}
     for number, path in _internal(settings):
         for country, numbers in known.items():
             if number in numbers:

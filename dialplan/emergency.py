@@ -36,10 +36,10 @@ def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
     return table.places.get(device, table.elsewhere)
 
 
-def prefix_of(table: Emergency, place: EmergencyPlace) -> str:
-    """What may stand before a number there (EMG-5). Where people learned to dial 9 for a line, 9911 is tried in need,
-    and no number begins so."""
-    return table.prefix or (NINE if place.main == NORTH_AMERICA else "")
+def prefixes(written: str, main: str) -> frozenset[str]:
+    """What may stand before a number (EMG-5): nothing, the outside prefix that is `written`, and where `main` is 911
+    the 9. There people learned to dial it for a line, 9911 is tried in need, and no number begins so."""
+    return frozenset(("", written, NINE if main == NORTH_AMERICA else ""))
 
 
 def dialled(table: Emergency, digits: str, device: str | None) -> str:
@@ -53,8 +53,8 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
     number = bare(table, digits)
     if number in place.numbers:
         return number
-    rest = number.removeprefix(prefix_of(table, place))
-    return rest if rest in place.numbers else ""
+    rests = (number.removeprefix(prefix) for prefix in prefixes(table.prefix, place.main))
+    return next((rest for rest in rests if rest in place.numbers), "")
 
 
 def bare(table: Emergency, digits: str) -> str:

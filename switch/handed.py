@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.compiled import AccountCodePassword, Compiled, GuardSettings, MediaSettings
-from dialplan.emergency import bare, prefix_of
+from dialplan.emergency import bare, prefixes
 from dialplan.model import Emergency, Model
 from switch.arguments import ListenSocket
 from switch.auth import AuthSettings, DeviceAuth
@@ -91,8 +91,7 @@ class EmergencyNumbers:
         table = self._table = model.emergency
         numbers: set[str] = set()
         for place in {table.elsewhere, *table.places.values()}:
-            numbers |= place.numbers
-            numbers.update(prefix_of(table, place) + number for number in place.numbers)
+            numbers.update(a + b for a in prefixes(table.prefix, place.main) for b in place.numbers)
         self._numbers = frozenset(numbers)
 
     def __contains__(self, dialled: str) -> bool:

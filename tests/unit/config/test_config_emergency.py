@@ -104,6 +104,16 @@ def test_911_works_with_nine_before_it_where_no_outside_prefix_is_written() -> N
     assert dialled(own, "0911", "anna-desk") == "911" and dialled(own, "0112", "claire-desk") == "112"
 
 
+def test_911_works_with_nine_before_it_whatever_the_outside_prefix_is() -> None:
+    """EMG-5; and an extension that cannot be dialled for it is told."""
+    text = COMPANY.replace("extension: 202", "extension: 9911") + 'outside_prefix: "8"\n'
+    compiled = read(text)
+    table = compiled.model.emergency
+    assert [dialled(table, each, "ben-home") for each in ("8911", "9911", "911", "7911")] == ["911", "911", "911", ""]
+    assert dialled(table, "99112", "claire-desk") == "" and dialled(table, "815", "claire-desk") == "15"
+    assert "shadowed-emergency" in {each.code for each in compiled.warnings}
+
+
 def test_codes_that_hide_the_caller_may_stand_before_the_number() -> None:
     """OUT-6; and 15 calls for help before it is known that the telephone is the one in Paris."""
     table = read(
