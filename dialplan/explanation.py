@@ -84,7 +84,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. `caller` is the telephone or trunk, `on` the line that it calls on. `dialled` never holds a password.
-    `at` has the offset of the zone that it is told in."""
+    `at` has the offset of the zone that it is told in. `decisions` names the dialplan: `Model.version`."""
 
     caller: str
     on: str = ""
@@ -94,7 +94,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     at: str
     zone: str
-    version: str
+    decisions: str
     emergency: bool = False
     account: str = ""
     rules: tuple[Rule, ...]
@@ -121,7 +121,7 @@ def explain(model: Model, asked: Answer, zone: str) -> Explanation:
         number=last.number if last.number and clean(last.number) else first.number,
         at=asked.question.at.isoformat(),
         zone=zone,
-        version=model.version,
+        decisions=model.version,
         emergency=first.emergency,
         account=last.account,
         rules=tuple(_rule(model, rule, verdict) for rule, verdict in asked.because()),

@@ -81,9 +81,9 @@ def _model(named: str, places: Places) -> Model:
             fail(f"no configuration is live in {places.data}, or it may not be read", EXIT_UNUSABLE)
         return kept.model
     path = Path(named)
-    version = models.find(places.data, named) if not path.exists() else None
-    if version is not None:
-        return version
+    once = models.find(places.data, named) if not path.exists() else None
+    if once is not None:
+        return once
     try:
         return compiling.model_of(validate.load(path))
     except ConfigError as error:
@@ -121,8 +121,8 @@ def _asked(
 def _plain(report: Report, old: Model, new: Model, limit: int) -> dict[str, Any]:
     groups = report.ordered()
     return {
-        "old": old.version,
-        "new": new.version,
+        "old_decisions": old.version,
+        "new_decisions": new.version,
         "calls": report.calls,
         "changed": report.changed,
         "impossible": report.impossible,
@@ -138,7 +138,7 @@ def _show(report: Report, old: Model, new: Model, limit: int, *, past: bool) -> 
 
     out = console()
     what = "past calls" if past else "calls of every number"
-    out.print(f"{report.calls} {what}, old version {old.version}, new version {new.version}", style="dim")
+    out.print(f"{report.calls} {what}, old decisions {old.version}, new decisions {new.version}", style="dim")
     if report.impossible:
         out.print(f"{report.impossible} that nobody could make in either are left out", style="dim")
     if not report.changed:

@@ -79,7 +79,7 @@ def explain(
     data: DataOption = None,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Ask the running exchange: its version, its facts, its telephones.", metavar=""),
+        typer.Option("--live", help="Ask the running exchange: its dialplan, its facts, its telephones.", metavar=""),
     ] = False,
     runtime: RuntimeOption = None,
     json: JsonOption = False,

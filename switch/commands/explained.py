@@ -72,7 +72,7 @@ def _head(out: Console, found: Explanation) -> None:
     out.print(Text(f"{by}{line} · {when} in {found.zone}", "dim"), soft_wrap=True)
     folder = _folder(found)
     folder = short_path(folder) if folder else ""
-    out.print(Text(f"version {found.version}" + (f" · {folder}" if folder else ""), "dim"), soft_wrap=True)
+    out.print(Text(f"decisions {found.decisions}" + (f" · {folder}" if folder else ""), "dim"), soft_wrap=True)
     if found.emergency:
         out.print(Text("An emergency call: nothing stands before it.", "bold red"))
 

@@ -39,7 +39,7 @@ COLOURS = {"answered": "green", "failed": "bold red", "unreachable": "red", "ref
 CSV_FIELDS = (
     *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
     *("trunk", "caller_number", "caller_name", "dialled", "number", "answered_target", "service", "emergency"),
-    *("result", "reason", "sip_status", "recovered", "sip_call_id", "model", "hidden"),
+    *("result", "reason", "sip_status", "recovered", "sip_call_id", "decisions", "hidden"),
     "account",
 )
 
@@ -153,13 +153,16 @@ def _url(places: Places) -> str:
 
 
 def _plain(record: CallRecord) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in CSV_FIELDS}
+    """`decisions`: of the record's model, as `explain` and `diff` call it."""
+    return {name: getattr(record, "model" if name == "decisions" else name) for name in CSV_FIELDS}
 
 
 def _deep(record: CallRecord) -> dict[str, Any]:
     forwards = [msgspec.structs.asdict(each) for each in record.forwards]
     passed = [msgspec.structs.asdict(each) for each in record.passed]
-    return {"forwards": forwards, "passed": passed, "legs": record.legs, "because": record.because}
+    return {"forwards": forwards, "passed": passed, "legs": record.legs, "because": record.because} | {
+        name: getattr(record, name) for name in DECIDED
+    }
 
 
 def _text(value: Any) -> Any:

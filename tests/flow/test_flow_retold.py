@@ -79,7 +79,7 @@ def test_it_is_shown_like_any_other_call(call: CallRecord, tmp_path: Path) -> No
     assert "user:bob.forward.no_answer" in done.output
     read = msgspec.json.decode(explain(tmp_path, call, "--json").stdout)
     assert read["agrees"] is True
-    assert read["explanation"]["version"] == call.model
+    assert read["explanation"]["decisions"] == call.model
 
 
 def test_a_record_that_says_otherwise_is_shown(call: CallRecord, tmp_path: Path) -> None:
