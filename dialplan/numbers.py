@@ -183,7 +183,8 @@ def _by_library(digits: str, country: str, area_code: str) -> Number:
     except phonenumbers.NumberParseException:
         return Number(Kind.INCOMPLETE, digits)
     value = _known(_e164(parsed))
-    return Number(Kind.E164, value) if value else Number(Kind.INCOMPLETE, digits)
+    # Its country code may be one of our tables', which know better what cannot be (NUM-9).
+    return _international(value[1:], digits) if value else Number(Kind.INCOMPLETE, digits)
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:

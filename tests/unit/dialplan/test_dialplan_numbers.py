@@ -208,3 +208,12 @@ def test_nothing_that_is_dialled_can_raise(country: str, dialled: str, context: 
     for text in (dialled, f"{dialled};phone-context={context}", f"0{context};phone-context=+{context}"):
         once = normalise(text, PROFILES.get(country, Profile(country, "2")))
         assert normalise(once.value, PROFILES.get(country, Profile(country, "2"))) == once
+
+
+@pytest.mark.parametrize("dialled", ["0752316374", "1322309011", "1905685195"])
+def test_a_country_without_a_table_shares_the_tables_of_its_country_code(dialled: str) -> None:
+    """NUM-9: what a line in Jamaica cannot dial, it cannot dial by its own value either."""
+    jamaica = Profile("JM", "876")
+    first = normalise(dialled, jamaica)
+    assert first.kind is Kind.INCOMPLETE and normalise(first.value, jamaica) == first
+    assert normalise("5550100", jamaica) == Number(Kind.E164, "+18765550100")
