@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Announce, Branch, Echo, Hop, Plan, Step, TrunkTarget, Voicemail
+from dialplan.plan import Announce, Echo, Hop, Plan, Step, Voicemail
 from dialplan.termination import Reason, Result, Termination
 from media import sdp
 from media.engine import LegLost, MediaEvent, PlayEnded, Silent
 from media.sdp import Description
 from records import events as e
-from switch.calls import location, ports, sound
-from switch.calls.context import Context, Phone
+from switch.calls import ports, sound
+from switch.calls.context import Context
 from switch.calls.early import Early
 from switch.calls.endings import (
     BYE_REASON,
@@ -33,25 +33,18 @@ from switch.calls.endings import (
     leg_ending,
     stopped,
 )
-from switch.calls.forwards import reached, told
+from switch.calls.forwards import reached
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
-    contact_value,
-    max_forwards,
     to_caller,
-    to_telephone,
-    uri_of,
 )
 from switch.calls.ringer import Ringer
-from switch.calls.sound import SdpError, Sound
+from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
 from switch.calls.terms import terms_of
-from switch.calls.trust import asserts, hidden_from, passed_lines, side_of
 from switch.sip import leg_events as sip
-from switch.sip.dialog import Dialog
 from switch.sip.headers import quote
-from switch.sip.invite import InviteUsage
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
 from switch.sip.usage_state import State
@@ -61,18 +54,18 @@ class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
 
     __slots__ = (
-        "_numbered",
         "_refused",
         "_said",
-        "_unfit",
         "_why",
         "context",
         "early",
         "id",
         "legs",
+        "numbered",
         "offers",
         "ringer",
         "state",
+        "unfit",
     )
 
     def __init__(self, context: Context, state: CallState) -> None:
@@ -84,7 +77,7 @@ class Call:
         self.ringer: Ringer | None = None
         self.offers = Offers()
         self.early = Early()
-        self._unfit = False
+        self.unfit = False
         """Whether a carrier was left out as it takes none of the caller's codecs."""
         self._why: Sequence[str] = ()
         """The Reason header lines with which the caller gave up."""
@@ -92,7 +85,7 @@ class Call:
         """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
         self._said = ""
         """Why an executor refused its step, for the caller."""
-        self._numbered = max(state.legs)
+        self.numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
 
     @classmethod
@@ -119,90 +112,6 @@ class Call:
         self.ringer.feed(v.Begin(), now)
 
     # -- what the Ringer asks -----------------------------------------------------------------------------------
-
-    def ring(
-        self, target: str, start: v.StartBranch, contact: int, phone: Phone, now: float, flows: int = 1
-    ) -> Leg | None:
-        """Send an INVITE to one telephone of a branch, which has so many flows to share the time in which it must
-        answer. None when there is no media port left, or no codec that it takes, so that nothing can ring."""
-        context = self.context
-        media = Sound()
-        v6 = ":" in phone.flow.remote[0]
-        if not ports.lease(self, media, phone.flow, v6) and not ports.lease(self, media, phone.flow, not v6):
-            return None
-        self._numbered += 1
-        branch, hops = start.branch, start.hops
-        leg = Leg(self, self._numbered, target, branch.id, contact)
-        leg.policy = branch.policy
-        dialect = phone.dialect
-        leg.sound = media
-        if dialect is not None:
-            media.codecs = dialect.settings.codecs
-        caller = self.caller
-        proposed = caller.sound.remote
-        try:
-            offer = sound.offer_to(media, proposed) if proposed is not None else b""
-        except SdpError:
-            if proposed is None or not self.state.started.emergency:
-                # The carrier takes none of the caller's codecs; another one may.
-                context.engine.close(ports.leased(leg))
-                self._unfit = True
-                return None
-            media.codecs = ()  # who calls for help offers all that he has
-            offer = sound.offer_to(media, proposed)
-        # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
-        extensions = context.extensions[bool(offer) or bool(caller.usage.reliably)]
-        host, port = context.advertised(phone.flow)
-        tag, via_branch = context.token(), "z9hG4bK" + context.token()
-        asked = caller.usage.pending_request
-        side = side_of(dialect)
-        hidden = (phone.withheld and not self.state.started.emergency) or hidden_from(self.state, side)
-        user, lines = "", passed_lines(asked, self.state, side, hidden)
-        address = phone.to
-        if dialect is None:
-            here = context.directory.domains.own or host
-            for_ = context.directory.shown(branch.for_) if branch.for_ else None
-            local, own = to_telephone(self.state, here, told(self.state, hops, side), phone.uri, for_)
-            if for_ is not None:
-                address = uri_of(for_[0], here)
-        else:
-            # Carriers want to see a user in Contact; a telephone finds us without.
-            started = self.state.started
-            number = phone.caller or started.caller_number
-            local, own = dialect.caller(number, started.caller_name, host, hidden, asserts(self.state, side))
-            passed = told(self.state, hops, side, phone.caller, phone.withheld)
-            if passed:
-                own += dialect.forwards(passed, host)
-                own += dialect.forwards(passed, host, phone.uri)
-            user = dialect.contact_user(number, hidden)
-            if started.address and dialect.settings.emergency_location:
-                where = context.directory.address(started.address)
-                if where is not None:
-                    told_, offer = location.carried(where, number, host, offer, context.token(), context.at())
-                    # In place of what the telephone itself knows: whoever dispatches help needs one place.
-                    lines = [*(line for line in lines if not line.startswith("Geolocation")), *told_]
-        dialog = Dialog(f"{context.token()}@{host}", tag, "", local, f"<{address}>", phone.uri, phone.routes)
-        self.legs[leg.index] = leg
-        self._record_start(leg, phone, dialog, via_branch, branch, bool(start.hops))
-        ports.open_port(self, leg)
-        leg.usage = InviteUsage.outgoing(
-            context.endpoint,
-            phone.flow,
-            dialog,
-            contact_value(host, port, phone.flow.transport, user, (dialog.target, dialog.next_hop())),
-            [*extensions, *lines, *own],
-            offer,
-            now,
-            leg,
-            via_branch,
-            max_forwards(asked),
-            is_trunk(target),
-            context.settings.sessions,
-            dialect.account if dialect is not None else None,
-        )
-        context.remember_leg(tag, leg)
-        leg.unreachable = context.endpoint.timers.after(context.settings.unreachable_s / flows, now, leg, UNREACHABLE)
-        return leg
 
     def stop_ringing(
         self, leg: Leg, now: float, lines: Sequence[str], reason: Reason = Reason.CALLER_CANCELLED
@@ -347,7 +256,7 @@ class Call:
         for leg in list(self.legs.values()):
             if leg.index != CALLER:
                 self.stop_ringing(leg, now, (), termination.reason)
-        if termination.reason is Reason.OUTAGE and self._unfit:
+        if termination.reason is Reason.OUTAGE and self.unfit:
             termination = NOT_ACCEPTABLE
         status, reasons = self._refused
         lines = reasons if status == termination.sip_status else ()
@@ -757,43 +666,6 @@ class Call:
             )
         )
         self.context.forget_call(self.id)
-
-    def _record_start(
-        self, leg: Leg, phone: Phone, dialog: Dialog, via_branch: str, branch: Branch, forwarded: bool
-    ) -> None:
-        value = e.Dialog(
-            dialog.call_id, dialog.local_tag, "", dialog.local, dialog.remote, dialog.target, dialog.routes, 1, -1
-        )
-        flow = flow_value(phone.flow)
-        at = self.context.at()
-        payer = number = shown = ""
-        if phone.dialect is not None and isinstance(branch.target, TrunkTarget):
-            started, owner = self.state.started, branch.policy.owner if branch.policy is not None else ""
-            # A call on a delegator's line is the delegator's to pay (XRL-9), though its limit is the delegate's own.
-            payer = owner if owner != started.line and (forwarded or not started.line) else ""
-            number = branch.target.number if branch.target.number != started.number else ""
-            if started.emergency:
-                caller = phone.caller or started.caller_number
-                shown = caller if caller.startswith("+") else ""
-        self.record(
-            e.LegStarted(
-                self.id,
-                self.state.n,
-                at,
-                leg.index,
-                leg.target,
-                phone.uri,
-                flow,
-                value,
-                via_branch,
-                phone.device,
-                payer,
-                number,
-                branch.for_,
-                shown,
-            )
-        )
-        self.record_media(leg)
 
 
 _ON_LEG: dict[type, Callable[..., None]] = {

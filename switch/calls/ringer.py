@@ -18,6 +18,7 @@ from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
 from records import events as e
 from switch.calls.context import Hunt, Phone
+from switch.calls.inviting import ring
 from switch.calls.leg import Leg
 from switch.facts import draw_of, told, written
 from switch.sip.timer import Timer
@@ -168,7 +169,7 @@ class Ringer:
         for phone in self._call.context.directory.line(target.line, now):
             if secure and phone.flow.transport != "tls":
                 continue
-            leg = self._call.ring(f"line:{target.line}", command, len(legs), phone, now, 1 + len(phone.ways))
+            leg = ring(self._call, f"line:{target.line}", command, len(legs), phone, now, 1 + len(phone.ways))
             if leg is None:
                 break
             legs.append(leg)
@@ -215,7 +216,7 @@ class Ringer:
     def _ring_host(self, branch: str, trunk: str, hunt: Hunt, now: float) -> bool:
         """Ring the carrier's next host. False when there is none, or no port for its sound."""
         phone = hunt.next(now)
-        leg = self._call.ring(f"trunk:{trunk}", self._starts[branch], 0, phone, now) if phone is not None else None
+        leg = ring(self._call, f"trunk:{trunk}", self._starts[branch], 0, phone, now) if phone is not None else None
         self.branches[branch] = [leg] if leg is not None else []
         return leg is not None
 
@@ -224,7 +225,7 @@ class Ringer:
         left = self._ways.pop(leg, None)
         while left and not self.over:
             wait = len(left)
-            after = self._call.ring(leg.target, self._starts[leg.branch], leg.contact, left.pop(0), now, 1 + wait)
+            after = ring(self._call, leg.target, self._starts[leg.branch], leg.contact, left.pop(0), now, 1 + wait)
             if after is not None:
                 self.branches[leg.branch][leg.contact] = after
                 self._ways[after] = left

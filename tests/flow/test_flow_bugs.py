@@ -60,7 +60,7 @@ def test_a_call_whose_invite_cannot_be_written(scene: Scene, monkeypatch: pytest
     alice = scene.phone("alice")
     scene.phone("bob")
     scene.exchange.tolerates = True
-    monkeypatch.setattr("switch.calls.call.InviteUsage", Buggy)
+    monkeypatch.setattr("switch.calls.inviting.InviteUsage", Buggy)
     call = alice.call("102")
     scene.wait()
     assert call.refused == 500
