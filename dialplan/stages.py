@@ -155,21 +155,25 @@ def _start_stage(turn: Turn, place: Place, number: int, depth: int) -> Place:
         # Armed first, it is due first: at the end of a stage no exit of a branch is followed any more.
         turn.commands.append(Arm(stage_timer(place.step, number), stage.ring_s))
     branches = []
+    others = depth > 0
     for branch in stage.branches:
         if branch.delay_s > 0:
             turn.commands.append(Arm(f"delay:{branch.id}", branch.delay_s))
             branches.append(BranchState(branch))
         else:
-            branches.append(start_branch(turn, place.step, branch, depth))
+            started = start_branch(turn, place.step, branch, depth, others=others)
+            others = others or started.inside is not None
+            branches.append(started)
     return Place(place.step, place.stages, number, tuple(branches), place.outcomes, place.status, place.congested)
 
 
-def start_branch(turn: Turn, step: Step, branch: Branch, depth: int) -> BranchState:
-    """Ring a branch of that step, or pass it over. A forward inside of a branch does not ring a line that rings for
-    this call already: that branch has no outcome of its own."""
+def start_branch(turn: Turn, step: Step, branch: Branch, depth: int, *, others: bool) -> BranchState:
+    """Ring a branch of that step, or pass it over. A line that rings for this call already is not rung a second time:
+    that branch has no outcome of its own. Only where there are `others`, inside of a branch or beside one that has
+    gone on inside, can that be so: the lines of one stage differ."""
     if branch.skip is not None:
         return ended(turn, BranchState(branch), branch.skip, depth)
-    if depth and _rings(turn, branch.target):
+    if others and _rings(turn, branch.target):
         return BranchState(branch, ENDED)
     turn.commands.append(StartBranch(branch, step.id, step.hops))  # type: ignore[union-attr]
     if branch.from_ringing:
@@ -196,10 +200,13 @@ def _start_soonest(turn: Turn, place: Place, depth: int) -> Place:
     """A delay gives others time to answer. Nobody rings, so waiting on would only be silence for the caller."""
     soonest = min(each.branch.delay_s for each in place.branches if each.phase is WAITING)
     branches = []
+    others = depth > 0
     for each in place.branches:
         if each.phase is WAITING and each.branch.delay_s <= soonest:
             turn.commands.append(Disarm(f"delay:{each.branch.id}"))
-            branches.append(start_branch(turn, place.step, each.branch, depth))
+            started = start_branch(turn, place.step, each.branch, depth, others=others)
+            others = others or started.inside is not None
+            branches.append(started)
         else:
             branches.append(each)
     return replace(place, branches=tuple(branches))

@@ -231,7 +231,8 @@ def _branch_due(turn: Turn, place: Place, kind: str, name: str, depth: int) -> G
         if branch.branch.id == name:
             phase = branch.phase
             if kind == "delay" and phase is WAITING:
-                branch = start_branch(turn, place.step, branch.branch, depth)
+                others = depth > 0 or any(each.inside is not None for each in place.branches)
+                branch = start_branch(turn, place.step, branch.branch, depth, others=others)
             elif kind == "silent" and phase is SILENT:
                 branch = _counts(turn, branch, disarm=False)
             elif kind == "ring" and phase is RINGING:
