@@ -54,13 +54,21 @@ class Standing(Protocol):
 class Known:
     """What is remembered of one call: by SIP Call-ID who that leg is and its contact (empty for the caller)."""
 
-    __slots__ = ("called", "caller", "legs", "result")
+    __slots__ = ("called", "caller", "ended", "legs")
 
     def __init__(self) -> None:
         self.caller = ""
         self.called = ""
-        self.result = ""
+        self.ended: CallEnded | None = None
         self.legs: dict[str, tuple[str, str]] = {}
+
+    @property
+    def result(self) -> str:
+        """How the call ended, in words; empty while it is up."""
+        if self.ended is None:
+            return ""
+        result, reason = self.ended.result, self.ended.reason
+        return (f"{result}, {reason}" if reason and reason != result else result).replace("_", " ")
 
 
 class Recent:
@@ -85,8 +93,7 @@ class Recent:
         """The call is over."""
         known = self._calls.get(event.call)
         if known is not None:
-            reason = event.reason if event.reason != event.result else ""
-            known.result = f"{event.result}, {reason}".rstrip(", ").replace("_", " ")
+            known.ended = event
 
     def _of(self, call: str) -> Known:
         known = self._calls.get(call)

@@ -73,8 +73,8 @@ def _called(dialect: Dialect, request: Request) -> str:
     if uri.scheme == "urn":
         return request.uri
     where = dialect.settings.did_from
-    own = _user(uri)
-    if where == "request-uri" and not (dialect.token and own == dialect.token):
+    by_token = bool(dialect.token) and _user(uri) == dialect.token
+    if where == "request-uri" and not by_token:
         return uri.dialled()
     # Called by our token, the number stands in what the carrier received.
     names = ("P-Called-Party-ID", "To") if where != "to" else ("To",)
@@ -82,7 +82,7 @@ def _called(dialect: Dialect, request: Request) -> str:
         user = _user_in(request.header(header))
         if user and user != dialect.token:
             return user
-    return "" if own == dialect.token else own
+    return "" if by_token else _user(uri)
 
 
 def _user_in(value: str | None) -> str:

@@ -27,13 +27,20 @@ if TYPE_CHECKING:
 def lease(call: Call, port: Sound, flow: Flow, v6: bool) -> bool:
     """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
     bound on all addresses, mostly; the description names the one that the far end is to send to."""
-    near = next((one.sound.lease.leg for one in call.legs.values() if one.sound.lease is not None), None)
-    made = call.context.engine.lease(near, v6)
+    made = call.context.engine.lease(_near(call), v6)
     if made is None:
         return False
     port.bound = made.address
     port.lease = Lease(made.leg, made.worker, call.context.sound_address(flow, made.address), made.port)
     return True
+
+
+def _near(call: Call) -> int | None:
+    """A port that the call has already."""
+    for one in call.legs.values():
+        if one.sound.lease is not None:
+            return one.sound.lease.leg
+    return None
 
 
 def open_port(call: Call, leg: Leg) -> None:
