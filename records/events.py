@@ -232,7 +232,8 @@ class LegEnded(Event, frozen=True, array_like=True, gc=False, tag=8):
 
 class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):
     """The caller and leg `leg` are joined. For an announcement or an echo `leg` is 0 and `service` names it. `terms`
-    are those of whoever answers, or pays; None where there is nothing to say."""
+    are those of whoever answers, or pays; None where there is nothing to say. A service that is over after a time, such
+    as the tone after a feature code, has that as its `limit_s`."""
 
     leg: int
     service: str = ""

@@ -383,16 +383,18 @@ class Exchange:
                 self._counters.reloads_refused += 1
                 self._log.error("configuration refused", errors=error.lines)
                 told = tuple(problem.told("error") for problem in error.problems) or error.lines
+                self._standing.not_taken, self._standing.not_taken_at = error.lines, time.time()
                 raise Refused("the configuration has errors; nothing was changed", told) from error
             changed = compiled.version != self._compiled.version
             await self._use(compiled)
             self._compiled = self._standing.compiled = compiled
-            self._standing.refusal = ()
+            self._standing.refusal = self._standing.not_taken = ()
+            self._standing.at_restart = configuration.needs_restart(self._started_with, compiled)
             self._counters.reloads += 1
             unkept = await self._keep(compiled, packed)
             warnings = (
                 *(f"warning: {each}" for each in unkept),
-                *(f"warning: {each}" for each in configuration.needs_restart(self._started_with, compiled)),
+                *(f"warning: {each}" for each in self._standing.at_restart),
                 *(problem.told("warning") for problem in compiled.warnings),
             )
             self._log.info("configuration taken", configuration=compiled.version, changed=changed)

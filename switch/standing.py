@@ -5,6 +5,7 @@ Troubles are what is wrong, warnings what works as configured but is surely not 
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -48,6 +49,12 @@ class ExchangeStanding:
         self.compiled = compiled
         self.refusal = refusal
         """Why the configuration file was not taken at the start; empty when it was, or another has been since."""
+        self.not_taken: tuple[str, ...] = ()
+        """Why the last reload was refused; empty when it was not."""
+        self.not_taken_at = 0.0
+        """When that was, as `time.time`."""
+        self.at_restart: tuple[str, ...] = ()
+        """A sentence for each change that was reloaded and waits for a restart."""
         self.unwatched = ""
         """Why nobody can read the metrics; empty when they can be read, or are not wanted."""
         self.quotas: Callable[[], Iterable[str]] = tuple
@@ -95,11 +102,14 @@ class ExchangeStanding:
         if late:
             yield late
         if self.refusal:
-            more = f" (and {len(self.refusal) - 1} more)" if len(self.refusal) > 1 else ""
-            yield f"the last good configuration is in force, since at the start: {self.refusal[0]}{more}"
+            yield f"the last good configuration is in force, since at the start: {_first(self.refusal)}"
 
     def warnings(self) -> Iterable[str]:
         """See `switch.operations.Standing`."""
+        if self.not_taken:
+            at = datetime.datetime.fromtimestamp(self.not_taken_at).astimezone()
+            yield f"the configuration on disk was refused at {at:%Y-%m-%d %H:%M:%S}: {_first(self.not_taken)}"
+        yield from self.at_restart
         if self.compiled.devices and not self.compiled.trunks:
             yield "emergency calls cannot be made: there is no carrier under `trunks:`"
         for trunk, dialect in self._accounts.dialects.items():
@@ -113,3 +123,8 @@ class ExchangeStanding:
     def devices(self) -> Mapping[str, str]:
         """See `switch.operations.Standing`."""
         return {each.device: each.name for each in self.compiled.devices}
+
+
+def _first(problems: tuple[str, ...]) -> str:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return problems[0] + more

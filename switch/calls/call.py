@@ -26,6 +26,7 @@ from switch.calls.early import Early
 from switch.calls.endings import (
     BYE_REASON,
     CANCELLED,
+    CLEARED,
     CONGESTED,
     NOT_ACCEPTABLE,
     UNACKNOWLEDGED,
@@ -34,7 +35,7 @@ from switch.calls.endings import (
     stopped,
 )
 from switch.calls.forwards import reached
-from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.leg import CALLER, IMPATIENT, OVER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import OURSELVES, Offers
 from switch.calls.presentation import (
     to_caller,
@@ -185,10 +186,11 @@ class Call:
         host = directory.domains.own or self.context.advertised(self.caller.usage.flow)[0]
         return to_caller(self.state, directory, leg, host)
 
-    def execute(self, step: Announce | Echo, now: float) -> None:
-        """Answer the caller ourselves and play, or send the caller's own sound back."""
+    def execute(self, step: Announce | Echo, now: float, lasts_s: float = 0.0) -> None:
+        """Answer the caller ourselves and play, or send the caller's own sound back. `lasts_s`: for so long, then we
+        hang up; 0: until it ends by itself."""
         caller = self.caller
-        if self.early.waits(self, lambda then: self.execute(step, then)):
+        if self.early.waits(self, lambda then: self.execute(step, then, lasts_s)):
             return
         asked = caller.sound.remote
         if not ports.ensure(self, caller):
@@ -211,7 +213,8 @@ class Call:
         at = self.context.at()
         self.record_media(caller)
         self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
-        self.record(e.Connected(self.id, self.state.n, at, CALLER, source))
+        terms = e.Terms(limit_s=lasts_s) if lasts_s else None
+        self.record(e.Connected(self.id, self.state.n, at, CALLER, source, terms))
         caller.usage.accept(body, now, offered=asked is None)
         if asked is None:
             self.offers.expect_answer(caller)
@@ -221,9 +224,24 @@ class Call:
             self.record_hold(caller)
         self.record_session(caller)
         self.context.engine.play(ports.leased(caller), source)
+        self.time_service(now)
         if self.ringer is not None:
             self.ringer.stop()
             self.ringer = None
+
+    def time_service(self, now: float) -> None:
+        """Hang up when the service has sounded for as long as it is to. Also after a crash: the rest of that time."""
+        state = self.state
+        if state.service_s and state.answered_at is not None:
+            gone_s = max(0.0, (self.context.at() - state.answered_at).total_seconds())
+            left_s = max(0.0, state.service_s - gone_s)
+            self.context.endpoint.timers.after(left_s, now, self.caller, OVER)
+
+    def service_over(self, now: float) -> None:
+        """What the caller listened to has ended."""
+        if self.state.ended is None:
+            self._why = CLEARED
+            self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
     def done(self, done: v.StepDone, now: float) -> None:
         """An executor has carried out its step, or could not."""
@@ -327,7 +345,7 @@ class Call:
             case LegLost():
                 self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
             case PlayEnded():
-                self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+                self.service_over(now)
 
     def _lost_while_ringing(self, leg: Leg, now: float) -> None:
         """The port that we have described to that side is no more."""

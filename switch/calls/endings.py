@@ -15,6 +15,9 @@ UNAVAILABLE = Termination(Result.FAILED, Reason.INTERNAL_ERROR, 503)
 
 CONGESTED = ('Reason: Q.850;cause=34;text="No circuit available"',)
 
+CLEARED = ('Reason: Q.850;cause=16;text="Normal call clearing"',)
+"""A service of ours has said what there was to say."""
+
 BYE_REASON: Mapping[Reason, Sequence[str]] = MappingProxyType(
     {
         Reason.MEDIA_TIMEOUT: ('Reason: SIP;cause=408;text="no sound received"',),

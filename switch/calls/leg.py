@@ -106,7 +106,7 @@ class Leg:
             self.call.broken(error, now)
 
     def on_timer(self, what: object, now: float) -> None:
-        """A timer of the usage, or the one that ends the wait for a phone that says nothing."""
+        """A timer of the usage, one that ends the wait for a phone that says nothing, or a service of ours."""
         if what is UNREACHABLE or what is IMPATIENT:
             self.unreachable = None
             try:
@@ -120,9 +120,12 @@ class Leg:
         if what is LOOK:
             self.say_bye(now)
             return
-        if what is SETTLE:
+        if what is SETTLE or what is OVER:
             try:
-                self.call.offers.settle(self.call, now)
+                if what is OVER:
+                    self.call.service_over(now)
+                else:
+                    self.call.offers.settle(self.call, now)
             except Exception as error:  # noqa: BLE001  see Call.broken
                 self.call.broken(error, now)
             return
@@ -173,6 +176,7 @@ def is_trunk(target: str) -> bool:
 
 UNREACHABLE = "unreachable"
 IMPATIENT = "impatient"
+OVER = "over"
 SETTLE = "settle"
 LOOK = "look"
 

@@ -60,6 +60,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
     if not _answer_again(context, call, now):
         call.end_broken(now)
         return None
+    call.time_service(now)
     return call
 
 

@@ -49,6 +49,8 @@ class CallState(msgspec.Struct):
     answered_at: datetime.datetime | None = None
     peer: int | None = None
     service: str = ""
+    service_s: float = 0.0
+    """For so long the service sounds, from when the caller was answered; 0: until somebody hangs up, or it ends."""
     recovered: int = 0
     ended: Termination | None = None
 
@@ -134,6 +136,7 @@ def _leg_ended(state: CallState, event: e.LegEnded) -> None:
 def _connected(state: CallState, event: e.Connected) -> None:
     state.peer = event.leg if event.leg else None
     state.service = event.service
+    state.service_s = event.terms.limit_s if event.service and event.terms is not None else 0.0
 
 
 def _call_ended(state: CallState, event: e.CallEnded) -> None:

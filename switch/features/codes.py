@@ -1,7 +1,7 @@
 """Feature codes that change what holds for the caller's line: do-not-disturb, forwards, opting in and out of groups.
 
 The same state as `ringplan set` changes (`switch/wishing.py`), with the same checks. What is done is confirmed by a
-tone; what cannot be done is refused with 403 and the reason.
+tone of two seconds, and we hang up; what cannot be done is refused with 403 and the reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
 
 CONFIRMED = "tone:440"
+CONFIRMED_S = 2.0
 REFUSED = Termination(Result.REFUSED, Reason.NOT_PERMITTED, 403)
 
 _PLAIN = str.maketrans("“”", "''")
@@ -65,4 +66,4 @@ class FeatureCodes:
         except Refused as refused:
             call.refuse_step(step.id, REFUSED, refused.message.translate(_PLAIN), now)
         else:
-            call.execute(Announce(id=step.id, source=CONFIRMED), now)
+            call.execute(Announce(id=step.id, source=CONFIRMED), now, CONFIRMED_S)

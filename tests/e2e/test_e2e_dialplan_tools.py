@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 
@@ -80,6 +81,11 @@ def test_a_reload_with_a_red_test_is_refused_and_calls_go_as_before(office):
         assert refused.returncode == 1
         assert "test `Ben takes what Anna is too busy for` is red: connected: wanted ben, came nobody" in refused.stderr
         assert "nothing was changed" in refused.stderr
+        status = exchange.run("status").stdout
+        assert "the configuration on disk was refused at" in " ".join(status.split()), status
+        assert "is red" in " ".join(status.split()) and "all is well" not in status
+        warnings = json.loads(exchange.run("status", "--json").stdout)["warnings"]
+        assert any("tests.yaml:" in each for each in warnings), warnings
 
         circle = good.replace("extension: 202}", "extension: 202, forward: {always: anna}}")
         exchange.config.write_text(circle.replace("forward: {busy: ben,", "forward: {always: ben, busy: ben,"))
@@ -96,6 +102,8 @@ def test_a_reload_with_a_red_test_is_refused_and_calls_go_as_before(office):
         ben.over(there)
     finally:
         exchange.config.write_text(good)
+    assert exchange.run("reload").returncode == 0
+    assert "was refused" not in exchange.run("status").stdout
     shown = exchange.run("show", "user", "anna").stdout
     line = next(line for line in shown.splitlines() if line.startswith("forward.busy"))
     assert line.split()[1] == "user:ben"

@@ -60,6 +60,12 @@ def test_a_telephone_that_is_taken_away_is_signed_out_by_a_reload(tmp_path):
         done = exchange.run("reload")
         assert done.returncode == 0, done.stderr
         assert "`guard` take effect at the next start" in done.stderr
+        assert "`guard` take effect at the next start" in exchange.run("status").stdout
+        exchange.config.write_text(text)
+        assert exchange.run("reload").returncode == 0
+        assert "at the next start" not in exchange.run("status").stdout
+        exchange.config.write_text(without)
+        assert exchange.run("reload").returncode == 0
         assert figures(exchange)["contacts"] == 1
         assert bob.register().status == 401
         exchange.kill("exchange")

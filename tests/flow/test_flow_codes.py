@@ -130,3 +130,43 @@ def test_a_delegate_sets_nothing_for_the_delegator(dialled: str) -> None:
     alice = made.raw("alice")
     assert refusal(made, alice, dialled) == 'SIP;cause=403;text="Line Not Permitted"'
     assert not made.exchange.core.facts.settings("bob")
+
+
+def confirmed() -> tuple[Scene, RawPhone, RawDialog]:
+    """Alice has dialled *78 and hears the tone."""
+    made = scene()
+    alice = made.raw("alice")
+    call = RawDialog.authenticated(alice, "*78", made.wait)
+    made.wait(0.1)
+    call.take_answer(alice.take(200))
+    call.ack()
+    made.wait(0.1)
+    return made, alice, call
+
+
+@pytest.mark.parametrize("away_s", [None, 0.5, 10.0])
+def test_the_tone_ends_by_itself(away_s: float | None) -> None:
+    """Two seconds, then BYE with the reason, also when the exchange dies meanwhile: the rest of the time counts."""
+    made, alice, _ = confirmed()
+    if away_s is None:
+        made.wait(1.5)
+    else:
+        made.exchange.crash_and_restart(away_s)
+        made.wait(0.1)
+    assert alice.has("BYE") is (away_s == 10.0)
+    made.wait(2.0)
+    bye = alice.take("BYE")
+    assert bye.get("Reason") == 'Q.850;cause=16;text="Normal call clearing"'
+    alice.reply(bye, 200)
+    made.wait(0.1)
+    record = made.exchange.record
+    assert (record.result, record.reason, record.service) == ("answered", "callee_hung_up", "tone:440")
+    assert not made.exchange.calls
+
+
+def test_who_hangs_up_before_the_tone_ends_is_not_called_again() -> None:
+    made, alice, call = confirmed()
+    call.request("BYE")
+    made.wait(5.0)
+    assert made.exchange.record.reason == "caller_hung_up"
+    assert not alice.has("BYE")
