@@ -444,9 +444,12 @@ class LiveFacts:
             call.talking[event.leg] = line
             self._line(line).active += 1
         elif event.leg in call.payers:
-            since_ms = self._all.paying[event.call, event.leg].since_ms = _ms(event.at)
+            paying = self._all.paying[event.call, event.leg]
+            if paying.since_ms:
+                return  # it counts from the first answer on, whatever is told of it afterwards
+            paying.since_ms = _ms(event.at)
             for each in self._pay(call.payers[event.leg]):
-                if since_ms < each.as_of_ms:
+                if paying.since_ms < each.as_of_ms:
                     each.as_of_ms = -1  # a clock that was set back
 
     def _leg_ended(self, event: e.LegEnded) -> str | None:

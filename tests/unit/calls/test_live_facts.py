@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialplan import model as m
@@ -208,6 +208,7 @@ def test_after_a_crash_state_file_and_journal_come_to_the_same(
 
 
 @given(drawn=EVENTS)
+@example(drawn=[(3, "start", 0, 1), (3, "out", 0, 1), (3, "answer", 1, 1), (3, "answer", 1, 1)])
 def test_figures_that_were_asked_for_all_the_time_are_those_that_are_asked_for_once(
     drawn: list[tuple[int, str, int, int]],
 ) -> None:
