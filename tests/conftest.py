@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import sys
 
 from hypothesis import settings
@@ -8,3 +9,9 @@ from hypothesis import settings
 if "tests.support.properties" not in sys.modules:
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and their modules stay to the end: no collection of garbage needs to look at them again."""
+    gc.collect()
+    gc.freeze()

@@ -1,12 +1,12 @@
-"""`script/fuzz`: the readers, or with --live a whole exchange and a media relay, --planner what decides, --yaml the way
-from a configuration to it."""
+"""`script/fuzz`: the readers, also with long runs of one thing, or with --live a whole exchange and a media relay,
+--planner what decides, --yaml the way from a configuration to it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.fuzz import decisions, fuzzer, live
+from tests.fuzz import decisions, fuzzer, live, pump
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
         run = decisions.run_planner if options.planner else decisions.run_yaml
         failures = run(options.count, options.seed)
     else:
-        failures = fuzzer.run(options.count, options.seed)
+        failures = fuzzer.run(options.count, options.seed) + pump.slow()
     for line in failures:
         sys.stdout.write(line + "\n")
     sys.stdout.write(f"{options.count} inputs, seed {options.seed}: {len(failures) or 'no'} failures\n")

@@ -28,6 +28,8 @@ from tests.torture.build import sip
 from tests.torture.table import CASES
 
 SLOW_S = 0.25
+TRIES = 3
+"""An input that takes longer, of this thread's time, is tried again: slow is only what is slow each time."""
 LAZY = [name for name in Message.__slots__ if not name.startswith("_")]
 
 _CALL = sip("""\
@@ -254,22 +256,33 @@ def _snippet(data: bytes, rng: random.Random) -> str:
 
 def run(count: int, seed: int) -> list[str]:
     """Try `count` bent inputs; what went wrong, one line each, at most ten."""
-    rng, failures = random.Random(seed), []
+    rng, failures = random.Random(seed), list[str]()
     for number in range(count):
         data = mutate(rng.choice(CORPUS), rng)
-        target = rng.choice(TARGETS)
-        began = time.process_time()
-        try:
-            target(data, rng)
-        except RemoteProtocolError as error:
-            if target is fuzz_endpoint:  # which answers them itself
-                failures.append(f"#{number} {target.__name__}: {error} escaped for {data[:1500]!r}")
-        except Exception as error:
-            failures.append(f"#{number} {target.__name__}: {type(error).__name__}: {error} for {data[:1500]!r}")
-        if time.process_time() - began > SLOW_S:
-            failures.append(
-                f"#{number} {target.__name__}: took {time.process_time() - began:.2f} s for {data[:1500]!r}"
-            )
+        target, dice = rng.choice(TARGETS), rng.getrandbits(64)
+        found, took = tried(target, data, dice)
+        for _ in range(TRIES - 1):
+            if took > SLOW_S:
+                took = min(took, tried(target, data, dice)[1])
+        if took > SLOW_S:
+            found = found or f"took {took:.2f} s"
+        if found:
+            failures.append(f"#{number} {target.__name__}: {found} for {data[:1500]!r}")
         if len(failures) >= 10:
             break
     return failures
+
+
+def tried(target: Callable[[bytes, random.Random], None], data: bytes, dice: int) -> tuple[str, float]:
+    """What was wrong, and the seconds of this thread."""
+    rng = random.Random(dice)
+    found = ""
+    began = time.thread_time()
+    try:
+        target(data, rng)
+    except RemoteProtocolError as error:
+        if target is fuzz_endpoint:  # which answers them itself
+            found = f"{error} escaped"
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"
+    return found, time.thread_time() - began

@@ -7,6 +7,7 @@ for a stranger to stop an exchange with a few packets a second.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,7 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
 from switch.sip.framing import StreamFramer
 from switch.sip.parser import MAX_LINE
+from tests.fuzz.fuzzer import TRIES
 from tests.fuzz.live import House
 from tests.support.exchange import HERE
 from tests.support.network import Network
@@ -72,25 +74,38 @@ def _message(*lines: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
 
-def slow(limit_s: float = 0.1) -> list[str]:
-    """What took more of the processor than it may, at most three."""
-    found: list[str] = []
+def _ways() -> dict[str, Callable[[bytes], object]]:
+    """Who reads, each with nothing before."""
     house = House(Network(VirtualClock()))
     flow = Flow("udp", HERE, ("198.51.100.7", 5060))
     load = Overload()
-    ways: dict[str, Callable[[bytes], object]] = {
+    return {
         "core": lambda data: house.core.receive(data, flow, house.clock.now()),
         "overload": lambda data: load.verdict(data, flow, 0.0),
         "stream": lambda data: StreamFramer().feed(data),
     }
-    for words, data in messages():
+
+
+def slow(limit_s: float = 0.1, every: int = 1) -> list[str]:
+    """What took more of the processor than it may, however often it is tried; at most three. `every`: of so many
+    messages one."""
+    found: list[str] = []
+    ways = _ways()
+    for words, data in itertools.islice(messages(), None, None, every):
         for way, run in ways.items():
-            began = time.process_time()
-            with contextlib.suppress(RemoteProtocolError):
-                run(data)
-            took = time.process_time() - began
+            took = _took(run, data)
+            for _ in range(TRIES - 1):
+                if took > limit_s:
+                    took = min(took, _took(_ways()[way], data))
             if took > limit_s:
                 found.append(f"{way}: {took:.2f} s for {words}")
         if len(found) >= 3:
             break
     return found
+
+
+def _took(run: Callable[[bytes], object], data: bytes) -> float:
+    began = time.thread_time()
+    with contextlib.suppress(RemoteProtocolError):
+        run(data)
+    return time.thread_time() - began

@@ -24,7 +24,25 @@ def test_a_foreign_exception_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_long_runs_of_one_thing_take_no_long_time() -> None:
-    assert pump.slow() == []
+    """One of seven, which comes by every run and every header; `script/fuzz` tries them all."""
+    assert pump.slow(every=7) == []
+
+
+def test_what_takes_long_each_time_is_noticed_and_what_does_once_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    work: list[int] = []
+
+    def once(data: bytes, rng: object) -> None:
+        work.append(sum(range(3_000_000 if not work else 1)))
+
+    def always(data: bytes, rng: object) -> None:
+        sum(range(3_000_000))
+
+    monkeypatch.setattr(fuzzer, "SLOW_S", 0.005)
+    monkeypatch.setattr(fuzzer, "TARGETS", [once])
+    assert fuzzer.run(count=5, seed=1) == []
+    monkeypatch.setattr(fuzzer, "TARGETS", [always])
+    assert "took" in fuzzer.run(count=1, seed=1)[0]
+    assert len(pump.slow(limit_s=0.0)) >= 3
 
 
 def test_a_short_live_run_leaves_nothing_and_finds_nothing() -> None:
