@@ -3,6 +3,8 @@
 Of each key the nearest level that sets it counts. A level can lock keys; what levels below it say of them does not
 count then. A lock holds from the level that locks on downwards, also for a value that comes from above it or is the
 default. Each effective value is told with the level that set it, so that an operator can be shown the file and line.
+
+What no level says of a caller ID comes from the DIDs (CID-1, SLN-1): who has one number of their own shows it.
 """
 
 from __future__ import annotations
@@ -16,14 +18,16 @@ import msgspec
 from config.schema_settings import Placed
 from config.section import Section
 from config.validate import Loaded
+from dialplan.destinations import Destination, To
 
 DEFAULT = "default"
+DID = "did"
 Path_ = tuple[str | int, ...]
 
 
 class Setting(msgspec.Struct, frozen=True, gc=False):
     """One effective value: of which `level` and whose (`account`; `site` paris; …), and where it stands; the level
-    `default` has no owner and no path."""
+    `default` has no owner and no path, `did` is the one number of somebody's own."""
 
     value: Any
     level: str = DEFAULT
@@ -150,6 +154,17 @@ def effective(layers: Iterable[Layer]) -> Effective:
     return made
 
 
+def _direct(dids: Mapping[str, Iterable[Any]]) -> dict[str, str]:
+    """Of each user and line that exactly one number leads to alone, that number; of one with several, nothing: nobody
+    can say which of them is meant."""
+    found: dict[str, str] = {}
+    for number, leads in dids.items():
+        match list(leads):
+            case [Destination(kind=To.USER, name=name)]:
+                found[name] = "" if name in found else number
+    return found
+
+
 _TOP = ("country", "area_code", "time_zone")
 
 
@@ -165,6 +180,7 @@ class Levels:
                 account.written[key] = getattr(self.settings, key)
         self.account = below(NOTHING, account)
         self._own: dict[str, Effective] = {}
+        self._direct = _direct(self.settings.dids)
         self._shared: dict[tuple[str, str], Effective] = {("", ""): self.account}
 
     def shared(self, site: str = "", group: str = "") -> Effective:
@@ -191,8 +207,17 @@ class Levels:
         """What holds for a user or a line."""
         found = self._own.get(name)
         if found is None:
-            found = self._own[name] = self._of(name)
+            found = self._own[name] = self._with_number(name, self._of(name))
         return found
+
+    def _with_number(self, name: str, found: Effective) -> Effective:
+        """CID-1: the one number of their own is what those outside see. A level that says something else, or has locked
+        the trunk's number, counts first."""
+        number = self._direct.get(name)
+        if not number or "caller_id" in found.values or "caller_id" in found.locks:
+            return found
+        setting = Setting(number, DID, number, ("dids", number))
+        return Effective(found.values | {"caller_id": setting}, found.locks, found.ignored)
 
     def _of(self, name: str) -> Effective:
         user = self.settings.users.get(name)

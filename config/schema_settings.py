@@ -97,7 +97,8 @@ class Settings(Section):
         default=30.0, description="how long it rings where there is no `forward: no_answer`"
     )
     caller_id: CallerId = Field(
-        default="", description="the number that those outside see, one of `dids`; none: the trunk's `caller_id`"
+        default="",
+        description="the number that those outside see, one of `dids`; unless told: one's only DID; `none`: the trunk's",
     )
     hide_caller_id: Boolean = Field(default=False, description="whether those outside see no number")
     account_code: Boolean = Field(default=False, description="whether calls outside need an account code")

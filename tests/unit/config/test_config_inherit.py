@@ -16,6 +16,7 @@ from config.schema_people import setting_keys
 from config.validate import Loaded
 from dialplan.destinations import Destination, To
 from dialplan.lines import Announce, Permission
+from dialplan.outside import caller_id
 from dialplan.routes import NO_ROUTES
 
 LEVELS = ("account", "site", "group", "user")
@@ -122,6 +123,55 @@ def test_show_tells_each_value_with_its_level_file_and_line_and_who_locked_it() 
     assert group["permission"] == "domestic" and group["time_zone"] == "Europe/Paris"
     site = {row.key: row.locked_by for row in shown.shown(loaded(COMPANY), "site", "paris") or ()}
     assert site["record.announce"] == "site paris" and site["record.automatic"] == ""
+
+
+OWN_NUMBERS = """\
+country: US
+sites: {paris: {caller_id: "+16695550100"}, lyon: {locked: [caller_id]}}
+users:
+  one: {extension: 201}
+  own: {extension: 202, caller_id: "+16695550100"}
+  two: {extension: 203}
+  shared: {extension: 204}
+  there: {extension: 205, site: paris}
+  no: {extension: 206, caller_id: none}
+  held: {extension: 207, site: lyon}
+lines: {lobby: {extension: 290}}
+trunks: {carrier: {host: sip.example.com, caller_id: "+16695550100"}}
+default_trunk: carrier
+dids:
+  "+16695550100": []
+  "+16695550101": one
+  "+16695550102": own
+  "+16695550103": two
+  "+16695550104": two
+  "+16695550105": [one, shared]
+  "+16695550106": there
+  "+16695550107": no
+  "+16695550108": lobby
+  "+16695550109": held
+  "+16695550110": ring_group:desk
+ring_groups: {desk: {members: [shared]}}
+"""
+
+
+def test_cid1_the_one_number_of_ones_own_is_shown_outside_unless_a_level_says_otherwise() -> None:
+    """CID-1, SLN-1, DMK-2."""
+    model = compile_loaded(loaded(OWN_NUMBERS), "a").model
+    trunk = "+16695550100"
+    expected = {"one": "+16695550101", "own": trunk, "two": trunk, "shared": trunk, "there": trunk, "no": trunk}
+    expected |= {"lobby": "+16695550108", "held": trunk}
+    assert {name: caller_id(model, line, "carrier") for name, line in model.lines.items()} == expected
+    assert model.lines["two"].caller_id == model.lines["no"].caller_id == ""
+
+
+def test_cid1_show_tells_the_line_of_the_did_that_is_shown() -> None:
+    found = loaded(OWN_NUMBERS)
+    row = next(row for row in shown.shown(found, "user", "one") or () if row.key == "caller_id")
+    assert (row.value, row.level) == ("+16695550101", "did +16695550101")
+    assert row.mark is not None and row.mark.line == 1 + OWN_NUMBERS.splitlines().index('  "+16695550101": one')
+    origin = compile_loaded(found, "a").model.origins["user:one.caller_id"]
+    assert (origin.line, origin.text) == (row.mark.line, "did +16695550101")
 
 
 def test_a_section_can_be_locked_as_a_whole_and_every_key_by_its_name() -> None:
