@@ -98,7 +98,7 @@ class Settings(Section):
     )
     caller_id: CallerId = Field(
         default="",
-        description="the number that those outside see, one of `dids`; unless told: one's only DID; `none`: the trunk's",
+        description="the number that those outside see, one of `dids`; else one's only DID; `none`: the trunk's",
     )
     hide_caller_id: Boolean = Field(default=False, description="whether those outside see no number")
     account_code: Boolean = Field(default=False, description="whether calls outside need an account code")

@@ -23,7 +23,8 @@ _SECONDS = ("ring", "forward.after", "call_limit")
 
 class Shown(msgspec.Struct, frozen=True):
     """One setting. `level` is `default`, `account`, `site paris`, `group sales`, `user anna`, `line lobby`, or for a
-    caller ID `did +16695550101`; `mark` is where it stands, None for a default. `locked_by` is the level that has locked it, empty for none."""
+    caller ID `did +16695550101`; `mark` is where it stands, None for a default. `locked_by` is the level that has
+    locked it, empty for none."""
 
     key: str
     value: str
