@@ -346,7 +346,7 @@ class Core:
                     return
                 event = leg.usage.on_request(txn, now)
                 if request.method != "BYE":
-                    leg.call.record_path(leg)
+                    leg.record_path()
                 if event is not None:
                     leg.heard(event, now)
                 return

@@ -14,13 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Announce, Echo, Hop, Plan, Step, Voicemail
+from dialplan.plan import Hop, Plan, Step, Voicemail
 from dialplan.termination import Reason, Result, Termination
-from media import sdp
 from media.engine import LegLost, MediaEvent, PlayEnded, Silent
-from media.sdp import Description
 from records import events as e
-from switch.calls import ports, sound
 from switch.calls.context import Context
 from switch.calls.early import Early
 from switch.calls.endings import (
@@ -35,15 +32,14 @@ from switch.calls.endings import (
     stopped,
 )
 from switch.calls.forwards import reached
-from switch.calls.leg import CALLER, IMPATIENT, OVER, UNREACHABLE, Leg, flow_value, is_trunk
-from switch.calls.offers import OURSELVES, Offers
+from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.offers import Offers
 from switch.calls.presentation import (
     to_caller,
 )
 from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
-from switch.calls.terms import terms_of
 from switch.sip import leg_events as sip
 from switch.sip.headers import quote
 from switch.sip.methods import SIPS_NOT_ALLOWED
@@ -123,125 +119,17 @@ class Call:
         leg.usage.cancel(now, lines or self._why)
         self._leg_over(leg, stopped(reason))
 
-    def connect(self, leg: Leg, now: float) -> None:
-        """The walk's choice: join the caller and that leg, whose description waits in its sound."""
-        caller, early = self.caller, self.early
-        if early.waits(self, lambda then: self.connect(leg, then)):
-            return
-        theirs, asked = leg.sound.remote, caller.sound.remote
-        settled, alone = caller.usage.settled, leg.index in early.alone
-        if theirs is None or not ports.ensure(self, caller):
-            self._hang_up(NOT_ACCEPTABLE if theirs is None else ports.none_left(self, caller), now)
-            return
-        try:
-            if asked is not None and not leg.sound.local:
-                # It was not offered anything, as the caller had made no offer then, and offers now in its 2xx.
-                leg.usage.ack(now, sound.answer_ourselves(leg.sound, theirs, "echo"))
-                alone = True
-            elif asked is not None or alone:
-                leg.usage.ack(now)
-            # Without an offer in the caller's INVITE the called side made one in its 2xx. It goes on to the caller in
-            # ours, and the caller's ACK brings the answer back (RFC 3261 section 13.2.1).
-            if settled:
-                body = b""
-            elif asked is not None:
-                body = sound.answer_to(caller.sound, asked, theirs)
-            else:
-                body = sound.offer_to(caller.sound, theirs)
-        except SdpError:
-            self._hang_up(NOT_ACCEPTABLE, now)
-            return
-        at = self.context.at()
-        offer = b""
-        if asked is not None:
-            self._note(asked, leg, theirs)
-        else:
-            offer = sdp.write(theirs)
-        if leg.sound.local != self.state.legs[leg.index].described:
-            self.record_media(leg)
-        far = sound.far_value(leg.sound)
-        self.record(e.LegAnswered(self.id, self.state.n, at, leg.index, leg.dialog_value(), far, offer))
-        self.record_media(caller)
-        self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
-        self.record(e.Connected(self.id, self.state.n, at, leg.index, "", terms_of(leg.policy)))
-        caller.usage.accept(body, now, self.connected(leg), offered=asked is None)
-        if asked is None:
-            self.offers.expect_answer(caller)
-        else:
-            self._bridge(leg)
-            if settled and (early.unknown(leg) or CALLER in early.stale):
-                self.offers.owe(caller, theirs)
-            if alone or leg.index in early.stale:
-                self.offers.owe(leg, asked)
-            caller.sound.remote = leg.sound.remote = None
-            self.record_hold(caller)
-            self.record_hold(leg)
-        self.record_session(caller)
-        self.record_session(leg)
-        self.ringer = None
-
     def connected(self, leg: Leg) -> Sequence[str]:
         """The header lines that tell the caller who rings or has answered."""
         directory = self.context.directory
         host = directory.domains.own or self.context.advertised(self.caller.usage.flow)[0]
         return to_caller(self.state, directory, leg, host)
 
-    def execute(self, step: Announce | Echo, now: float, lasts_s: float = 0.0) -> None:
-        """Answer the caller ourselves and play, or send the caller's own sound back. `lasts_s`: for so long, then we
-        hang up; 0: until it ends by itself."""
-        caller = self.caller
-        if self.early.waits(self, lambda then: self.execute(step, then, lasts_s)):
-            return
-        asked = caller.sound.remote
-        if not ports.ensure(self, caller):
-            self.finish(ports.none_left(self, caller), now)
-            return
-        source = step.source if isinstance(step, Announce) else "echo"
-        try:
-            if caller.usage.settled:
-                body = b""
-                self.offers.owe(caller, OURSELVES)
-            elif asked is not None:
-                body = sound.answer_ourselves(caller.sound, asked, source)
-            else:
-                body = sound.offer_ourselves(caller.sound)
-        except SdpError:
-            self.finish(NOT_ACCEPTABLE, now)
-            return
-        if asked is not None:
-            sound.note(caller.sound, asked, caller.address)
-        at = self.context.at()
-        self.record_media(caller)
-        self.record(e.LegAnswered(self.id, self.state.n, at, CALLER, caller.dialog_value()))
-        terms = e.Terms(limit_s=lasts_s) if lasts_s else None
-        self.record(e.Connected(self.id, self.state.n, at, CALLER, source, terms))
-        caller.usage.accept(body, now, offered=asked is None)
-        if asked is None:
-            self.offers.expect_answer(caller)
-        else:
-            sound.tell(self.context.engine, caller.sound)
-            caller.sound.remote = None
-            self.record_hold(caller)
-        self.record_session(caller)
-        self.context.engine.play(ports.leased(caller), source)
-        self.time_service(now)
-        if self.ringer is not None:
-            self.ringer.stop()
-            self.ringer = None
-
-    def time_service(self, now: float) -> None:
-        """Hang up when the service has sounded for as long as it is to. Also after a crash: the rest of that time."""
-        state = self.state
-        if state.service_s and state.answered_at is not None:
-            gone_s = max(0.0, (self.context.at() - state.answered_at).total_seconds())
-            left_s = max(0.0, state.service_s - gone_s)
-            self.context.endpoint.timers.after(left_s, now, self.caller, OVER)
-
     def service_over(self, now: float) -> None:
         """What the caller listened to has ended."""
         if self.state.ended is None:
             self._why = CLEARED
-            self._hang_up(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+            self.end(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
     def done(self, done: v.StepDone, now: float) -> None:
         """An executor has carried out its step, or could not."""
@@ -335,22 +223,22 @@ class Call:
         if self.state.answered_at is None:
             if type(event) is LegLost:
                 if self.early.held is not None:
-                    self._hang_up(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+                    self.end(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
                 else:
                     self._lost_while_ringing(leg, now)
             return
         match event:
             case Silent():
-                self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
+                self.end(Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
             case LegLost():
-                self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
+                self.end(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
             case PlayEnded():
                 self.service_over(now)
 
     def _lost_while_ringing(self, leg: Leg, now: float) -> None:
         """The port that we have described to that side is no more."""
         if leg.index == CALLER:
-            self._hang_up(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+            self.end(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
         else:
             leg.usage.cancel(now)
             self._failed(leg, 500, False, now)
@@ -364,7 +252,7 @@ class Call:
         answered = self.state.answered_at is not None
         termination = Termination(Result.ANSWERED if answered else Result.FAILED, Reason.INTERNAL_ERROR, 500)
         try:
-            self._hang_up(termination, now)
+            self.end(termination, now)
         except Exception as again:  # noqa: BLE001  what cannot be done in order is let go
             context.on_error(again, f"ending call {self.id}")
             if self.ringer is not None:
@@ -398,25 +286,25 @@ class Call:
 
     def end_broken(self, now: float) -> None:
         """Recovery found that one side had gone."""
-        self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
+        self.end(Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
 
     def media_refused(self, now: float) -> None:
         """The two sides turned out to have no sound in common after they were joined."""
-        self._hang_up(Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
+        self.end(Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
 
     def hang_up(self, now: float) -> None:
         """The operator ends the call."""
         termination = Termination(Result.ANSWERED, Reason.OPERATOR, 200)
         if self.state.answered_at is None:
             termination = Termination(Result.FAILED, Reason.OPERATOR, 503)
-        self._hang_up(termination, now)
+        self.end(termination, now)
 
     def preempt(self, now: float) -> None:
         """An emergency call needs this one's channel (EMG-6)."""
         termination = Termination(Result.ANSWERED, Reason.PREEMPTED, 200)
         if self.state.answered_at is None:
             termination = Termination(Result.FAILED, Reason.PREEMPTED, 480)
-        self._hang_up(termination, now)
+        self.end(termination, now)
 
     # -- ringing ------------------------------------------------------------------------------------------------
 
@@ -427,12 +315,12 @@ class Call:
         self.early.pracked(self, event.body, now)
 
     def _unpracked(self, leg: Leg, event: sip.Unpracked, now: float) -> None:
-        self._hang_up(UNACKNOWLEDGED, now)
+        self.end(UNACKNOWLEDGED, now)
 
     def _resent(self, leg: Leg, event: sip.Resent, now: float) -> None:
         """After a crash our next request has to go on from that number, and a CANCEL to name the INVITE that stands."""
         if self.state.legs[leg.index].answered:
-            self.record_move(leg)
+            leg.record_move()
             return
         at, flow = self.context.at(), flow_value(leg.usage.flow)
         moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)
@@ -481,7 +369,7 @@ class Call:
         if self.ringer is not None and not self.ringer.over:
             self.ringer.feed(v.CallerGone(), now)
         else:
-            self._hang_up(CANCELLED, now)
+            self.end(CANCELLED, now)
 
     # -- ending -------------------------------------------------------------------------------------------------
 
@@ -510,21 +398,21 @@ class Call:
         self.offers.refresh(self, leg, now)
 
     def _lapsed(self, leg: Leg, event: sip.Lapsed, now: float) -> None:
-        self._hang_up(Termination(Result.ANSWERED, Reason.SESSION_EXPIRED, 408), now)
+        self.end(Termination(Result.ANSWERED, Reason.SESSION_EXPIRED, 408), now)
 
     def _ended(self, leg: Leg, event: sip.Ended, now: float) -> None:
         reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
         self._why = event.reasons
         if self.state.answered_at is None:
             # It hung up while its answer waited for the caller's PRACK.
-            self._hang_up(Termination(Result.NO_ANSWER, reason, 480), now, leg)
+            self.end(Termination(Result.NO_ANSWER, reason, 480), now, leg)
         else:
-            self._hang_up(Termination(Result.ANSWERED, reason, 200), now, leg)
+            self.end(Termination(Result.ANSWERED, reason, 200), now, leg)
 
     def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
-        self._hang_up(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
+        self.end(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
 
-    def _hang_up(self, termination: Termination, now: float, who: Leg | None = None) -> None:
+    def end(self, termination: Termination, now: float, who: Leg | None = None) -> None:
         """End every leg in the way its state asks for, and the call with it. `who`: whose far end wants it."""
         if self.state.answered_at is None and termination.result is Result.ANSWERED:
             status = termination.sip_status if termination.sip_status >= 300 else 480
@@ -569,84 +457,10 @@ class Call:
             return self.legs.get(CALLER)
         return self.legs.get(self.state.peer) if self.state.peer is not None else None
 
-    def join(self, callers: Description, called: Leg, calleds: Description) -> None:
-        """Tell the engine where both sides are, and bridge them."""
-        self._note(callers, called, calleds)
-        self._bridge(called)
-
-    def _note(self, callers: Description, called: Leg, calleds: Description) -> None:
-        caller = self.caller
-        sound.note(caller.sound, callers, caller.address, calleds)
-        sound.note(called.sound, calleds, called.address, callers)
-
-    def _bridge(self, called: Leg, again: bool = False) -> None:
-        engine, caller = self.context.engine, self.caller
-        sound.tell(engine, caller.sound, again)
-        sound.tell(engine, called.sound, again)
-        engine.bridge(ports.leased(caller), ports.leased(called))
-
-    def sound_again(self) -> None:
-        """After a crash: what the engine was told may have died with the former process. It is told once more, and
-        disturbs nothing that it has heard already."""
-        engine, caller, peer = self.context.engine, self.caller, self.other(self.caller)
-        for leg in (caller, peer):
-            if leg is not None and leg.sound.lease is not None:
-                engine.open(leg.sound.lease, self.context.settings.silence_s)
-        if peer is None:
-            sound.tell(engine, caller.sound, again=True)
-            engine.play(ports.leased(caller), self.state.service, again=True)
-        elif caller.sound.far is not None and peer.sound.far is not None:
-            self._bridge(peer, again=True)
-
     def record(self, event: e.CallEvent) -> None:
         """Apply one event to the state and hand it to the journal."""
         apply(self.state, event)
         self.context.record(event)
-
-    def record_media(self, leg: Leg) -> None:
-        """Record the leg's media port and our last description on it."""
-        lease = leg.sound.lease
-        if lease is not None:
-            port, far, at = leg.sound, sound.far_value(leg.sound), self.context.at()
-            bound = port.bound if port.bound != lease.address else ""
-            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port, bound)
-            self.record(e.LegMedia(self.id, self.state.n, at, leg.index, media, port.local, far, port.settled))
-
-    def record_path(self, leg: Leg) -> None:
-        """Record where the leg's far end is, if its last request says that it has moved: a BYE must find it, also after
-        a crash."""
-        state = self.state.legs.get(leg.index)
-        if state is None or state.dialog is None or leg.index not in self.legs or not state.answered:
-            return
-        usage = leg.usage
-        flow = flow_value(usage.flow)
-        if state.dialog.remote_target != usage.dialog.target or state.flow != flow:
-            self.record(e.LegMoved(self.id, self.state.n, self.context.at(), leg.index, leg.dialog_value(), flow))
-        self.record_session(leg)
-
-    def record_session(self, leg: Leg) -> None:
-        """Record what was agreed on with the leg about its session timer, if that is new."""
-        session = leg.usage.session
-        if session is None:
-            if self.state.legs[leg.index].session is not None:
-                self.record(e.SessionTimed(self.id, self.state.n, self.context.at(), leg.index, 0, False))
-        elif session.fresh:
-            session.fresh = False
-            at = self.context.at()
-            self.record(e.SessionTimed(self.id, self.state.n, at, leg.index, session.interval_s, session.ours))
-
-    def record_move(self, leg: Leg) -> None:
-        """Record what a re-INVITE changed."""
-        at = self.context.at()
-        self.record(e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow_value(leg.usage.flow)))
-        self.record_media(leg)
-        self.record_hold(leg)
-        self.record_session(leg)
-
-    def record_hold(self, leg: Leg) -> None:
-        """Record whether the leg's far end holds the call, if that has changed."""
-        if leg.sound.held != self.state.legs[leg.index].held:
-            self.record(e.LegHeld(self.id, self.state.n, self.context.at(), leg.index, leg.sound.held))
 
     def _leg_over(self, leg: Leg, termination: Termination, cause: str = "") -> None:
         """The leg has no more part in the call: its sound closes, its ending is recorded. `cause`: as its far end gave

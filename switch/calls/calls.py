@@ -18,6 +18,7 @@ from switch.calls.alarm import Alarms
 from switch.calls.call import Call
 from switch.calls.channels import Limits
 from switch.calls.context import CallSettings, Context
+from switch.calls.joining import rejoin
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
@@ -277,7 +278,7 @@ class Calls:
         for call in list(self.by_id.values()):
             if call.state.ended is None:
                 try:
-                    call.sound_again()
+                    rejoin(call)
                     call.offers.restore(call, now)
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)

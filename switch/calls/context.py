@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -15,12 +15,14 @@ from media.engine import MediaEngine
 from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
-from switch.calls.services import BUILT_IN, Executors
 from switch.domains import Domains
 from switch.facts import LiveFacts
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
+
+if TYPE_CHECKING:
+    from switch.calls.services import Executors
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -126,7 +128,7 @@ class Context(msgspec.Struct):
     on_error: Callable[[BaseException, str], None]
     channels: Channels
     facts: LiveFacts
-    executors: Executors = BUILT_IN
+    executors: Executors
     unserved: Callable[[str, Service], object] = lambda call, step: None
     plan: Callable[[CallRequest, Facts], Plan] = _unset  # type: ignore[assignment]
     preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]

@@ -22,6 +22,7 @@ from dialplan import vocabulary as v
 from media import sdp
 from records import events as e
 from switch.calls import ports, sound
+from switch.calls.joining import join
 from switch.calls.leg import CALLER, Leg
 from switch.calls.sound import SdpError
 from switch.sip.leg_events import Offer, Progress
@@ -90,14 +91,14 @@ class Early:
             if caller.usage.reliably and caller.told >= EARLY:
                 # He has an answer that holds (RFC 3261 section 13.2.1); what has changed he learns after the 2xx.
                 self.leg = leg
-                call.join(asked, leg, theirs)
+                join(call, asked, leg, theirs)
                 return b""
             answer = sound.answer_to(caller.sound, asked, theirs)
         except SdpError:
             return b""
         self.leg = leg
         self.known = leg.index, fork
-        call.join(asked, leg, theirs)
+        join(call, asked, leg, theirs)
         return answer
 
     def _asked(self, call: Call, leg: Leg, event: Progress, now: float) -> None:
@@ -142,7 +143,7 @@ class Early:
                 theirs = called.sound.remote if called is not None else None
                 if called is not None and theirs is not None:
                     called.usage.prack(fork, sound.answer_to(called.sound, theirs, answer), now)
-                    call.join(answer, called, theirs)
+                    join(call, answer, called, theirs)
             except SdpError:
                 call.media_refused(now)
                 return
@@ -167,7 +168,7 @@ class Early:
             leg.usage.answer_offer(answer, now)
             asked = caller.sound.remote
             if called is not None and called is self.leg and asked is not None and called.sound.remote is not None:
-                call.join(asked, called, called.sound.remote)
+                join(call, asked, called, called.sound.remote)
                 self.known = called.index, ""
                 self._bring_up_to_date(call, called if leg is caller else caller, leg, now)
         if event.pracked:
@@ -199,7 +200,7 @@ class Early:
             return
         called, asked = self.leg, call.caller.sound.remote
         if called is not None and asked is not None and called.sound.remote is not None:
-            call.join(asked, called, called.sound.remote)
+            join(call, asked, called, called.sound.remote)
 
     def unknown(self, leg: Leg) -> bool:
         """Whether the caller was described another telephone than the one that answers: of another leg, or another one

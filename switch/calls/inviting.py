@@ -161,4 +161,4 @@ def _record(
             shown,
         )
     )
-    call.record_media(leg)
+    leg.record_media()

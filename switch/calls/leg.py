@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.lines import Policy
 from records import events as e
-from switch.calls.sound import Sound
+from switch.calls.sound import Sound, far_value
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.leg_events import LegEvent
@@ -85,7 +85,7 @@ class Leg:
         if flow == usage.flow:
             return False
         usage.flow = flow
-        call.record_path(self)
+        self.record_path()
         return True
 
     def say_bye(self, now: float) -> None:
@@ -154,6 +154,58 @@ class Leg:
             d.remote_cseq,
             self.usage.allows_update,
         )
+
+    # -- what its record says of it ------------------------------------------------------------------------------
+
+    def record_media(self) -> None:
+        """Record the leg's media port and our last description on it."""
+        call = self.call
+        lease = self.sound.lease
+        if lease is not None:
+            port, far, at = self.sound, far_value(self.sound), call.context.at()
+            bound = port.bound if port.bound != lease.address else ""
+            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port, bound)
+            call.record(e.LegMedia(call.id, call.state.n, at, self.index, media, port.local, far, port.settled))
+
+    def record_path(self) -> None:
+        """Record where the leg's far end is, if its last request says that it has moved: a BYE must find it, also after
+        a crash."""
+        call = self.call
+        state = call.state.legs.get(self.index)
+        if state is None or state.dialog is None or self.index not in call.legs or not state.answered:
+            return
+        usage = self.usage
+        flow = flow_value(usage.flow)
+        if state.dialog.remote_target != usage.dialog.target or state.flow != flow:
+            call.record(e.LegMoved(call.id, call.state.n, call.context.at(), self.index, self.dialog_value(), flow))
+        self.record_session()
+
+    def record_session(self) -> None:
+        """Record what was agreed on with the leg about its session timer, if that is new."""
+        call = self.call
+        session = self.usage.session
+        if session is None:
+            if call.state.legs[self.index].session is not None:
+                call.record(e.SessionTimed(call.id, call.state.n, call.context.at(), self.index, 0, False))
+        elif session.fresh:
+            session.fresh = False
+            at = call.context.at()
+            call.record(e.SessionTimed(call.id, call.state.n, at, self.index, session.interval_s, session.ours))
+
+    def record_move(self) -> None:
+        """Record what a re-INVITE changed."""
+        call = self.call
+        at = call.context.at()
+        call.record(e.LegMoved(call.id, call.state.n, at, self.index, self.dialog_value(), flow_value(self.usage.flow)))
+        self.record_media()
+        self.record_hold()
+        self.record_session()
+
+    def record_hold(self) -> None:
+        """Record whether the leg's far end holds the call, if that has changed."""
+        call = self.call
+        if self.sound.held != call.state.legs[self.index].held:
+            call.record(e.LegHeld(call.id, call.state.n, call.context.at(), self.index, self.sound.held))
 
 
 class _Nobody:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from media import sdp
 from switch.calls import ports, sound
+from switch.calls.joining import join
 from switch.calls.leg import CALLER, SETTLE, Leg
 from switch.calls.sound import SdpError
 
@@ -80,7 +81,7 @@ class Offers:
         else:
             other.usage.offer(passed, now)
         # The number of our request has to outlive a crash: the far end would refuse a lower one.
-        call.record_move(other)
+        other.record_move()
 
     def answered(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The other side took the offer, or made one."""
@@ -112,11 +113,11 @@ class Offers:
             if proposed is not None:
                 # It has taken an offer whose answer could not be used.
                 self.owe(leg, RESTORE)
-            call.record_move(leg)
+            leg.record_move()
             self.settle(call, now)
             return
-        call.record_move(leg)
-        call.record_move(asking)
+        leg.record_move()
+        asking.record_move()
         self.settle(call, now)
 
     def refused(self, call: Call, leg: Leg, status: int, now: float) -> None:
@@ -161,8 +162,8 @@ class Offers:
             if other is None:
                 sound.note(leg.sound, theirs, leg.address)
                 sound.tell(call.context.engine, leg.sound)
-                call.record_media(leg)
-                call.record_hold(leg)
+                leg.record_media()
+                leg.record_hold()
                 return
             offered, other.sound.remote = other.sound.remote, None
             if offered is None:
@@ -178,8 +179,8 @@ class Offers:
         except SdpError:
             call.media_refused(now)
             return
-        call.record_move(leg)
-        call.record_move(other)
+        leg.record_move()
+        other.record_move()
 
     def _ask_service(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> None:
         """A new offer of a caller who listens to a service of ours."""
@@ -194,7 +195,7 @@ class Offers:
             sound.tell(call.context.engine, port)
         if moved and port.lease is not None:
             call.context.engine.play(port.lease.leg, call.state.service)
-        call.record_move(leg)
+        leg.record_move()
 
     # -- corrections --------------------------------------------------------------------------------------------
 
@@ -217,12 +218,12 @@ class Offers:
             usage.update(now)
         else:
             usage.offer(sound.again(leg.sound), now)
-        call.record_move(leg)
+        leg.record_move()
 
     def refreshed(self, call: Call, leg: Leg, now: float) -> None:
         """The session timer runs anew."""
         self._correcting.pop(leg.index, None)
-        call.record_move(leg)
+        leg.record_move()
         self.settle(call, now)
 
     def restore(self, call: Call, now: float) -> None:
@@ -254,7 +255,7 @@ class Offers:
                 continue
             self._correcting[index] = what
             usage.offer(body, now)
-            call.record_move(leg)
+            leg.record_move()
 
     def _corrected(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The leg has taken a correction. Where its sound is may have changed on this occasion."""
@@ -270,7 +271,7 @@ class Offers:
             sound.tell(call.context.engine, leg.sound)
         except SdpError:
             pass  # it answered without a description: what it said before holds
-        call.record_move(leg)
+        leg.record_move()
         self.settle(call, now)
 
     def _take_back(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
@@ -286,7 +287,7 @@ class Offers:
                 answer = b""
             if leg.usage.needs_ack:
                 leg.usage.ack(now, answer)
-        call.record_move(leg)
+        leg.record_move()
         self.settle(call, now)
 
 
@@ -321,6 +322,6 @@ def _corrected_offer(leg: Leg, what: Description | str) -> bytes:
 
 def _join(call: Call, one: Leg, ones: Description, other: Leg, others: Description) -> None:
     if one.index == CALLER:
-        call.join(ones, other, others)
+        join(call, ones, other, others)
     else:
-        call.join(others, one, ones)
+        join(call, others, one, ones)

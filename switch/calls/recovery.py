@@ -15,6 +15,7 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Lease
 from records import events as e
 from switch.calls import sound
+from switch.calls.answering import time_service
 from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
@@ -60,7 +61,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
     if not _answer_again(context, call, now):
         call.end_broken(now)
         return None
-    call.time_service(now)
+    time_service(call, now)
     return call
 
 

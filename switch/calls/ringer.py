@@ -17,6 +17,7 @@ from dialplan.facts import cursor_of
 from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
 from records import events as e
+from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
 from switch.calls.inviting import ring
 from switch.calls.leg import Leg
@@ -263,7 +264,7 @@ class Ringer:
         for leg in self.branches[command.branch]:
             if leg is not chosen:
                 self._call.stop_ringing(leg, now, ELSEWHERE, Reason.COMPLETED_ELSEWHERE)
-        self._call.connect(chosen, now)
+        connect(self._call, chosen, now)
 
     def _stop(self, command: v.StopBranch, now: float) -> None:
         # Without "elsewhere" a CANCEL carries no Reason, so that the telephone logs a missed call (SPEC K.10).

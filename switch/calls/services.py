@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dialplan.plan import Announce, Echo
+from switch.calls.answering import execute
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -20,9 +21,5 @@ Executor = Callable[["Call", Any, float], None]
 Executors = Mapping[type, Executor]
 
 
-def _play(call: Call, step: Announce | Echo, now: float) -> None:
-    call.execute(step, now)
-
-
-BUILT_IN: Executors = MappingProxyType({Announce: _play, Echo: _play})
+BUILT_IN: Executors = MappingProxyType({Announce: execute, Echo: execute})
 """What the call layer does by itself."""

@@ -63,7 +63,7 @@ class Watch:
         lines = [*dialog.lines("OPTIONS", dialog.next_cseq()), "Accept: application/sdp"]
         usage.endpoint.request(usage.flow, "OPTIONS", dialog.request_uri(), lines, b"", now, Asked(self, leg))
         # The number has to outlive a crash: the far end would refuse a lower one.
-        leg.call.record_move(leg)
+        leg.record_move()
 
 
 class Asked:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import Announce, Feature
 from dialplan.termination import Reason, Result, Termination
+from switch.calls.answering import execute
 from switch.control import Refused
 
 if TYPE_CHECKING:
@@ -66,4 +67,4 @@ class FeatureCodes:
         except Refused as refused:
             call.refuse_step(step.id, REFUSED, refused.message.translate(_PLAIN), now)
         else:
-            call.execute(Announce(id=step.id, source=CONFIRMED), now, CONFIRMED_S)
+            execute(call, Announce(id=step.id, source=CONFIRMED), now, CONFIRMED_S)
