@@ -16,6 +16,7 @@ from config.compile import compile_loaded
 from config.packed import decode, encode
 from config.problems import ConfigError
 from config.schema import Configuration
+from tests.support.plans import examples as tries
 
 EXAMPLE = examples.files(examples.OFFICE)[examples.CONFIG_FILE]
 SECTIONS = list(Configuration.model_fields)
@@ -86,6 +87,7 @@ def test_any_text(text: str) -> None:
     read(text)
 
 
+@tries(60)
 @given(st.dictionaries(st.sampled_from(SECTIONS), values, max_size=6))
 def test_anything_in_any_section(content: dict[str, object]) -> None:
     read(written({"country": "US"} | content))
@@ -168,6 +170,7 @@ PLACES = places(COMPANY)
 words = st.sampled_from(["none", "voicemail", "voicemail:ivan", "ring_group:front", "user:", "anna", "grace", "+1900"])
 
 
+@tries(25)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.none() | words | values), min_size=1, max_size=4))
 def test_a_company_with_values_replaced_or_taken_out(changes: list[tuple[tuple[str | int, ...], Any]]) -> None:
     content = copy.deepcopy(COMPANY)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dialplan.hours import (
@@ -23,6 +23,7 @@ from dialplan.hours import (
     next_change,
     shown,
 )
+from tests.support.plans import examples
 
 # Days on which clocks jump: half an hour, at midnight, by two hours, a whole day; and a zone where they never do.
 JUMPS = [
@@ -229,7 +230,7 @@ def open_minutes(office: Hours, days: range) -> set[int]:
 
 
 @given(st.data(), st.sampled_from(JUMPS))
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_k_11_every_minute_is_judged_by_the_wall_clock_that_it_shows(
     data: st.DataObject, jump: tuple[str, date]
 ) -> None:
@@ -259,7 +260,7 @@ def test_k_11_every_minute_is_judged_by_the_wall_clock_that_it_shows(
 
 
 @given(st.data(), st.sampled_from(JUMPS), st.integers(0, 3 * 86_400_000))
-@settings(max_examples=100, deadline=None)
+@examples(60)
 def test_nothing_changes_before_the_next_change(data: st.DataObject, jump: tuple[str, date], offset: int) -> None:
     name, day = jump
     office = data.draw(all_hours(day))
