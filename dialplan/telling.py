@@ -25,6 +25,7 @@ import msgspec
 from dialplan import hours
 from dialplan.destinations import Destination, To, of_text, user
 from dialplan.explanation import summary
+from dialplan.facts import NO_FACTS, Facts
 from dialplan.lines import Line, Permission, Policy
 from dialplan.model import Model, TrunkRule
 from dialplan.outside import leads_outside
@@ -91,23 +92,25 @@ def destination(model: Model, name: str) -> Destination:
     raise QuestionError("name", f"nobody and nothing is called `{name}`", meant(name, known_names))
 
 
-def tell(model: Model, to: Destination, at: datetime.datetime, *, fixed: bool = False) -> list[Said]:
+def tell(
+    model: Model, to: Destination, at: datetime.datetime, *, fixed: bool = False, facts: Facts = NO_FACTS
+) -> list[Said]:
     """What happens when somebody calls `to`. `fixed`: at that instant; else also what is otherwise when it is open, or
-    closed."""
+    closed. `facts`: what is so at the moment, such as what users have set for themselves."""
     owner = _owner(model, to)
     name = getattr(owner, "hours", "")
     place = zone(model, to)
     known = model.hours.get(name)
     if fixed or known is None:
-        return _Teller(model, at).whole(to, at, 0)
+        return _Teller(model, at, facts).whole(to, at, 0)
     change = hours.next_change(known, at, place)
     now_open = hours.is_open(known, at, place).open
     moments = {now_open: at} if change is None else {now_open: at, not now_open: change}
     if len(moments) == 1:
-        return _Teller(model, at).whole(to, at, 0)
+        return _Teller(model, at, facts).whole(to, at, 0)
     said: list[Said] = []
     for is_open in (True, False):
-        teller = _Teller(model, at)
+        teller = _Teller(model, at, facts)
         teller.say(0, "open" if is_open else "closed", "hours", hours=name)
         said += teller.whole(to, moments[is_open], 1)
     return said
@@ -131,10 +134,11 @@ def _owner(model: Model, to: Destination) -> object:
 class _Teller:
     """Walks plans and gathers sentences."""
 
-    def __init__(self, model: Model, at: datetime.datetime) -> None:
+    def __init__(self, model: Model, at: datetime.datetime, facts: Facts) -> None:
         trunks = {**model.trunks, _OUTSIDE: TrunkRule(id=_OUTSIDE, profile=model.profile, numbers_in="e164")}
         self.model = msgspec.structs.replace(model, trunks=trunks)
         self.at = at
+        self.facts = facts
         self.said: list[Said] = []
         self._menus: set[str] = set()
 
@@ -166,7 +170,7 @@ class _Teller:
         request = CallRequest(
             digits="", at=self.at, trunk=_OUTSIDE, to=to, caller_number=number, attested=number is not None
         )
-        return plan(model, request)
+        return plan(model, request, self.facts)
 
     def _held(self, policy: Policy, depth: int) -> None:
         if "inbound" in policy.record:

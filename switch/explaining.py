@@ -1,5 +1,5 @@
-"""`ringplan explain`, from words to an explanation: the same for a configuration that is read and for the one that is
-live."""
+"""`ringplan explain` and `tell`, from words to what is said: the same for a configuration that is read and for the one
+that is live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dialplan import hours, pretend, pretend_facts, question
+from dialplan import english, hours, pretend, pretend_facts, question, telling
 from dialplan.explanation import Explanation, explain
 from dialplan.facts import NO_FACTS, Facts
 from dialplan.model import Model
@@ -17,7 +17,7 @@ from dialplan.pretend import Phone, ScriptError
 from dialplan.question import Answer, Question, QuestionError
 from switch.control import Handler, Refused
 from switch.facts import LiveFacts
-from switch.views import ExplainedView
+from switch.views import ExplainedView, SentenceView, ToldView
 
 MOST_WORD = 2000
 
@@ -83,6 +83,20 @@ def ask(
     return answer, explain(model, answer, zone)
 
 
+def told(model: Model, name: str, calls: bool, at: str, now: datetime.datetime, facts: Facts = NO_FACTS) -> ToldView:
+    """What happens when `name` is called, or with `calls` what it may call. `at` as in Words. Raises QuestionError."""
+    to = telling.destination(model, name)
+    if calls:
+        line = model.lines.get(to.name)
+        if line is None:
+            raise QuestionError("name", f"`{name}` is nobody who calls")
+        said = telling.tell_calls(model, line)
+    else:
+        when = instant(at, telling.zone(model, to), now)
+        said = telling.tell(model, to, when, fixed=bool(at), facts=facts)
+    return ToldView(name=str(to), sentences=tuple(SentenceView(each.depth, english.sentence(each)) for each in said))
+
+
 def instant(text: str, zone: str, now: datetime.datetime) -> datetime.datetime:
     """`2026-12-24T18:05`, with or without an offset; empty: now. Raises QuestionError."""
     place = hours.zone_of(zone)
@@ -113,7 +127,7 @@ class Explaining:
 
     def handlers(self) -> dict[str, Handler]:
         """By the name that a command asks for."""
-        return {"explain": self.explain}
+        return {"explain": self.explain, "tell": self.tell}
 
     def explain(self, args: dict[str, Any]) -> ExplainedView:
         """One call explained. Raises Refused for a question that is no question."""
@@ -131,3 +145,15 @@ class Explaining:
         except QuestionError as error:
             return ExplainedView(wrong=str(error))
         return ExplainedView(explanation=msgspec.json.encode(found).decode())
+
+    def tell(self, args: dict[str, Any]) -> ToldView:
+        """What happens when somebody is called, with what users have set for themselves. Raises Refused for a question
+        that is no question."""
+        name, at, calls = args.get("name"), args.get("at", ""), args.get("calls", False)
+        if not (isinstance(name, str) and isinstance(at, str) and max(len(name), len(at)) <= MOST_WORD):
+            raise Refused("not a question: a name and a time are wanted")
+        now = self._at()
+        try:
+            return told(self._model(), name, calls is True, at, now, self._facts.at(now))
+        except QuestionError as error:
+            return ToldView(wrong=str(error))

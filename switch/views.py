@@ -25,6 +25,21 @@ class ExplainedView(msgspec.Struct, frozen=True, kw_only=True):
     wrong: str = ""
 
 
+class SentenceView(msgspec.Struct, frozen=True):
+    """A plain sentence; what follows from one stands one deeper."""
+
+    depth: int
+    text: str
+
+
+class ToldView(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens when `name` is called, or calls; or what is `wrong` with the question."""
+
+    name: str = ""
+    sentences: tuple[SentenceView, ...] = ()
+    wrong: str = ""
+
+
 class RefusedView(msgspec.Struct, frozen=True, kw_only=True):
     """A telephone that was turned away lately. `user` is the authentication name that it gave, `why` words."""
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from switch.commands.common import ConfigOption, JsonOption, console, fail, utc_now, write_json
+from switch.commands.common import (
+    ConfigOption,
+    JsonOption,
+    RuntimeOption,
+    console,
+    exchange,
+    fail,
+    utc_now,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from switch.views import ToldView
 
 CALLS = "calls"
+UNSEEN = "What users have set (do-not-disturb, forwards) is seen with --live only."
 
 
 def tell(
@@ -21,39 +35,54 @@ def tell(
     ] = None,
     at: Annotated[str, typer.Option("--at", help="At that time only, as 2026-12-24T18:05.", metavar="TIME")] = "",
     config: ConfigOption = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Ask the running exchange, which knows what users have set.", metavar=""),
+    ] = False,
+    runtime: RuntimeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell in plain sentences what happens when somebody from outside calls NAME.
 
-    Where there are opening hours, both within and outside of them, unless `--at` says when.
+    Where there are opening hours, both within and outside of them, unless `--at` says when. What users have set for
+    themselves is seen with `--live` only.
     """
     from rich.padding import Padding
     from rich.text import Text
 
-    from dialplan import english, telling
-    from dialplan.question import QuestionError
-    from switch.commands.explain import BAD_ARGUMENTS, read_model
-    from switch.explaining import instant
+    from switch.commands.explain import BAD_ARGUMENTS
 
     if what not in (None, CALLS):
         fail(f"{what!r}: write `{CALLS}`, or nothing", BAD_ARGUMENTS)
-    model = read_model(config)
-    try:
-        to = telling.destination(model, name)
-        if what == CALLS:
-            line = model.lines.get(to.name)
-            if line is None:
-                raise QuestionError("name", f"`{name}` is nobody who calls")
-            said = telling.tell_calls(model, line)
-        else:
-            zone = telling.zone(model, to)
-            said = telling.tell(model, to, instant(at, zone, utc_now()), fixed=bool(at))
-    except QuestionError as error:
-        fail(str(error), BAD_ARGUMENTS)
+    calls = what == CALLS
+    told = _live(runtime, name, calls, at) if live else _offline(config, name, calls, at)
+    if told.wrong:
+        fail(told.wrong, BAD_ARGUMENTS)
     if json:
-        sentences = [{"depth": each.depth, "text": english.sentence(each)} for each in said]
-        write_json({"name": str(to), "sentences": sentences})
+        write_json({"name": told.name, "live": live, "sentences": told.sentences})
         return
     out = console()
-    for each in said:
-        out.print(Padding(Text(english.sentence(each)), (0, 0, 0, 2 * each.depth), expand=False))
+    for each in told.sentences:
+        out.print(Padding(Text(each.text), (0, 0, 0, 2 * each.depth), expand=False))
+    if not (live or calls):
+        out.print(Text(UNSEEN, "dim"))
+
+
+def _offline(config: Path | None, name: str, calls: bool, at: str) -> ToldView:
+    from dialplan.question import QuestionError
+    from switch.commands.explain import read_model
+    from switch.explaining import told
+    from switch.views import ToldView
+
+    model = read_model(config)
+    try:
+        return told(model, name, calls, at, utc_now())
+    except QuestionError as error:
+        return ToldView(wrong=str(error))
+
+
+def _live(runtime: Path | None, name: str, calls: bool, at: str) -> ToldView:
+    from switch.views import ToldView
+
+    with exchange(runtime) as client:
+        return client.ask("tell", ToldView, name=name, calls=calls, at=at)

@@ -20,6 +20,7 @@ from dialplan.destinations import ring_group, user
 from dialplan.model import Model
 from dialplan.question import QuestionError
 from switch.commands import app
+from switch.commands.tell import UNSEEN
 from tests.support.companies import company
 from tests.support.random_company import GROUPS, PEOPLE, Scene
 
@@ -135,10 +136,10 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     run = CliRunner()
     config = ["--config", str(COMPANY)]
-    assert run.invoke(app, ["tell", "sam", *config]).output.splitlines() == told("sam")
+    assert run.invoke(app, ["tell", "sam", *config]).output.splitlines() == [*told("sam"), UNSEEN]
     assert "whole world" in run.invoke(app, ["tell", "2220", "calls", *config]).output
     at = run.invoke(app, ["tell", "main", "--at", "2026-12-24T10:00", *config]).output.splitlines()
-    assert at == ["The call goes to the voicemail of Front desk."]
+    assert at == ["The call goes to the voicemail of Front desk.", UNSEEN]
     assert '"depth": 1' in run.invoke(app, ["tell", "main", "--json", *config]).output
     for words, hint in ((["smm"], "`sam`"), (["sam", "cals"], "calls"), (["2600", "calls"], "nobody who calls")):
         done = run.invoke(app, ["tell", *words, *config])

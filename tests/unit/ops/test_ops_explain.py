@@ -23,6 +23,7 @@ from records import events as e
 from switch import configuration
 from switch.arguments import Places
 from switch.commands import app
+from switch.commands.tell import UNSEEN
 from switch.control import ControlServer, Refused
 from switch.explaining import Explaining, Words
 from switch.facts import LiveFacts
@@ -137,17 +138,37 @@ def test_live_the_facts_and_telephones_of_the_moment_count() -> None:
     assert there.ending.result == "answered", "who is said to answer has a telephone"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("dnd", "on", "voicemail"),
+        ("forward.always", "user:omar", "Omar"),
+        ("forward.busy", "user:omar", "is busy, Omar"),
+    ],
+)
+def test_live_what_a_user_has_set_is_told(key: str, value: str, said: str) -> None:
+    quiet = [each.text for each in exchange().tell({"name": "nina"}).sentences]
+    set_now = exchange(e.LineSet(line="nina", key=key, value=value, at=AT, by="test"))
+    heard = [each.text for each in set_now.tell({"name": "nina"}).sentences]
+    assert heard != quiet and any(said in each for each in heard), heard
+
+
 def test_live_a_wrong_question_is_an_answer_and_no_question_is_refused() -> None:
     view = exchange().explain({"words": {"from_": "rai", "to": "1"}})
     assert "did you mean `raj`?" in view.wrong
     with pytest.raises(Refused, match="not a question"):
         exchange().explain({"words": {"from": 1}})
+    with pytest.raises(Refused, match="not a question"):
+        exchange().tell({"name": 1})
+    with pytest.raises(Refused, match="not a question"):
+        exchange().tell({"name": "nina", "at": "1" * 5000})
+    assert "2026-12-24T18:05" in exchange().tell({"name": "nina", "at": "noon"}).wrong
     with pytest.raises(Refused, match="longer"):
         exchange().explain({"words": {"from_": "raj", "to": "1" * 5000}})
 
 
 def test_live_over_the_socket(tmp_path: Path) -> None:
-    served = {"explain": exchange().explain}
+    served = exchange(forward("user:omar")).handlers()
     ready, stop = threading.Event(), threading.Event()
 
     def serve() -> None:
@@ -167,8 +188,17 @@ def test_live_over_the_socket(tmp_path: Path) -> None:
         words = ["explain", "--live", "--runtime", str(tmp_path), "--from", "raj"]
         done = run.invoke(app, [*words, "--to", "2221", "--json"])
         assert done.exit_code == 0, done.output
-        assert [bar["target"] for bar in json.loads(done.output)["bars"]] == ["line:nina"]
+        assert [bar["target"] for bar in json.loads(done.output)["bars"]] == ["line:omar"]
         assert run.invoke(app, [*words, "--to", ""]).exit_code == 2
+        asked = ["tell", "nina", "--live", "--runtime", str(tmp_path)]
+        said = run.invoke(app, asked)
+        assert said.exit_code == 0 and "Omar" in said.output.splitlines()[0], said.output
+        assert UNSEEN not in said.output
+        told = json.loads(run.invoke(app, [*asked, "--json"]).output)
+        assert told["live"] is True and told["sentences"][0]["text"] == said.output.splitlines()[0]
+        assert "may call" in run.invoke(app, ["tell", "nina", "calls", *asked[2:]]).output
+        wrong = run.invoke(app, ["tell", "nna", *asked[2:]])
+        assert wrong.exit_code == 2 and "`nina`" in wrong.output
     finally:
         stop.set()
         thread.join()
