@@ -110,7 +110,7 @@ def _delegate(each: Delegate) -> model.Delegate:
         line=each.user,
         place="place" in each.privileges,
         answer="answer" in each.privileges,
-        pick_up="pick_up" in each.privileges,
+        pickup="pickup" in each.privileges,
         monitor="monitor" in each.privileges,
         hours=each.hours,
         pending=each.pending,

@@ -245,7 +245,7 @@ def _delegates(loaded: Loaded) -> Iterator[Problem]:
             if "place" not in each.privileges and "answer" not in each.privileges:
                 message = f"`{each.user}` may neither place nor answer calls for `{name}`"
                 mark = loaded.mark("users", name, "delegates", at)
-                yield Problem("idle-delegate", mark, message, "`privileges: [place, answer, pick_up]` is usual")
+                yield Problem("idle-delegate", mark, message, "`privileges: [place, answer, pickup]` is usual")
 
 
 # Menus and codes

@@ -97,9 +97,9 @@ class Delegate(Section):
     shorthand: ClassVar[str] = "user"
 
     user: Identifier = Field(description="a user, or a line")
-    privileges: Annotated[list[Annotated[str, choice("place", "answer", "pick_up", "monitor")]], OneOrMore()] = Field(
-        default=["place", "answer", "pick_up"],
-        description="what for: place calls, answer, pick_up what is on hold, monitor",
+    privileges: Annotated[list[Annotated[str, choice("place", "answer", "pickup", "monitor")]], OneOrMore()] = Field(
+        default=["place", "answer", "pickup"],
+        description="what for: place calls, answer, pickup of what is on hold, monitor",
     )
     hours: NameOrNone = Field(default="", description="when; else always")
     pending: Boolean = Field(default=False, description="not accepted yet: nothing is delegated")

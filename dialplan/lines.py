@@ -100,7 +100,7 @@ class Delegate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     line: str
     place: bool = True
     answer: bool = True
-    pick_up: bool = True
+    pickup: bool = True
     monitor: bool = False
     hours: str = ""
     pending: bool = False

@@ -161,7 +161,7 @@ def _decisive(model: Model) -> Model:
             line,
             group="",
             listed=True,
-            delegates=tuple(replace(each, pick_up=True, monitor=False) for each in line.delegates),
+            delegates=tuple(replace(each, pickup=True, monitor=False) for each in line.delegates),
         )
         for name, line in model.lines.items()
     }

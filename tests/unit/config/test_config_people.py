@@ -274,7 +274,7 @@ def test_everything_that_is_called_comes_into_the_model() -> None:
     model = compiled.model
     anna, ben = model.lines["anna"], model.lines["ben"]
     first, second = anna.delegates
-    assert first.place and first.answer and first.pick_up and not first.monitor and not first.pending
+    assert first.place and first.answer and first.pickup and not first.monitor and not first.pending
     assert (second.line, second.hours, second.answer, second.place, second.monitor) == (
         "lobby",
         "office",
