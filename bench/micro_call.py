@@ -96,7 +96,7 @@ class Engine:
         self._commands: list[wire.Command] = []
         self._given = 0
 
-    def lease(self, near: int | None = None, v6: bool = False) -> Lease:
+    def lease(self, near: int | None = None, v6: bool = False, urgent: bool = False) -> Lease:
         self._given += 1
         return Lease(self._given, 0, US[0], 20000 + 2 * (self._given % 10000))
 

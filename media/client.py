@@ -46,6 +46,14 @@ def _leases_left_v6(worker: _Worker) -> int:
     return len(worker.fresh_v6)
 
 
+def _kept(worker: _Worker) -> int:
+    return len(worker.kept)
+
+
+def _kept_v6(worker: _Worker) -> int:
+    return len(worker.kept_v6)
+
+
 class _Worker:
     """One worker as the exchange sees it: its connection, its leases, its legs, and what is yet to be sent."""
 
@@ -57,6 +65,9 @@ class _Worker:
         self.granted = False
         self.fresh: collections.deque[Lease] = collections.deque()
         self.fresh_v6: collections.deque[Lease] = collections.deque()
+        self.kept: list[Lease] = []
+        self.kept_v6: list[Lease] = []
+        """Leases that no ordinary call gets; `fresh` is what comes beyond them."""
         self.listed: dict[int, Lease] = {}
         self.commands: list[wire.Command] = []
         self._engine = engine
@@ -106,6 +117,8 @@ class _Worker:
         self.synced = self.granted = False
         self.fresh.clear()
         self.fresh_v6.clear()
+        self.kept.clear()
+        self.kept_v6.clear()
         self.listed.clear()
         self._queue.clear()
 
@@ -217,9 +230,14 @@ class _Worker:
                     self._lost = None
                 self._engine.synced(self)
                 self.flush()
-            case wire.Leases(leases):
-                for lease in leases:
-                    (self.fresh_v6 if ":" in lease.address else self.fresh).append(lease)
+            case wire.Leases(leases, kept):
+                if leases:
+                    v6 = ":" in leases[0].address
+                    back = self.kept_v6 if v6 else self.kept
+                    # The last ones: a worker waits for those that it gave first when an exchange is gone.
+                    start = len(leases) - max(kept - len(back), 0)
+                    back += leases[max(start, 0) :]
+                    (self.fresh_v6 if v6 else self.fresh).extend(leases[: max(start, 0)])
                 self.granted = True
                 self._engine.leased()
             case _:
@@ -252,6 +270,8 @@ class WorkerEngine:
         self._early: list[MediaEvent] = []
         self._joints: dict[int, tuple[int, int]] = {}
         self._inner: set[int] = set()
+        self._urgent: set[int] = set()
+        """Legs of emergency calls, and some that are closed."""
         self._changed: asyncio.Event | None = None
         self.buffer = memoryview(bytearray(wire.MAX_PACKET_BYTES))
         """For packets as they come. A fresh one for each would cost more than what stands in it."""
@@ -288,20 +308,40 @@ class WorkerEngine:
 
     # --- MediaEngine ---
 
-    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False, urgent: bool = False) -> Lease | None:
         """See `MediaEngine.lease`. Without `near` the worker with the most leases left is taken, the emptiest one."""
         worker = self._home.get(near) if near is not None else None
+        if urgent:
+            return self._lease_urgent(worker, v6)
         if worker is None or not (worker.fresh_v6 if v6 else worker.fresh):
             if not self._workers:
                 return None
             worker = max(self._workers, key=_leases_left_v6 if v6 else _leases_left)
         return self._lease(worker, v6)
 
-    def _lease(self, worker: _Worker, v6: bool) -> Lease | None:
-        fresh = worker.fresh_v6 if v6 else worker.fresh
-        if not fresh:
+    def _lease_urgent(self, near: _Worker | None, v6: bool) -> Lease | None:
+        """Rather one that is kept back in the near worker than one elsewhere: to join two workers takes two more."""
+        if not self._workers:
             return None
-        lease = fresh.popleft()
+        emptiest = max(self._workers, key=_leases_left_v6 if v6 else _leases_left)
+        most_kept = max(self._workers, key=_kept_v6 if v6 else _kept)
+        for worker in (near, emptiest, most_kept):
+            lease = self._lease(worker, v6, True) if worker is not None else None
+            if lease is not None:
+                self._urgent &= self._home.keys()
+                self._urgent.add(lease.leg)
+                return lease
+        return None
+
+    def _lease(self, worker: _Worker, v6: bool, urgent: bool = False) -> Lease | None:
+        fresh = worker.fresh_v6 if v6 else worker.fresh
+        if fresh:
+            lease = fresh.popleft()
+        else:
+            kept = worker.kept_v6 if v6 else worker.kept
+            if not (urgent and kept):
+                return None
+            lease = kept.pop(0)
         self._home[lease.leg] = worker
         return lease
 
@@ -449,7 +489,9 @@ class WorkerEngine:
             asyncio.get_running_loop().call_soon(self.on_event, LegLost(leg))
 
     def _join(self, first: int, here: _Worker, second: int, there: _Worker) -> None:
-        near, far = self._lease(here, ":" in here.address), self._lease(there, ":" in there.address)
+        urgent = first in self._urgent or second in self._urgent
+        near = self._lease(here, ":" in here.address, urgent)
+        far = self._lease(there, ":" in there.address, urgent)
         if near is None or far is None:
             for lease in (near, far):
                 if lease is not None:

@@ -88,16 +88,25 @@ class Stats(msgspec.Struct, frozen=True, tag="stats"):
 
 MediaEvent = LegLost | Silent | PlayEnded | Digit | Stats
 
+KEPT_BACK = 4
+
+
+def kept_back(pairs: int) -> int:
+    """How many of so many port pairs of one family no ordinary call gets (EMG-6): at most half of a short range, and
+    whole calls, as a range of three pairs is better used for one than for none."""
+    return min(KEPT_BACK, pairs // 4 * 2)
+
 
 class MediaEngine(Protocol):
     """What the exchange asks of the sound. One-way: nothing here blocks or answers, but for `lease`."""
 
     on_event: Callable[[MediaEvent], None]
 
-    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False, urgent: bool = False) -> Lease | None:
         """A port pair out of the block that the exchange holds, of IPv4 or IPv6; None when there is none left.
 
-        `near`: a leg that this one is likely to be bridged with, so that both come to lie in one worker.
+        `near`: a leg that this one is likely to be bridged with, so that both come to lie in one worker. `urgent`: for
+        an emergency call (EMG-6); it gets one of those, too, that `kept_back` holds from all others.
         """
 
     def open(self, lease: Lease, silence_s: float) -> None:

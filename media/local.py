@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from media.engine import Lease, LegLost, MediaEvent, Remote
+from media.engine import Lease, LegLost, MediaEvent, Remote, kept_back
 from media.ports import PortPool
 from media.relay import Relay
 
@@ -33,6 +33,8 @@ class LocalEngine:
         self.on_event = on_event
         addresses = [address] if isinstance(address, str) else address
         pools = [PortPool(each, first_port, last_port, rest_s) for each in addresses]
+        self._kept: dict[str, list[Lease]] = {pool.address: [] for pool in pools}
+        """Of each pool the leases that are for emergency calls."""
         self._relay = Relay(pools, ids or itertools.count(1), self._tell)
 
     def _tell(self, event: MediaEvent) -> None:
@@ -52,13 +54,22 @@ class LocalEngine:
         """Close all legs and sockets."""
         self._relay.end()
 
-    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False, urgent: bool = False) -> Lease | None:
         """See `MediaEngine.lease`."""
         for pool in self._relay.pools:
             if (":" in pool.address) is v6:
-                leases = self._relay.grant(1, pool=pool)
-                return leases[0] if leases else None
+                return self._lease(pool, urgent)
         return None
+
+    def _lease(self, pool: PortPool, urgent: bool) -> Lease | None:
+        kept = self._kept[pool.address]
+        missing = 0 if urgent else max(kept_back(pool.size) - len(kept), 0)
+        leases = self._relay.grant(1 + missing, pool=pool)
+        if len(leases) > missing:
+            kept += leases[1:]
+            return leases[0]
+        kept += leases
+        return kept.pop() if urgent and kept else None
 
     def open(self, lease: Lease, silence_s: float) -> None:
         """See `MediaEngine.open`."""

@@ -86,9 +86,11 @@ class Synced(msgspec.Struct, frozen=True, tag="synced"):
 
 
 class Leases(msgspec.Struct, frozen=True, tag="leases"):
-    """Fresh port pairs for the exchange to use."""
+    """Fresh port pairs of one family for the exchange to use. `kept` is how many of those that it holds are to be for
+    emergency calls alone."""
 
     leases: tuple[Lease, ...]
+    kept: int = 0
 
 
 News = Hello | Legs | Synced | Leases | LegLost | Silent | PlayEnded | Digit | Stats

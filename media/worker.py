@@ -27,7 +27,7 @@ from pathlib import Path
 import msgspec
 
 from media import wire
-from media.engine import Lease, MediaEvent, Stats
+from media.engine import Lease, MediaEvent, Stats, kept_back
 from media.lines import Lines
 from media.ports import EXPEDITED_FORWARDING, PortPool
 from media.relay import Relay
@@ -231,7 +231,9 @@ class Control:
             return
         try:
             granted = self.relay.grant(missing, pool=pool)
-            lacking = min(block, pool.size) // 4 - len(pool.fresh)
+            most = min(block, pool.size)
+            kept = kept_back(most)
+            lacking = kept + max((most - kept) // 4, 1) - len(pool.fresh)
             if lacking > 0:
                 granted += self.relay.grant(lacking, hurry=True, pool=pool)
                 self._tell_short(pool)
@@ -239,7 +241,7 @@ class Control:
             _log.error("no port can be bound on %s: %s", pool.address, error)
             return
         for part in _parts(granted):
-            self._link.send([wire.Leases(tuple(part))])
+            self._link.send([wire.Leases(tuple(part), kept)])
 
     def _tell_short(self, pool: PortPool) -> None:
         """Say it before calls fail for it; not more than once a minute."""

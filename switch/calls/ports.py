@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 def lease(call: Call, port: Sound, flow: Flow, v6: bool) -> bool:
     """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
-    bound on all addresses, mostly; the description names the one that the far end is to send to."""
-    made = call.context.engine.lease(_near(call), v6)
+    bound on all addresses, mostly; the description names the one that the far end is to send to. A call for help gets
+    one of those that are kept back for it (EMG-6)."""
+    made = call.context.engine.lease(_near(call), v6, call.state.started.emergency)
     if made is None:
         return False
     port.bound = made.address
@@ -62,7 +63,8 @@ def ensure(call: Call, leg: Leg) -> bool:
 
 def none_left(call: Call, leg: Leg) -> Termination:
     """Why a leg got none: they are short, or of the other family only, so that what was offered is not possible."""
-    spare = call.context.engine.lease(None, not sound.speaks_v6(leg.sound.remote, leg.address))
+    other = not sound.speaks_v6(leg.sound.remote, leg.address)
+    spare = call.context.engine.lease(None, other, call.state.started.emergency)
     if spare is None:
         return UNAVAILABLE
     call.context.engine.close(spare.leg)

@@ -490,6 +490,32 @@ def test_a_bug_in_what_is_known_at_the_moment_does_not_stand_before_it(
     scene.finish()
 
 
+def test_with_no_media_port_left_for_others_a_call_for_help_gets_through() -> None:
+    """EMG-6: both its sides have one of those that are kept back, and people who are told take none of them."""
+    trunks = {"carrier": carrier("carrier", CARRIER)}
+    scene = Scene(model=company("line:bob"), trunks=trunks, media_ports=8)
+    alice, bob, itsp = scene.phone("alice"), scene.phone("bob"), scene.carrier()
+    carol = scene.phone("carol")
+    ordinary = [scene.talking(carol, bob)[0], scene.talking(bob, carol, "103")[0]]
+    refused = alice.call("6692223333")
+    scene.wait(0.1)
+    assert refused.refused == 480 and not itsp.has("INVITE")
+    for _ in range(2):  # and again: it gives back what it had
+        call = alice.call("911")
+        scene.wait(0.1)
+        scene.taken(itsp, "e")
+        assert call.up and all(each.up for each in ordinary)
+        assert any(CARRIER[0] in dict(pair) for pair in scene.exchange.engine.joined()), "there is sound"
+        scene.over(call, itsp)
+    ordinary[0].hang_up()
+    scene.wait(0.1)
+    call, _ = scene.talking(alice, bob)
+    call.hang_up()
+    ordinary[1].hang_up()
+    scene.wait(0.1)
+    scene.finish()
+
+
 @pytest.mark.parametrize("dialled", ["*102#911", "911#"])
 def test_what_stands_around_the_number_does_not_stand_before_it(dialled: str) -> None:
     """OUT-6, XRL-5: as of every other emergency call, the telephone's own address and number go along."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from media.engine import Lease, LegLost, MediaEvent, Remote
+from media.engine import Lease, LegLost, MediaEvent, Remote, kept_back
 
 
 class MisuseError(AssertionError):
@@ -48,11 +48,11 @@ class BookEngine:
 
     # -- the protocol -------------------------------------------------------------------------------------------
 
-    def lease(self, near: int | None = None, v6: bool = False) -> Lease | None:
+    def lease(self, near: int | None = None, v6: bool = False, urgent: bool = False) -> Lease | None:
         """See `MediaEngine.lease`."""
         if near is not None and near not in self.legs:
             raise MisuseError(f"lease near {near}, which is no leg")
-        if len(self.legs) >= self.limit:
+        if len(self.legs) >= self.limit - (0 if urgent else kept_back(self.limit)):
             return None
         address = next((each for each in (self.address, *self.more) if (":" in each) is v6), "")
         if not address:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from media.client import WorkerEngine
-from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats
+from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats, kept_back
 from media.local import LocalEngine
+from tests.support.engine import BookEngine
 from tests.unit.media.media_phone import Phone, free_ports, measure, sine
 
 ROOT = Path(__file__).parents[3]
@@ -159,24 +160,67 @@ class WorkerStage(Stage):
         await asyncio.sleep(seconds)
 
 
-@pytest.fixture(params=["local", "worker"])
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
-    made: LocalStage | WorkerStage
-    if request.param == "local":
-        made = LocalStage()
-    else:
-        made = WorkerStage()
+class BookStage(Stage):
+    """The one of the flow tests, which makes no sound and does all at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = BookEngine("127.0.0.1", 50)
+
+    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+        assert done()
+
+    async def pass_time(self, seconds: float) -> None:
+        """It knows no time."""
+
+
+@contextlib.asynccontextmanager
+async def staged(kind: str, folder: Path) -> AsyncIterator[Stage]:
+    made = WorkerStage() if kind == "worker" else LocalStage() if kind == "local" else BookStage()
     try:
         if isinstance(made, WorkerStage):
-            await made.start(tmp_path)
+            await made.start(folder)
         yield made
     finally:
         for phone in made.phones:
             phone.hang_up()
         if isinstance(made, WorkerStage):
             await made.stop()
-        else:
+        elif isinstance(made, LocalStage):
             made.local.shut()
+
+
+@pytest.fixture(params=["local", "worker"])
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("kind", ["local", "worker", "book"])
+async def test_the_last_ports_are_for_calls_for_help(kind: str, tmp_path: Path) -> None:
+    """EMG-6: an ordinary call gets none of the last four pairs, however often it asks."""
+    async with staged(kind, tmp_path) as stage:
+        engine, used = stage.engine, list[Lease]()
+
+        def used_up() -> bool:
+            before = len(used)
+            for lease in iter(engine.lease, None):
+                engine.open(lease, 0)
+                used.append(lease)
+            return len(used) == before
+
+        while not used_up():
+            await stage.pass_time(0.2)  # for a worker to grant more
+        assert len(used) > 16 and engine.lease(near=used[0].leg) is None
+        helped = [engine.lease(None if n % 2 else used[0].leg, urgent=True) for n in range(4)]
+        assert len({lease.port for lease in (*used, *helped) if lease is not None}) == len(used) + 4
+        assert engine.lease(urgent=True) is None and engine.lease() is None
+
+
+@pytest.mark.parametrize(("pairs", "kept"), [(0, 0), (3, 0), (4, 2), (7, 2), (8, 4), (5000, 4)])
+def test_a_short_range_keeps_no_more_than_half_of_it_back(pairs: int, kept: int) -> None:
+    """EMG-6: and whole calls, so that ordinary ones go at all."""
+    assert kept_back(pairs) == kept
 
 
 async def converse(stage: Stage, first: Phone, second: Phone, frames: int = 10) -> None:

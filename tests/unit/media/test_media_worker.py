@@ -335,11 +335,13 @@ async def test_what_happened_while_no_exchange_was_there_is_told_to_the_next(hou
 
 
 async def test_leases_come_back_after_their_rest(house: House) -> None:
-    await house.spawn(0)
+    await house.spawn(0, "--block", "12")
     engine = await house.exchange()
     engine.adopt({})
     used = 0
-    for _ in range(100):  # 8 in the block, 100 in the range: 240 leases need each port more than once
+    for _ in range(
+        100
+    ):  # 8 in the block beside those kept back, 100 in the range: 240 leases need each port more than once
         taken = list(iter(engine.lease, None))
         used += len(taken)
         for lease in taken:
@@ -382,6 +384,63 @@ async def test_a_short_range_gives_ports_again_before_their_rest_is_over(house: 
         await asyncio.sleep(0.02)
         again.append(engine.lease())
     assert time.monotonic() - began > 0.9
+
+
+async def test_an_emergency_call_whose_sides_are_in_two_workers_is_joined_when_no_other_would_be(house: House) -> None:
+    """EMG-6: what is kept back joins two workers for calls for help alone."""
+    first = free_ports(40)
+    for index, start in enumerate((first, first + 20)):
+        await house.spawn(index, "--ports", f"{start}-{start + 19}")
+    engine = await house.exchange()
+    engine.adopt({})
+    ordinary: dict[int, list[int]] = {0: [], 1: []}
+    for _ in range(2):
+        for lease in iter(engine.lease, None):
+            engine.open(lease, 0)
+            ordinary[lease.worker].append(lease.leg)
+        await asyncio.sleep(0.3)  # more are granted, for those that are used
+    assert engine.lease() is None
+    engine.bridge(ordinary[0][0], ordinary[1][0])
+    phones = []
+    for legs in ordinary.values():
+        phones.append(phone := Phone(ssrc=1))
+        house.phones.append(phone)
+        phone.lease = engine.lease(near=legs[0], urgent=True)
+        assert phone.lease is not None
+        engine.open(phone.lease, 0)
+        engine.update(leg(phone), phone.remote())
+    first_phone, second_phone = phones
+    assert first_phone.lease is not None and second_phone.lease is not None
+    assert (first_phone.lease.worker, second_phone.lease.worker) == (0, 1)
+    engine.bridge(leg(first_phone), leg(second_phone))
+    await reaches(first_phone, second_phone)
+    # Of the four of each worker one is a side's and one joins, and the two others are there for the next.
+    assert len([one for one in iter(lambda: engine.lease(urgent=True), None) if one]) == 4
+
+
+async def test_an_exchange_that_comes_again_keeps_back_what_is_left(house: House) -> None:
+    """EMG-6: the worker says how many, whenever the exchange was started and whatever is in calls then."""
+    first = free_ports(20)
+    await house.spawn(0, "--ports", f"{first}-{first + 19}", "--block", "16")
+    engine = await house.exchange()
+    engine.adopt({})
+    held = {lease.leg: lease for lease in iter(engine.lease, None)}
+    assert len(held) == 6
+    for lease in held.values():
+        engine.open(lease, 0)
+    await asyncio.sleep(0.1)
+    engine.shut()
+    again = await house.exchange()
+    again.adopt(held)
+    assert again.lease() is None
+    lease = again.lease(urgent=True)
+    assert lease is not None and lease.leg not in held
+    over = list(held)
+    again.close(over[0])
+    await asyncio.sleep(0.5)
+    assert again.lease() is None, "for the next call for help"
+    again.close(over[1])
+    await until(lambda: again.lease() is not None)
 
 
 async def test_a_basic_call_is_one_packet_and_what_nobody_hears_waits(
