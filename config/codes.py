@@ -85,7 +85,7 @@ _WARNINGS = {
     "overlapping-days": "Times after midnight that the next day's own times contain.",
     "past-holidays": "Dates of years that are over.",
     "readable-secret": "Everybody can read a file that holds secrets.",
-    "shadowed-emergency": "An internal number or a feature is an emergency number, which always comes first.",
+    "shadowed-emergency": "An internal number or a feature code is an emergency number, or a code looks like one.",
     "shadowed-holidays": "Holidays whose every day stands in a calendar before them.",
     "shadowed-route": "A route behind another one that offers the same numbers to the same trunks.",
     "tests-left": "Tests that were not run, as all of them together take too long.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from config.inherit import Levels, written
+from config.inherit import DEFAULT, Levels, Setting, written
 from config.problems import Problem, did_you_mean
 from config.schema import Configuration
 from config.validate import Loaded
@@ -112,7 +112,7 @@ def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
                     told.add(setting.path)
                     whose = "" if setting.level in ("user", "line") else f" of `{name}`"
                     message = f"`{key}`: voicemail{whose} is not enabled"
-                    hint = f"write `voicemail: true` at {_level(setting.level, setting.owner)}, or another destination"
+                    hint = _mailbox_hint(key, setting, found.setting("voicemail"))
                     yield Problem("no-mailbox", loaded.mark(*setting.path), message, hint)
     for to, path in targets(settings):
         if to.kind is not To.VOICEMAIL or not loaded.sound(*path):
@@ -125,6 +125,17 @@ def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
 
 
 _OWN = Destination(To.VOICEMAIL)
+_RANK = {DEFAULT: -1, "account": 0, "site": 1, "group": 2, "user": 3, "line": 3}
+
+
+def _mailbox_hint(key: str, setting: Setting, voicemail: Setting) -> str:
+    """What to write. Where a level below the one with the destination says `voicemail: false`, that is the one to
+    change: above it `true` may stand already."""
+    if _RANK[voicemail.level] <= _RANK[setting.level]:
+        return f"write `voicemail: true` at {_level(setting.level, setting.owner)}, or another destination"
+    section, dot, part = key.partition(".")
+    own = f"{section}: {{{part}: none}}" if dot else f"{section}: none"
+    return f"write `{own}` at {_level(voicemail.level, voicemail.owner)}, or another destination"
 
 
 def _level(level: str, owner: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from config import addresses, lint_calls, lint_hours, lint_routes, lint_unused
-from config.compile_called import numbered
+from config.compile_called import extensions, numbered
 from config.fitting_numbers import range_warnings, slots
 from config.fitting_people import people_warnings, targets
 from config.fitting_tls import tls_warnings
@@ -15,6 +15,7 @@ from config.inherit import Levels
 from config.problems import Mark, Problem
 from config.schema import Configuration
 from config.validate import Loaded
+from dialplan import codes
 from dialplan.countries import emergency_numbers, main_emergency
 from dialplan.destinations import To
 from dialplan.emergency import prefixes
@@ -23,6 +24,7 @@ from dialplan.numbers import Kind, normalise
 from dialplan.routes import RouteTable
 
 SHORTEST_SECRET = 12
+_OPERATOR = "0"
 
 
 def warnings(loaded: Loaded, levels: Levels, routes: RouteTable) -> list[Problem]:
@@ -79,12 +81,39 @@ def _emergency_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
                 message = f"{number} is an emergency number in {country}, so it can never be dialled as an extension"
                 yield Problem("shadowed-emergency", _at(loaded, path), message)
                 break
+    yield from _emergency_codes(loaded, known)
+
+
+def _emergency_codes(loaded: Loaded, known: Mapping[str, set[str]]) -> Iterator[Problem]:
+    """Feature codes that can never be used, as what is dialled calls for help, and those that somebody dials in need
+    who puts a star before everything."""
+    features = loaded.settings.features
+    before = tuple(code for code, name in features.items() if name in codes.CALLER_ID)
+    for code, feature in features.items():
+        last = code.rpartition("#")[2]
+        shown = {last, *(last.removeprefix(each) for each in before if each != code and last.startswith(each))}
+        for country, numbers in known.items():
+            if shown & numbers:
+                message = f"`{code}` calls for help in {country}, so it can never be used"
+            elif last.startswith("*") and last[1:] in numbers:
+                message = f"`{code}` is an emergency number in {country} behind a star: who dials it gets `{feature}`"
+            else:
+                continue
+            hint = "choose another code"
+            yield Problem("shadowed-emergency", loaded.key_mark("features", code), message, hint)
+            break
 
 
 def _subscriber_numbers(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
-    """NUM-7: the extension wins, and the operator shall know."""
+    """NUM-7: the extension wins, which shall be known. So it is with 0, which rings the site's operator (K.5)."""
+    leads = extensions(loaded.settings)
+    sites = [name for name, each in loaded.settings.sites.items() if each.operator not in (None, leads.get(_OPERATOR))]
     profiles = sorted(_profiles(levels), key=lambda p: (p.country, p.area_code))
     for number, path in _internal(loaded.settings):
+        if number == _OPERATOR and sites:
+            message = f"{number} is also the operator of site `{sites[0]}`, who cannot be dialled so"
+            yield Problem("hidden-number", _at(loaded, path), message, "give another extension")
+            continue
         for profile in profiles:
             other = normalise(number, profile)
             if other.kind is Kind.E164 or (

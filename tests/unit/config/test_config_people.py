@@ -73,7 +73,18 @@ def problems(text: str) -> list[str]:
         ),
         (
             "account: {voicemail: true, closed: voicemail}\nusers: {a: {extension: 201, voicemail: false}}\n",
-            "a.yaml:2:36: `closed`: voicemail of `a` is not enabled (write `voicemail: true` at `account`, or another "
+            "a.yaml:2:36: `closed`: voicemail of `a` is not enabled (write `closed: none` at `a`, or another "
+            "destination)",
+        ),
+        (
+            "account: {voicemail: true, forward: {busy: voicemail}}\ngroups: {g: {voicemail: false}}\n"
+            "users: {a: {extension: 201, group: g}}\n",
+            "a.yaml:2:44: `forward.busy`: voicemail of `a` is not enabled (write `forward: {busy: none}` at `g`, or "
+            "another destination)",
+        ),
+        (
+            "account: {closed: voicemail}\nusers: {a: {extension: 201}}\n",
+            "a.yaml:2:19: `closed`: voicemail of `a` is not enabled (write `voicemail: true` at `account`, or another "
             "destination)",
         ),
         (
