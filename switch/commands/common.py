@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -105,11 +105,24 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     return made
 
 
-def keep_whole(made: Table, *names: str) -> None:
-    """Never shorten these columns (what one copies into the next command); the others give way."""
-    for column in made.columns:
-        if column.header in names:
-            column.min_width = max(map(len, map(str, column.cells)), default=0)
+GAP, LEAST_WIDTH = 2, 3
+
+
+def keep_whole(made: Table, *names: str, beside: int = 0) -> None:
+    """Never shorten these columns (what one copies into the next command), once their rows are there; of the others
+    the widest gives way. `beside`: columns of the screen that the table does not have."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(str(each)) for each in (column.header, *column.cells)) for column in made.columns]
+    room = console().width - beside - GAP * (len(widths) - 1)
+    others = [at for at, column in enumerate(made.columns) if column.header not in names]
+    while sum(widths) > room and others:
+        widest = max(others, key=widths.__getitem__)
+        if widths[widest] <= LEAST_WIDTH:
+            break
+        widths[widest] -= 1
+    for column, width in zip(made.columns, widths, strict=True):
+        column.min_width = column.max_width = width
 
 
 def short_path(file: str) -> str:
@@ -119,6 +132,25 @@ def short_path(file: str) -> str:
     except OSError:  # where we stand is gone
         return file
     return here if len(here) < len(file) else file
+
+
+def common_folder(files: Iterable[str]) -> str:
+    """The folder that all of these lie in, told once so that there is room for what matters; empty for none. A
+    carrier's list is named as the configuration names it, in its own folder."""
+    folders = {str(Path(file).parent) for file in files if _has_folder(file)}
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # none, or whole paths beside others
+        return ""
+
+
+def within(file: str, folder: str) -> str:
+    """The file as it is called in that folder."""
+    return os.path.relpath(file, folder or ".") if _has_folder(file) else file
+
+
+def _has_folder(file: str) -> bool:
+    return len(Path(file).parts) > 1
 
 
 def duration(seconds: float) -> str:

@@ -84,6 +84,9 @@ def _model(named: str, places: Places) -> Model:
     once = models.find(places.data, named) if not path.exists() else None
     if once is not None:
         return once
+    if not path.exists():
+        said = f"{named} is no file and no folder, not `{LIVE}`, and names no decisions that were live here"
+        fail(said, EXIT_UNUSABLE)
     try:
         return compiling.model_of(validate.load(path))
     except ConfigError as error:
@@ -137,8 +140,8 @@ def _show(report: Report, old: Model, new: Model, limit: int, *, past: bool) -> 
     from rich.text import Text
 
     out = console()
-    what = "past calls" if past else "calls of every number"
-    out.print(f"{report.calls} {what}, old decisions {old.version}, new decisions {new.version}", style="dim")
+    what = "past calls" if past else "calls tried, from inside and outside to every number"
+    out.print(f"{report.calls} {what}\nold decisions {old.version}, new decisions {new.version}", style="dim")
     if report.impossible:
         out.print(f"{report.impossible} that nobody could make in either are left out", style="dim")
     if not report.changed:

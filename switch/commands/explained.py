@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from switch.commands.common import console, short_path, table
+from switch.commands.common import common_folder, console, short_path, table, within
 from switch.commands.spoken import ENDINGS, HEARD, OUTCOMES
 
 if TYPE_CHECKING:
@@ -82,10 +80,10 @@ def _rules(out: Console, found: Explanation) -> None:
 
     shown = table("Where", "Rule", "Says")
     folder = _folder(found) or "."
-    places = [f"{os.path.relpath(each.file, folder)}:{each.line}" if each.line else "built in" for each in found.rules]
+    places = [f"{within(each.file, folder)}:{each.line}" if each.line else "built in" for each in found.rules]
     width = out.width
     shown.columns[0].max_width = max(14, width // 4)
-    shown.columns[1].max_width = max(18, width // 3)
+    shown.columns[1].max_width = max(18, width * 2 // 5)
     for column in shown.columns:
         column.no_wrap = False
         column.overflow = "fold"
@@ -99,12 +97,7 @@ def _rules(out: Console, found: Explanation) -> None:
 
 
 def _folder(found: Explanation) -> str:
-    """The folder that all files lie in: told once, so that there is room for what the rules say."""
-    folders = {str(Path(each.file).parent) for each in found.rules if each.line}
-    try:
-        return os.path.commonpath(folders)
-    except ValueError:  # none, or whole paths beside others
-        return ""
+    return common_folder(each.file for each in found.rules if each.line)
 
 
 def _axis(out: Console, found: Explanation) -> None:

@@ -19,7 +19,7 @@ def _verbs() -> None:
 
 @app.command()
 def propose(
-    site: Annotated[str, typer.Option("--site", help="In whose range.", show_default=False, metavar="SITE")],
+    site: Annotated[str, typer.Option("--site", help="In whose range; needed.", metavar="SITE")] = "",
     config: ConfigOption = None,
 ) -> None:
     """The lowest free number in a site's range: no park slot, no emergency number, nothing that means a number outside.
@@ -29,7 +29,13 @@ def propose(
     from config import propose as proposing
     from config.problems import Wrong
 
+    loaded = sound(config)
+    if not site:
+        known = ", ".join(loaded.settings.sites)
+        fail(
+            f"at which site? write --site and one of {known}" if known else "there are no `sites`, which have ranges", 2
+        )
     try:
-        typer.echo(proposing.extension(sound(config), site))
+        typer.echo(proposing.extension(loaded, site))
     except Wrong as wrong:
         fail(wrong.message + (f" ({wrong.hint})" if wrong.hint else ""))

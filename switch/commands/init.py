@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialplan.destinations import To
-from switch.commands.common import console, fail, table
+from switch.commands.common import console, fail, keep_whole, table
 from switch.sip.uri import literal
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from config.examples import Example
 
 SERVICES = {"echo": "an echo test: you hear yourself"}
+
+
+BORDER = 6
+"""The columns of the screen that the sheet's frame takes."""
 
 
 class Which(enum.StrEnum):
@@ -80,7 +84,7 @@ def show(example: Example, compiled: Compiled, then: str) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    phones = table("Telephone", "User", "Authentication name", "Password", "Its number")
+    phones = table("Telephone", "User", "Authentication name", "Password", "Number")
     lines = {credentials.device: credentials.lines[0] for credentials in compiled.devices if credentials.lines}
     for device in example.devices:
         phones.add_row(
@@ -90,6 +94,7 @@ def show(example: Example, compiled: Compiled, then: str) -> None:
             Text(device.password, "bold"),
             Text(device.extension),
         )
+    keep_whole(phones, "User", "Authentication name", "Password", "Number", beside=BORDER)
     numbers = table("Dial", "to hear")
     for number, what in dialled(example, compiled):
         numbers.add_row(Text(number, "bold"), Text(what))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switch.commands.common import JsonOption, RuntimeOption, ask, console, since, table, utc_now
+from switch.commands.common import JsonOption, RuntimeOption, ask, console, keep_whole, since, table, utc_now
 
 if TYPE_CHECKING:
     import datetime
@@ -37,6 +37,7 @@ def phones(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
                 reachable(phone, now),
                 Text(phone.user_agent),
             )
+        keep_whole(shown, "Line", "Telephone", "From", "Expires", "Reachable")
         out.print(shown)
     else:
         out.print("No telephone is registered.")

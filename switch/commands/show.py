@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,13 @@ import typer
 from switch.commands.common import (
     ConfigOption,
     JsonOption,
+    common_folder,
     console,
     fail,
     keep_whole,
     short_path,
     table,
+    within,
     write_json,
 )
 
@@ -25,19 +27,12 @@ if TYPE_CHECKING:
     from config.validate import Loaded
 
 
-class Shows(enum.StrEnum):
-    """What has settings."""
-
-    USER = "user"
-    LINE = "line"
-    GROUP = "group"
-    SITE = "site"
-    ACCOUNT = "account"
+BAD_ARGUMENTS = 2
 
 
 def show(
     kind: Annotated[
-        Shows, typer.Argument(help="user, line, group, site, or account.", show_default=False, metavar="KIND")
+        str, typer.Argument(help="user, line, group, site, or account.", show_default=False, metavar="KIND")
     ],
     name: Annotated[
         str, typer.Argument(help="Its name in the configuration; the account has none.", metavar="NAME")
@@ -51,26 +46,57 @@ def show(
     It is the configuration that is read, not the running exchange.
     """
     from config.problems import did_you_mean
-    from config.shown import KINDS, shown
+    from config.shown import ACCOUNT, KINDS, shown
 
     loaded = sound(config)
-    rows = shown(loaded, kind.value, name)
+    if kind not in (*KINDS, ACCOUNT):
+        other = _meant(loaded, name or kind)
+        hint = f"{other} would do" if other else f"write one of {', '.join((*KINDS, ACCOUNT))}"
+        fail(f"`{kind}` is nothing whose settings are shown: {hint}", BAD_ARGUMENTS)
+    rows = shown(loaded, kind, name)
     if rows is None and not name:
-        fail(f"which {kind.value}? name one: " + ", ".join(getattr(loaded.settings, KINDS[kind.value])))
+        fail(f"which {kind}? name one: " + ", ".join(getattr(loaded.settings, KINDS[kind])))
     if rows is None:
-        others = (other for other, section in KINDS.items() if name in getattr(loaded.settings, section))
-        other = next(others, "")
-        hint = did_you_mean(name, getattr(loaded.settings, KINDS[kind.value]))
-        hint = f"`ringplan show {other} {name}` would do" if other else hint
-        fail(f"there is no {kind.value} `{name}`" + (f": {hint}" if hint else ""))
+        other = _meant(loaded, name)
+        hint = f"{other} would do" if other else did_you_mean(name, getattr(loaded.settings, KINDS[kind]))
+        fail(f"there is no {kind} `{name}`" + (f": {hint}" if hint else ""))
     if json:
         write_json([_plain(row) for row in rows])
         return
-    made = table("setting", "value", "from", "where", "locked by")
-    keep_whole(made, "setting", "value")
+    _table(rows)
+
+
+def _meant(loaded: Loaded, word: str) -> str:
+    """The command for what has this name, or this extension."""
+    from config.shown import KINDS
+
+    for kind, section in KINDS.items():
+        for name, entity in getattr(loaded.settings, section).items():
+            if word in (name, str(getattr(entity, "extension", None) or "")):
+                return f"`ringplan show {kind} {name}`"
+    return ""
+
+
+def _table(rows: Sequence[Shown]) -> None:
+    """The settings; below them each lock once, with its place, as there is no room for it in eighty columns."""
+    from rich.text import Text
+
+    folder = common_folder(mark.file for row in rows for mark in (row.mark, row.locked_at) if mark is not None)
+    locks = {row.locked_by: _place(row.locked_at, folder) for row in rows if row.locked_by}
+    made = table("setting", "value", "from", "where", *(["locked by"] if locks else []))
     for row in rows:
-        made.add_row(row.key, row.value or "–", row.level, _place(row.mark), _lock(row))
-    console().print(made)
+        made.add_row(
+            row.key, Text(row.value or "–"), row.level, _place(row.mark, folder), *([row.locked_by] if locks else [])
+        )
+    keep_whole(made, "setting", "from", "where", "locked by")
+    made.columns[1].no_wrap = False
+    made.columns[1].overflow = "fold"
+    out = console()
+    out.print(made)
+    for by, place in locks.items():
+        out.print(Text(f"{by} locks at {place}", "dim"), soft_wrap=True)
+    if folder:
+        out.print(Text(f"in {short_path(folder)}", "dim"), soft_wrap=True)
 
 
 def sound(config: Path | None) -> Loaded:
@@ -85,12 +111,8 @@ def sound(config: Path | None) -> Loaded:
     return loaded
 
 
-def _place(mark: Mark | None) -> str:
-    return f"{short_path(mark.file)}:{mark.line}" if mark is not None else ""
-
-
-def _lock(row: Shown) -> str:
-    return f"{row.locked_by} ({_place(row.locked_at)})" if row.locked_by else ""
+def _place(mark: Mark | None, folder: str) -> str:
+    return f"{within(mark.file, folder)}:{mark.line}" if mark is not None else ""
 
 
 def _plain(row: Shown) -> dict[str, object]:

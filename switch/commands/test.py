@@ -126,10 +126,12 @@ def _show_coverage(covered: Coverage) -> None:
     out = console()
     if covered.missed:
         out.print(Text("\nNo test touches", "bold"))
+    width = max((len(f"{short_path(each.file)}:{each.line}") for each in covered.missed), default=0)
     for each in covered.missed:
+        place = f"{short_path(each.file)}:{each.line}"
         more = len(each.rules) - MOST_SHOWN
         named = ", ".join(each.rules[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        out.print(Text.assemble(f"  {short_path(each.file)}:{each.line}  ", (named, "dim")), soft_wrap=True)
+        out.print(Text.assemble(f"  {place:<{width}}  ", (named, "dim")), soft_wrap=True)
 
 
 def _sum_up(path: Path, ran: Run, covered: Coverage | None) -> None:
