@@ -36,6 +36,8 @@ def ring(
     context, state = call.context, call.state
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
+    if call.state.started.emergency:
+        ports.ensure(call, call.caller)  # before two that call for help take what is left with one side each
     if not ports.lease(call, media, phone.flow, v6) and not ports.lease(call, media, phone.flow, not v6):
         return None
     call.numbered += 1

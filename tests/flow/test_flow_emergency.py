@@ -516,6 +516,20 @@ def test_with_no_media_port_left_for_others_a_call_for_help_gets_through() -> No
     scene.finish()
 
 
+def test_calls_for_help_that_share_the_last_ports_have_both_sides_or_none() -> None:
+    """EMG-6: of three at once two get through; none is answered and then has no sound."""
+    scene = Scene(model=company(), trunks={"carrier": carrier("carrier", CARRIER)}, media_ports=8)
+    phones, itsp = [scene.phone(name) for name in ("alice", "bob", "carol")], scene.carrier()
+    for _ in range(2):
+        scene.talking(phones[1], phones[2], "103")
+    calls = [phone.call("911") for phone in phones]
+    scene.wait(0.1)
+    assert itsp.count("INVITE") == 2
+    for tag in ("one", "two"):
+        scene.taken(itsp, tag)
+    assert [call.up for call in calls] == [True, True, False] and calls[2].refused == 503
+
+
 @pytest.mark.parametrize("dialled", ["*102#911", "911#"])
 def test_what_stands_around_the_number_does_not_stand_before_it(dialled: str) -> None:
     """OUT-6, XRL-5: as of every other emergency call, the telephone's own address and number go along."""
