@@ -44,6 +44,7 @@ def test_a_hundred_reloads_under_running_calls_lose_no_call_and_no_registration(
 
 
 def test_each_broken_configuration_changes_nothing(scene: Scene) -> None:
+    """EXT-6."""
     reloader = Reloader(scene.exchange)
     assert reloader.reload(text(1))
     before = scene.exchange.model

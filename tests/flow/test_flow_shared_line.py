@@ -31,7 +31,7 @@ def shared(**delegate: Any) -> Scene:
     ],
 )
 def test_a_delegate_calls_as_the_delegator(dialled: str, headers: tuple[str, ...]) -> None:
-    """DMK-2: the callee sees the delegator."""
+    """DEL-1, DMK-2: the callee sees the delegator."""
     scene = shared()
     alice, carol = scene.raw("alice"), scene.phone("carol")
     call = carol.call(dialled, headers=headers)

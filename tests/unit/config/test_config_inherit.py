@@ -174,6 +174,14 @@ def test_cid1_show_tells_the_line_of_the_did_that_is_shown() -> None:
     assert (origin.line, origin.text) == (row.mark.line, "did +16695550101")
 
 
+def test_sln2_show_tells_who_has_access_to_ones_line() -> None:
+    text = (
+        "country: US\nusers:\n  a: {extension: 201, delegates: [b, c]}\n  b: {extension: 202}\n  c: {extension: 203}\n"
+    )
+    row = next(row for row in shown.shown(loaded(text), "user", "a") or () if row.key == "delegates")
+    assert row.value == "b, c" and row.mark is not None and row.mark.line == 3
+
+
 def test_a_section_can_be_locked_as_a_whole_and_every_key_by_its_name() -> None:
     text = "country: US\naccount: {locked: [record, quotas.calls]}\nusers:\n  a: {extension: 201, quotas: {calls: 9}}\n"
     found = loaded(text + "  b: {extension: 202, record: {on_demand: true}}\n")

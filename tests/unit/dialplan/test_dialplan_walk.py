@@ -57,6 +57,7 @@ DECLINES_HERE = Phone(status=480, after_s=2.0)
     ],
 )
 def test_a_fork_ends_as_fwd_6_says(phones: list[Phone], status: int, reason: Reason, at_s: float) -> None:
+    """FWD-6."""
     got = simulate(plan_of(ring("bob")), {"line:bob": phones})
     assert got.termination is not None
     assert (got.termination.sip_status, got.termination.reason, got.at_s) == (status, reason, at_s)
