@@ -20,8 +20,6 @@ What counts as what:
 from __future__ import annotations
 
 import datetime
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
@@ -30,69 +28,17 @@ from dialplan.facts import QUIET, Facts, Helped, LineFacts
 from dialplan.groups import Strategy
 from dialplan.lines import Line, Quotas
 from dialplan.model import Model
-from dialplan.plan import CallRequest
-from dialplan.rates import NO_RATES, Rate, RateTable, price
+from dialplan.rates import NO_RATES, RateTable
 from records import events as e
 from switch import quota
+from switch.spending import Paying, Spending
 from switch.state import wishes
 from switch.state.facts import CURSOR, HELPED, IDLE, RESET, SHOWN, SPENT, Kept, Row
 from switch.state.wishes import Wishes
 
-HOUR_MINUTES = 60
-DAY_MINUTES = 24 * 60
 HELP_MS = 3_600_000
 """EMG-8: so long after an emergency call a call back reaches who made it."""
 CALLER = 0
-
-
-class Paying(msgspec.Struct):
-    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered. `rate` is that of `day` (of the
-    epoch) by `table`."""
-
-    trunk: str
-    number: str
-    since_ms: int = 0
-    rate: Rate | None = None
-    day: int = -1
-    table: RateTable | None = None
-
-
-class _Window:
-    """What was spent within the last so many minutes, as sums that follow the clock."""
-
-    __slots__ = ("_minutes", "buckets", "cost", "ms")
-
-    def __init__(self, minutes: int) -> None:
-        self._minutes = minutes
-        self.buckets: deque[tuple[int, int, int]] = deque()
-        """Minutes of the epoch in which something was spent, with how much."""
-        self.ms = 0
-        self.cost = 0
-
-    def add(self, minute: int, ms: int, cost: int) -> tuple[int, int]:
-        """Returns what was spent in that minute by now."""
-        self.ms += ms
-        self.cost += cost
-        if self.buckets and self.buckets[-1][0] >= minute:
-            minute, before_ms, before_cost = self.buckets.pop()  # a clock that was set back
-            ms, cost = ms + before_ms, cost + before_cost
-        self.buckets.append((minute, ms, cost))
-        return ms, cost
-
-    def turn(self, minute: int) -> None:
-        """It is that minute now: what is older goes."""
-        buckets, first = self.buckets, minute - self._minutes
-        while buckets and buckets[0][0] <= first:
-            _, ms, cost = buckets.popleft()
-            self.ms -= ms
-            self.cost -= cost
-
-    def clear(self) -> list[int]:
-        """Nothing was spent. Returns the minutes of which something had been."""
-        minutes = [minute for minute, _, _ in self.buckets]
-        self.buckets.clear()
-        self.ms = self.cost = 0
-        return minutes
 
 
 class _Line:
@@ -100,14 +46,9 @@ class _Line:
 
     __slots__ = (
         "active",
-        "as_of_ms",
-        "day",
         "helped_ms",
-        "hour",
         "idle_ms",
-        "paying",
-        "reset_ms",
-        "running",
+        "spent",
         "told",
         "values",
         "wishes",
@@ -119,16 +60,9 @@ class _Line:
         self.active = 0
         self.idle_ms = 0
         self.helped_ms = 0
-        self.paying: dict[tuple[str, int], Paying] = {}
-        self.running = (0, 0, 0)
-        """What the calls that are up have come to, as of `as_of_ms`: milliseconds of the hour, of the day, and cost."""
-        self.as_of_ms = -1
-        self.reset_ms = 0
-        """What was before does not count any more."""
+        self.spent = Spending()
         self.told: dict[tuple[str, int], int] = {}
         """When somebody was told how much of a quota is used, by what is limited and the per cent."""
-        self.hour = _Window(HOUR_MINUTES)
-        self.day = _Window(DAY_MINUTES)
 
 
 class _Call(msgspec.Struct):
@@ -181,7 +115,7 @@ class LiveFacts:
         self._counts_all = any(msgspec.structs.astuple(model.quotas))
         self._total, self._known_lines = model.quotas, model.lines
         for known in (self._all, *self._lines.values()):
-            known.as_of_ms = -1  # the rates may be others
+            known.spent.stale()  # the rates may be others
         groups = [each for each in model.ring_groups.values() if each.strategy is Strategy.LONGEST_IDLE]
         self._own = {each.id: each.lines[0] for each in model.devices.values() if each.lines}
         self._ranked = frozenset(member.line for group in groups for member in group.members)
@@ -192,7 +126,7 @@ class LiveFacts:
         """The facts as of that instant. They are looked up when they are asked for: use them at once."""
         now_ms = _ms(at)
         account = self._facts(self._all, "", now_ms) if self._counts_all else QUIET
-        return Facts(lines=_Lines(self, now_ms), cursors=self.cursors, account=account, draw=draw, shown=self.shown)
+        return Facts(lines=Lines(self, now_ms), cursors=self.cursors, account=account, draw=draw, shown=self.shown)
 
     def line(self, name: str, now_ms: int) -> LineFacts:
         """What is so with one line at that instant."""
@@ -200,30 +134,24 @@ class LiveFacts:
         return self._facts(known, name, now_ms) if known is not None else QUIET
 
     def _facts(self, known: _Line, name: str, now_ms: int) -> LineFacts:
-        said, hour, day = known.wishes, known.hour, known.day
+        said, spent = known.wishes, known.spent
         idle = known.idle_ms if name in self._ranked else 0
         helped = known.helped_ms if known.helped_ms and now_ms - known.helped_ms <= HELP_MS else 0
-        if day.buckets:
-            minute = now_ms // 60_000
-            hour.turn(minute)
-            day.turn(minute)
-        if not (day.buckets or known.paying):
+        if spent.day.buckets:
+            spent.turn(now_ms)
+        if not (spent.day.buckets or spent.paying):
             if said is wishes.NONE and not (known.active or helped or idle):
                 return QUIET
             hour_ms = hour_cost = day_ms = day_cost = 0
         else:
-            hour_ms, hour_cost, day_ms, day_cost = hour.ms, hour.cost, day.ms, day.cost
-            if known.paying:
-                in_hour, in_day, cost = self._running(known, now_ms)
-                hour_ms, hour_cost = hour_ms + in_hour, hour_cost + cost
-                day_ms, day_cost = day_ms + in_day, day_cost + cost
+            hour_ms, hour_cost, day_ms, day_cost = spent.sums(now_ms, self._rates)
         return LineFacts(
             dnd=said.dnd,
             forwards=said.forwards,
             after_s=said.after_s,
             active=known.active,
             idle_since=idle / 1000,
-            external=len(known.paying),
+            external=len(spent.paying),
             minutes_hour=hour_ms / 60_000,
             minutes_day=day_ms / 60_000,
             cost_hour=hour_cost,
@@ -233,28 +161,11 @@ class LiveFacts:
             locked=said.locked,
         )
 
-    def _running(self, known: _Line, now_ms: int) -> tuple[int, int, int]:
-        """What the calls that are up have come to, to the second: there may be a thousand, and a thousand decisions in
-        that second."""
-        second = now_ms - now_ms % 1000
-        if known.as_of_ms != second:
-            hour_ms = day_ms = cost = 0
-            for leg in known.paying.values():
-                in_hour, in_day, costs = self._of(leg, known, second)
-                hour_ms, day_ms, cost = hour_ms + in_hour, day_ms + in_day, cost + costs
-            known.running, known.as_of_ms = (hour_ms, day_ms, cost), second
-        return known.running
-
-    def _of(self, leg: Paying, known: _Line, now_ms: int) -> tuple[int, int, int]:
-        lasts_ms = max(0, now_ms - max(leg.since_ms, known.reset_ms)) if leg.since_ms else 0
-        cost = self._cost(leg, now_ms, lasts_ms)
-        return min(lasts_ms, HOUR_MINUTES * 60_000), min(lasts_ms, DAY_MINUTES * 60_000), cost
-
     # -- quotas -------------------------------------------------------------------------------------------------
 
     def look(self, at: datetime.datetime) -> None:
         """To be called every few seconds: calls that are up use quotas, too."""
-        if self._all.paying:
+        if self._all.spent.paying:
             now_ms = _ms(at)
             for name in {payer for call in self._calls.values() for payer in call.payers.values() if payer}:
                 self._alarm(self._line(name), name, now_ms)
@@ -281,7 +192,7 @@ class LiveFacts:
         now_ms = _ms(at)
         for name, known in [("", self._all), *sorted(self._lines.items())]:
             quotas = self._quotas_of(name)
-            if quotas is not None and (known.paying or known.day.buckets):
+            if quotas is not None and (known.spent.paying or known.spent.day.buckets):
                 found = list(quota.used(quotas, self._facts(known, name, now_ms)))
                 if any(amount for _, amount, _ in found):
                     yield name, found
@@ -294,11 +205,10 @@ class LiveFacts:
         known.told.clear()
         if self._known:
             return
-        known.reset_ms, known.as_of_ms = _ms(event.at), -1
-        known.hour.clear()
-        for minute in known.day.clear():
+        at_ms = _ms(event.at)
+        for minute in known.spent.reset(at_ms):
             self._keep(SPENT, event.line, minute, 0)
-        self._keep(RESET, event.line, 0, known.reset_ms)
+        self._keep(RESET, event.line, 0, at_ms)
 
     def settings(self, line: str) -> Mapping[str, str]:
         """What that line's user has set, by key (`switch.state.wishes`)."""
@@ -340,14 +250,13 @@ class LiveFacts:
             elif row.kind == HELPED:
                 self._line(row.name).helped_ms = row.amount
             elif row.kind == RESET:
-                (self._line(row.name) if row.name else self._all).reset_ms = row.amount
+                (self._line(row.name) if row.name else self._all).spent.reset_ms = row.amount
             elif row.kind == SHOWN:
                 number, _, who = row.name.partition(" ")
                 self._show(number, Helped(who, _instant(row.amount)))
             elif row.kind == SPENT:
                 line = self._line(row.name) if row.name else self._all
-                line.hour.add(row.bucket, row.amount, row.cost)
-                line.day.add(row.bucket, row.amount, row.cost)
+                line.spent.add(row.bucket, row.amount, row.cost)
         self._rows.clear()
         self._settings.clear()
 
@@ -419,7 +328,7 @@ class LiveFacts:
             payer = call.payers[event.leg] = event.payer or call.line
             paying = Paying(name, event.number or call.number)
             for line in self._pay(payer):
-                line.paying[event.call, event.leg] = paying
+                line.spent.paying[event.call, event.leg] = paying
             return payer
         return None
 
@@ -444,13 +353,13 @@ class LiveFacts:
             call.talking[event.leg] = line
             self._line(line).active += 1
         elif event.leg in call.payers:
-            paying = self._all.paying[event.call, event.leg]
+            paying = self._all.spent.paying[event.call, event.leg]
             if paying.since_ms:
                 return  # it counts from the first answer on, whatever is told of it afterwards
             paying.since_ms = _ms(event.at)
             for each in self._pay(call.payers[event.leg]):
-                if paying.since_ms < each.as_of_ms:
-                    each.as_of_ms = -1  # a clock that was set back
+                if paying.since_ms < each.spent.as_of_ms:
+                    each.spent.stale()  # a clock that was set back
 
     def _leg_ended(self, event: e.LegEnded) -> str | None:
         call = self._calls.get(event.call)
@@ -479,27 +388,10 @@ class LiveFacts:
             return None
         now_ms = _ms(event.at)
         for line, name in zip(self._pay(payer), (payer, "") if payer else ("",), strict=True):
-            paid = line.paying.pop((event.call, leg))
-            if line.as_of_ms >= 0:
-                gone = self._of(paid, line, line.as_of_ms)
-                line.running = tuple(a - b for a, b in zip(line.running, gone, strict=True))  # type: ignore[assignment]
-            lasted_ms = max(0, now_ms - max(paid.since_ms, line.reset_ms)) if paid.since_ms else 0
-            if lasted_ms and not self._known:
-                minute, cost = now_ms // 60_000, self._cost(paid, now_ms, lasted_ms)
-                line.hour.turn(minute)
-                line.day.turn(minute)
-                line.hour.add(minute, lasted_ms, cost)
-                self._keep(SPENT, name, minute, *line.day.add(minute, lasted_ms, cost))
+            kept = line.spent.over((event.call, leg), now_ms, self._rates, counts=not self._known)
+            if kept is not None:
+                self._keep(SPENT, name, now_ms // 60_000, *kept)
         return payer
-
-    def _cost(self, leg: Paying, now_ms: int, lasted_ms: int) -> int:
-        if not self._rates.decks or not lasted_ms:
-            return 0
-        day = now_ms // 86_400_000
-        if leg.day != day or leg.table is not self._rates:
-            leg.rate = self._rates.rate(leg.trunk, leg.number, _instant(now_ms).date())
-            leg.day, leg.table = day, self._rates
-        return price(leg.rate, lasted_ms / 1000) if leg.rate is not None else 0
 
     def _rung(self, event: e.GroupRung) -> None:
         if not self._known:
@@ -532,7 +424,7 @@ _FOLD: Mapping[type, Callable[..., str | None]] = {
 }
 
 
-class _Lines(Mapping[str, LineFacts]):
+class Lines(Mapping[str, LineFacts]):
     """The lines as of one instant, each looked up once."""
 
     __slots__ = ("_facts", "_found", "_now_ms", "silent")
@@ -566,57 +458,6 @@ class _Lines(Mapping[str, LineFacts]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-# What a decision was made with, for the record
-
-
-MOST_KEPT = 65536
-TOO_MANY = "too many"
-"""Stands for facts that are not kept: a group of many hundreds, all of whom talk."""
-
-
-def told(facts: Facts, consulted: Iterable[str]) -> str:
-    """The facts that a decision asked for, as the call's record keeps them; empty when there was nothing to say, and
-    TOO_MANY beyond MOST_KEPT bytes."""
-    names = tuple(consulted)
-    lines = facts.lines
-    if type(lines) is _Lines and lines.silent and facts.account is QUIET and not any(map(_is_other, names)):
-        return ""
-    kept = facts.of(names)
-    if not kept.lines and not kept.cursors and not kept.shown and kept.account is QUIET:
-        return ""
-    text = msgspec.json.encode(msgspec.structs.replace(kept, draw=0.0))
-    return text.decode() if len(text) <= MOST_KEPT else TOO_MANY
-
-
-def facts_of(call: str, kept: str) -> Facts:
-    """The facts that a call was decided with: `kept` is `CallStarted.facts`. Raises msgspec.DecodeError
-    where they were not kept."""
-    facts = msgspec.json.decode(kept, type=Facts) if kept else Facts()
-    return msgspec.structs.replace(facts, draw=draw_of(call))
-
-
-def written(request: CallRequest) -> str:
-    """The request as an event keeps it."""
-    try:
-        return msgspec.json.encode(request).decode()
-    except UnicodeEncodeError:  # bytes that are no text, which nobody's number has
-        strings = {name: _text(value) for name, value in msgspec.structs.asdict(request).items() if type(value) is str}
-        return msgspec.json.encode(msgspec.structs.replace(request, **strings)).decode()
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode()
-
-
-def draw_of(call: str) -> float:
-    """The call's one random number. It follows from the call's id, which nobody can foresee."""
-    return zlib.crc32(call.encode()) / (1 << 32)
-
-
-def _is_other(name: str) -> bool:
-    return name.startswith(("cursor:", "shown:"))
 
 
 def _ms(at: datetime.datetime) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from records.events import Bound, Unbound
-from switch.facts import DAY_MINUTES, LiveFacts
+from switch.facts import LiveFacts
+from switch.spending import DAY_MINUTES
 from switch.state.bindings import BindingStore, Position
 from switch.state.facts import FactStore
 

@@ -16,7 +16,7 @@ from dialplan.plan import CallRequest, Plan
 from dialplan.planner import plan
 from records.cdr import CallRecord
 from records.store.rows import clean
-from switch.facts import draw_of, facts_of
+from switch.decided import draw_of, facts_of
 
 Because = tuple[tuple[str, str], ...]
 
@@ -98,7 +98,7 @@ def again(record: CallRecord, model: Model) -> Past:
 
 
 def question_of(call: str, request: CallRequest, kept: str) -> Question:
-    """The question with the facts that were kept as text (`switch.facts.told`), and the draw of that call."""
+    """The question with the facts that were kept as text (`switch.decided.told`), and the draw of that call."""
     try:
         return Question(request, facts_of(call, kept))
     except msgspec.DecodeError:

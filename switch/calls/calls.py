@@ -24,7 +24,7 @@ from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
 from switch.calls.terms import terms_of
-from switch.facts import draw_of, told
+from switch.decided import draw_of, told
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import NameAddr
 from switch.sip.invite import InviteUsage

@@ -21,7 +21,7 @@ from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
 from switch.calls.inviting import ring
 from switch.calls.leg import Leg
-from switch.facts import draw_of, told, written
+from switch.decided import draw_of, told, written
 from switch.sip.timer import Timer
 
 if TYPE_CHECKING:

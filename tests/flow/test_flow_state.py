@@ -16,7 +16,7 @@ from dialplan.lines import Forwards, Outside, Permission, Policy
 from dialplan.plan import CallRequest, Plan, Replan
 from records import events as e
 from switch.control import Refused
-from switch.facts import facts_of
+from switch.decided import facts_of
 from tests.support.exchange import changed, house
 from tests.support.raw_phone import RawDialog
 from tests.support.scene import Scene

@@ -18,7 +18,8 @@ from dialplan.lines import Quotas
 from dialplan.prefixes import pack
 from dialplan.rates import RateDeck, RateTable
 from records import events as e
-from switch.facts import LiveFacts, draw_of, facts_of, told
+from switch.decided import draw_of, facts_of, told
+from switch.facts import LiveFacts
 from switch.state.facts import FactStore, Kept, MemoryFactStore, SqliteFactStore
 from switch.state.sqlite import open_state
 from tests.support.call_events import DIALOG, FLOW, started

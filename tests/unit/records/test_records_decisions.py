@@ -12,7 +12,7 @@ from records.cdr import Asked, CallRecord, CdrFolder, Passed
 from records.events import CallEvent, CallForwarded, CallReplanned
 from records.segments import Position
 from records.store import Store
-from switch.facts import TOO_MANY, draw_of, told
+from switch.decided import TOO_MANY, draw_of, told
 from switch.past import question_of
 from tests.support.call_events import answered_call, at
 
