@@ -156,8 +156,8 @@ class Baresip:
         wait_for(lambda: "200 OK" in self.output() or "binding" in self.output(), 8, f"a registration\n{self.output()}")
 
     def heard(self) -> Path:
-        """The recording of what came (sndfile writes one for each direction)."""
-        found = sorted(self.folder.glob("dump-*dec*.wav"))
+        """The recording of what came (sndfile writes one for each direction). Of a long path it leaves the end away."""
+        found = sorted(self.folder.glob("dump-*dec*"))
         assert found, list(self.folder.iterdir())
         return found[-1]
 
