@@ -2,7 +2,9 @@
 
 import gc
 import sys
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 # A test never asserts a wall-clock time, so Hypothesis does not either. `script/properties` brings its own profile.
@@ -15,3 +17,11 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and their modules stay to the end: no collection of garbage needs to look at them again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """With `-n`, the tests of a file stay together: a house with its telephones is set up once, not by every worker."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getvalue("dist") == "load" else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 
@@ -84,14 +83,7 @@ def test_a_reload_with_a_red_test_is_refused_and_calls_go_as_before(office):
         status = exchange.run("status").stdout
         assert "the configuration on disk was refused at" in " ".join(status.split()), status
         assert "is red" in " ".join(status.split()) and "all is well" not in status
-        warnings = json.loads(exchange.run("status", "--json").stdout)["warnings"]
-        assert any("tests.yaml:" in each for each in warnings), warnings
-
-        circle = good.replace("extension: 202}", "extension: 202, forward: {always: anna}}")
-        exchange.config.write_text(circle.replace("forward: {busy: ben,", "forward: {always: ben, busy: ben,"))
-        done = exchange.run("check")
-        assert done.returncode == 1
-        assert "error: this leads every call round in a circle" in done.stdout
+        assert "tests.yaml:" in status, status
 
         anna.do("answers", statuses=[486])
         since = ben.mark()
