@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from switch.commands.common import common_folder, console, short_path, table, within
 from switch.commands.spoken import ENDINGS, HEARD, OUTCOMES
@@ -12,10 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from dialplan.explanation import Bar, Event, Explanation
+    from dialplan.explanation import Bar, Event, Explanation, Rule
     from switch.retold import Retold
 
 LEAST_AXIS = 16
+NOT_FOLLOWED = " cannot be followed: counts as absent"
+RINGS = "rings already"
 _STYLES = {
     "answered": "green",
     "no_answer": "yellow",
@@ -80,7 +85,8 @@ def _rules(out: Console, found: Explanation) -> None:
 
     shown = table("Where", "Rule", "Says")
     folder = _folder(found) or "."
-    places = [f"{within(each.file, folder)}:{each.line}" if each.line else "built in" for each in found.rules]
+    rules = folded(found.rules)
+    places = [f"{within(each.file, folder)}:{each.line}" if each.line else "built in" for each in rules]
     width = out.width
     shown.columns[0].max_width = max(14, width // 4)
     shown.columns[1].max_width = max(18, width * 2 // 5)
@@ -88,12 +94,31 @@ def _rules(out: Console, found: Explanation) -> None:
         column.no_wrap = False
         column.overflow = "fold"
     last = ""
-    for place, each in zip(places, found.rules, strict=True):
+    for place, each in zip(places, rules, strict=True):
         where = "" if place == last else place
         last = place
         shown.add_row(Text(where, "dim"), Text(each.rule), Text(each.verdict))
     out.print()
     out.print(shown)
+
+
+def folded(rules: Iterable[Rule]) -> list[Rule]:
+    """With one line for what says the same several times: the forwards of a group's member which lead to one who rings
+    already, or are not followed there, whatever their condition."""
+    kept: list[Rule] = []
+    for each in rules:
+        kept.append(each)
+        if len(kept) > 2 and each.verdict == f"{kept[-3].verdict}{NOT_FOLLOWED}":
+            before, there = kept[-3:-1]
+            if before.rule == each.rule and there.verdict == RINGS and before.verdict == f"to {there.rule}":
+                kept[-3:] = [replace(before, verdict=f"{before.verdict}, who rings already")]
+        if len(kept) > 1:
+            before, last = kept[-2:]
+            owner, _, condition = last.rule.rpartition(".")
+            same = (before.verdict, before.file, before.line) == (last.verdict, last.file, last.line)
+            if same and owner.endswith(".forward") and before.rule.startswith(f"{owner}."):
+                kept[-2:] = [replace(before, rule=f"{before.rule}, {condition}")]
+    return kept
 
 
 def _folder(found: Explanation) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,13 +17,14 @@ from config import examples, validate
 from config.compile import model_of
 from config.schema_tests import Expect
 from dialplan import pretend_facts
-from dialplan.explanation import Explanation
+from dialplan.explanation import Explanation, Rule
 from dialplan.facts import Condition
 from dialplan.pretend import BEHAVIOURS
 from records import events as e
 from switch import configuration
 from switch.arguments import Places
 from switch.commands import app
+from switch.commands.explained import folded
 from switch.commands.tell import UNSEEN
 from switch.control import ControlServer, Refused
 from switch.explaining import Explaining, Words
@@ -308,3 +310,29 @@ def test_a_start_with_a_red_test_uses_the_last_good_configuration(
     (told,) = errors
     assert "office.yaml:13:14: test `Is busy` is red: ends: wanted busy, came no_answer" in told
     assert configuration.refusal(places.data)[0].startswith(str(places.config / "office.yaml:13:14"))
+
+
+def test_what_all_forwards_of_a_member_say_is_one_line() -> None:
+    told = [(rule.rule, rule.verdict) for rule in folded(FORWARDS)]
+    assert told == [
+        ("user:ben.forward.busy, no_answer", "to user:anna, who rings already"),
+        ("user:ben.forward.outage", "to user:anna, who rings already"),
+        ("ring_group:sales.members.ben", "rings"),
+        ("user:carl.forward.busy, no_answer", "to user:dora"),
+        ("user:carl.permission", "domestic"),
+    ], "another place is another line, and what is no forward stays as it is"
+
+
+def _rules() -> Iterator[Rule]:
+    for line, condition in ((4, "busy"), (4, "no_answer"), (5, "outage")):
+        forward = Rule(rule=f"user:ben.forward.{condition}", verdict="to user:anna", file="a.yaml", line=line)
+        yield forward
+        yield Rule(rule="user:anna", verdict="rings already", file="a.yaml", line=2)
+        yield msgspec.structs.replace(forward, verdict="to user:anna cannot be followed: counts as absent")
+    yield Rule(rule="ring_group:sales.members.ben", verdict="rings", file="a.yaml", line=9)
+    for condition in ("busy", "no_answer"):
+        yield Rule(rule=f"user:carl.forward.{condition}", verdict="to user:dora", file="a.yaml", line=6)
+    yield Rule(rule="user:carl.permission", verdict="domestic", file="a.yaml", line=6)
+
+
+FORWARDS = tuple(_rules())
