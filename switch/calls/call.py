@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Hop, Plan, Step, Voicemail
+from dialplan.plan import Plan
 from dialplan.termination import Reason, Result, Termination
 from media.engine import LegLost, MediaEvent, PlayEnded, Silent
 from records import events as e
+from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
 from switch.calls.endings import (
@@ -31,7 +32,6 @@ from switch.calls.endings import (
     leg_ending,
     stopped,
 )
-from switch.calls.forwards import reached
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import Offers
 from switch.calls.presentation import (
@@ -142,19 +142,6 @@ class Call:
         self._said = text
         self.done(v.StepDone(step, "unavailable", None, ending), now)
 
-    def forwarded(self, hop: Hop, step: Step, branch: str, now: float) -> None:
-        """The call is forwarded to that step; or in a group, that branch of it. A telephone that calls is told once for
-        each forward of the call."""
-        loop = type(step) is Voicemail and step.loop and hop is step.hops[-1]
-        at = self.context.at()
-        self.record(
-            e.CallForwarded(
-                self.id, self.state.n, at, hop.by, hop.cause, hop.number, hop.name, reached(step), branch, loop
-            )
-        )
-        if not branch:
-            self.early.forwarded(self, now)
-
     def finish(self, termination: Termination, now: float, text: str = "") -> None:
         """The call ends without an answer, as the plan says or in spite of it. `text` tells the caller why."""
         if self.ringer is not None:
@@ -177,7 +164,7 @@ class Call:
         self.caller.usage.refuse(termination.sip_status, now, lines)
         self.context.forget_leg(self.caller.tag)
         self._leg_over(self.caller, termination, cause_of(self._why))
-        self._close(termination)
+        self.close(termination)
 
     # -- what the legs report -----------------------------------------------------------------------------------
 
@@ -244,45 +231,8 @@ class Call:
             self._failed(leg, 500, False, now)
 
     def broken(self, error: Exception, now: float) -> None:
-        """A bug of ours met this call: it ends with a clear record, and takes nobody along."""
-        context = self.context
-        context.on_error(error, f"call {self.id}")
-        if self.state.ended is not None:
-            return
-        answered = self.state.answered_at is not None
-        termination = Termination(Result.ANSWERED if answered else Result.FAILED, Reason.INTERNAL_ERROR, 500)
-        try:
-            self.end(termination, now)
-        except Exception as again:  # noqa: BLE001  what cannot be done in order is let go
-            context.on_error(again, f"ending call {self.id}")
-            if self.ringer is not None:
-                self.ringer.stop()
-            for leg in list(self.legs.values()):
-                for what in (self._say_goodbye, self._give_back):
-                    try:
-                        what(leg, now)
-                    except Exception as still:  # noqa: BLE001  the rest is done all the same
-                        context.on_error(still, f"ending call {self.id}")
-            self.legs.clear()
-            if self.state.ended is None:
-                self._close(termination)
-
-    def _say_goodbye(self, leg: Leg, now: float) -> None:
-        """The far end is told, whatever else went wrong: who waits for an answer would wait for ever."""
-        leg.stop_waiting()
-        usage = leg.usage
-        self.context.forget_leg(leg.tag)
-        if usage.needs_ack:
-            usage.ack(now)
-        usage.bye(now)
-        usage.cancel(now)
-        if leg.index == CALLER:
-            usage.refuse(500, now)
-
-    def _give_back(self, leg: Leg, now: float) -> None:
-        if leg.sound.lease is not None:
-            self.context.forget_media(leg.sound.lease.leg)
-            self.context.engine.close(leg.sound.lease.leg)
+        """A bug of ours met this call (`breaking.py`)."""
+        break_off(self, error, now)
 
     def end_broken(self, now: float) -> None:
         """Recovery found that one side had gone."""
@@ -435,7 +385,7 @@ class Call:
             else:
                 usage.cancel(now)
             self._leg_over(leg, termination, cause_of(self._why) if leg is who else "")
-        self._close(termination)
+        self.close(termination)
 
     # -- what they share ----------------------------------------------------------------------------------------
 
@@ -486,7 +436,8 @@ class Call:
             )
         )
 
-    def _close(self, termination: Termination) -> None:
+    def close(self, termination: Termination) -> None:
+        """Its record is complete."""
         self.record(
             e.CallEnded(
                 self.id,

@@ -6,11 +6,15 @@ with those that a carrier told of. Who is told stands in `trust.py`; how it is w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dialplan.plan import Attendant, Conference, Hop, LineTarget, Queue, Replan, Ring, Step, Trunk, Voicemail
-from records.events import Forwarded
+from records.events import CallForwarded, Forwarded
 from switch.calls.state import CallState
 from switch.calls.trust import Side, forwards_told, hidden_from
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
 
 _REASONS = {486: "user-busy", 408: "no-answer", 503: "unavailable", 302: "unconditional", 480: "time-of-day"}
 """The words of RFC 5806 for the causes of RFC 4458 and RFC 7044."""
@@ -60,3 +64,15 @@ def reached(step: Step) -> str:
             return str(step.request.to or step.request.digits)
         case _:
             return type(step).__name__.lower()
+
+
+def forwarded(call: Call, hop: Hop, step: Step, branch: str, now: float) -> None:
+    """The call is forwarded to that step; or in a group, that branch of it. A telephone that calls is told once for
+    each forward of the call."""
+    loop = type(step) is Voicemail and step.loop and hop is step.hops[-1]
+    at = call.context.at()
+    call.record(
+        CallForwarded(call.id, call.state.n, at, hop.by, hop.cause, hop.number, hop.name, reached(step), branch, loop)
+    )
+    if not branch:
+        call.early.forwarded(call, now)

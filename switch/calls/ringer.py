@@ -19,6 +19,7 @@ from dialplan.termination import Reason
 from records import events as e
 from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
+from switch.calls.forwards import forwarded
 from switch.calls.inviting import ring
 from switch.calls.leg import Leg
 from switch.decided import draw_of, told, written
@@ -151,7 +152,7 @@ class Ringer:
         for number in range(1, len(hops) + 1):
             if hops[:number] not in self._told:
                 self._told.add(hops[:number])
-                self._call.forwarded(hops[number - 1], self._state.plan.step(step_id), branch, now)
+                forwarded(self._call, hops[number - 1], self._state.plan.step(step_id), branch, now)
 
     def _finish(self, command: v.Finish, now: float) -> None:
         self._call.finish(command.termination, now, command.text)
