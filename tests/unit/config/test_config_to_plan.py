@@ -1,4 +1,4 @@
-"""From the written settings of a user to what the plan of a call carries: recording, music, limits, what is domestic."""
+"""From the written settings of a user to what the plan carries: recording, music, limits, what is domestic."""
 
 from __future__ import annotations
 
