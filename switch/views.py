@@ -290,7 +290,9 @@ class WishesView(msgspec.Struct, frozen=True, kw_only=True):
     dnd: bool = False
     forwards: tuple[ForwardView, ...] = ()
     after_s: float = 0.0
+    after_configured_s: float = 0.0
     after_set_by_user: bool = False
+    after_locked: bool = False
     groups: tuple[str, ...] = ()
     out_of: tuple[str, ...] = ()
     locked: bool | None = None

@@ -246,13 +246,16 @@ class Wishing:
                     locked=locked,
                 )
             )
+        after_locked = line.forwards.after_locked
         return WishesView(
             line=line.id,
             name=line.name,
             dnd=said.dnd,
             forwards=tuple(forwards),
-            after_s=said.after_s or line.forwards.after_s,
-            after_set_by_user=bool(said.after_s),
+            after_s=(not after_locked and said.after_s) or line.forwards.after_s,
+            after_configured_s=line.forwards.after_s,
+            after_set_by_user=bool(said.after_s) and not after_locked,
+            after_locked=after_locked,
             groups=tuple(self._groups(line)),
             out_of=tuple(sorted(said.out_of)),
         )

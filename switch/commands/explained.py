@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from switch.commands.common import common_folder, console, short_path, table, within
+from switch.commands.common import GAP, common_folder, console, short_path, table, within
 from switch.commands.spoken import ENDINGS, HEARD, OUTCOMES
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _STYLES = {
     "outage": "red",
     "stopped": "dim",
 }
-CAUSES = {486: "busy", 408: "no answer", 503: "outage", 302: "always", 480: "closed"}
+CAUSES = {486: "busy", 408: "no answer", 503: "out of reach", 302: "always", 480: "closed"}
 
 
 def show(found: Explanation) -> None:
@@ -89,7 +89,7 @@ def _rules(out: Console, found: Explanation) -> None:
     places = [f"{within(each.file, folder)}:{each.line}" if each.line else "built in" for each in rules]
     width = out.width
     shown.columns[0].max_width = max(14, width // 4)
-    shown.columns[1].max_width = max(18, width * 2 // 5)
+    shown.columns[1].max_width = max(18, width * 3 // 7)
     for column in shown.columns:
         column.no_wrap = False
         column.overflow = "fold"
@@ -98,6 +98,13 @@ def _rules(out: Console, found: Explanation) -> None:
         where = "" if place == last else place
         last = place
         shown.add_row(Text(where, "dim"), Text(each.rule), Text(each.verdict))
+    # Long verdicts must not take room from the rules, which one wants to search for.
+    room = width
+    for column in shown.columns[:2]:
+        longest = max(map(len, map(str, (column.header, *column.cells))))
+        column.min_width = column.max_width = min(column.max_width or longest, longest)
+        room -= column.min_width + GAP
+    shown.columns[2].max_width = max(LEAST_AXIS, room)
     out.print()
     out.print(shown)
 

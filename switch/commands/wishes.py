@@ -44,7 +44,8 @@ def wishes(
     for each in view.forwards:
         by = "locked" if each.locked else "user" if each.set_by_user else ""
         shown.add_row(f"forward {each.condition}", Text(each.to), by, Text(each.configured))
-    shown.add_row("forward delay", f"{view.after_s:g} s", "user" if view.after_set_by_user else "", "")
+    by = "locked" if view.after_locked else "user" if view.after_set_by_user else ""
+    shown.add_row("forward delay", f"{view.after_s:g} s", by, f"{view.after_configured_s:g} s")
     for group in view.groups:
         away = group in view.out_of
         shown.add_row(Text(f"group {group}"), "out" if away else "in", "user" if away else "", "in")

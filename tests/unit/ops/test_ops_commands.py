@@ -291,6 +291,16 @@ def test_set_shows_how_it_stands_and_says_what_was_meant(exchange):
     assert exchange.facts.settings("bob") == {}
 
 
+def test_a_delay_that_the_configuration_has_locked_since_is_the_configured_one(exchange):
+    """FWD-3, PRO-3: what the user had set does not count any more, and `set` shows that."""
+    before = run("set", "bob", "forward", "delay", "40s")
+    assert [*before.split("forward delay")[1].split()[:5]] == ["40", "s", "user", "15", "s"]
+    forwards = msgspec.structs.replace(house().lines["bob"].forwards, after_locked=True)
+    exchange.wishing._model = lambda: changed(house(), bob={"forwards": forwards})
+    after = run("set", "bob")
+    assert [*after.split("forward delay")[1].split()[:5]] == ["15", "s", "locked", "15", "s"]
+
+
 def test_a_telephone_is_locked_and_unlocked(exchange):
     assert "locked: it rings, and calls for help alone" in run("set", "device:bob", "lock", "on")
     assert json.loads(run("set", "device:bob", "--json"))["locked"] is True

@@ -79,3 +79,13 @@ def test_diff_takes_the_decisions_that_explain_names_and_says_what_it_does_not_k
     assert same.exit_code == 0 and "Every call goes the same way." in same.output
     unknown = run.invoke(app, ["diff", "0123456789abcdef", str(folder)])
     assert unknown.exit_code == 2 and "names no decisions that were live here" in unknown.output
+
+
+def test_rules_are_named_whole_so_that_they_can_be_searched_for() -> None:
+    asked = ("--from", "pacific", "--caller", "+16695550180", "--to", "+16695550101", "--attested")
+    done = run.invoke(app, ["explain", "--config", str(COMPANY), *asked, "--at", "2026-03-04T10:00"])
+    assert done.exit_code == 0, done.output
+    for rule in ("user:victoria.delegates.marta", "user:victoria.delegates.claire"):
+        assert rule in done.output
+    assert "the user first, then the" in " ".join(done.output.split()), "nothing is cut off"
+    assert max(map(len, done.output.splitlines())) <= 80
