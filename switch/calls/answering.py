@@ -15,6 +15,7 @@ from dialplan.plan import Announce, Echo
 from media import sdp
 from records import events as e
 from switch.calls import joining, ports, sound
+from switch.calls.ending import end, finish
 from switch.calls.endings import NOT_ACCEPTABLE
 from switch.calls.leg import CALLER, OVER, Leg
 from switch.calls.offers import OURSELVES
@@ -33,7 +34,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     theirs, asked = leg.sound.remote, caller.sound.remote
     settled, alone = caller.usage.settled, leg.index in early.alone
     if theirs is None or not ports.ensure(call, caller):
-        call.end(NOT_ACCEPTABLE if theirs is None else ports.none_left(call, caller), now)
+        end(call, NOT_ACCEPTABLE if theirs is None else ports.none_left(call, caller), now)
         return
     try:
         if asked is not None and not leg.sound.local:
@@ -51,7 +52,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
         else:
             body = sound.offer_to(caller.sound, theirs)
     except SdpError:
-        call.end(NOT_ACCEPTABLE, now)
+        end(call, NOT_ACCEPTABLE, now)
         return
     at = call.context.at()
     offer = b""
@@ -91,7 +92,7 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
         return
     asked = caller.sound.remote
     if not ports.ensure(call, caller):
-        call.finish(ports.none_left(call, caller), now)
+        finish(call, ports.none_left(call, caller), now)
         return
     source = step.source if isinstance(step, Announce) else "echo"
     try:
@@ -103,7 +104,7 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
         else:
             body = sound.offer_ourselves(caller.sound)
     except SdpError:
-        call.finish(NOT_ACCEPTABLE, now)
+        finish(call, NOT_ACCEPTABLE, now)
         return
     if asked is not None:
         sound.note(caller.sound, asked, caller.address)

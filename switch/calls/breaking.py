@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialplan.termination import Reason, Result, Termination
+from switch.calls.ending import close, end
 from switch.calls.leg import CALLER, Leg
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def break_off(call: Call, error: Exception, now: float) -> None:
     answered = call.state.answered_at is not None
     termination = Termination(Result.ANSWERED if answered else Result.FAILED, Reason.INTERNAL_ERROR, 500)
     try:
-        call.end(termination, now)
+        end(call, termination, now)
     except Exception as again:  # noqa: BLE001  what cannot be done in order is let go
         context.on_error(again, f"ending call {call.id}")
         if call.ringer is not None:
@@ -37,7 +38,7 @@ def break_off(call: Call, error: Exception, now: float) -> None:
                     context.on_error(still, f"ending call {call.id}")
         call.legs.clear()
         if call.state.ended is None:
-            call.close(termination)
+            close(call, termination)
 
 
 def _say_goodbye(leg: Leg, now: float) -> None:

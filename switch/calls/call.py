@@ -1,12 +1,16 @@
 """A call: what its legs report is decided into events, each event is applied to its state, and effects follow.
 
 The call has one owner, the exchange's loop, which feeds it one input at a time. `state` is changed only by
-`state.apply` through `_record`; everything else here (usages, the Ringer, sound) is machinery that recovery can do
+`state.apply` through `record`; everything else here (usages, the Ringer, sound) is machinery that recovery can do
 without or build again from the state.
 
     ringing   the Ringer walks the plan; the caller hears 18x
     talking   caller and one called leg are joined, or the caller listens to a service of ours
     over      the record is closed; what remains of the signalling (BYE, 487) runs out by itself
+
+What it does is in the rooms beside it, as functions that are handed the call: `inviting.py` calls a telephone,
+`early.py` is the time before the answer, `answering.py` the answer, `joining.py` the bridge, `offers.py` what is
+negotiated later, `ending.py` the end, and `breaking.py` the end by a bug of ours.
 """
 
 from __future__ import annotations
@@ -21,16 +25,12 @@ from records import events as e
 from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
+from switch.calls.ending import end, leg_over
 from switch.calls.endings import (
-    BYE_REASON,
     CANCELLED,
     CLEARED,
-    CONGESTED,
-    NOT_ACCEPTABLE,
     UNACKNOWLEDGED,
-    for_caller,
     leg_ending,
-    stopped,
 )
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import Offers
@@ -41,8 +41,6 @@ from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
 from switch.sip import leg_events as sip
-from switch.sip.headers import quote
-from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
 from switch.sip.usage_state import State
 
@@ -51,18 +49,18 @@ class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
 
     __slots__ = (
-        "_refused",
-        "_said",
-        "_why",
         "context",
         "early",
         "id",
         "legs",
         "numbered",
         "offers",
+        "refused",
         "ringer",
+        "said",
         "state",
         "unfit",
+        "why",
     )
 
     def __init__(self, context: Context, state: CallState) -> None:
@@ -76,11 +74,11 @@ class Call:
         self.early = Early()
         self.unfit = False
         """Whether a carrier was left out as it takes none of the caller's codecs."""
-        self._why: Sequence[str] = ()
+        self.why: Sequence[str] = ()
         """The Reason header lines with which the caller gave up."""
-        self._refused: tuple[int, Sequence[str]] = (0, ())
+        self.refused: tuple[int, Sequence[str]] = (0, ())
         """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
-        self._said = ""
+        self.said = ""
         """Why an executor refused its step, for the caller."""
         self.numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
@@ -110,15 +108,6 @@ class Call:
 
     # -- what the Ringer asks -----------------------------------------------------------------------------------
 
-    def stop_ringing(
-        self, leg: Leg, now: float, lines: Sequence[str], reason: Reason = Reason.CALLER_CANCELLED
-    ) -> None:
-        """CANCEL a leg that rings still; its record says why."""
-        if leg.index not in self.legs:
-            return
-        leg.usage.cancel(now, lines or self._why)
-        self._leg_over(leg, stopped(reason))
-
     def connected(self, leg: Leg) -> Sequence[str]:
         """The header lines that tell the caller who rings or has answered."""
         directory = self.context.directory
@@ -128,8 +117,8 @@ class Call:
     def service_over(self, now: float) -> None:
         """What the caller listened to has ended."""
         if self.state.ended is None:
-            self._why = CLEARED
-            self.end(Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+            self.why = CLEARED
+            end(self, Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
     def done(self, done: v.StepDone, now: float) -> None:
         """An executor has carried out its step, or could not."""
@@ -139,32 +128,8 @@ class Call:
     def refuse_step(self, step: str, ending: Termination | None, text: str, now: float) -> None:
         """A step cannot be carried out, or must not: the caller is told why. Without `ending` it has the step's own
         (`dialplan.endings.unavailable`)."""
-        self._said = text
+        self.said = text
         self.done(v.StepDone(step, "unavailable", None, ending), now)
-
-    def finish(self, termination: Termination, now: float, text: str = "") -> None:
-        """The call ends without an answer, as the plan says or in spite of it. `text` tells the caller why."""
-        if self.ringer is not None:
-            self.ringer.stop()
-        for leg in list(self.legs.values()):
-            if leg.index != CALLER:
-                self.stop_ringing(leg, now, (), termination.reason)
-        if termination.reason is Reason.OUTAGE and self.unfit:
-            termination = NOT_ACCEPTABLE
-        status, reasons = self._refused
-        lines = reasons if status == termination.sip_status else ()
-        if termination.reason is Reason.OUTAGE and self.secure:
-            lines = (*lines, SIPS_NOT_ALLOWED)
-        if termination.reason is Reason.CONGESTION:
-            lines = CONGESTED
-        text = text or self._said
-        if text and not lines:
-            lines = (f"Reason: SIP;cause={termination.sip_status};text={quote(text)}",)
-        termination = for_caller(termination)
-        self.caller.usage.refuse(termination.sip_status, now, lines)
-        self.context.forget_leg(self.caller.tag)
-        self._leg_over(self.caller, termination, cause_of(self._why))
-        self.close(termination)
 
     # -- what the legs report -----------------------------------------------------------------------------------
 
@@ -210,22 +175,22 @@ class Call:
         if self.state.answered_at is None:
             if type(event) is LegLost:
                 if self.early.held is not None:
-                    self.end(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+                    end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
                 else:
                     self._lost_while_ringing(leg, now)
             return
         match event:
             case Silent():
-                self.end(Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
+                end(self, Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
             case LegLost():
-                self.end(Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
+                end(self, Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
             case PlayEnded():
                 self.service_over(now)
 
     def _lost_while_ringing(self, leg: Leg, now: float) -> None:
         """The port that we have described to that side is no more."""
         if leg.index == CALLER:
-            self.end(Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+            end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
         else:
             leg.usage.cancel(now)
             self._failed(leg, 500, False, now)
@@ -236,25 +201,25 @@ class Call:
 
     def end_broken(self, now: float) -> None:
         """Recovery found that one side had gone."""
-        self.end(Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
+        end(self, Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
 
     def media_refused(self, now: float) -> None:
         """The two sides turned out to have no sound in common after they were joined."""
-        self.end(Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
+        end(self, Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
 
     def hang_up(self, now: float) -> None:
         """The operator ends the call."""
         termination = Termination(Result.ANSWERED, Reason.OPERATOR, 200)
         if self.state.answered_at is None:
             termination = Termination(Result.FAILED, Reason.OPERATOR, 503)
-        self.end(termination, now)
+        end(self, termination, now)
 
     def preempt(self, now: float) -> None:
         """An emergency call needs this one's channel (EMG-6)."""
         termination = Termination(Result.ANSWERED, Reason.PREEMPTED, 200)
         if self.state.answered_at is None:
             termination = Termination(Result.FAILED, Reason.PREEMPTED, 480)
-        self.end(termination, now)
+        end(self, termination, now)
 
     # -- ringing ------------------------------------------------------------------------------------------------
 
@@ -265,7 +230,7 @@ class Call:
         self.early.pracked(self, event.body, now)
 
     def _unpracked(self, leg: Leg, event: sip.Unpracked, now: float) -> None:
-        self.end(UNACKNOWLEDGED, now)
+        end(self, UNACKNOWLEDGED, now)
 
     def _resent(self, leg: Leg, event: sip.Resent, now: float) -> None:
         """After a crash our next request has to go on from that number, and a CANCEL to name the INVITE that stands."""
@@ -301,7 +266,7 @@ class Call:
 
     def _refusal(self, leg: Leg, event: sip.Refusal, now: float) -> None:
         if event.reasons:
-            self._refused = event.status, event.reasons
+            self.refused = event.status, event.reasons
         self._failed(leg, event.status, event.silent, now, event.retry_after_s, cause_of(event.reasons))
 
     def _failed(
@@ -310,16 +275,16 @@ class Call:
         outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
         if leg.usage.state is State.ENDED:
             self.context.forget_leg(leg.tag)
-        self._leg_over(leg, leg_ending(outcome, status or 408), cause)
+        leg_over(self, leg, leg_ending(outcome, status or 408), cause)
         if self.ringer is not None:
             self.ringer.failed(leg, 0 if silent else status, retry_after_s, now)
 
     def _cancelled(self, leg: Leg, event: sip.Cancelled, now: float) -> None:
-        self._why = event.reasons
+        self.why = event.reasons
         if self.ringer is not None and not self.ringer.over:
             self.ringer.feed(v.CallerGone(), now)
         else:
-            self.end(CANCELLED, now)
+            end(self, CANCELLED, now)
 
     # -- ending -------------------------------------------------------------------------------------------------
 
@@ -348,44 +313,19 @@ class Call:
         self.offers.refresh(self, leg, now)
 
     def _lapsed(self, leg: Leg, event: sip.Lapsed, now: float) -> None:
-        self.end(Termination(Result.ANSWERED, Reason.SESSION_EXPIRED, 408), now)
+        end(self, Termination(Result.ANSWERED, Reason.SESSION_EXPIRED, 408), now)
 
     def _ended(self, leg: Leg, event: sip.Ended, now: float) -> None:
         reason = Reason.CALLER_HUNG_UP if leg.index == CALLER else Reason.CALLEE_HUNG_UP
-        self._why = event.reasons
+        self.why = event.reasons
         if self.state.answered_at is None:
             # It hung up while its answer waited for the caller's PRACK.
-            self.end(Termination(Result.NO_ANSWER, reason, 480), now, leg)
+            end(self, Termination(Result.NO_ANSWER, reason, 480), now, leg)
         else:
-            self.end(Termination(Result.ANSWERED, reason, 200), now, leg)
+            end(self, Termination(Result.ANSWERED, reason, 200), now, leg)
 
     def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
-        self.end(Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
-
-    def end(self, termination: Termination, now: float, who: Leg | None = None) -> None:
-        """End every leg in the way its state asks for, and the call with it. `who`: whose far end wants it."""
-        if self.state.answered_at is None and termination.result is Result.ANSWERED:
-            status = termination.sip_status if termination.sip_status >= 300 else 480
-            termination = Termination(Result.FAILED, termination.reason, status)
-        if self.state.answered_at is None and self.ringer is not None and not self.ringer.over:
-            self.finish(termination, now)
-            return
-        for leg in list(self.legs.values()):
-            usage = leg.usage
-            if usage.state is State.CONFIRMED:
-                leg.reach(now)
-                if usage.needs_ack:
-                    usage.ack(now)
-                usage.bye(now, BYE_REASON.get(termination.reason, self._why))
-            elif usage.state is State.ENDED:
-                self.context.forget_leg(leg.tag)
-            elif leg.index == CALLER:
-                usage.refuse(termination.sip_status if termination.sip_status >= 300 else 480, now)
-                self.context.forget_leg(leg.tag)
-            else:
-                usage.cancel(now)
-            self._leg_over(leg, termination, cause_of(self._why) if leg is who else "")
-        self.close(termination)
+        end(self, Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
 
     # -- what they share ----------------------------------------------------------------------------------------
 
@@ -411,44 +351,6 @@ class Call:
         """Apply one event to the state and hand it to the journal."""
         apply(self.state, event)
         self.context.record(event)
-
-    def _leg_over(self, leg: Leg, termination: Termination, cause: str = "") -> None:
-        """The leg has no more part in the call: its sound closes, its ending is recorded. `cause`: as its far end gave
-        it."""
-        if self.legs.pop(leg.index, None) is None:
-            return
-        leg.stop_waiting()
-        self.early.over(leg)
-        lease = leg.sound.lease
-        if lease is not None:
-            self.context.forget_media(lease.leg)
-            self.context.engine.close(lease.leg)
-        self.record(
-            e.LegEnded(
-                self.id,
-                self.state.n,
-                self.context.at(),
-                leg.index,
-                termination.result,
-                termination.reason,
-                termination.sip_status,
-                cause,
-            )
-        )
-
-    def close(self, termination: Termination) -> None:
-        """Its record is complete."""
-        self.record(
-            e.CallEnded(
-                self.id,
-                self.state.n,
-                self.context.at(),
-                termination.result,
-                termination.reason,
-                termination.sip_status,
-            )
-        )
-        self.context.forget_call(self.id)
 
 
 _ON_LEG: dict[type, Callable[..., None]] = {

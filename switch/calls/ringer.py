@@ -19,6 +19,7 @@ from dialplan.termination import Reason
 from records import events as e
 from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
+from switch.calls.ending import finish, stop_ringing
 from switch.calls.forwards import forwarded
 from switch.calls.inviting import ring
 from switch.calls.leg import Leg
@@ -155,7 +156,7 @@ class Ringer:
                 forwarded(self._call, hops[number - 1], self._state.plan.step(step_id), branch, now)
 
     def _finish(self, command: v.Finish, now: float) -> None:
-        self._call.finish(command.termination, now, command.text)
+        finish(self._call, command.termination, now, command.text)
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch
@@ -264,7 +265,7 @@ class Ringer:
         chosen = self.branches[command.branch][command.contact]
         for leg in self.branches[command.branch]:
             if leg is not chosen:
-                self._call.stop_ringing(leg, now, ELSEWHERE, Reason.COMPLETED_ELSEWHERE)
+                stop_ringing(self._call, leg, now, ELSEWHERE, Reason.COMPLETED_ELSEWHERE)
         connect(self._call, chosen, now)
 
     def _stop(self, command: v.StopBranch, now: float) -> None:
@@ -274,7 +275,7 @@ class Ringer:
         other = Reason.COMPLETED_ELSEWHERE if command.elsewhere else Reason.CALLER_CANCELLED
         reason = Reason(command.outcome) if command.outcome is not None else other
         for leg in self.branches.get(command.branch, ()):
-            self._call.stop_ringing(leg, now, lines, reason)
+            stop_ringing(self._call, leg, now, lines, reason)
 
     def _disarm_all(self) -> None:
         for timer in self._timers.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from switch.calls import recovery
-from switch.calls.call import Call
 from switch.sip.invite import InviteUsage
 from tests.support.scene import Scene
 
@@ -74,7 +73,7 @@ def test_a_ringing_call_that_cannot_be_ended_in_order(scene: Scene, monkeypatch:
     call = alice.call("102")
     scene.wait()
     scene.exchange.tolerates = True
-    monkeypatch.setattr(Call, "_leg_over", oops)
+    monkeypatch.setattr("switch.calls.ending.leg_over", oops)
     (live,) = scene.exchange.calls
     live.broken(Oops(), scene.clock.now())
     scene.exchange.look()
@@ -103,8 +102,8 @@ def test_a_call_whose_timer_fails(scene: Scene, monkeypatch: pytest.MonkeyPatch)
     call = alice.call("102")
     scene.wait()
     scene.exchange.tolerates = True
-    live = scene.exchange.calls[0]
-    monkeypatch.setattr(type(live), "stop_ringing", oops)
+    monkeypatch.setattr("switch.calls.ringer.stop_ringing", oops)
+    monkeypatch.setattr("switch.calls.ending.stop_ringing", oops)
     scene.wait(19.8)
     monkeypatch.undo()
     scene.wait(1)
