@@ -94,6 +94,11 @@ class Draft:
             known = self.consulted[line] = self.facts.line(line)
         return known
 
+    def makes_call(self, line: str) -> bool:
+        """Whether that line makes this call: the one that is called on, or that of a delegate who speaks on it."""
+        calling, speaking = self.calling, self.speaking
+        return (calling is not None and calling.id == line) or (speaking is not None and speaking.id == line)
+
     def cursor(self, group: str) -> int:
         """Who is next in a rotating group."""
         self.consulted[cursor_of(group)] = None

@@ -3,7 +3,8 @@
 A rule is the configured one, or the one that the user has set, unless a lock keeps the configured one. A rule that
 cannot be followed counts as absent, and that is told (K.8). Every forward is a `Hop` with its cause, of which
 History-Info and Diversion are written. No call is forwarded more than five times (K.10), and never back to where it
-was: it ends in the mailbox of the user who was called at first, else with 482 (FWD-9).
+was: it ends in the mailbox of the user who was called at first, else with 482 (FWD-9). Who calls is rung by no forward,
+as in a group: nobody calls others to reach themselves.
 
 Inside a group's branch only forwards to users are followed, and those to outside where the group allows it; for the
 others the group's own plan goes on (FWD-10).
@@ -105,6 +106,9 @@ def send_on(draft: Draft, rule: str, to: Destination, path: Path, hop: Hop, by: 
     hops = (*path.hops, hop)
     if str(to) in path.visited:
         return looped(draft, path, hops, f"{to} has had this call already")
+    if to.kind is To.USER and draft.makes_call(to.name):
+        draft.say(rule, f"{to} makes this call, and is left out: counts as absent")
+        return None
     if draft.request.hops + len(hops) > MOST_FORWARDS:
         return looped(draft, path, hops, f"to {to} would be one more than {MOST_FORWARDS} forwards")
     onwards = msgspec.structs.replace(path, hops=hops)

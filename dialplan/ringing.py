@@ -78,11 +78,11 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
 
 def _present(draft: Draft, called: RingGroup, path: Path) -> list[tuple[int, Member, Line]]:
     """The members who take part in this call, with their places in the group. Who calls it from one of its own lines
-    wants the others; a group of that line alone rings it. Who has sent this call on does not get it back (FWD-9,
-    VIP-13)."""
+    wants the others; a group of that line alone rings it, unless a forward leads there. Who has sent this call on does
+    not get it back (FWD-9, VIP-13)."""
     found = []
     seen: set[str] = set()
-    alone = len(called.members) == 1
+    alone = len(called.members) == 1 and not path.hops
     for at, member in enumerate(called.members):
         line = draft.model.lines.get(member.line)
         if line is None:
@@ -91,7 +91,7 @@ def _present(draft: Draft, called: RingGroup, path: Path) -> list[tuple[int, Mem
             draft.say(rules.member(called, member.line), "is named twice, and rings once")
         elif rules.line(member.line) in path.visited:
             draft.say(rules.member(called, member.line), "has had this call already")
-        elif (line is draft.calling or line is draft.speaking) and not alone:
+        elif not alone and draft.makes_call(member.line):
             draft.say(rules.member(called, member.line), "makes this call, and is left out")
         else:
             seen.add(member.line)

@@ -222,6 +222,44 @@ def test_what_does_not_exist_counts_as_absent(to: str) -> None:
     assert f"to {to} cannot be followed: counts as absent" in said(made, "user:anna.forward.always")
 
 
+# Who calls
+
+
+@pytest.mark.parametrize("condition", ["busy", "no_answer", "outage"])
+def test_a_forward_to_who_calls_counts_as_absent(condition: str) -> None:
+    """FWD-9, K.8: Dora calls Anna, who sends calls to Dora; others are sent there."""
+    model = company(line("anna", forwards=Forwards(**{condition: user("dora")})))
+    asked = from_inside(model, "anna", by="dora")
+    assert rung(asked) == [["anna"]] and len(asked.steps) == 1
+    assert said(asked, f"user:anna.forward.{condition}")[-1].startswith("user:dora makes this call, and is left out")
+    assert Outcome(condition) in entry(from_inside(model, "anna", by="ben")).exits  # type: ignore[union-attr]
+
+
+def test_who_sends_all_calls_to_somebody_is_rung_by_that_one() -> None:
+    model = company(line("anna", forwards=Forwards(always=user("dora"))))
+    assert rung(from_inside(model, "anna", by="dora")) == [["anna"]]
+    assert rung(from_inside(model, "anna", by="ben")) == rung(from_outside(model, "anna")) == [["dora"]]
+
+
+def test_a_delegate_who_calls_on_a_line_is_rung_by_no_forward_nor_is_the_line() -> None:
+    """SLN-1: Ben calls on Dora's line."""
+    dora = line("dora", delegates=(Delegate(line="ben"),))
+    for to in ("ben", "dora"):
+        model = company(line("anna", forwards=Forwards(always=user(to))), dora)
+        assert rung(from_inside(model, "anna", by="ben", line="dora")) == [["anna"]]
+
+
+def test_a_call_to_oneself_is_nobody_else_s_affair() -> None:
+    """By one's own choice it rings; what comes back to it is a loop."""
+    model = company(line("carl", forwards=Forwards(always=user("dora"))))
+    assert rung(from_inside(model, "dora", by="dora")) == [["dora"]]
+    there = company(
+        line("carl", forwards=Forwards(always=user("dora"))), line("dora", forwards=Forwards(always=user("carl")))
+    )
+    end = entry(from_inside(there, "dora", by="dora"))
+    assert isinstance(end, Voicemail) and end.loop
+
+
 # Chains and loops
 
 

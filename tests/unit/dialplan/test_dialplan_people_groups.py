@@ -8,7 +8,7 @@ from dialplan.destinations import Destination, ring_group, user
 from dialplan.facts import Condition, Facts, LineFacts
 from dialplan.groups import Member, RingGroup, Strategy
 from dialplan.lines import Delegate, Forwards, Line, Others, Quotas, Vip
-from dialplan.plan import Branch, Outcome, Plan, Reject, Ring, Trunk, Voicemail
+from dialplan.plan import Branch, LineTarget, Outcome, Plan, Reject, Ring, Trunk, Voicemail
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
 from tests.support.company import (
@@ -45,6 +45,33 @@ def branches(made: Plan) -> dict[str, Branch]:
 
 def starts(made: Plan) -> dict[str, float]:
     return {name: branch.delay_s for name, branch in branches(made).items()}
+
+
+# Who calls
+
+
+@pytest.mark.parametrize("forward", [{"always": user("dora")}, {"busy": user("dora")}])
+def test_no_member_s_forward_rings_who_calls_the_group(forward: dict[str, Destination]) -> None:
+    """FWD-10: Dora calls a group whose member Carl forwards to her; Carl rings, and then nobody."""
+    model = company(line("carl", forwards=Forwards(**forward)), groups=(group("ben", "carl"),))
+    made = from_inside(model, "*desk", by="dora")
+    assert rung(made) == [["ben", "carl"]]
+    assert not any(
+        each.target == LineTarget("dora")
+        for step in made.steps
+        if isinstance(step, Ring)
+        for stage in step.stages
+        for each in stage.branches
+    )
+    assert not any(branch.exits for branch in branches(made).values())
+
+
+def test_a_group_of_the_caller_alone_rings_when_it_is_called_and_not_by_a_forward() -> None:
+    model = company(line("anna", forwards=Forwards(busy=ring_group("desk"))), groups=(group("dora"),))
+    assert rung(from_inside(model, "*desk", by="dora")) == [["dora"]]
+    made = from_inside(model, "anna", by="dora")
+    rings = [rung(made, step.id) for step in made.steps if isinstance(step, Ring)]
+    assert rings == [[["anna"]]]
 
 
 # Strategies
