@@ -69,7 +69,9 @@ def place(problem: Problem) -> tuple[int, int]:
         "from: ben, dial: 201, phones: {anna: answers/5s}, "
         "expect: {rings: anna, connected: anna, after: 5s, limit: none}",
         "from: ben-desk, dial: 201, expect: {rings: [anna], then: voicemail:anna, after: 20s, forwards: anna}",
-        "from: 202, dial: 201, phones: {anna: busy}, expect: {rings: [anna, ben], forwards: anna, connected: nobody}",
+        "from: 202, dial: 201, phones: {anna: busy}, expect: {rings: anna, never: ben, connected: nobody}",
+        "trunk: carrier, dial: '+16695550101', phones: {anna: busy}, "
+        "expect: {rings: [anna, ben], forwards: anna, connected: nobody}",
         "from: anna, dial: 201, facts: {anna.forward.no_answer: none}, expect: {ends: no_answer 480}",
         "from: ben, dial: 201, facts: {anna.dnd: on}, "
         "expect: {rings: [], then: voicemail:anna, never: [anna, trunk:carrier]}",
