@@ -18,14 +18,16 @@ country: US
 users:
   anna: {name: Anna, extension: 201, forward: {no_answer: ben, after: 15s}}
   ben: {name: Ben, extension: 202, call_waiting: false}
+  cleo: {name: Cleo, extension: 209}
 devices:
   anna-desk: {secret: "env:NONE", lines: [anna]}
   ben-desk: {secret: "env:NONE", lines: [ben]}
+  cleo-desk: {secret: "env:NONE", lines: [cleo]}
 """
 TESTS = """\
 tests:
   - {name: Anna to Ben, from: anna, dial: "202", expect: {rings: [ben]}}
-  - {name: Ben to Anna, from: ben, dial: "201", phones: {anna: rings, ben: busy}, expect: {rings: [anna, ben]}}
+  - {name: Cleo to Anna, from: cleo, dial: "201", phones: {anna: rings, ben: busy}, expect: {rings: [anna, ben]}}
 """
 
 
@@ -61,7 +63,7 @@ def test_survivors_are_told_with_their_place(tmp_path: Path) -> None:
 
 def test_one_more_test_notices_one_more_change(tmp_path: Path) -> None:
     (more := tmp_path / "more").mkdir()
-    late = '  - {name: Late, from: ben, dial: "201", phones: {ben: busy}, expect: {after: 15s}}\n'
+    late = '  - {name: Late, from: cleo, dial: "201", phones: {ben: busy}, expect: {after: 15s}}\n'
     before, after = run(folder(tmp_path)), run(folder(more, TESTS + late))
     assert len(after.survivors) < len(before.survivors)
     assert not any("after" in each.what for each in after.survivors)
