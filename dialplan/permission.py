@@ -16,10 +16,9 @@ from dialplan.facts import LineFacts
 from dialplan.lines import Line, Permission, Quotas
 from dialplan.numbers import Number
 from dialplan.plan import Reject
+from dialplan.rates import MICRO
 from dialplan.regions import Reach
 from dialplan.termination import Reason
-
-MILLION = 1_000_000
 
 
 def refusal(draft: Draft, lines: Iterable[Line], number: Number) -> Reject | None:
@@ -59,13 +58,13 @@ def _level(draft: Draft, line: Line, number: Number) -> str:
     if outside.permission is Permission.EMERGENCY:
         draft.say(rule, f"emergency calls only: {number.value} is refused")
         return "Emergency Calls Only"
-    if outside.permission is Permission.DOMESTIC and found.reach is not Reach.DOMESTIC and found.reach in _ABROAD:
+    if outside.permission is Permission.DOMESTIC and found.reach in _ABROAD:
         where = f" in {found.region}" if found.region else ""
         draft.say(rule, f"domestic only: {number.value}{where} is abroad from {country}")
         return "Domestic Calls Only"
     draft.say(rule, f"{outside.permission.value}: {number.value} is {found.reach.value} from {country}")
     why = regions.denied(number, found, outside.allow)
-    if not why and found.reach is regions.Reach.SERVICE:
+    if not why and found.reach is Reach.SERVICE:
         why = _premium(draft, line, number.value)
     if why:
         draft.say(rules.of_line(line.id, "allow"), f"{number.value} is denied until it is named: {why}")
@@ -93,8 +92,8 @@ def _exceeded(draft: Draft, rule: str, quotas: Quotas, facts: LineFacts) -> bool
         (quotas.calls, facts.external, "external calls are up"),
         (quotas.minutes_hour, facts.minutes_hour, "minutes were called outside in the last hour"),
         (quotas.minutes_day, facts.minutes_day, "minutes were called outside in the last day"),
-        (quotas.cost_hour / MILLION, facts.cost_hour / MILLION, "were spent in the last hour"),
-        (quotas.cost_day / MILLION, facts.cost_day / MILLION, "were spent in the last day"),
+        (quotas.cost_hour / MICRO, facts.cost_hour / MICRO, "were spent in the last hour"),
+        (quotas.cost_day / MICRO, facts.cost_day / MICRO, "were spent in the last day"),
     ):
         if limit and used >= limit:
             draft.say(rule, f"{used:g} {what}, and {limit:g} is the limit")

@@ -29,13 +29,13 @@ import msgspec
 from dialplan.destinations import NOWHERE, Destination, of_text
 from dialplan.facts import NO_FACTS, Condition, Facts, LineFacts
 from dialplan.pretend import ScriptError
+from dialplan.rates import MICRO
 
 _FORWARDS = {f"forward.{each.value}": each for each in Condition}
 _COUNTS = ("external", "minutes_hour", "minutes_day", "cost_hour", "cost_day")
 KEYS = ("dnd", *_FORWARDS, "forward.after", "calls", "idle", "out", "called_for_help", *_COUNTS, "locked", "cursor")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TIME = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h|d)", re.ASCII)
-_MILLION = 1_000_000
 
 
 class Names(NamedTuple):
@@ -139,7 +139,7 @@ def _line_fact(key: str, fact: str, value: str, at: datetime.datetime, known: Ma
         return {"helped_at": at - datetime.timedelta(seconds=_seconds(key, value))}
     number = _number(key, value)
     if fact.startswith("cost"):
-        return {fact: round(number * _MILLION)}
+        return {fact: round(number * MICRO)}
     return {fact: int(number) if fact == "external" else number}
 
 

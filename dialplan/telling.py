@@ -53,12 +53,12 @@ from dialplan.plan import (
 )
 from dialplan.planner import plan
 from dialplan.question import QuestionError, meant
+from dialplan.rates import MICRO
 
 DEEPEST = 8
 MOST_SENTENCES = 200
 _OUTSIDE = "(outside)"
 _VIP_NUMBER = "+10005550100"
-_MILLION = 1_000_000
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -350,7 +350,7 @@ def _limits(line: Line) -> Iterator[tuple[str, dict[str, str | float]]]:
             yield what, {"minutes": amount}
     for what, cost in (("cost_hour", quotas.cost_hour), ("cost_day", quotas.cost_day)):
         if cost:
-            yield what, {"cost": cost / _MILLION}
+            yield what, {"cost": cost / MICRO}
 
 
 def _list(words: Iterable[str]) -> str:
