@@ -109,7 +109,7 @@ def _outside(
     """`again` is what is dialled anew once an account code is known."""
     model, request = draft.model, draft.request
     if not leads_outside(model):
-        return outside(draft, line, number.value)
+        return outside(draft, line, number.value, policy, hidden=False)
     transferor = model.lines.get(request.transferor or "")
     asked = (line, speaker, transferor) if transferor is not None else (line, speaker)
     refusal = permission.refusal(draft, asked, number)
@@ -121,7 +121,7 @@ def _outside(
         return draft.add(Collect(id=draft.name("account"), what="account_code", number=again))
     if hidden is None:
         hidden = line.outside.hide_caller_id or speaker.outside.hide_caller_id
-    return outside(draft, line, number.value, policy=policy, hidden=hidden)
+    return outside(draft, line, number.value, policy, hidden)
 
 
 def _on_account(draft: Draft, code: codes.Found, hides: str, policy: Policy) -> Plan:

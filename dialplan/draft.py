@@ -37,9 +37,6 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     ringing: frozenset[str] = frozenset()
 
 
-START = Path()
-
-
 class Draft:
     """One plan in the making. `follow` is the planner's way to a destination: it adds the steps and returns the id of
     the first; None where the destination cannot be followed, and counts as absent (K.8)."""

@@ -14,31 +14,18 @@ from dialplan.draft import Draft, Path
 from dialplan.lines import Line, Policy
 from dialplan.model import Model
 from dialplan.numbers import Kind, Number
-from dialplan.plan import Hop, Reject, Route, Trunk
+from dialplan.plan import Reject, Route, Trunk
 from dialplan.routes import MOST_ROUTES, candidates
 from dialplan.termination import Reason
 
 
-def outside(
-    draft: Draft,
-    line: Line | None,
-    number: str,
-    hops: tuple[Hop, ...] = (),
-    *,
-    policy: Policy | None = None,
-    hidden: bool | None = None,
-) -> str:
+def outside(draft: Draft, line: Line, number: str, policy: Policy, hidden: bool) -> str:
     """Add the step that takes a normalised number out, and return its id. Without any route it is a rejection.
 
-    `line` is shown, and pays: the one that calls, or that forwards the call (`hops`). `policy` is its own unless
-    somebody else's holds during the call; `hidden` tells whether it is shown, where that is not as its settings say."""
-    if hidden is None:
-        hidden = line is not None and line.outside.hide_caller_id
+    `line` calls, and is shown unless it is `hidden`; `policy` holds during the call."""
     routes = routes_to(draft, line, number, hidden)
     if routes:
-        if policy is None and line is not None:
-            policy = line.policy
-        return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy, hops=hops))
+        return draft.add(Trunk(id=draft.name("trunk"), routes=routes, policy=policy))
     if leads_outside(draft.model):
         draft.say("routes", f"no route for {number}")
         reject = Reject(id=draft.name("trunk"), status=404, reason=Reason.NO_ROUTE, text="No Route")
