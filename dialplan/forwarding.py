@@ -12,6 +12,8 @@ others the group's own plan goes on (FWD-10).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from dialplan import outside, rules
@@ -34,6 +36,9 @@ CLOSED = 480
 
 NO_FORWARDS = Forwards()
 _LEAST_S, _MOST_S = 10.0, 60.0
+
+Way = Callable[[Draft, Line, Condition, Path], str | None]
+"""Where a line's call goes on a condition."""
 
 
 def hop_of(line: Line, cause: int) -> Hop:
@@ -73,11 +78,12 @@ def has_rules(draft: Draft, line: Line) -> bool:
     return line.forwards != NO_FORWARDS or bool(draft.ask(line.id).forwards)
 
 
-def exits_of(draft: Draft, line: Line, path: Path) -> dict[Outcome, str]:
-    """Where each outcome of ringing a line leads. A rejected call takes the exit for no answer, at once (FWD-8)."""
+def exits_of(draft: Draft, line: Line, path: Path, way: Way = forward) -> dict[Outcome, str]:
+    """Where each outcome of ringing a line leads, by the `way` that each condition goes. A rejected call takes the exit
+    for no answer, at once (FWD-8)."""
     exits = {}
     for outcome, condition in OUTCOMES:
-        step = forward(draft, line, condition, path)
+        step = way(draft, line, condition, path)
         if step is not None:
             exits[outcome] = step
     return exits

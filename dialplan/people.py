@@ -13,7 +13,7 @@ from dialplan import opening, rules, vip
 from dialplan.availability import away, helped
 from dialplan.draft import Draft, Path
 from dialplan.facts import Condition
-from dialplan.forwarding import CAUSES, CLOSED, OUTCOMES, after_s, forward, has_rules, hop_of
+from dialplan.forwarding import CAUSES, CLOSED, after_s, exits_of, forward, has_rules, hop_of
 from dialplan.lines import Line
 from dialplan.plan import Branch, LineTarget, Outcome, Reject, Ring, Stage, Voicemail
 from dialplan.termination import Reason
@@ -67,13 +67,13 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
     helpers = vip.delegates(draft, called, path) if shared else []
     condition = reason.condition if reason is not None else Condition.NO_ANSWER
     if not rings and not helpers:
-        return always or _ending(draft, called, path, condition)
+        return always or _ending(draft, called, condition, path)
     step = draft.name("ring")
     if rings:
         exits = _exits(draft, called, path)
     else:
         # K.2: without the line's own telephones it is no answer, which is then the exit for whatever it is really.
-        then = always or (_ending if condition is Condition.BUSY else _goes_on)(draft, called, path, condition)
+        then = always or (_ending if condition is Condition.BUSY else _goes_on)(draft, called, condition, path)
         exits = {Outcome.NO_ANSWER: then} if then is not None else {}
     times = _times(draft, called, Outcome.NO_ANSWER in exits)
     if rings:
@@ -132,18 +132,13 @@ def _times(draft: Draft, called: Line, has_rule: bool) -> tuple[float, bool]:
 
 
 def _exits(draft: Draft, called: Line, path: Path) -> dict[Outcome, str]:
-    """Where each outcome leads. A rejected call takes the exit for no answer, at once (FWD-8)."""
-    exits: dict[Outcome, str] = {}
+    """Where each outcome leads."""
     if called.vip is None and not has_rules(draft, called):
-        return exits
-    for outcome, condition in OUTCOMES:
-        step = _goes_on(draft, called, path, condition)
-        if step is not None:
-            exits[outcome] = step
-    return exits
+        return {}
+    return exits_of(draft, called, path, _goes_on)
 
 
-def _goes_on(draft: Draft, called: Line, path: Path, condition: Condition) -> str | None:
+def _goes_on(draft: Draft, called: Line, condition: Condition, path: Path) -> str | None:
     """The line's rule for a condition; after a VIP plan without one its voicemail (VIP-8, K.2). None: the call ends by
     FWD-7."""
     step = forward(draft, called, condition, path)
@@ -152,9 +147,9 @@ def _goes_on(draft: Draft, called: Line, path: Path, condition: Condition) -> st
     return step
 
 
-def _ending(draft: Draft, called: Line, path: Path, condition: Condition) -> str | None:
+def _ending(draft: Draft, called: Line, condition: Condition, path: Path) -> str | None:
     """The same with FWD-7's ending, for a line that is not rung at all."""
-    step = _goes_on(draft, called, path, condition)
+    step = _goes_on(draft, called, condition, path)
     if step is None and condition is Condition.BUSY and not path.member:
         return draft.add(Reject(id=draft.name("busy"), status=486, reason=Reason.BUSY, text="Busy Here"))
     return step or opening.unavailable(draft, path)

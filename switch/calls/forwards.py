@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dialplan.plan import Attendant, Conference, Hop, LineTarget, Queue, Replan, Ring, Step, Trunk, Voicemail
+from dialplan.question import named
 from records.events import CallForwarded, Forwarded
 from switch.calls.state import CallState
 from switch.calls.trust import Side, forwards_told, hidden_from
@@ -52,14 +53,8 @@ def reached(step: Step) -> str:
             return ", ".join(f"line:{each.target.line}" for each in first if isinstance(each.target, LineTarget))
         case Trunk():
             return f"external:{step.routes[0].number}"
-        case Voicemail():
-            return f"voicemail:{step.mailbox}"
-        case Attendant():
-            return f"attendant:{step.attendant}"
-        case Queue():
-            return f"queue:{step.queue}"
-        case Conference():
-            return f"conference:{step.room}"
+        case Voicemail() | Attendant() | Queue() | Conference():
+            return named(step)
         case Replan():
             return str(step.request.to or step.request.digits)
         case _:
