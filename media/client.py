@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from media import wire
-from media.engine import Lease, LegLost, MediaEvent, Remote, Stats
+from media.engine import Lease, LegLost, MediaEvent, Part, Remote, Spool, Stats, Tune
 
 _log = logging.getLogger("ringplan.media.client")
 _RETRY_S = 0.2
@@ -372,17 +372,40 @@ class WorkerEngine:
             self._unjoin(second)
             self._join(first, here, second, there)
 
-    def play(self, leg: int, source: str, again: bool = False) -> None:
-        """See `MediaEngine.play`. Raises ValueError for a source of more than 1000 characters."""
-        if len(source) > wire.MAX_SOURCE_CHARS:
-            raise ValueError("the source's name is too long")
+    def mix(self, leg: int, room: str, part: Part = Part()) -> None:
+        """See `MediaEngine.mix`."""
         self._unjoin(leg)
-        self._send(leg, wire.Play(leg, source, again))
+        self._send(leg, wire.Mix(leg, room, part))
 
-    def stop(self, leg: int) -> None:
+    def play(self, leg: int, tune: Tune, again: bool = False) -> None:
+        """See `MediaEngine.play`. Raises ValueError for sources of more than 20,000 characters together."""
+        if sum(map(len, tune.sources)) > wire.MAX_SOURCE_CHARS:
+            raise ValueError("the sources' names are too long")
+        if not tune.over:
+            self._unjoin(leg)
+        self._send(leg, wire.Play(leg, tune, again))
+
+    def stop(self, leg: int, over: bool = False) -> None:
         """See `MediaEngine.stop`."""
-        self._unjoin(leg)
-        self._send(leg, wire.Stop(leg))
+        if not over:
+            self._unjoin(leg)
+        self._send(leg, wire.Stop(leg, over))
+
+    def record(self, leg: int, spool: Spool) -> None:
+        """See `MediaEngine.record`."""
+        self._send(leg, wire.Record(leg, spool))
+
+    def pause(self, leg: int, path: str) -> None:
+        """See `MediaEngine.pause`."""
+        self._send(leg, wire.Pause(leg, path))
+
+    def end_record(self, leg: int, path: str) -> None:
+        """See `MediaEngine.end_record`."""
+        self._send(leg, wire.EndRecord(leg, path))
+
+    def send_digits(self, leg: int, digits: str) -> None:
+        """See `MediaEngine.send_digits`."""
+        self._send(leg, wire.SendDigits(leg, digits))
 
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""

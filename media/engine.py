@@ -25,6 +25,57 @@ class Lease(msgspec.Struct, frozen=True, array_like=True, gc=False):
     port: int
 
 
+class Keys(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """SRTP of one leg (RFC 3711, RFC 4568): `suite` as in a=crypto, and master key and salt of what we send and of what
+    we receive. Told to the worker, and kept nowhere else: not in the journal, and never shown."""
+
+    suite: str
+    send: bytes
+    receive: bytes
+
+    def __repr__(self) -> str:
+        return f"Keys(suite={self.suite!r})"
+
+
+class Tune(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a leg is to hear: the `sources` one after the other, with `loop` again and again. `over`: on top of what it
+    hears otherwise, which comes back afterwards; else in its place, for good. `id` comes back in `PlayEnded`.
+
+    A source is one of
+
+        tone:HZ            for ever             tone:HZ+HZ:MS      two frequencies, for so long (one will do)
+        silence:MS                              file:PATH          once, a WAV or whatever PyAV reads, at any rate
+        echo               (alone) the leg's own sound
+    """
+
+    sources: tuple[str, ...]
+    loop: bool = False
+    over: bool = False
+    id: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a leg takes part in a room. Without `speaks` it is muted, without `hears` it hears none of the others. `to`:
+    what it says reaches that leg alone (a whisper), and it hears everybody; -1: all."""
+
+    speaks: bool = True
+    hears: bool = True
+    to: int = -1
+
+
+class Spool(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A recording of what comes from one leg: its packets as received, appended to the file at `path` (whose folder is
+    made if need be), so that it outlives the death of any process. `media.render` makes WAV files of spools.
+
+    It ends by itself after `most_s` seconds, or when nothing was said for `silence_s`; 0: never. What is received while
+    it is paused is not kept, and is silence in the WAV.
+    """
+
+    path: str
+    most_s: float = 0.0
+    silence_s: float = 0.0
+
+
 class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Where the far end says it receives, and what it may send.
 
@@ -33,7 +84,11 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     end may send (payload type numbers); others are dropped. `send` and `receive` are seen from the far end's media
     direction: `send` False means that we expect nothing from it (recvonly, inactive), `receive` False that nothing is
     sent to it. Silence is a loss only where both are True: one that holds the call mostly sends nothing. `codec`
-    (`PCMU/8000`) and `payload` are what a player sends.
+    (`PCMU/8000`) and `payload` are what we send when we make the sound ourselves (players, rooms, transcoding).
+
+    `codecs` says what each number of `payloads` stands for, as in a=rtpmap (`opus/48000/2`), telephone-events left out.
+    Between two legs, packets of a number that means the same to both are relayed as bytes; others are transcoded where
+    we know both codecs, else dropped. Empty: nobody has said, and all is relayed. `keys` make it SRTP.
     """
 
     address: str
@@ -46,6 +101,8 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     telephone_event: int | None = None
     codec: str = "PCMU/8000"
     payload: int = 0
+    codecs: tuple[tuple[int, str], ...] = ()
+    keys: Keys | None = None
 
 
 class LegLost(msgspec.Struct, frozen=True, tag="lost"):
@@ -62,7 +119,31 @@ class Silent(msgspec.Struct, frozen=True, tag="silent"):
 
 
 class PlayEnded(msgspec.Struct, frozen=True, tag="play_ended"):
-    """A player came to its end."""
+    """The tune `id` came to its end. Not told of one that was stopped or replaced. `failed` are those of its sources
+    that could not be played."""
+
+    leg: int
+    id: int = 0
+    failed: tuple[str, ...] = ()
+
+
+class RecordEnded(msgspec.Struct, frozen=True, tag="record_ended"):
+    """The recording at `path` has ended: `why` is stopped, limit, silence, closed (the leg was) or failed (the disk is
+    full, or refuses; `detail` says more). `packets` and `octets` stand in the file; `heard_s` is how long something was
+    said, `lasted_s` how long it was on, pauses left out."""
+
+    leg: int
+    path: str
+    why: str
+    packets: int
+    octets: int
+    lasted_s: float = 0.0
+    heard_s: float = 0.0
+    detail: str = ""
+
+
+class DigitsSent(msgspec.Struct, frozen=True, tag="digits_sent"):
+    """All digits of the last `send_digits` have gone out."""
 
     leg: int
 
@@ -86,7 +167,7 @@ class Stats(msgspec.Struct, frozen=True, tag="stats"):
     dropped: int
 
 
-MediaEvent = LegLost | Silent | PlayEnded | Digit | Stats
+MediaEvent = LegLost | Silent | PlayEnded | Digit | Stats | RecordEnded | DigitsSent
 
 KEPT_BACK = 4
 
@@ -119,17 +200,38 @@ class MediaEngine(Protocol):
         """
 
     def bridge(self, first: int, second: int) -> None:
-        """Relay RTP and RTCP between the two, as bytes. Ends any bridge, player or echo that either was in, but for
-        the same bridge, which goes on undisturbed."""
+        """Let the two hear each other: RTP and RTCP as bytes where their codecs agree, else transcoded. Ends any
+        bridge, room, tune (but one that plays over) or echo that either was in, but for the same bridge, which goes on
+        undisturbed."""
 
-    def play(self, leg: int, source: str, again: bool = False) -> None:
-        """Play `tone:HZ` (for ever) or `file:PATH` (once, then `PlayEnded`) or `echo` to the leg, in its own codec.
+    def mix(self, leg: int, room: str, part: Part = Part()) -> None:
+        """Let the leg into a room, or change its part there. A room is there while it has members; in it everybody
+        hears all others but himself. Ends the bridge, tune or other room that the leg was in."""
+
+    def play(self, leg: int, tune: Tune, again: bool = False) -> None:
+        """Play to the leg, in its own codec. In place of what it hears, which also parts it from its bridge or room;
+        or over that. A new tune takes the place of the one before.
 
         `again`: it may have been told before; what plays then plays on, and what has ended is not played once more.
+        Raises ValueError for sources that are too long together.
         """
 
-    def stop(self, leg: int) -> None:
-        """End the bridge or player of the leg; it stays open and silent."""
+    def stop(self, leg: int, over: bool = False) -> None:
+        """End the bridge, room or tune of the leg; it stays open and silent. `over`: end only what plays over."""
+
+    def record(self, leg: int, spool: Spool) -> None:
+        """Keep what comes from the leg, whatever it is bridged with; or go on after a pause. A leg may be recorded to
+        several files."""
+
+    def pause(self, leg: int, path: str) -> None:
+        """Keep nothing until `record` is told again."""
+
+    def end_record(self, leg: int, path: str) -> None:
+        """End the recording; `RecordEnded` follows. Harmless for one that has ended."""
+
+    def send_digits(self, leg: int, digits: str) -> None:
+        """Send digits (0-9, *, #, A-D) as telephone-events (RFC 4733) of 100 ms with pauses of 100 ms; as tones in the
+        sound where the far end takes no events."""
 
     def close(self, leg: int) -> None:
         """Close the leg; its ports rest before they are leased again. Closing twice is harmless."""

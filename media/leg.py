@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from media import rtp
-from media.engine import Remote
+from media.engine import Remote, Tune
 from media.ports import Pair
 
 Send = Callable[[Any], int]
@@ -192,10 +192,10 @@ class Leg:
         "rtp",
         "seen",
         "silence_s",
-        "source",
         "sources",
         "told",
         "told_silent",
+        "tune",
     )
 
     def __init__(
@@ -211,7 +211,7 @@ class Leg:
         self.peer: Leg | None = None
         self.player: Player | None = None
         self.player_ended = False
-        self.source = ""
+        self.tune: Tune | None = None
         """What it was told to play."""
         self.digits: rtp.DigitReader | None = None
         self.silence_s = 0.0

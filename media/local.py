@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from media.engine import Lease, LegLost, MediaEvent, Remote, kept_back
+from media.engine import Lease, LegLost, MediaEvent, Part, Remote, Spool, Tune, kept_back
 from media.ports import PortPool
 from media.relay import Relay
 
@@ -83,13 +83,33 @@ class LocalEngine:
         """See `MediaEngine.bridge`."""
         self._relay.bridge(first, second)
 
-    def play(self, leg: int, source: str, again: bool = False) -> None:
-        """See `MediaEngine.play`."""
-        self._relay.play(leg, source, again)
+    def mix(self, leg: int, room: str, part: Part = Part()) -> None:
+        """See `MediaEngine.mix`."""
+        self._relay.mix(leg, room, part)
 
-    def stop(self, leg: int) -> None:
+    def play(self, leg: int, tune: Tune, again: bool = False) -> None:
+        """See `MediaEngine.play`."""
+        self._relay.play(leg, tune, again)
+
+    def stop(self, leg: int, over: bool = False) -> None:
         """See `MediaEngine.stop`."""
-        self._relay.stop(leg)
+        self._relay.stop(leg, over)
+
+    def record(self, leg: int, spool: Spool) -> None:
+        """See `MediaEngine.record`."""
+        self._relay.record(leg, spool)
+
+    def pause(self, leg: int, path: str) -> None:
+        """See `MediaEngine.pause`."""
+        self._relay.pause(leg, path)
+
+    def end_record(self, leg: int, path: str) -> None:
+        """See `MediaEngine.end_record`."""
+        self._relay.end_record(leg, path)
+
+    def send_digits(self, leg: int, digits: str) -> None:
+        """See `MediaEngine.send_digits`."""
+        self._relay.send_digits(leg, digits)
 
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from media import files, player, rtp
-from media.engine import Digit, Lease, LegLost, MediaEvent, PlayEnded, Remote, Silent, Stats
+from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Remote, Silent, Spool, Stats, Tune
 from media.leg import Idle, Leg, Port, Ready, Source
 from media.ports import Pair, PortPool
 
@@ -215,33 +215,51 @@ class Relay:
         first.peer, second.peer = second, first
         self._wire(first)
 
-    def play(self, leg_id: int, source: str, again: bool = False) -> None:
-        """Play `source` (see `MediaEngine.play`) to the leg; `again`: unless it is what it was told to play last."""
+    def play(self, leg_id: int, tune: Tune, again: bool = False) -> None:
+        """Play a tune (see `MediaEngine.play`) to the leg; `again`: unless it is what it was told to play last."""
         leg = self._leg(leg_id)
-        if leg is None or (again and leg.source == source):
+        if leg is None or (again and leg.tune == tune):
             return
         self._part(leg)
         self._listen(leg)
-        leg.source = source
-        if source == "echo":
+        leg.tune = tune
+        if tune.sources == ("echo",):
             leg.peer = leg
             leg.wire()
             return
-        made = player.make(source, self._library)
+        made = player.make(tune.sources[0], self._library) if tune.sources else None
         if made is None:
             leg.player_ended = True
-            self.on_event(PlayEnded(leg_id))
+            self.on_event(PlayEnded(leg_id, tune.id, tune.sources))
             return
         leg.player = made
         if not self._players:
             self._next_frame = self.now
         self._players[leg_id] = leg
 
-    def stop(self, leg_id: int) -> None:
+    def stop(self, leg_id: int, over: bool = False) -> None:
         """End the leg's bridge, echo or player."""
         leg = self._leg(leg_id)
         if leg is not None:
             self._part(leg)
+
+    def mix(self, leg_id: int, room: str, part: Part) -> None:
+        """See `MediaEngine.mix`."""
+        raise ValueError("there are no rooms yet")
+
+    def record(self, leg_id: int, spool: Spool) -> None:
+        """See `MediaEngine.record`."""
+        raise ValueError("there are no recordings yet")
+
+    def pause(self, leg_id: int, path: str) -> None:
+        """See `MediaEngine.pause`."""
+
+    def end_record(self, leg_id: int, path: str) -> None:
+        """See `MediaEngine.end_record`."""
+
+    def send_digits(self, leg_id: int, digits: str) -> None:
+        """See `MediaEngine.send_digits`."""
+        raise ValueError("no digits are sent yet")
 
     def close(self, leg_id: int) -> None:
         """Close the leg, or give an unused lease back. Unknown ids are closed already."""
@@ -279,7 +297,7 @@ class Relay:
         for leg in self.legs.values():
             leg.told_silent = False
             if leg.player_ended:
-                self.on_event(PlayEnded(leg.id))
+                self.on_event(PlayEnded(leg.id, leg.tune.id if leg.tune is not None else 0))
 
     def end(self) -> None:
         """Close everything, sockets included."""
@@ -331,7 +349,7 @@ class Relay:
             peer.wire()
         leg.peer = leg.player = None
         leg.player_ended = False
-        leg.source = ""
+        leg.tune = None
         leg.wire()
 
     def _wire(self, leg: Leg) -> None:
@@ -443,10 +461,10 @@ class Relay:
             except OSError:
                 continue
             if not on:
-                source = leg.source
+                tune = leg.tune
                 self._part(leg)
-                leg.source, leg.player_ended = source, True
-                self.on_event(PlayEnded(leg.id))
+                leg.tune, leg.player_ended = tune, True
+                self.on_event(PlayEnded(leg.id, tune.id if tune is not None else 0))
             elif out is not None:
                 leg.packets_out += 1
                 leg.octets_out += current.octets

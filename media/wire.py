@@ -12,13 +12,26 @@ from __future__ import annotations
 
 import msgspec
 
-from media.engine import Digit, Lease, LegLost, PlayEnded, Remote, Silent, Stats
+from media.engine import (
+    Digit,
+    DigitsSent,
+    Lease,
+    LegLost,
+    Part,
+    PlayEnded,
+    RecordEnded,
+    Remote,
+    Silent,
+    Spool,
+    Stats,
+    Tune,
+)
 
-VERSION = 2
+VERSION = 3
 # The kernel's limit for one packet is the send buffer, some 200 KB; the longest value is a play command.
 VALUES_A_PACKET = 128
 MAX_PACKET_BYTES = 512 * 1024
-MAX_SOURCE_CHARS = 1000
+MAX_SOURCE_CHARS = 20_000
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -47,7 +60,7 @@ class Play(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     """See `MediaEngine.play`."""
 
     leg: int
-    source: str
+    tune: Tune
     again: bool = False
 
 
@@ -55,6 +68,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
     """See `MediaEngine.stop`."""
 
     leg: int
+    over: bool = False
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
@@ -63,7 +77,43 @@ class Close(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
     leg: int
 
 
-Command = Open | Update | Bridge | Play | Stop | Close
+class Mix(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=7):
+    """See `MediaEngine.mix`; all members of a room are one worker's."""
+
+    leg: int
+    room: str
+    part: Part
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=8):
+    """See `MediaEngine.record`."""
+
+    leg: int
+    spool: Spool
+
+
+class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=9):
+    """See `MediaEngine.pause`."""
+
+    leg: int
+    path: str
+
+
+class EndRecord(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=10):
+    """See `MediaEngine.end_record`."""
+
+    leg: int
+    path: str
+
+
+class SendDigits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
+    """See `MediaEngine.send_digits`."""
+
+    leg: int
+    digits: str
+
+
+Command = Open | Update | Bridge | Play | Stop | Close | Mix | Record | Pause | EndRecord | SendDigits
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -93,7 +143,7 @@ class Leases(msgspec.Struct, frozen=True, tag="leases"):
     kept: int = 0
 
 
-News = Hello | Legs | Synced | Leases | LegLost | Silent | PlayEnded | Digit | Stats
+News = Hello | Legs | Synced | Leases | LegLost | Silent | PlayEnded | Digit | Stats | RecordEnded | DigitsSent
 
 encode = msgspec.msgpack.Encoder().encode
 decode_commands = msgspec.msgpack.Decoder(list[Command]).decode

@@ -201,10 +201,20 @@ class Control:
                         relay.update(leg, remote, again)
                     case wire.Bridge(first, second):
                         relay.bridge(first, second)
-                    case wire.Play(leg, source, again):
-                        relay.play(leg, source, again)
-                    case wire.Stop(leg):
-                        relay.stop(leg)
+                    case wire.Play(leg, tune, again):
+                        relay.play(leg, tune, again)
+                    case wire.Stop(leg, over):
+                        relay.stop(leg, over)
+                    case wire.Mix(leg, room, part):
+                        relay.mix(leg, room, part)
+                    case wire.Record(leg, spool):
+                        relay.record(leg, spool)
+                    case wire.Pause(leg, path):
+                        relay.pause(leg, path)
+                    case wire.EndRecord(leg, path):
+                        relay.end_record(leg, path)
+                    case wire.SendDigits(leg, digits):
+                        relay.send_digits(leg, digits)
                     case wire.Close(leg):
                         relay.close(leg)
             except (OSError, ValueError, OverflowError) as error:

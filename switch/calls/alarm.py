@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from dialplan.emergency import TEST
-from media.engine import Lease
+from media.engine import Lease, Tune
 from records.events import CallStarted, HelpTold
 from switch.calls import sound
 from switch.calls.context import Context, Phone
@@ -283,7 +283,7 @@ class Ring:
         except SdpError:
             return
         sound.tell(context.engine, self.sound)
-        context.engine.play(self.sound.lease.leg, TONE)
+        context.engine.play(self.sound.lease.leg, Tune((TONE,)))
 
     def _forget(self) -> None:
         self.person.alarms.context.forget_leg(self.usage.dialog.local_tag)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import Announce, Echo
 from media import sdp
+from media.engine import Tune
 from records import events as e
 from switch.calls import joining, ports, sound
 from switch.calls.ending import end, finish
@@ -121,7 +122,7 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
         caller.sound.remote = None
         caller.record_hold()
     caller.record_session()
-    call.context.engine.play(ports.leased(caller), source)
+    call.context.engine.play(ports.leased(caller), Tune((source,)))
     time_service(call, now)
     if call.ringer is not None:
         call.ringer.stop()

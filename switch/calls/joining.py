@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from media.engine import Tune
 from media.sdp import Description
 from switch.calls import ports, sound
 from switch.calls.leg import Leg
@@ -48,6 +49,6 @@ def rejoin(call: Call) -> None:
             engine.open(leg.sound.lease, call.context.settings.silence_s)
     if peer is None:
         sound.tell(engine, caller.sound, again=True)
-        engine.play(ports.leased(caller), call.state.service, again=True)
+        engine.play(ports.leased(caller), Tune((call.state.service,)), again=True)
     elif caller.sound.far is not None and peer.sound.far is not None:
         bridge(call, peer, again=True)

@@ -20,6 +20,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from media import sdp
+from media.engine import Tune
 from switch.calls import ports, sound
 from switch.calls.joining import join
 from switch.calls.leg import CALLER, SETTLE, Leg
@@ -194,7 +195,7 @@ class Offers:
             sound.note(port, proposed, leg.address)
             sound.tell(call.context.engine, port)
         if moved and port.lease is not None:
-            call.context.engine.play(port.lease.leg, call.state.service)
+            call.context.engine.play(port.lease.leg, Tune((call.state.service,)))
         leg.record_move()
 
     # -- corrections --------------------------------------------------------------------------------------------

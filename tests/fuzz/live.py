@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from media.engine import Tune
 from media.local import LocalEngine
 from records import events as e
 from switch.clock import VirtualClock
@@ -381,7 +382,7 @@ def fuzz_relay(count: int, seed: int) -> tuple[list[float], list[str]]:
             engine.update(lease.leg, phone.remote())
         given = [lease for lease in leases if lease is not None]
         engine.bridge(given[0].leg, given[1].leg)
-        engine.play(given[2].leg, "echo")
+        engine.play(given[2].leg, Tune(("echo",)))
         step = max(1, count // CHECKPOINTS)
         for number, data in zip(range(1, count + 1), packets(rng), strict=False):
             phone, lease = rng.choice(phones), rng.choice(given)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from media.engine import Lease, LegLost, MediaEvent, Remote, kept_back
+from media.engine import Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune, kept_back
 
 
 class MisuseError(AssertionError):
@@ -23,7 +23,21 @@ class Book:
         self.silence_s = -1.0
         self.remote: Remote | None = None
         self.peer: int | None = None
-        self.source = ""
+        self.tune: Tune | None = None
+        """What plays in place of anything else."""
+        self.over: Tune | None = None
+        """What plays on top."""
+        self.room = ""
+        self.part = Part()
+        self.spools: dict[str, bool] = {}
+        """The recordings of the leg, and whether each is on (not paused)."""
+        self.digits = ""
+        """What was sent to it so far."""
+
+    @property
+    def source(self) -> str:
+        """What it hears of us: the sources of the tune, with commas."""
+        return ",".join(self.tune.sources) if self.tune is not None else ""
 
     @property
     def open(self) -> bool:
@@ -44,6 +58,8 @@ class BookEngine:
         self.log: list[tuple[Any, ...]] = []
         self.deaf = False
         """While True, commands are lost: what a crash between the exchange and its media workers leaves behind."""
+        self.ended: list[RecordEnded] = []
+        """Recordings that have ended; a test hands them on with `on_event` when it likes, as a worker would."""
         self._given = 0
 
     # -- the protocol -------------------------------------------------------------------------------------------
@@ -88,19 +104,59 @@ class BookEngine:
         self._part(other)
         one.peer, other.peer = second, first
 
-    def play(self, leg: int, source: str, again: bool = False) -> None:
-        """See `MediaEngine.play`."""
-        if self._lost("play", leg, source):
+    def mix(self, leg: int, room: str, part: Part = Part()) -> None:
+        """See `MediaEngine.mix`."""
+        if self._lost("mix", leg, room, part):
             return
         book = self._opened(leg)
-        self._part(book)
-        book.source = source
+        if part.to != -1 and self._opened(part.to).room != room:
+            raise MisuseError(f"{leg} whispers to {part.to}, which is not in the room {room}")
+        if book.room != room:
+            self._part(book)
+        book.room, book.part = room, part
 
-    def stop(self, leg: int) -> None:
-        """See `MediaEngine.stop`."""
-        if self._lost("stop", leg):
+    def play(self, leg: int, tune: Tune, again: bool = False) -> None:
+        """See `MediaEngine.play`."""
+        if not tune.sources:
+            raise MisuseError("a tune without a source")
+        if self._lost("play", leg, tune):
             return
-        self._part(self._opened(leg))
+        book = self._opened(leg)
+        if tune.over:
+            book.over = tune
+            return
+        self._part(book)
+        book.tune = tune
+
+    def stop(self, leg: int, over: bool = False) -> None:
+        """See `MediaEngine.stop`."""
+        if self._lost("stop", leg, over):
+            return
+        book = self._opened(leg)
+        if over:
+            book.over = None
+        else:
+            self._part(book)
+
+    def record(self, leg: int, spool: Spool) -> None:
+        """See `MediaEngine.record`."""
+        if not self._lost("record", leg, spool):
+            self._opened(leg).spools[spool.path] = True
+
+    def pause(self, leg: int, path: str) -> None:
+        """See `MediaEngine.pause`."""
+        if not self._lost("pause", leg, path) and path in self._opened(leg).spools:
+            self._opened(leg).spools[path] = False
+
+    def end_record(self, leg: int, path: str) -> None:
+        """See `MediaEngine.end_record`."""
+        if not self._lost("end_record", leg, path) and self._opened(leg).spools.pop(path, None) is not None:
+            self.ended.append(RecordEnded(leg, path, "stopped", 0, 0))
+
+    def send_digits(self, leg: int, digits: str) -> None:
+        """See `MediaEngine.send_digits`."""
+        if not self._lost("send_digits", leg, digits):
+            self._opened(leg).digits += digits
 
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""
@@ -109,6 +165,7 @@ class BookEngine:
         book = self.legs.pop(leg, None)
         if book is not None:
             self._part(book)
+            self.ended += [RecordEnded(leg, path, "closed", 0, 0) for path in book.spools]
 
     def adopt(self, legs: dict[int, Lease]) -> None:
         """See `MediaEngine.adopt`."""
@@ -137,6 +194,10 @@ class BookEngine:
                     )
         return pairs
 
+    def members(self, room: str) -> set[int]:
+        """Who is in a room."""
+        return {leg for leg, book in self.legs.items() if book.room == room}
+
     def _opened(self, leg: int) -> Book:
         book = self.legs.get(leg)
         if book is None or not book.open:
@@ -146,7 +207,8 @@ class BookEngine:
     def _part(self, book: Book) -> None:
         if book.peer is not None and book.peer in self.legs:
             self.legs[book.peer].peer = None
-        book.peer, book.source = None, ""
+        book.peer, book.tune, book.over = None, None, None
+        book.room, book.part = "", Part()
 
     def _lost(self, *command: Any) -> bool:
         """Note a command down; whether it never arrives."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from media.client import WorkerEngine
-from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats, kept_back
+from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats, Tune, kept_back
 from media.local import LocalEngine
 from tests.support.engine import BookEngine
 from tests.unit.media.media_phone import Phone, free_ports, measure, sine
@@ -150,9 +150,9 @@ class WorkerStage(Stage):
         assert lease is not None
         await asyncio.sleep(0.005)
         self.client.open(lease, 0)
-        self.client.play(lease.leg, "nothing")
-        await self.until(lambda: PlayEnded(lease.leg) in self.events)
-        self.events.remove(PlayEnded(lease.leg))
+        self.client.play(lease.leg, Tune(("nothing",)))
+        await self.until(lambda: PlayEnded(lease.leg, 0, ("nothing",)) in self.events)
+        self.events.remove(PlayEnded(lease.leg, 0, ("nothing",)))
         self.client.close(lease.leg)
         await asyncio.sleep(0.005)
 
@@ -408,7 +408,7 @@ async def test_rubbish_is_dropped_and_the_call_goes_on(stage: Stage) -> None:
 
 async def test_a_tone_is_heard_at_its_pitch_and_level(stage: Stage) -> None:
     phone = await stage.phone(codec="PCMA/8000", payload=8)
-    stage.engine.play(leg(phone), "tone:440")
+    stage.engine.play(leg(phone), Tune(("tone:440",)))
     packets = await stage.hears(phone, 25)
     headers = [struct.unpack("!BBHII", packet[:12]) for packet in packets]
     assert {header[1] & 0x7F for header in headers} == {8}
@@ -454,9 +454,9 @@ async def test_what_was_never_told_is_told_by_the_repetition(stage: Stage) -> No
 
 async def test_a_tone_that_is_asked_for_again_plays_on(stage: Stage) -> None:
     phone = await stage.phone()
-    stage.engine.play(leg(phone), "tone:440", again=True)
+    stage.engine.play(leg(phone), Tune(("tone:440",)), again=True)
     before = await stage.hears(phone, 3)
-    stage.engine.play(leg(phone), "tone:440", again=True)
+    stage.engine.play(leg(phone), Tune(("tone:440",)), again=True)
     packets = before + await stage.hears(phone, 3)
     assert len({packet[8:12] for packet in packets}) == 1
     for one, other in itertools.pairwise(struct.unpack("!H", packet[2:4])[0] for packet in packets):
@@ -465,7 +465,7 @@ async def test_a_tone_that_is_asked_for_again_plays_on(stage: Stage) -> None:
 
 async def test_a_bridge_ends_the_tone(stage: Stage) -> None:
     first, second = await stage.phone(ssrc=1), await stage.phone(ssrc=2)
-    stage.engine.play(leg(first), "tone:440")
+    stage.engine.play(leg(first), Tune(("tone:440",)))
     await stage.hears(first, 2)
     await stage.bridge(first, second)
     first.heard()
@@ -476,7 +476,7 @@ async def test_a_bridge_ends_the_tone(stage: Stage) -> None:
 
 async def test_the_echo_sends_the_callers_own_packets_back(stage: Stage) -> None:
     phone = await stage.phone()
-    stage.engine.play(leg(phone), "echo")
+    stage.engine.play(leg(phone), Tune(("echo",)))
     await stage.quiet()
     for frame in sine(700, 5):
         sent = phone.say(frame)
@@ -490,13 +490,13 @@ async def test_the_echo_sends_the_callers_own_packets_back(stage: Stage) -> None
 
 async def test_a_sound_that_cannot_be_played_ends_at_once(stage: Stage) -> None:
     phone = await stage.phone()
-    stage.engine.play(leg(phone), "file:/no/such/file.wav")
+    stage.engine.play(leg(phone), Tune(("file:/no/such/file.wav",)))
     await stage.until(lambda: PlayEnded(leg(phone)) in stage.events)
 
 
 async def test_digits_are_told_once_each(stage: Stage) -> None:
     phone = await stage.phone()
-    stage.engine.play(leg(phone), "echo")
+    stage.engine.play(leg(phone), Tune(("echo",)))
     await stage.quiet()
     for digit, start in ((5, 0), (11, 8000)):
         for duration, end in ((160, 0), (320, 0), (800, 0x80), (800, 0x80), (800, 0x80)):
@@ -543,7 +543,7 @@ async def test_closing_tells_the_counters_and_is_harmless_twice(stage: Stage) ->
 
 
 async def test_a_command_for_an_unknown_leg_reports_it_lost(stage: Stage) -> None:
-    stage.engine.play(987654321, "echo")
+    stage.engine.play(987654321, Tune(("echo",)))
     await stage.until(lambda: LegLost(987654321) in stage.events)
 
 

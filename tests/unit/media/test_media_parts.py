@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from media import files, g711, player, rtp
-from media.engine import MediaEvent, PlayEnded, Remote, Silent
+from media.engine import MediaEvent, PlayEnded, Remote, Silent, Tune
 from media.local import LocalEngine
 from media.ports import PortPool
 from media.relay import Relay
@@ -138,7 +138,7 @@ def test_packets_between_two_legs_wake_the_relay_once_and_reach_nobody() -> None
         assert relay.poll(0) == 0
         relay.open(phone.lease.leg, 0)
         relay.update(phone.lease.leg, phone.remote())
-        relay.play(phone.lease.leg, "echo")
+        relay.play(phone.lease.leg, Tune(("echo",)))
         assert relay.poll(0) == 0
         said = phone.say(b"now")
         assert relay.poll(1) == 1
@@ -193,7 +193,7 @@ class Stage:
 
 def test_a_late_tick_makes_up_for_a_little_and_leaves_out_a_lot() -> None:
     stage = Stage()
-    stage.engine.play(stage.leg, "tone:440")
+    stage.engine.play(stage.leg, Tune(("tone:440",)))
     stage.engine.run(0.0)
     stage.engine.run(0.1)
     assert len(stage.phone.heard()) == 6
@@ -204,7 +204,7 @@ def test_a_late_tick_makes_up_for_a_little_and_leaves_out_a_lot() -> None:
 
 def test_silence_is_counted_from_the_last_sound() -> None:
     stage = Stage()
-    stage.engine.play(stage.leg, "echo")
+    stage.engine.play(stage.leg, Tune(("echo",)))
     for now in range(1, 9):
         stage.engine.run(float(now))
     stage.phone.say(b"x" * 160)
@@ -231,7 +231,7 @@ def test_silence_of_a_leg_that_is_not_joined_to_anything_is_no_fault() -> None:
 def test_silence_of_a_telephone_that_holds_the_call_is_no_fault(way: dict[str, bool]) -> None:
     """`receive` False is `a=sendonly`: hold, in the way of most desk phones, which then send no sound at all."""
     stage = Stage(**way)
-    stage.engine.play(stage.leg, "echo")
+    stage.engine.play(stage.leg, Tune(("echo",)))
     for now in range(1, 60):
         stage.engine.run(float(now))
     assert stage.events == []
@@ -244,7 +244,7 @@ def test_silence_of_a_telephone_that_holds_the_call_is_no_fault(way: dict[str, b
 
 def test_a_player_for_a_codec_that_we_have_not_ends_at_once() -> None:
     stage = Stage(codec="G729/8000", payload=18)
-    stage.engine.play(stage.leg, "tone:440")
+    stage.engine.play(stage.leg, Tune(("tone:440",)))
     stage.engine.run(1.0)
     assert stage.events == [PlayEnded(stage.leg)]
     stage.shut()
@@ -268,7 +268,7 @@ def test_a_file_is_played_to_its_end(tmp_path: Path, rate: int, channels: int) -
     sound = files.read(path)
     assert abs(len(sound.ulaw) - 4080) <= 80
     stage = Stage(send=False)
-    stage.engine.play(stage.leg, "file:" + path)
+    stage.engine.play(stage.leg, Tune(("file:" + path,)))
     now = 0.0
     while not stage.events:
         now += 0.02
@@ -287,7 +287,7 @@ def test_a_file_that_is_no_sound_ends_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF and nothing more")
     stage = Stage(send=False)
-    stage.engine.play(stage.leg, f"file:{path}")
+    stage.engine.play(stage.leg, Tune((f"file:{path}",)))
     now = 0.0
     while not stage.events:
         now += 0.02
@@ -332,7 +332,7 @@ def test_packets_for_the_leg_before_are_not_relayed_to_the_next() -> None:
 
 def test_a_far_end_that_never_speaks_is_still_spoken_to() -> None:
     stage = Stage(send=False)
-    stage.engine.play(stage.leg, "tone:440")
+    stage.engine.play(stage.leg, Tune(("tone:440",)))
     for now in (0.02, 0.04):
         stage.engine.run(now)
     assert stage.phone.heard()
@@ -427,7 +427,7 @@ def test_a_far_end_of_the_other_family_is_not_sent_to() -> None:
     assert lease is not None and engine.lease(v6=True) is None
     engine.open(lease, 0)
     engine.update(lease.leg, Remote(address="2001:db8::7", port=4000, rtcp_port=4001, signalling="::1", payloads=(0,)))
-    engine.play(lease.leg, "tone:425")
+    engine.play(lease.leg, Tune(("tone:425",)))
     for tick in range(5):
         engine.run(tick * 0.02)
     leg = engine._relay.legs[lease.leg]

@@ -19,7 +19,7 @@ import pytest
 
 from media import wire
 from media.client import WorkerEngine
-from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Stats
+from media.engine import Lease, LegLost, MediaEvent, PlayEnded, Stats, Tune
 from media.worker import leg_ids
 from tests.unit.media.media_phone import Phone, free_ports
 
@@ -319,8 +319,8 @@ async def test_what_happened_while_no_exchange_was_there_is_told_to_the_next(hou
         file.setnchannels(1)
         file.setsampwidth(2)
         file.writeframes(bytes(6400))
-    engine.play(leg(first), f"file:{tmp_path}/short.wav")
-    engine.play(leg(second), f"file:{tmp_path}/short.wav")
+    engine.play(leg(first), Tune((f"file:{tmp_path}/short.wav",)))
+    engine.play(leg(second), Tune((f"file:{tmp_path}/short.wav",)))
     await until(lambda: bool(first.heard()))
     engine.shut()
     await asyncio.sleep(0.7)
@@ -548,7 +548,7 @@ async def test_legs_of_two_workers_can_be_bridged(house: House) -> None:
     engine.bridge(leg(first), leg(second))
     await reaches(first, second)
     engine.stop(leg(second))
-    engine.play(leg(first), "echo")
+    engine.play(leg(first), Tune(("echo",)))
     await reaches(first, first)
     await silent(first, second)
     assert engine.workers()[1][:2] == (1, True)
