@@ -79,7 +79,8 @@ SISTERS = {
     "state": {"sip"},
     "calls": {"sip", "state"},
     "presence": {"sip", "state", "calls"},
-    "features": {"sip", "state", "calls", "presence"},
+    "prompts": set(),
+    "features": {"sip", "state", "calls", "presence", "prompts"},
 }
 """The rooms of `switch`, and which sisters each may import."""
 
