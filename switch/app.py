@@ -51,7 +51,7 @@ from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
-from switch.keeper import BindingKeeper, FactKeeper
+from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper
 from switch.lifting import Lifting
 from switch.lookups import Lookups
 from switch.mailing import Mailer
@@ -73,6 +73,7 @@ from switch.state.bans import SqliteBanStore
 from switch.state.bindings import SqliteBindingStore
 from switch.state.damage import SUFFIX, open_sound
 from switch.state.facts import SqliteFactStore
+from switch.state.mailboxes import SqliteMailboxStore
 from switch.state.sqlite import NewerStateError, open_state
 from switch.tally import Tally
 from switch.tokens import Tokens
@@ -204,6 +205,10 @@ class Exchange:
         self._fact_keeper = FactKeeper(
             self._kept, self.core.facts, self.core.flush, lambda: self._journal.end, time.time
         )
+        self._kept_mailboxes = SqliteMailboxStore(open_state(self._places.data / "state.sqlite3"))
+        self._mailbox_keeper = MailboxKeeper(
+            self._kept_mailboxes, self.core.mailboxes, self.core.flush, lambda: self._journal.end
+        )
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
@@ -218,7 +223,7 @@ class Exchange:
             core=self.core,
             journal=self._journal,
             load=load,
-            keepers=(self._keeper, self._ban_keeper, self._fact_keeper),
+            keepers=(self._keeper, self._ban_keeper, self._fact_keeper, self._mailbox_keeper),
             engine=self._engine,
             certificates=self._certificates,
             feeder=feeder,
@@ -267,7 +272,14 @@ class Exchange:
         self._journal.start()
         now = self._clock.now()
         found = replay(
-            self.core, self._journal, self._bindings.load(), self._kept.load(), now, self._clock.at(), self._log
+            self.core,
+            self._journal,
+            self._bindings.load(),
+            self._kept.load(),
+            now,
+            self._clock.at(),
+            self._log,
+            self._kept_mailboxes.load(),
         )
         welcome(self.core, self._transports.guard, self._compiled.devices, now)
         self._roll.know(self.core.registrar.bindings())
@@ -295,6 +307,7 @@ class Exchange:
         self._keeper.start()
         self._ban_keeper.start()
         self._fact_keeper.start()
+        self._mailbox_keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         await self._control.start(self._places.control)
@@ -340,6 +353,7 @@ class Exchange:
         await self._keeper.stop()
         await self._ban_keeper.stop()
         await self._fact_keeper.stop()
+        await self._mailbox_keeper.stop()
         self._journal.close()
         self._log.info("stopped")
 

@@ -29,6 +29,7 @@ from switch.calls.watch import Watch
 from switch.directory import Directory
 from switch.facts import LiveFacts
 from switch.gate import Gate, OpenGate
+from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
@@ -95,6 +96,7 @@ class Core:
         self._events: list[e.AnyEvent] = []
         self._sends: list[fx.Send] = []
         self.facts = LiveFacts(self._events.append, on_error)
+        self.mailboxes = Mailboxes(self._events.append, on_error)
         self.watch = Watch()
         self.calls = Calls(
             Context(

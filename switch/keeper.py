@@ -13,9 +13,11 @@ from typing import Protocol
 
 from records.events import Bound, Unbound
 from switch.facts import LiveFacts
+from switch.mailboxes import Mailboxes
 from switch.spending import DAY_MINUTES
 from switch.state.bindings import BindingStore, Position
 from switch.state.facts import FactStore
+from switch.state.mailboxes import MailboxStore
 
 
 class Closable(Protocol):
@@ -122,3 +124,30 @@ class FactKeeper(Keeper):
         except OSError as error:
             self._facts.give_back(settings, rows)
             self.trouble = f"what users set cannot be saved: {error}"
+
+
+class MailboxKeeper(Keeper):
+    """Feeds a `MailboxStore` from what `Mailboxes` has collected, as `FactKeeper` does. `trouble` says why the last
+    attempt failed, or is empty."""
+
+    def __init__(
+        self, store: MailboxStore, mailboxes: Mailboxes, flush: Callable[[], None], position: Callable[[], Position]
+    ) -> None:
+        super().__init__(store)
+        self._store = store
+        self._mailboxes = mailboxes
+        self._flush = flush
+        self._position = position
+        self.trouble = ""
+
+    async def _write(self) -> None:
+        self._flush()
+        changes, position = self._mailboxes.take(), self._position()
+        if not changes:
+            return
+        try:
+            await asyncio.to_thread(self._store.apply, changes, position)
+            self.trouble = ""
+        except OSError as error:
+            self._mailboxes.give_back(changes)
+            self.trouble = f"mailboxes cannot be saved: {error}"

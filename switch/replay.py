@@ -14,7 +14,9 @@ from records.journal import Journal
 from records.recovery import Recovery, recover
 from switch.core import Core
 from switch.net.guard import Guard
+from switch.state.bindings import Position
 from switch.state.facts import Kept
+from switch.state.mailboxes import KeptMailboxes
 
 
 def replay(
@@ -25,6 +27,7 @@ def replay(
     now: float,
     at: datetime.datetime,
     log: structlog.typing.FilteringBoundLogger,
+    mailboxes: KeptMailboxes = KeptMailboxes(),
 ) -> Recovery:
     """Bindings into the registrar: those of the state file, then the journal's, which are younger. Returns the calls
     that have no end, or ended a moment ago; one whose beginning is missing gets an end here."""
@@ -32,8 +35,9 @@ def replay(
     for bound in bindings:
         registrar.apply(bound)
     core.facts.restore(facts)
+    core.mailboxes.restore(mailboxes)
     since = at - datetime.timedelta(seconds=core.endpoint.timings.wait)
-    found = recover(_read(core, journal, facts.position), since)
+    found = recover(_read(core, journal, facts.position, mailboxes.position), since)
     for line, uri, reg_id in found.unbound:
         registrar.apply(e.Unbound(line, uri, "deregistered", at, reg_id))
     for bound in found.bindings.values():
@@ -48,10 +52,12 @@ def replay(
     return found
 
 
-def _read(core: Core, journal: Journal, known: tuple[int, int]) -> Iterator[e.AnyEvent]:
-    """Every event of the journal, counted among the facts as it passes; those up to `known` stand there already."""
+def _read(core: Core, journal: Journal, facts: Position, mailboxes: Position) -> Iterator[e.AnyEvent]:
+    """Every event of the journal, counted among the facts and mailboxes as it passes; those up to the positions stand
+    there already."""
     for position, events in journal.read():
-        core.facts.replay(events, known=position <= known)
+        core.facts.replay(events, known=position <= facts)
+        core.mailboxes.replay(events, known=position <= mailboxes)
         yield from events
 
 

@@ -74,6 +74,33 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             PRIMARY KEY (kind, name, bucket)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE messages (
+            mailbox TEXT NOT NULL,
+            id TEXT NOT NULL,
+            at TEXT NOT NULL,
+            call TEXT NOT NULL,
+            number TEXT NOT NULL,
+            name TEXT NOT NULL,
+            seconds REAL NOT NULL,
+            urgent INTEGER NOT NULL,
+            open INTEGER NOT NULL,
+            sent_by TEXT NOT NULL,
+            played INTEGER NOT NULL,
+            saved INTEGER NOT NULL,
+            mailed INTEGER NOT NULL,
+            deleted REAL NOT NULL,
+            PRIMARY KEY (mailbox, id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE mailbox_settings (
+            mailbox TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            by TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (mailbox, key)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -41,6 +41,7 @@ from switch.facts import LiveFacts
 from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
 from switch.lifting import Lifting
+from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
@@ -54,6 +55,7 @@ from switch.sip.framing import KeepAlive, StreamFramer
 from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
 from switch.state.facts import Kept, MemoryFactStore
+from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore
 from switch.trunk_hosts import TrunkHost
 from switch.views import WishesView
 from switch.wishing import Wishing
@@ -166,6 +168,7 @@ class Exchange:
         self.timings = timings or Timings()
         self.journal = MemoryJournal()
         self.facts = MemoryFactStore()
+        self.mailboxes = MemoryMailboxStore()
         self.events: list[e.AnyEvent] = []
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
@@ -306,8 +309,11 @@ class Exchange:
         since = self.clock.at() - datetime.timedelta(seconds=self.timings.wait)
         kept = self.facts.load()
         self.core.facts.restore(kept)
+        boxes = self.mailboxes.load()
+        self.core.mailboxes.restore(boxes)
         for position, events in self.journal.read():
             self.core.facts.replay(events, known=position <= kept.position)
+            self.core.mailboxes.replay(events, known=position <= boxes.position)
         found = recover((event for _, events in self.journal.read() for event in events), since)
         for bound in found.bindings.values():
             registrar.apply(bound)
@@ -368,6 +374,7 @@ class Exchange:
     def save_facts(self) -> None:
         """What the exchange does every second: the state file is brought up to date."""
         self.facts.apply(*self.core.facts.take(), int(self.clock.at().timestamp()) // 60 - 1440, self.journal.end)
+        self.mailboxes.apply(self.core.mailboxes.take(), self.journal.end)
 
     def use_model(self, model: m.Model) -> None:
         """Another dialplan for the calls to come."""
@@ -440,10 +447,23 @@ class Exchange:
             assert dict(now.shown) == dict(then.shown)
             assert (dict(now.cursors), now.account) == (dict(then.cursors), then.account)
 
+    def check_mailboxes(self) -> None:
+        """What lies in the mailboxes follows from the journal alone, whatever the state file has of it."""
+        for kept in (KeptMailboxes(), self.mailboxes.load()):
+            anew = Mailboxes()
+            anew.restore(kept)
+            for position, events in self.journal.read():
+                anew.replay(events, known=position <= kept.position)
+            assert not set(anew.all()) ^ set(self.core.mailboxes.all())
+            for name in self.core.mailboxes.names():
+                assert anew.values(name) == self.core.mailboxes.values(name), name
+                assert anew.counts(name) == self.core.mailboxes.counts(name), name
+
     def check_over(self) -> None:
         """When all is over: nothing is left, and every call has exactly one end and one CDR that adds up."""
         self.check_live()
         self.check_facts()
+        self.check_mailboxes()
         core, endpoint = self.core, self.core.endpoint
         left = {
             "calls": list(core.calls.by_id),

@@ -19,6 +19,7 @@ from records import events as e
 from records.journal import FileJournal
 from switch.facts import LiveFacts
 from switch.keeper import FactKeeper
+from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.notices import Notices
 from switch.operations import Recent
@@ -40,6 +41,7 @@ class Core:
 
     def __init__(self, facts: LiveFacts) -> None:
         self.facts = facts
+        self.mailboxes = Mailboxes()
         self.registrar = SimpleNamespace(apply=lambda event: None, resume=lambda now, at: None)
         self.endpoint = SimpleNamespace(timings=SimpleNamespace(wait=32.0))
 
