@@ -38,7 +38,7 @@ from switch.sip.uri import Uri
 from switch.sip.writer import REASONS
 
 SCHEMES = frozenset(("sip", "sips", "tel", "urn"))
-IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK"))
+IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK", "INFO"))
 """What makes sense in a dialog only: 481 outside of one."""
 NOBODY_YET = Source()
 """Who calls before anybody has asked."""

@@ -44,7 +44,7 @@ from switch.sip.message import Request
 from switch.sip.transaction import ServerTransaction
 from switch.trunk_pings import TrunkPings
 
-CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS"))
+CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS", "REFER"))
 """Requests in a dialog that are refused when they ask for more than we know. A BYE is taken whatever it asks for."""
 
 

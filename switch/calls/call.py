@@ -41,6 +41,7 @@ from switch.calls.ringer import Ringer
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
 from switch.sip import leg_events as sip
+from switch.sip import refer
 from switch.sip.reason import cause_of
 from switch.sip.usage_state import State
 
@@ -286,6 +287,14 @@ class Call:
         else:
             end(self, CANCELLED, now)
 
+    # -- what else a telephone asks for -------------------------------------------------------------------------
+
+    def _referred(self, leg: Leg, event: sip.Referred, now: float) -> None:
+        refer.refuse(leg.usage, event.number, 603, now)
+
+    def _nothing(self, leg: Leg, event: sip.LegEvent, now: float) -> None:
+        """Nothing follows from it."""
+
     # -- ending -------------------------------------------------------------------------------------------------
 
     def _acked(self, leg: Leg, event: sip.Acked, now: float) -> None:
@@ -338,6 +347,8 @@ class Call:
             leg.usage.refuse_offer(487, now)
         elif type(event) is sip.OfferAnswer and leg.usage.needs_ack:
             leg.usage.ack(now)
+        elif type(event) is sip.Referred:
+            refer.refuse(leg.usage, event.number, 481, now)
         elif type(event) is sip.Refusal or type(event) is sip.Ended:
             self.context.forget_leg(leg.tag)
 
@@ -369,6 +380,9 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Refreshed: Call._refreshed,
     sip.RefreshDue: Call._refresh_due,
     sip.Lapsed: Call._lapsed,
+    sip.Referred: Call._referred,
+    sip.NotifyFailed: Call._nothing,
+    sip.Keyed: Call._nothing,
     sip.Ended: Call._ended,
     sip.Lost: Call._lost,
 }

@@ -2,8 +2,8 @@
 
 Its states are in `usage_state.py`. Rooms beside this one work on the usage: `inviting.py` (our INVITE),
 `confirmation.py` (2xx and ACK), and what not every call needs, `challenges.py` (credentials), `reliable.py`
-(provisional responses that are acknowledged by PRACK), `update.py` (new offers by UPDATE) and `refresh.py` (session
-timers).
+(provisional responses that are acknowledged by PRACK), `update.py` (new offers by UPDATE), `refresh.py` (session
+timers), `refer.py` (transfers) and `keyed.py` (keys told by INFO).
 
 The usage is sans-IO. Requests, responses, ACKs and timers go in by the `on_...` methods; each returns what it means
 for the call as one of the small events of `leg_events.py`, or None when it concerns the wire alone. What goes out goes
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from switch.sip import confirmation, inviting, refresh, reliable, session_timer, update
+from switch.sip import confirmation, inviting, keyed, refer, refresh, reliable, session_timer, update
 from switch.sip.account import Account
 from switch.sip.challenges import Challenges
 from switch.sip.confirmation import Retransmission
@@ -75,6 +75,7 @@ class InviteUsage:
         "owner",
         "provisionals",
         "reason",
+        "referrals",
         "reliably",
         "sent",
         "sent_ack",
@@ -133,6 +134,8 @@ class InviteUsage:
         self.asking: ServerTransaction | None = None
         """The UPDATE or PRACK whose offer waits for our answer; `asking_early` the early dialog that it came in."""
         self.asking_early: EarlyDialog | None = None
+        self.referrals = refer.NO_REFERRALS
+        """The REFERs of the far end that go on, by their CSeq."""
         self.allows_update = False
         """Whether the far end takes UPDATE."""
         self.sessions = sessions
@@ -475,6 +478,12 @@ class InviteUsage:
                 return reliable.pracked(self, txn, now)
             case "OPTIONS":
                 self.reply(txn, 200, now, CAPABILITIES)
+            case "REFER":
+                return refer.received(self, txn, now)
+            case "INFO":
+                return keyed.received(self, txn, now)
+            case "SUBSCRIBE" if self.referrals:
+                return refer.subscribed(self, txn, now)
             case _:
                 status, lines = refusal_of(method)
                 self.reply(txn, status, now, lines)
@@ -515,6 +524,8 @@ class InviteUsage:
             return inviting.refused(self, response, now)
         if self.updating is not None and txn is self.updating.txn:
             return update.answered(self, self.updating, response, now)
+        if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
+            return refer.answered(self, referral, response, now)
         return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
 
     def _asked_again(self, txn: ClientTransaction, again: ClientTransaction) -> LegEvent | None:
@@ -527,6 +538,9 @@ class InviteUsage:
             return Resent()
         if self.updating is not None and txn is self.updating.txn:
             self.updating.txn = again
+            return Resent()
+        if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
+            referral.notify = again
             return Resent()
         if txn.branch == self._farewell:
             self._farewell = again.branch
@@ -546,6 +560,8 @@ class InviteUsage:
                 return Astray()
             if self.updating is not None and txn is self.updating.txn:
                 return update.failed(self, self.updating, 503 if transport else 408, now)
+            if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
+                return refer.failed(self, referral, 503 if transport else 408, now)
             return Closed() if self.state is State.ENDED and txn.method == "BYE" else None
         return inviting.failed(self, 503 if transport else 408, silent=self.state is State.CALLING)
 
@@ -557,6 +573,8 @@ class InviteUsage:
             return reliable.repeat(self, self.provisionals, now)
         if what is self.accepted and self.accepted is not None:
             return confirmation.repeat(self, self.accepted, now)
+        if isinstance(what, refer.Referral):
+            return refer.due(self, what, now)
         return None
 
     # -- the inside ---------------------------------------------------------------------------------------------

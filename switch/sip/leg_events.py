@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import msgspec
 
+from switch.sip.replaces import Replaces
+
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
     """A 18x came. `body` is its SDP, empty without early media.
@@ -101,6 +103,30 @@ class Lapsed(msgspec.Struct, frozen=True, gc=False):
     """The session interval is over without a refresh: the call is to end by BYE (RFC 4028 section 10)."""
 
 
+class Referred(msgspec.Struct, frozen=True, gc=False):
+    """The far end asks that the other one call `uri`, or that a dialog of ours be taken over (`replaces`), by REFER. To
+    be met by `refer.accept` or `refer.refuse` with its `number`. `by` is who refers, as he says himself."""
+
+    number: int
+    uri: str
+    replaces: Replaces | None = None
+    by: str = ""
+
+
+class NotifyFailed(msgspec.Struct, frozen=True, gc=False):
+    """The referrer does not want to hear any more of what becomes of his REFER, or cannot."""
+
+    number: int
+    status: int
+
+
+class Keyed(msgspec.Struct, frozen=True, gc=False):
+    """A key was pressed, told by INFO."""
+
+    key: str
+    duration_ms: int
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """The far end said BYE. `reasons` are Reason header lines that may be passed on (RFC 3326)."""
 
@@ -137,6 +163,9 @@ LegEvent = (
     | Refreshed
     | RefreshDue
     | Lapsed
+    | Referred
+    | NotifyFailed
+    | Keyed
     | Ended
     | Lost
     | Astray

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from switch.sip.message import Request, Response
 
-SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE")
+SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "REFER", "INFO")
 ALLOW = "Allow: " + ", ".join(SERVED)
 
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -17,9 +17,10 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "PRACK": ("100rel",),
         "OPTIONS": ("100rel", "timer", "path", "outbound"),
         "REGISTER": ("path", "outbound"),
+        "REFER": ("norefersub", "nosub"),
     }
 )
-"""Option tags that a request may require of us, by method (RFC 3262, 4028, 3327, 5626); the rest is 420."""
+"""Option tags that a request may require of us, by method (RFC 3262, 4028, 3327, 5626, 4488, 7614); the rest is 420."""
 SUPPORTED = "Supported: 100rel, timer"
 SUPPORTED_ALL = "Supported: 100rel, timer, path, outbound"
 ACCEPT = "Accept: application/sdp, multipart/mixed"
@@ -31,7 +32,7 @@ SIPS_NOT_ALLOWED = 'Warning: 380 ringplan "SIPS Not Allowed"'
 
 AGENT = "User-Agent: Ringplan"
 
-_KNOWN = frozenset(("INFO", "MESSAGE"))
+_KNOWN = frozenset(("MESSAGE",))
 _EVENTS = frozenset(("SUBSCRIBE", "NOTIFY", "PUBLISH"))
 
 
@@ -44,14 +45,14 @@ def allows_update(message: Request | Response) -> bool:
 def refusal_of(method: str) -> tuple[int, list[str]]:
     """Status and header lines for a method that is not served.
 
-    489 for anything about event packages, of which there are none yet (RFC 6665 section 4.2.1.4); 603 for REFER, which
-    a phone shows as "transfer declined" (RFC 3515 section 2.4.2); 405 for a method that we know and 501 for one that we
+    489 for anything about event packages, of which there are none yet (RFC 6665 section 4.2.1.4); 403 for REFER outside
+    a dialog, as we call nobody for those who do not talk with us; 405 for a method that we know and 501 for one that we
     do not (RFC 3261 sections 8.2.1 and 21.5.2).
     """
     if method in _EVENTS:
         return 489, []
     if method == "REFER":
-        return 603, []
+        return 403, []
     if method in _KNOWN or method in SERVED:
         return 405, [ALLOW]
     return 501, [ALLOW]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from media import sdp
-from switch.sip import digest, writer
+from switch.sip import digest, keyed, refer, writer
 from switch.sip.effects import Incoming, Send
 from switch.sip.endpoint import Endpoint
 from switch.sip.errors import RemoteProtocolError
@@ -21,6 +21,7 @@ from switch.sip.framing import StreamFramer
 from switch.sip.headers import NameAddr, Via, parse_params, split_list, stamp_via
 from switch.sip.message import Message, Request, Response, parse
 from switch.sip.parser import check_request
+from switch.sip.replaces import replaces_of
 from switch.sip.timer import Timers
 from switch.sip.transaction import Timings
 from switch.sip.uri import Uri
@@ -70,7 +71,26 @@ Contact: *
 Content-Length: 0
 
 """)
-CORPUS = [_CALL, _OK, *(case.message for case in CASES)]
+_REFER = sip("""\
+REFER sip:101@192.0.2.1 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bK78
+Max-Forwards: 70
+From: <sip:a@example.com>;tag=1
+To: <sip:b@example.com>;tag=2
+Call-ID: x
+CSeq: 3 REFER
+Contact: <sip:101@192.0.2.10>
+Refer-To: "Bob" <sip:102@example.com;user=phone?Replaces=c%40h%3Bto-tag%3Dt%3Bfrom-tag%3Df>
+Referred-By: <sip:a@example.com>
+Replaces: c@h;to-tag=t;from-tag=f
+Refer-Sub: false
+Content-Type: application/dtmf-relay
+Content-Length: 24
+
+Signal=5
+Duration=160
+""")
+CORPUS = [_CALL, _OK, _REFER, *(case.message for case in CASES)]
 SPICE = [
     b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\t", b" ", b"\t", b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b'"',
     b"\\", b"<", b">", b"<>", b",", b";", b";;", b"=", b":", b"@", b"%", b"%00", b"%zz", b"[", b"]", b"[::1]",
@@ -230,8 +250,20 @@ def fuzz_sdp(data: bytes, rng: random.Random) -> None:
     sdp.write(found)
 
 
+def fuzz_refer(data: bytes, rng: random.Random) -> None:
+    """What a REFER asks for, the dialog that an INVITE replaces, and keys told by INFO."""
+    keyed.read(data)
+    request = parse(data)
+    if isinstance(request, Request):
+        allow(lambda: replaces_of(request))
+        keyed.read(request.body)
+        found = refer.referral_of(request)
+        if len(found.by) > refer.MAX_BY or "?" in found.uri:
+            raise Escape(f"{found!r} is more than was to be taken")
+
+
 TARGETS: list[Callable[[bytes, random.Random], None]] = [
-    fuzz_message, fuzz_message, fuzz_framing, fuzz_endpoint, fuzz_uri, fuzz_headers, fuzz_digest, fuzz_sdp
+    fuzz_message, fuzz_message, fuzz_framing, fuzz_endpoint, fuzz_uri, fuzz_headers, fuzz_digest, fuzz_sdp, fuzz_refer
 ]  # fmt: skip
 
 

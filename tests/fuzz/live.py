@@ -285,6 +285,11 @@ class Attacker:
         number = cseq[0] if method in ("ACK", "CANCEL") else str(int(cseq[0]) + rng.randrange(1, 4))
         body = SDP.format(n=2, host=flow.remote[0], port=4002, way=rng.choice(("sendrecv", "sendonly")))
         body = body if method in ("INVITE", "UPDATE") else ""
+        kind = "application/sdp"
+        if method == "INFO" and rng.random() < 0.8:
+            body, kind = f"Signal={rng.choice('0123456789*#')}\r\nDuration=100\r\n", "application/dtmf-relay"
+        replaced = f"?Replaces={header(text, 'Call-ID').replace('@', '%40')}%3Bto-tag%3Dt0%3Bfrom-tag%3Df1"
+        refer_to = f"<sip:{rng.choice(('101', '102', '600', '6695550199'))}@{REALM}{rng.choice(('', '', replaced))}>"
         via = next(iter(re.findall(r"(?m)^Via: ([^\r]*)", text)), "")
         if method != "CANCEL":
             via = re.sub("branch=[^;]*", f"branch=z9hG4bKf{next(self._numbers)}", via)
@@ -299,7 +304,8 @@ class Attacker:
                 f"CSeq: {number} {method}",
                 f"Contact: <sip:x@{flow.remote[0]}:{flow.remote[1]}>",
                 *([f"RAck: {rng.randrange(1, 3)} {cseq[0]} INVITE"] if method == "PRACK" else []),
-                *(["Content-Type: application/sdp"] if body else []),
+                *([f"Refer-To: {refer_to}"] if method == "REFER" else []),
+                *([f"Content-Type: {kind}"] if body else []),
                 f"Content-Length: {len(body)}",
                 "",
                 body,
