@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from media import rtp
 from media.engine import Remote, Tune
 from media.ports import Pair
+from media.spool import Tap
 
 Send = Callable[[Any], int]
 Source = tuple[Any, ...]
@@ -193,6 +194,7 @@ class Leg:
         "seen",
         "silence_s",
         "sources",
+        "tap",
         "told",
         "told_silent",
         "tune",
@@ -213,6 +215,8 @@ class Leg:
         self.player_ended = False
         self.tune: Tune | None = None
         """What it was told to play."""
+        self.tap: Tap | None = None
+        """Where what comes from it is recorded."""
         self.digits: rtp.DigitReader | None = None
         self.silence_s = 0.0
         self.quiet_since = 0.0
@@ -265,7 +269,7 @@ class Leg:
         self.rtp.forward = self.rtcp.forward = None
         if peer is not None and peer.remote is not None:
             if peer.remote.receive:
-                self.rtp.forward = peer.rtp.out
+                self.rtp.forward = peer.rtp.out if self.tap is None else self.tap.through(peer.rtp.out)
             if peer is not self:
                 self.rtcp.forward = peer.rtcp.out
         self.rtp.fast = self.rtp.locked is not None and self.rtp.ssrc != -1 and self.rtp.forward is not None

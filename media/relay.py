@@ -24,6 +24,7 @@ from media import files, player, rtp
 from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Remote, Silent, Spool, Stats, Tune
 from media.leg import Idle, Leg, Port, Ready, Source
 from media.ports import Pair, PortPool
+from media.spool import Spools
 
 MAX_PACKET_BYTES = 4096
 FRAME_S = 0.02
@@ -50,7 +51,8 @@ class Spare:
 class Relay:
     """The media legs of one process. `ids` gives the ids of new legs, never the same twice, over restarts too.
 
-    Of `pools` there is one for each address; a lease names the address of its own. Events go to `on_event`.
+    Of `pools` there is one for each address; a lease names the address of its own. Events go to `on_event`. `clock`
+    gives the instants of recorded packets, by default that of the last tick; `thread`: recordings are written in one.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Relay:
         *,
         index: int = 0,
         max_events: int = 512,
+        clock: Callable[[], float] | None = None,
+        thread: bool = False,
     ) -> None:
         self.on_event = on_event
         self.legs: dict[int, Leg] = {}
@@ -88,6 +92,7 @@ class Relay:
         self._library = files.Library()
         self._next_frame = 0.0
         self._next_check = 0.0
+        self._spools = Spools(self._tell, clock or self._then, self._tap, thread=thread)
 
     # --- the loop ---
 
@@ -145,8 +150,10 @@ class Relay:
         if now >= self._next_check:
             self._next_check = now + _CHECK_S
             self._check_silence(now)
+        if now >= self._spools.due:
+            self._spools.tick(now)
         due = min(self._next_frame, self._next_check) if self._players else self._next_check
-        return max(due - now, 0.0)
+        return max(min(due, self._spools.due) - now, 0.0)
 
     # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
 
@@ -198,6 +205,7 @@ class Relay:
         if leg is not None and not (again and leg.remote == remote):
             leg.settle()
             leg.point(remote)
+            self._spools.update(leg_id, remote)
             self._listen(leg)
             self._wire(leg)
 
@@ -249,13 +257,17 @@ class Relay:
 
     def record(self, leg_id: int, spool: Spool) -> None:
         """See `MediaEngine.record`."""
-        raise ValueError("there are no recordings yet")
+        leg = self._leg(leg_id)
+        if leg is not None:
+            self._spools.record(leg_id, spool, leg.remote)
 
     def pause(self, leg_id: int, path: str) -> None:
         """See `MediaEngine.pause`."""
+        self._spools.pause(leg_id, path)
 
     def end_record(self, leg_id: int, path: str) -> None:
         """See `MediaEngine.end_record`."""
+        self._spools.end_record(leg_id, path)
 
     def send_digits(self, leg_id: int, digits: str) -> None:
         """See `MediaEngine.send_digits`."""
@@ -271,6 +283,7 @@ class Relay:
                 pair.pool.give_back_unused(pair)
             return
         self._part(leg)
+        self._spools.close(leg_id)
         for port in (leg.rtp, leg.rtcp):
             fd = port.sock.fileno()
             self._table[fd] = self._spares[fd]
@@ -303,12 +316,26 @@ class Relay:
         """Close everything, sockets included."""
         for leg_id in list(self.leases):
             self.close(leg_id)
+        self._spools.end()
         self._library.close()
         for pool in self.pools:
             pool.close()
         self._epoll.close()
 
     # --- inside ---
+
+    def _tell(self, event: MediaEvent) -> None:
+        self.on_event(event)
+
+    def _then(self) -> float:
+        return self.now
+
+    def _tap(self, leg_id: int) -> None:
+        """Other packets of the leg are to be kept than before."""
+        leg = self.legs.get(leg_id)
+        if leg is not None:
+            leg.tap = self._spools.tap(leg_id)
+            leg.wire()
 
     def _keep(self, fd: int) -> None:
         """Have a socket in the epoll from its first lease on."""
@@ -400,9 +427,14 @@ class Relay:
         if buffer[1] & 0x7F == remote.telephone_event and leg.digits is not None:
             for digit, duration_ms in leg.digits.read(buffer, size):
                 self.on_event(Digit(leg.id, digit, duration_ms))
-        if port.forward is not None and leg.peer is not None:
+        forward = port.forward
+        if leg.tap is not None:
+            forward = leg.tap.onward if forward is not None else None
+            if buffer[1] & 0x7F != remote.telephone_event:
+                leg.tap.keep(self._views[size])
+        if forward is not None and leg.peer is not None:
             try:
-                port.forward(self._views[size])
+                forward(self._views[size])
             except OSError:
                 leg.peer.dropped += 1
             else:

@@ -438,7 +438,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     first, last = options.ports
     most = allow_files((last - first + 1) // 2 * len(options.address)) // len(options.address)
     pools = [PortPool(address, first, last, options.rest, most, options.dscp) for address in options.address]
-    relay = Relay(pools, leg_ids(options.index, time.time()), control.tell, index=options.index)
+    relay = Relay(
+        pools,
+        leg_ids(options.index, time.time()),
+        control.tell,
+        index=options.index,
+        clock=time.monotonic,
+        thread=True,
+    )
     control.relay = relay
     relay.watch(listener.fileno(), control)
     ending = Ending(relay)
