@@ -39,7 +39,8 @@ def matrix(source: int, target: int) -> Floats:
     apart = (wanted[None, :] - known[:, None]) * lower
     window = np.where(np.abs(apart) < ZEROS, 0.5 + 0.5 * np.cos(np.pi * apart / ZEROS), 0.0)
     weights = np.sinc(apart * _EDGE) * window
-    return (weights / weights.sum(axis=0)).astype(np.float32)
+    normal: Floats = (weights / weights.sum(axis=0)).astype(np.float32)
+    return normal
 
 
 class Resampler:
