@@ -1,4 +1,4 @@
-"""Prompts: the catalogue, what is said of numbers and times, where each prompt comes from, and what is heard in place of
+"""Prompts: the catalogue, what is said of numbers and times, where each comes from, and what is heard in place of
 one that is missing (issue 5: language table, defined fallback)."""
 
 from __future__ import annotations
