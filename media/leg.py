@@ -19,9 +19,11 @@ from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from media import rtp
+from media.ear import Ear
 from media.engine import Remote, Tune
 from media.ports import Pair
 from media.spool import Tap
+from media.voice import Voice
 
 Send = Callable[[Any], int]
 Source = tuple[Any, ...]
@@ -172,11 +174,19 @@ class Player(Protocol):
 
 
 class Leg:
-    """A leg and its counters. `peer` is the leg that it is bridged with, itself for an echo."""
+    """A leg and its counters. `peer` is the leg that it is bridged with, itself for an echo.
+
+    `ear` is there while somebody wants its sound as frames, and then each packet takes the relay's slow way; `voice` is
+    made when something is first said to it, and stays. `covered`: a tune plays over what it hears otherwise, of which
+    nothing is sent to it as long (call `wire` of its peer when it changes).
+    """
 
     __slots__ = (
+        "_voice",
+        "covered",
         "digits",
         "dropped",
+        "ear",
         "heard",
         "id",
         "octets_in",
@@ -217,6 +227,9 @@ class Leg:
         """What it was told to play."""
         self.tap: Tap | None = None
         """Where what comes from it is recorded."""
+        self.ear: Ear | None = None
+        self.covered = False
+        self._voice: Voice | None = None
         self.digits: rtp.DigitReader | None = None
         self.silence_s = 0.0
         self.quiet_since = 0.0
@@ -245,6 +258,30 @@ class Leg:
         # Telephone-events are left to the slow way, where digits are read.
         self.rtp.words = _words(tuple(number for number in remote.payloads if number != event))
         self.digits = rtp.DigitReader() if event is not None else None
+        if self.ear is not None:
+            self.ear.names = names_of(remote)
+        if self._voice is not None:
+            self._voice.aim()
+
+    @property
+    def voice(self) -> Voice:
+        """What we say to the far end ourselves."""
+        if self._voice is None:
+            self._voice = Voice(self)
+        return self._voice
+
+    def listen(self) -> Ear:
+        """Have its sound as frames, once a tick and for one listener, until `deafen`."""
+        if self.ear is None:
+            self.ear = Ear(names_of(self.remote) if self.remote is not None else {})
+            self.wire()
+        return self.ear
+
+    def deafen(self) -> None:
+        """Nobody wants its sound as frames any more."""
+        if self.ear is not None:
+            self.ear = None
+            self.wire()
 
     def _target(self, address: str, port: int) -> Source | None:
         """Where to send before anything was learned; None where that is no place, or not one of our sockets' family."""
@@ -268,11 +305,12 @@ class Leg:
         peer = self.peer
         self.rtp.forward = self.rtcp.forward = None
         if peer is not None and peer.remote is not None:
-            if peer.remote.receive:
+            if peer.remote.receive and not peer.covered:
                 self.rtp.forward = peer.rtp.out if self.tap is None else self.tap.through(peer.rtp.out)
             if peer is not self:
                 self.rtcp.forward = peer.rtcp.out
-        self.rtp.fast = self.rtp.locked is not None and self.rtp.ssrc != -1 and self.rtp.forward is not None
+        port = self.rtp
+        port.fast = port.locked is not None and port.ssrc != -1 and port.forward is not None and self.ear is None
 
     def settle(self) -> None:
         """Take what the loop counted into the counters of this leg and its peer."""
@@ -292,3 +330,14 @@ class Leg:
         if self.silence_s <= 0 or remote is None or not (remote.send and remote.receive):
             return False
         return self.peer is not None or self.player is not None
+
+
+_STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
+
+
+def names_of(remote: Remote) -> dict[int, str]:
+    """What the numbers that may come stand for; where nobody has said, those that RFC 3551 gives."""
+    if remote.codecs:
+        return dict(remote.codecs)
+    names = {number: _STATIC[number] for number in remote.payloads if number in _STATIC}
+    return names | {remote.payload: remote.codec}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from media import files, player, rtp
 from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Remote, Silent, Spool, Stats, Tune
@@ -46,6 +46,13 @@ class Spare:
     def ready(self, mask: int) -> None:
         """Something has come for which there is no leg."""
         self._mute(self._fd)
+
+
+class Ticking(Protocol):
+    """What does something every 20 ms: a room, a player, two legs that are transcoded."""
+
+    def tick(self, now: float, tick: int) -> None:
+        """The next 20 ms. `now` is when they are due, `tick` their number; both go up evenly, late or not."""
 
 
 class Relay:
@@ -89,6 +96,9 @@ class Relay:
         # A slice for each length, made once: a packet of n bytes is sent as views[n].
         self._views = [view[:size] for size in range(MAX_PACKET_BYTES + 1)]
         self._players: dict[int, Leg] = {}
+        self._ticking: dict[object, Ticking] = {}
+        self.ticks = 0
+        """The number of the last tick of 20 ms."""
         self._library = files.Library()
         self._next_frame = 0.0
         self._next_check = 0.0
@@ -141,18 +151,27 @@ class Relay:
     def tick(self, now: float) -> float:
         """Do what is due at `now` (monotonic seconds). Returns in how many seconds to come back at the latest."""
         self.now = now
-        if self._players and now >= self._next_frame:
-            if now - self._next_frame > _LATE_S:
-                self._next_frame = now  # the process was stopped; what was missed is not made up for
-            while now >= self._next_frame:
-                self._next_frame += FRAME_S
+        sounding = bool(self._players or self._ticking)
+        if now >= self._next_frame:
+            behind_s = now - self._next_frame
+            if not sounding or behind_s > _LATE_S:
+                # Nothing has sounded for a while, or the process was stopped; what was missed is not made up for.
+                missed = int(behind_s / FRAME_S)
+                self.ticks += missed
+                self._next_frame += missed * FRAME_S
+            while sounding and now >= self._next_frame:
+                due = self._next_frame
+                self._next_frame = due + FRAME_S
+                self.ticks += 1
                 self._play_frame()
+                for what in list(self._ticking.values()):
+                    what.tick(due, self.ticks)
         if now >= self._next_check:
             self._next_check = now + _CHECK_S
             self._check_silence(now)
         if now >= self._spools.due:
             self._spools.tick(now)
-        due = min(self._next_frame, self._next_check) if self._players else self._next_check
+        due = min(self._next_frame, self._next_check) if sounding else self._next_check
         return max(min(due, self._spools.due) - now, 0.0)
 
     # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
@@ -241,8 +260,6 @@ class Relay:
             self.on_event(PlayEnded(leg_id, tune.id, tune.sources))
             return
         leg.player = made
-        if not self._players:
-            self._next_frame = self.now
         self._players[leg_id] = leg
 
     def stop(self, leg_id: int, over: bool = False) -> None:
