@@ -20,10 +20,11 @@ import msgspec
 
 from config import compile_called as called
 from config import compile_people as people
-from config import lint, lint_emergency, schema, testing, validate
+from config import lint, lint_emergency, lint_mailbox, schema, testing, validate
 from config.addresses import local_networks, sound_told, written
 from config.compile_emergency import emergency_table, mail
 from config.compile_hours import hours_model
+from config.compile_mailboxes import mailboxes
 from config.compile_routes import Outbound, outbound
 from config.compile_trunk import effective, trunk_settings
 from config.compiled import (
@@ -89,6 +90,7 @@ def compile_loaded(
     if loaded.problems or work.problems or routing.problems:
         raise ConfigError([*loaded.problems, *work.problems, *routing.problems])
     model = _model(loaded, work.levels, routing)
+    boxes = mailboxes(settings, work.levels)
     compiled = Compiled(
         version="",
         source=source,
@@ -107,10 +109,12 @@ def compile_loaded(
         records=records,
         account_codes=codes,
         mail=post,
+        mailboxes=boxes,
         domains=_domains(settings),
         warnings=(
             *lint.warnings(loaded, work.levels, routing.routes),
             *lint_emergency.warnings(loaded, model.emergency),
+            *lint_mailbox.warnings(loaded, work.levels, boxes),
         ),
     )
     if tested and settings.tests:

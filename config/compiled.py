@@ -13,9 +13,10 @@ import hmac
 import msgspec
 
 from config.problems import Problem
+from dialplan.destinations import Destination
 from dialplan.model import Model
 
-FORMAT = 5
+FORMAT = 6
 
 
 class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +168,36 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls: str = "start"
 
 
+class MailboxSettings(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How one mailbox works; times in seconds, 0: for ever or never. `lines` are those who share it: the owner first,
+    then delegates or members (DVM-1). `owner` is the line that it belongs to, empty for one that is nobody's own.
+    `email` is empty where nobody is told. `greeting` is a file, empty: spoken words; `own_greeting`: whether another
+    may be recorded. `operator` is where `0` leads. `extension` is the number that people know it by. Times are
+    told in its `time_zone`.
+    """
+
+    id: str
+    name: str = ""
+    extension: str = ""
+    owner: str = ""
+    lines: tuple[str, ...] = ()
+    greeting: str = ""
+    own_greeting: bool = True
+    longest_s: float = 180.0
+    silence_s: float = 10.0
+    messages: int = 100
+    keep_s: float = 0.0
+    email: str = ""
+    notify: str = "none"
+    format: str = "wav"
+    delete_after_email: bool = False
+    pin_length: int = 6
+    pin_tries: int = 5
+    pin_lockout_s: float = 900.0
+    time_zone: str = "UTC"
+    operator: Destination | None = None
+
+
 class MediaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The sound. `addresses` are those that ports are bound on, at most one of a family; of the `optional` ones those
     are left out whose family the machine does not have. `advertise` (one a family) may be empty: then it is that of the
@@ -275,6 +306,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     records: RecordSettings
     account_codes: tuple[AccountCodePassword, ...] = ()
     mail: MailSettings | None = None
+    mailboxes: tuple[MailboxSettings, ...] = ()
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()

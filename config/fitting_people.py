@@ -23,6 +23,7 @@ def people_problems(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     yield from _delegation(loaded)
     yield from _vips(loaded)
     yield from _mailboxes(loaded, levels)
+    yield from _members(loaded)
     yield from _areas(loaded, levels)
 
 
@@ -122,6 +123,23 @@ def _mailboxes(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
         elif (to.name in settings.users or to.name in settings.lines) and not levels.of(to.name).get("voicemail"):
             message = f"voicemail of `{to.name}` is not enabled"
             yield Problem("no-mailbox", loaded.mark(*path), message, f"write `voicemail: true` at `{to.name}`")
+
+
+def _members(loaded: Loaded) -> Iterator[Problem]:
+    """Who fetches the messages of a mailbox that is nobody's own."""
+    people = [*loaded.settings.users, *loaded.settings.lines]
+    for name, each in loaded.settings.mailboxes.items():
+        seen = set()
+        for at, member in enumerate(each.members):
+            path = ("mailboxes", name, "members", at)
+            if not loaded.sound(*path):
+                continue
+            if loaded.absent("users", member) and loaded.absent("lines", member):
+                hint = did_you_mean(member, people)
+                yield Problem("unknown-name", loaded.mark(*path), f"there is no user and no line `{member}`", hint)
+            elif member in seen:
+                yield Problem("duplicate-name", loaded.mark(*path), f"`{member}` is named twice")
+            seen.add(member)
 
 
 _OWN = Destination(To.VOICEMAIL)

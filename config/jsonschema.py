@@ -12,7 +12,7 @@ from typing import Any
 from config.schema import Configuration
 from config.section import Section
 from config.types import DURATION_PATTERN, shown_duration
-from config.words import NONE, UNIT
+from config.words import NONE, SECONDS, UNIT
 
 
 def schema() -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _as_written(written: dict[str, Any]) -> dict[str, Any]:
     default = written.pop("default", None)
     unit = written.pop(UNIT, None)
     if unit is not None and default is not None:
-        default = f"{default / unit:g}" if default else NONE
+        default = (shown_duration(default) if unit == SECONDS else f"{default / unit:g}") if default else NONE
     if isinstance(default, float) and written.get("pattern") == DURATION_PATTERN:
         default = shown_duration(default)
     elif isinstance(default, list) and written.get("type") == "string":

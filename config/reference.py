@@ -35,6 +35,7 @@ _ENTRIES = {
     "settings.quotas": "`quotas`, of one line",
     "settings.forward": "`forward`",
     "settings.record": "`record`",
+    "settings.mailbox": "`mailbox`",
     "account.total_quotas": "`account.total_quotas`, of all lines together",
     "sites": "each of `sites`, by its name",
     "groups": "each of `groups`, by its name",

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from config.schema_mailbox import MailboxKeys
 from config.schema_people import Lines
 from config.section import Section
 from config.times import TimeZone
@@ -81,11 +82,15 @@ class Queue(Called):
     overflow: DestinationWord | None = Field(default=None, description="where calls go that cannot wait")
 
 
-class Mailbox(Section):
-    """A mailbox that is nobody's own. Users have theirs by `voicemail: true`."""
+class Mailbox(MailboxKeys):
+    """A mailbox that is nobody's own. Users have theirs by `voicemail: true`. What is not said here is as `account` has
+    it under `mailbox`."""
 
     name: Text = Field(default="", description="for people")
     extension: Extension | None = Field(default=None, description="the internal number that leads there")
+    members: Lines = Field(
+        default_factory=list, description="users and lines who fetch its messages with their own PINs, and see its lamp"
+    )
 
 
 class Conference(Section):

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from config.schema_mailbox import MailboxKeys
 from config.section import Section
 from config.times import TimeZone
 from config.types import AreaCode, Boolean, Country, File, OneOrMore, choice, duration
@@ -91,6 +92,7 @@ class Settings(Section):
     closed: DestinationWord | None = Field(default=None, description="where calls go outside of `hours`")
     forward: Forward = Field(default_factory=Forward, description="where calls go that are not taken")
     voicemail: Boolean = Field(default=False, description="whether there is a mailbox")
+    mailbox: MailboxKeys = Field(default_factory=MailboxKeys, description="how the mailbox works")
     call_waiting: Boolean = Field(default=True, description="whether a second call rings during a call")
     calls: Annotated[int, at_most(1000)] = Field(default=0, description="calls at a time; `none`: any number")
     ring: Annotated[float, duration(5, 300)] = Field(

@@ -18,7 +18,10 @@ from dialplan.destinations import Destination
 KINDS = {"user": "users", "line": "lines", "group": "groups", "site": "sites"}
 ACCOUNT = "account"
 _OWN = ("name", "extension", "extensions", "group", "site", "operator", "email", "address", "licence", "set_up")
-_SECONDS = ("ring", "forward.after", "call_limit")
+_SECONDS = (
+    *("ring", "forward.after", "call_limit"),
+    *(f"mailbox.{key}" for key in ("longest", "silence", "keep", "pin_lockout")),
+)
 
 
 class Shown(msgspec.Struct, frozen=True):

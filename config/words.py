@@ -17,6 +17,9 @@ NONE = "none"
 UNIT = "x-unit"
 """Of a kind of value whose 0 is written `none`: how many of what it holds are one of what is written."""
 
+SECONDS = "s"
+"""The unit of a duration."""
+
 _ALONE = {"voicemail": Destination(To.VOICEMAIL), "echo": Destination(To.ECHO), NONE: NOWHERE}
 _KINDS = {each.value: each for each in To if each not in (To.NOWHERE, To.ECHO)}
 _ALSO = {
@@ -216,4 +219,4 @@ def whole_seconds(low: int, high: int) -> Typed:
 
 def limit(low: int, high: int) -> Typed:
     """Whole seconds, or `none`, which is 0."""
-    return Typed(_limit(low, high), type="string", **{UNIT: 1})
+    return Typed(_limit(low, high), type="string", **{UNIT: SECONDS})

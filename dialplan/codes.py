@@ -37,6 +37,7 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
         "group_in": True,
         "group_out": True,
         "voicemail": False,
+        "mailbox": True,
         "park": True,
         "pickup": True,
         "record": False,
@@ -49,8 +50,9 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
 LONGEST_CODE = 8
 """What the configuration allows."""
 
-_OWN = frozenset(name for name in FEATURES if name.startswith(("dnd_", "forward_", "group_"))) | {"voicemail"}
-"""What a user does for the own line alone, and never a delegate on a delegator's."""
+_OWN = frozenset(name for name in FEATURES if name.startswith(("dnd_", "forward_", "group_")))
+"""What a user does for the own line alone, and never a delegate on a delegator's. Voicemail is not among them: on a
+shared line it is the delegator's (XRL-7), for both (DVM-1)."""
 _ACCOUNT = re.compile(r"\*([0-9]+)(?:\*([0-9]*))?#(\+?[0-9]+)", re.ASCII)
 _BEGUN = re.compile(r"\*[0-9]+\*?", re.ASCII)
 

@@ -73,7 +73,7 @@ def _is_rule(rule: str) -> bool:
     kind, _, name = rule.partition(":")
     if kind in _NO_KINDS or (kind == "queue" and name.endswith(".overflow")):  # which the queue itself asks, later
         return False
-    return kind != "user" or name.rpartition(".")[2] not in _NO_RULES
+    return kind != "user" or not (".mailbox." in name or name.rpartition(".")[2] in _NO_RULES)
 
 
 def _asked_as(rule: str) -> str:

@@ -123,7 +123,7 @@ def test_a_group_that_one_is_not_in_and_a_lock_are_refused() -> None:
     assert not made.exchange.core.facts.settings("alice")
 
 
-@pytest.mark.parametrize("dialled", ["*102#*78", "*102#*72103", "*102#*46110", "*102#*97"])
+@pytest.mark.parametrize("dialled", ["*102#*78", "*102#*72103", "*102#*46110"])
 def test_a_delegate_sets_nothing_for_the_delegator(dialled: str) -> None:
     """DEL-4: the privileges are to call and to answer."""
     made = scene(bob={"delegates": (Delegate(line="alice"),)})
