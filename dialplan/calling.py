@@ -4,6 +4,9 @@ the house, and then outside: normalisation, permission, account code, caller ID 
 On a shared line the delegate calls as the delegator (SLN): the number is read as from the delegator's line (NUM-8) and
 the delegator's is shown; both must be permitted to call it (XRL-4), either one's block hides the caller (K.8), and the
 limit and the recording are those of whoever speaks (LIM-10, XRL-8).
+
+A call that is transferred is read as from the transferor's line, whose permission counts beside that of the line that
+goes on talking (K.8). Who goes on talking is who calls: to a VIP list, to a forward, and to those who are rung.
 """
 
 from __future__ import annotations
@@ -58,10 +61,45 @@ def plan(draft: Draft) -> Plan:
     return _decide(draft, request, digits, code, speaker, line)
 
 
+TRANSFERRED = frozenset(("park", codes.ACCOUNT_CODE, *codes.CALLER_ID))
+"""Codes that a call may be transferred to: the others are for who dials them."""
+
+
+def transferred(draft: Draft, transferor: str) -> Plan:
+    """The plan of a call that stands, and that `transferor` sends on to the digits of the request (K.8)."""
+    request, model = draft.request, draft.model
+    digits = clean(request.digits)
+    device = model.devices.get(request.transferor_device or "")
+    reader = model.lines.get(transferor)
+    code = codes.find(model, digits)
+    if device is not None and draft.ask(rules.device(device.id)).locked:
+        draft.say(rules.device(device.id), "is locked")
+        return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), digits)
+    if reader is None:
+        draft.say(rules.line(transferor), "is not there any more")
+        return draft.plan(_refused(draft, "line", "Line Not Permitted", "line"), digits)
+    draft.say(rules.line(transferor), "transfers the call")
+    if code is not None and code.feature not in TRANSFERRED:
+        draft.say(rules.feature(code.code), f"{code.feature} is for who dials it: no call is transferred to it")
+        return draft.plan(_refused(draft, "feature", "Not For Transfers", "unknown_code"), digits)
+    if request.trunk is None:
+        draft.speaking, draft.calling = _lines(draft, model.devices.get(request.device or ""), request.line)
+    speaker, line = draft.speaking or reader, draft.calling or reader
+    return _decide(draft, request, digits, code, speaker, line, reader)
+
+
 def _decide(
-    draft: Draft, request: CallRequest, digits: str, code: codes.Found | None, speaker: Line, line: Line
+    draft: Draft,
+    request: CallRequest,
+    digits: str,
+    code: codes.Found | None,
+    speaker: Line,
+    line: Line,
+    reader: Line | None = None,
 ) -> Plan:
+    """`reader` is the line as whose number the digits are read, where that is not the one called on."""
     policy = policy_of(speaker, line)
+    reader = reader or line
     hidden: bool | None = None
     hides = ""
     if code is not None and code.feature in codes.CALLER_ID:
@@ -81,7 +119,7 @@ def _decide(
     entry = inside.number(draft, digits)
     if entry is not None:
         return draft.plan(entry, digits, policy=policy)
-    number = _number(draft.model, request.digits, digits, line.profile)
+    number = _number(draft.model, request.digits, digits, reader.profile)
     if number.kind is Kind.FEATURE:
         draft.say("number", f"{number.value}: unknown feature code")
         return draft.plan(
@@ -92,13 +130,13 @@ def _decide(
         draft.say(f"did:{number.value}", f"our own number, reached without leaving the house: {own}")
         return draft.plan(inside.enter(draft, own), number.value, policy=policy)
     if number.kind is Kind.OPERATOR:
-        site = draft.model.sites.get(line.site)
+        site = draft.model.sites.get(reader.site)
         if site is not None and site.operator is not None:
             draft.say(rules.site(site.id), f"its operator: {site.operator}")
             return draft.plan(inside.enter(draft, site.operator), number.value, policy=policy)
     if number.kind in (Kind.INCOMPLETE, Kind.OPERATOR):
         return draft.plan(_incomplete(draft, digits), number.value)
-    draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(line.profile)}")
+    draft.say("number", f"{number.value} ({number.kind}), dialled from {_where(reader.profile)}")
     entry = _outside(draft, number, speaker, line, policy, hidden, hides + digits if hides else number.value)
     return draft.plan(entry, number.value, policy=policy)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dialplan.destinations import Destination, To
 from dialplan.draft import Draft, Path, reject
-from dialplan.plan import Retrieve
+from dialplan.plan import Park, Retrieve
 from dialplan.termination import Reason
 
 
 def number(draft: Draft, digits: str) -> str | None:
-    """The first step for an internal number; None when it is none."""
+    """The first step for an internal number; None when it is none. A call that is transferred to a slot is parked
+    there; who dials it takes the one that is."""
     model = draft.model
     service = model.services.get(digits)
     if service is not None:
@@ -23,6 +24,8 @@ def number(draft: Draft, digits: str) -> str | None:
     for lot in model.park_lots.values():
         if len(digits) == len(lot.first) and lot.first <= digits <= lot.last:
             draft.say(f"park:{lot.id}", f"slot {digits}")
+            if draft.request.transferor is not None:
+                return draft.add(Park(id=draft.name("park"), lot=lot.id, slot=digits))
             return draft.add(Retrieve(id=draft.name("retrieve"), lot=lot.id, slot=digits))
     return None
 

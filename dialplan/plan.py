@@ -29,7 +29,8 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     A carrier that is not `proven`, since only our registered Contact names it, reaches DIDs and nothing else.
     `attested`: its caller's number has attestation A (RFC 8224). `anonymous`: the caller asks not to be shown.
     `hops`: how often the call was forwarded so far, elsewhere too; `visited` are the entities that have forwarded it.
-    `transferor` is the line that transfers the call to these digits: its permission counts (K.8). `account` is the
+    `transferor` is the line that transfers the call to these digits, `transferor_device` its telephone: the digits are
+    read as that line's, and its permission counts (K.8). Then a `trunk` too may bring any number. `account` is the
     account code that was given and found good (CST-2). `to` replaces the digits where the destination is known.
     """
 
@@ -48,6 +49,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     transferor: str | None = None
     account: str = ""
     to: Destination | None = None
+    transferor_device: str | None = None
 
 
 class LineTarget(msgspec.Struct, frozen=True, tag="line"):

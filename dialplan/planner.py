@@ -1,7 +1,8 @@
 """The decision: `plan(model, request, facts) -> Plan`, one pure function, and the order in which it is made.
 
     emergency.py    an emergency number, before everything else (OUT-6)
-    calling.py      a call from a telephone (XRL-2): line, codes, numbers of the house, and what may be called outside
+    calling.py      a call from a telephone (XRL-2): line, codes, numbers of the house, and what may be called outside;
+                    also a call of anybody's that somebody of the house transfers
     inbound.py      a call from a carrier: the DID that it is for (IDN-3)
     inside.py       numbers of the house; `follow.py` goes on from there, to every kind of destination
     people.py       a line is called (XRL-1): opening.py, vip.py, availability.py, forwarding.py; ringing.py is a group
@@ -34,7 +35,7 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
     if len(request.digits) > LONGEST or (request.caller_number is not None and len(request.caller_number) > LONGEST):
         request = _cut(request)
     draft = Draft(model, request, facts, follow)
-    if request.trunk is None and request.to is None:
+    if (request.trunk is None or request.transferor is not None) and request.to is None:
         # Nothing stands before this.
         number = emergency.dialled(model.emergency, request.digits, request.device)
         if number:
@@ -43,6 +44,8 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
         known = request.trunk in model.trunks if request.trunk is not None else calling.identify(draft)
         if known:
             return draft.plan(_again(draft, request.to), request.digits)
+    if request.transferor is not None:
+        return calling.transferred(draft, request.transferor)
     return inbound.plan(draft) if request.trunk is not None else calling.plan(draft)
 
 

@@ -11,9 +11,9 @@ import pytest
 from dialplan.destinations import Destination, To, user
 from dialplan.facts import NO_FACTS, Facts, LineFacts
 from dialplan.groups import AccountCode, ParkLot, Site
-from dialplan.lines import Announce, Delegate, Forwards, Line, Outside, Permission, Policy, Profile, Quotas
+from dialplan.lines import Announce, Delegate, Forwards, Line, Outside, Permission, Policy, Profile, Quotas, Vip
 from dialplan.model import Device, Emergency, EmergencyPlace, Model, TrunkRule
-from dialplan.plan import CallRequest, Collect, Feature, Plan, Reject, Retrieve, Ring, Trunk
+from dialplan.plan import CallRequest, Collect, Feature, Park, Plan, Reject, Retrieve, Ring, Trunk
 from dialplan.planner import plan
 
 AT = datetime.datetime(2026, 3, 2, 10, tzinfo=datetime.UTC)
@@ -196,6 +196,55 @@ def test_the_transferors_permission_counts() -> None:
     model = house(carl=outside(permission=Permission.INTERNATIONAL), dora=outside(permission=Permission.DOMESTIC))
     assert refused(call(model, "carl", "+33123456789", transferor="dora")) == "403 Domestic Calls Only"
     assert refused(call(model, "carl", "+33123456789", transferor="carl")) == "no"
+
+
+def sent_on(model: Model, digits: str, by: str = "dora", facts: Facts = NO_FACTS, **who: Any) -> Plan:
+    who = who or {"trunk": "carrier", "caller_number": "+13105550100"}
+    request = CallRequest(digits=digits, at=AT, transferor=by, transferor_device=by, **who)
+    return plan(model, request, facts)
+
+
+def test_a_carriers_caller_is_transferred_with_the_permission_of_who_transfers_him() -> None:
+    """K.8: to any number of the house, and outside as far as the transferor may call; never by the DIDs alone."""
+    model = house(dora=outside(permission=Permission.DOMESTIC) | {"caller_id": "+16695550104"})
+    inside = sent_on(model, "202")
+    assert isinstance(inside.step(inside.entry), Ring)
+    away = sent_on(model, "2125550100")
+    step = away.step(away.entry)
+    assert isinstance(step, Trunk)
+    assert [(each.number, each.caller) for each in step.routes] == [("+12125550100", "+16695550104")]
+    assert refused(sent_on(model, "+33123456789")) == "403 Domestic Calls Only"
+    assert refused(sent_on(model, "202", by="nobody")) == "403 Line Not Permitted"
+    assert refused(plan(model, CallRequest(digits="202", at=AT, trunk="carrier"), NO_FACTS)) == "404 Not Found"
+
+
+def test_the_number_of_a_transfer_is_read_as_the_transferors() -> None:
+    """NUM-8: Anna is in France, Carl in the United States, and 01 23 45 67 89 is no number there."""
+    made = sent_on(house(), "0123456788", by="anna", device="carl")
+    assert made.number == "+33123456788"
+    assert sent_on(house(), "0123456788", by="dora", device="carl").number != made.number
+
+
+def test_a_vip_stays_one_when_he_is_transferred() -> None:
+    """VIP-1: who goes on talking calls, not who transfers him."""
+    model = house(ben={"vip": Vip(contacts=frozenset({"+13105550100"}))})
+    assert dict(sent_on(model, "202").because)["user:ben.vip"].startswith("a VIP")
+    assert dict(sent_on(model, "202", device="carl").because)["user:ben.vip"].startswith("no VIP")
+
+
+def test_a_call_is_transferred_into_a_slot_and_not_to_a_code_that_is_for_who_dials_it() -> None:
+    """CRD-7."""
+    made = sent_on(house(), "703")
+    assert made.step(made.entry) == Park(id="park", lot="main", slot="703")
+    assert refused(sent_on(house(), "*78")) == "403 Not For Transfers"
+    assert refused(sent_on(house(), "*5")) == "403 Not For Transfers"
+
+
+def test_a_locked_telephone_transfers_no_call() -> None:
+    """PIN-6: but for help."""
+    facts = Facts(lines={"device:dora": LineFacts(locked=True)})
+    assert refused(sent_on(house(), "202", facts=facts)) == "403 Telephone Locked"
+    assert sent_on(house(), "911", facts=facts).emergency
 
 
 def test_a_call_outside_may_need_an_account_code() -> None:
