@@ -150,6 +150,8 @@ def _calls(calls: Calls) -> CallSettings:
         unreachable_s=calls.unreachable,
         session_s=round(timer.interval) if timer.enabled else 0,
         least_session_s=round(timer.minimum),
+        warn_by=calls.limit_warning.by,
+        warn_to=calls.limit_warning.to,
     )
 
 

@@ -126,7 +126,17 @@ def conferences(settings: Configuration) -> dict[str, Conference]:
 def park_lots(settings: Configuration) -> dict[str, ParkLot]:
     """The park lots."""
     return {
-        name: ParkLot(id=name, name=each.name, extension=each.extension or "", first=each.slots[0], last=each.slots[1])
+        name: ParkLot(
+            id=name,
+            name=each.name,
+            extension=each.extension or "",
+            first=each.slots[0],
+            last=each.slots[1],
+            timeout_s=each.timeout,
+            fallback=destination(each.fallback),
+            music=each.music or "",
+            retrieve=tuple(each.retrieve),
+        )
         for name, each in settings.park_lots.items()
     }
 

@@ -236,6 +236,10 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     unreachable_s: float
     session_s: int = 1800
     least_session_s: int = 90
+    warn_by: str = "beep"
+    """Before the limit of a call: beep, message or both."""
+    warn_to: str = "inside"
+    """Whom: inside or both."""
 
 
 class BanSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ _LIVE = (
     "listen.certificates",
     "listen.client_ca",
     "listen.client_required",
+    "calls.limit_warning",
     "guard.allow",
     "guard.ban",
     "guard.hidden",

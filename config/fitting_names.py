@@ -141,6 +141,10 @@ def name_problems(loaded: Loaded) -> Iterator[Problem]:
     for name, attendant in settings.attendants.items():
         for key, to in attendant.choices.items():
             yield from names.destination(to, "attendants", name, "choices", key)
+    for name, lot in settings.park_lots.items():
+        yield from names.destination(lot.fallback, "park_lots", name, "fallback")
+        for at, each in enumerate(lot.retrieve):
+            yield from names.of("groups", "group", each, "park_lots", name, "retrieve", at)
     yield from _dids(loaded, names)
     yield from _shared_names(loaded)
 

@@ -193,6 +193,7 @@ _KEYS = {
     "ring_groups": ("closed", "otherwise"),
     "attendants": ("closed",),
     "queues": ("closed", "overflow"),
+    "park_lots": ("fallback",),
 }
 
 

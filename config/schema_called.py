@@ -106,6 +106,18 @@ class ParkLot(Section):
     name: Text = Field(default="", description="for people")
     extension: Extension | None = Field(default=None, description="calls transferred to it are parked")
     slots: Slots = Field(description="the numbers of its slots, such as 701-709")
+    timeout: Annotated[float, duration(10, 3600)] = Field(
+        default=120.0, description="how long a call stays before it rings at the telephone again that has parked it"
+    )
+    fallback: DestinationWord | None = Field(
+        default=None, description="where it rings next when nobody answers there; else it is parked once more"
+    )
+    music: File | None = Field(
+        default=None, description="what the parked hear; else the hold music of whoever has parked them"
+    )
+    retrieve: Annotated[list[Identifier], OneOrMore()] = Field(
+        default_factory=list, description="the groups whose users may take calls out of it; left out: everybody here"
+    )
 
 
 class AccountCode(Section):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from config.section import Section
-from config.types import Boolean, duration
+from config.types import Boolean, choice, duration
 
 
 class SessionTimer(Section):
@@ -23,6 +23,18 @@ class SessionTimer(Section):
     )
 
 
+class LimitWarning(Section):
+    """How those are warned whose call is about to reach its `call_limit`, 20 seconds before it is cut."""
+
+    by: Annotated[str, choice("beep", "message", "both")] = Field(
+        default="beep",
+        description="a tone, a message on the display, or both; a telephone that shows no messages hears the tone",
+    )
+    to: Annotated[str, choice("inside", "both")] = Field(
+        default="inside", description="who: those in the house, or both sides"
+    )
+
+
 class Calls(Section):
     """Times of a call."""
 
@@ -31,4 +43,7 @@ class Calls(Section):
     )
     session_timer: SessionTimer = Field(
         default_factory=SessionTimer, description="signs of life between the ends of a call"
+    )
+    limit_warning: LimitWarning = Field(
+        default_factory=LimitWarning, description="the warning before a call reaches its `call_limit`"
     )

@@ -94,13 +94,25 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ParkLot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A lot of park slots: numbers `first` to `last`, of the same width, that are dialled to retrieve."""
+    """A lot of park slots: numbers `first` to `last`, of the same width, that are dialled to retrieve (CRD-7).
+
+    After `timeout_s` a call rings at the parker again, and then goes to `fallback`. `music` is a file; empty: the
+    parker's hold music. `retrieve` are the groups whose lines may take calls out; empty: everybody in the house.
+    """
 
     id: str
     name: str = ""
     extension: str = ""
     first: str = ""
     last: str = ""
+    timeout_s: float = 120.0
+    fallback: Destination | None = None
+    music: str = ""
+    retrieve: tuple[str, ...] = ()
+
+    def has(self, digits: str) -> bool:
+        """Whether that is the number of one of its slots."""
+        return len(digits) == len(self.first) and self.first <= digits <= self.last and digits.isdigit()
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -299,6 +299,39 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     number: str = ""
 
 
+class Parked(Event, frozen=True, array_like=True, gc=False, tag=26):
+    """The front of the call is parked in a slot of a lot by `by`, as `line:anna`, who is known as `name`. After
+    `timeout_s` it rings there, and then goes to `fallback`, as `ring_group:front`. `music` is the file that it hears;
+    empty: the exchange's own. Recorded once more when it is parked again in the same slot."""
+
+    lot: str
+    slot: str
+    by: str = ""
+    name: str = ""
+    timeout_s: float = 0.0
+    fallback: str = ""
+    music: str = ""
+
+
+class Unparked(Event, frozen=True, array_like=True, gc=False, tag=27):
+    """The slot is free again. `how`: retrieved (`by` as `line:bob`), returned (to who had parked it), fallback, or
+    ended (the parked has hung up, or was cut off)."""
+
+    lot: str
+    slot: str
+    how: str
+    by: str = ""
+
+
+class LimitWarned(Event, frozen=True, array_like=True, gc=False, tag=34):
+    """It was said to these legs that the call ends in `left_s` seconds by its limit (LIM-2). `by`: beep, message or
+    both."""
+
+    legs: tuple[int, ...]
+    left_s: float
+    by: str
+
+
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
     """Somebody set what holds for a line at run time (`switch.state.wishes` has the keys). An absolute statement; an
     empty `value` goes back to what is configured. `by` is who did it, as `device:anna-desk` or `operator:root`."""
@@ -428,6 +461,9 @@ CallEvent = (
     | CallForwarded
     | GroupRung
     | CallReplanned
+    | Parked
+    | Unparked
+    | LimitWarned
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = CallEvent | MailboxEvent | Bound | Unbound | LineSet | HelpTold | QuotaReached | QuotaReset

@@ -62,7 +62,13 @@ def call_settings(compiled: Compiled, silence_s: float) -> CallSettings:
     """Times of a call. `silence_s` is told apart, as the media workers have had it since their start."""
     calls = compiled.calls
     sessions = SessionSettings(calls.session_s, calls.least_session_s)
-    return CallSettings(unreachable_s=calls.unreachable_s, silence_s=silence_s, sessions=sessions)
+    return CallSettings(
+        unreachable_s=calls.unreachable_s,
+        silence_s=silence_s,
+        sessions=sessions,
+        warn_by=calls.warn_by,
+        warn_to=calls.warn_to,
+    )
 
 
 def registrar_settings(compiled: Compiled) -> RegistrarSettings:

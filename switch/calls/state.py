@@ -14,6 +14,7 @@ import msgspec
 
 from dialplan.termination import Reason, Result, Termination
 from records import events as e
+from switch.calls import limits
 
 
 class LegState(msgspec.Struct):
@@ -53,6 +54,9 @@ class CallState(msgspec.Struct):
     """For so long the service sounds, from when the caller was answered; 0: until somebody hangs up, or it ends."""
     recovered: int = 0
     ended: Termination | None = None
+    parked: e.Parked | None = None
+    periods: limits.Periods = ()
+    """The clocks of its limit (`limits.py`)."""
 
 
 def begin(event: e.CallStarted) -> CallState:
@@ -151,6 +155,18 @@ def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
 
 
+def _parked(state: CallState, event: e.Parked) -> None:
+    state.parked = event
+
+
+def _unparked(state: CallState, event: e.Unparked) -> None:
+    state.parked = None
+
+
+def _limit_warned(state: CallState, event: e.LimitWarned) -> None:
+    state.periods = limits.warned(state.periods, event.at)
+
+
 def _aside(state: CallState, event: e.CallEvent) -> None:
     """Of importance to others than the call itself."""
 
@@ -179,6 +195,9 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.CallForwarded: _aside,
     e.GroupRung: _aside,
     e.CallReplanned: _aside,
+    e.Parked: _parked,
+    e.Unparked: _unparked,
+    e.LimitWarned: _limit_warned,
 }
 
 

@@ -127,6 +127,7 @@ CASES = {
     "log.format": ("", "log: {format: json}"),
     "records.url": ("", 'records: {url: "postgresql://example.com/ringplan"}'),
     "calls.unreachable": ("", "calls: {unreachable: 2s}"),
+    "calls.limit_warning": ("", "calls: {limit_warning: {by: both, to: both}}"),
     "calls.session_timer": ("", "calls: {session_timer: {enabled: false}}"),
     "account.permission": ("lines: {a: {}}", "lines: {a: {}}\naccount: {permission: international}"),
     "users": ("", "users: {a: {extension: 201}}"),
