@@ -22,6 +22,7 @@ from media.codecs import Codec
 from media.conceal import SPAN_S, Concealer, Noise, blend, cut
 from media.jitter import Transit
 from media.rates import FRAME_S, Frame, Resampler, nothing
+from media.routes import is_comfort
 
 _MOST_WAITING = 128
 _JUMP_S = 1.0
@@ -67,7 +68,7 @@ class Ear:
     )
 
     def __init__(self, names: Mapping[int, str]) -> None:
-        self.names = dict(names)
+        self.names = names
         self.lost = self.late = 0
         self.concealed_s = self.delay_s = 0.0
         self._ssrc = -1
@@ -104,7 +105,7 @@ class Ear:
         end = size - packet[size - 1] if packet[0] & 0x20 else size
         sequence, timestamp = rtp.sequence(packet), int.from_bytes(packet[4:8], "big")
         ssrc = int.from_bytes(packet[8:12], "big")
-        clock = self._clock if name[:3].upper() == "CN/" else codecs.clock_of(name)
+        clock = self._clock if is_comfort(name) else codecs.clock_of(name)
         if ssrc != self._ssrc or clock != self._clock:
             self._begin(ssrc, clock, timestamp)
         extended = self._extended(timestamp)
@@ -193,7 +194,7 @@ class Ear:
             self.lost += missed if missed < _MOST_WAITING else 0
         self._sequence, self._at, self._debt = sequence, at, 0
         name = self.names.get(number, "")
-        if name[:3].upper() == "CN/":
+        if is_comfort(name):
             self._noise = Noise(payload, self._rate)
             return
         if number != self._number and not self._change(number, name):

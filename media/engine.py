@@ -89,6 +89,10 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     `codecs` says what each number of `payloads` stands for, as in a=rtpmap (`opus/48000/2`), telephone-events left out.
     Between two legs, packets of a number that means the same to both are relayed as bytes; others are transcoded where
     we know both codecs, else dropped. Empty: nobody has said, and all is relayed. `keys` make it SRTP.
+
+    These are numbers by which the far end receives. `sends` has those by which it may send besides, because we told it
+    so (RFC 3264 section 5.1): telephone-events included, and what `codecs` says of the same number does not hold for
+    what comes.
     """
 
     address: str
@@ -103,6 +107,7 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     payload: int = 0
     codecs: tuple[tuple[int, str], ...] = ()
     keys: Keys | None = None
+    sends: tuple[tuple[int, str], ...] = ()
 
 
 class LegLost(msgspec.Struct, frozen=True, tag="lost"):

@@ -217,6 +217,7 @@ class Joints:
                     codec=like.codec,
                     payload=like.payload,
                     codecs=like.codecs,
+                    sends=like.sends,
                 )
             self._workers.update(lease.leg, remote)
 

@@ -14,13 +14,14 @@ import ctypes
 import os
 import socket
 import struct
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
-from media import rtp
+from media import routes, rtp
 from media.ear import Ear
 from media.engine import Remote, Tune
+from media.pipe import Pipe
 from media.ports import Pair
 from media.spool import Tap
 from media.voice import Voice
@@ -28,7 +29,6 @@ from media.voice import Voice
 Send = Callable[[Any], int]
 Source = tuple[Any, ...]
 """A socket's address as the kernel gives it: (host, port), and for IPv6 the flow and the scope of a link-local one."""
-_words = lru_cache(maxsize=256)(rtp.first_words)
 _libc = ctypes.CDLL(None, use_errno=True)
 _UNSPECIFIED = struct.pack("H14x", socket.AF_UNSPEC)
 
@@ -187,14 +187,17 @@ class Leg:
         "digits",
         "dropped",
         "ear",
+        "events",
         "heard",
         "id",
+        "numbers",
         "octets_in",
         "octets_out",
         "packets_in",
         "packets_out",
         "pair",
         "peer",
+        "pipe",
         "player",
         "player_ended",
         "quiet_since",
@@ -227,6 +230,12 @@ class Leg:
         """What it was told to play."""
         self.tap: Tap | None = None
         """Where what comes from it is recorded."""
+        self.numbers: Mapping[int, int] = {}
+        """Where its packets go in its bridge, by payload number (`routes.py`)."""
+        self.pipe: Pipe | None = None
+        """What transcodes them."""
+        self.events: frozenset[int] = frozenset()
+        """The payload numbers of its telephone-events."""
         self.ear: Ear | None = None
         self.covered = False
         self._voice: Voice | None = None
@@ -254,12 +263,10 @@ class Leg:
             # Unmoved, what was learned stays the target: a phone behind NAT hears on until it is learned again.
             self.rtp.aim(self._target(address, remote.port))
             self.rtcp.aim(self._target(address, remote.rtcp_port))
-        event = remote.telephone_event
-        # Telephone-events are left to the slow way, where digits are read.
-        self.rtp.words = _words(tuple(number for number in remote.payloads if number != event))
-        self.digits = rtp.DigitReader() if event is not None else None
+        self.events = routes.events(remote)
+        self.digits = rtp.DigitReader() if self.events else None
         if self.ear is not None:
-            self.ear.names = names_of(remote)
+            self.ear.names = routes.coming(remote)
         if self._voice is not None:
             self._voice.aim()
 
@@ -273,7 +280,7 @@ class Leg:
     def listen(self) -> Ear:
         """Have its sound as frames, once a tick and for one listener, until `deafen`."""
         if self.ear is None:
-            self.ear = Ear(names_of(self.remote) if self.remote is not None else {})
+            self.ear = Ear(routes.coming(self.remote) if self.remote is not None else {})
             self.wire()
         return self.ear
 
@@ -310,6 +317,9 @@ class Leg:
             if peer is not self:
                 self.rtcp.forward = peer.rtcp.out
         port = self.rtp
+        if peer is not None and self.remote is not None and peer.remote is not None:
+            route = routes.between(self.remote, peer.remote) if peer is not self else routes.back(self.remote)
+            port.words, self.numbers = route.words, route.numbers
         port.fast = port.locked is not None and port.ssrc != -1 and port.forward is not None and self.ear is None
 
     def settle(self) -> None:
@@ -330,14 +340,3 @@ class Leg:
         if self.silence_s <= 0 or remote is None or not (remote.send and remote.receive):
             return False
         return self.peer is not None or self.player is not None
-
-
-_STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 13: "CN/8000"}
-
-
-def names_of(remote: Remote) -> dict[int, str]:
-    """What the numbers that may come stand for; where nobody has said, those that RFC 3551 gives."""
-    if remote.codecs:
-        return dict(remote.codecs)
-    names = {number: _STATIC[number] for number in remote.payloads if number in _STATIC}
-    return names | {remote.payload: remote.codec}

@@ -23,7 +23,9 @@ from typing import Any, Protocol
 from media import files, player, rtp
 from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Remote, Silent, Spool, Stats, Tune
 from media.leg import Idle, Leg, Port, Ready, Source
+from media.pipe import Pipe
 from media.ports import Pair, PortPool
+from media.routes import COMFORT, TRANSCODE
 from media.spool import Spools
 
 MAX_PACKET_BYTES = 4096
@@ -173,6 +175,14 @@ class Relay:
             self._spools.tick(now)
         due = min(self._next_frame, self._next_check) if sounding else self._next_check
         return max(min(due, self._spools.due) - now, 0.0)
+
+    def start_ticking(self, key: object, what: Ticking) -> None:
+        """Have `what.tick` called every 20 ms until `stop_ticking(key)`, in the order of the first start."""
+        self._ticking[key] = what
+
+    def stop_ticking(self, key: object) -> None:
+        """No more of it. Harmless for one that has not been started."""
+        self._ticking.pop(key, None)
 
     # --- leases and commands; unknown legs are reported lost, known ones take any command again without harm ---
 
@@ -387,7 +397,9 @@ class Relay:
         leg.settle()
         peer = leg.peer
         self._players.pop(leg.id, None)
+        self._take_up(leg)
         if peer is not None and peer is not leg:
+            self._take_up(peer)
             peer.settle()
             peer.peer = None
             peer.wire()
@@ -419,8 +431,8 @@ class Relay:
             else:
                 leg.dropped += 1
             return
-        remote = leg.remote
-        if what == rtp.BAD or remote is None or buffer[1] & 0x7F not in remote.payloads:
+        remote, number = leg.remote, buffer[1] & 0x7F
+        if what == rtp.BAD or remote is None or number not in remote.payloads:
             leg.dropped += 1
             return
         learned = False
@@ -441,24 +453,60 @@ class Relay:
         leg.heard += 1
         leg.packets_in += 1
         leg.octets_in += size
-        if buffer[1] & 0x7F == remote.telephone_event and leg.digits is not None:
+        event = number in leg.events
+        if event and leg.digits is not None:
             for digit, duration_ms in leg.digits.read(buffer, size):
                 self.on_event(Digit(leg.id, digit, duration_ms))
-        forward = port.forward
-        if leg.tap is not None:
-            forward = leg.tap.onward if forward is not None else None
-            if buffer[1] & 0x7F != remote.telephone_event:
-                leg.tap.keep(self._views[size])
-        if forward is not None and leg.peer is not None:
-            try:
-                forward(self._views[size])
-            except OSError:
-                leg.peer.dropped += 1
-            else:
-                leg.peer.packets_out += 1
-                leg.peer.octets_out += size
+        if leg.tap is not None and not event:
+            leg.tap.keep(self._views[size])
+        peer = leg.peer
+        if peer is None:
+            if leg.ear is not None and not event:
+                leg.ear.take(buffer, size, self.now)
+        elif port.forward is not None:
+            self._onward(leg, peer, number, event, size)
         if learned:
             self._drain_others(port)
+
+    def _onward(self, leg: Leg, peer: Leg, number: int, event: bool, size: int) -> None:
+        """A packet to the other leg of the bridge: as bytes if that takes it, else through samples."""
+        to, buffer, pipe = leg.numbers.get(number), self._buffer, leg.pipe
+        if to is None:
+            leg.dropped += 1
+            return
+        if event and pipe is not None:
+            pipe.event(buffer, size, to, self.ticks)
+            return
+        if to == TRANSCODE or (to == COMFORT and pipe is not None):
+            if pipe is None:
+                leg.pipe = pipe = Pipe(leg, peer)
+                self.start_ticking(pipe, pipe)
+            if leg.ear is not None:
+                leg.ear.take(buffer, size, self.now)
+            return
+        if to == COMFORT:
+            return
+        if pipe is not None and not event:
+            self._take_up(leg)
+        if to != number:
+            buffer[1] = buffer[1] & 0x80 | to
+        forward = leg.rtp.forward if leg.tap is None else leg.tap.onward
+        if forward is None:
+            return
+        try:
+            forward(self._views[size])
+        except OSError:
+            peer.dropped += 1
+        else:
+            peer.packets_out += 1
+            peer.octets_out += size
+
+    def _take_up(self, leg: Leg) -> None:
+        """What comes from the leg is transcoded no more."""
+        if leg.pipe is not None:
+            self.stop_ticking(leg.pipe)
+            leg.pipe = None
+            leg.deafen()
 
     def _drain_others(self, port: Port) -> None:
         """Take what other sources sent before the socket was connected: the kernel leaves it in the queue."""
@@ -492,6 +540,9 @@ class Relay:
 
     def _control(self, leg: Leg, size: int) -> None:
         leg.heard += 1
+        peer = leg.peer
+        if leg.pipe is not None or (peer is not None and peer.pipe is not None):
+            return  # what it reports is of a stream that the other side does not know
         if leg.rtcp.forward is not None:
             try:
                 leg.rtcp.forward(self._views[size])

@@ -85,6 +85,7 @@ def codecs_of(remote: Remote) -> Codecs:
     known = {number: codec for number, codec in _STATIC.items() if number in remote.payloads}
     known[remote.payload] = remote.codec
     known.update(remote.codecs)
+    known.update((number, name) for number, name in remote.sends if not name.upper().startswith("TELEPHONE-EVENT"))
     known.pop(-1 if remote.telephone_event is None else remote.telephone_event, None)
     return tuple(sorted(known.items()))
 
