@@ -244,6 +244,66 @@ def offer_local(
     return _written(_placed(ours, previous), address, session_id, version, previous)
 
 
+def keeps_codec(offer: Description, mine: bytes) -> bool:
+    """Whether a new offer in a session that stands still has the codec that we prefer in `mine`, our description in
+    force, under the same number."""
+    media, own = audio(offer), audio(mine)
+    if media is None or own is None:
+        return False
+    known = own.codecs()
+    first = _first_sound(known)
+    return first is not None and media.codecs().get(first) == known[first]
+
+
+def answer_again(
+    offer: Description, mine: bytes, address: str, port: int, *, session_id: int, previous: bytes
+) -> bytes:
+    """The answer to a new offer that `keeps_codec`, by ourselves: with those codecs of `mine` that the offer has under
+    the same numbers, willing to send and to receive. Raises SdpError, NotAcceptable."""
+    place, own = _pick(offer), audio(mine)
+    if place < 0 or own is None:
+        raise NotAcceptable("no audio stream of plain RTP is offered")
+    wanted = offer.media[place]
+    offered = wanted.codecs()
+    formats = tuple(str(number) for number, codec in own.codecs().items() if offered.get(number) == codec)
+    lines = tuple(
+        line
+        for line in own.attributes
+        if line.startswith(("ptime:", "maxptime:"))
+        or (line.startswith(("rtpmap:", "fmtp:")) and line.partition(":")[2].partition(" ")[0] in formats)
+    )
+    ways = _answering(_ways(offer, wanted), (True, True))
+    ours = Media("audio", port, wanted.proto, formats, None, own.bandwidth, (*lines, _NAMES[ways]))
+    return _written(_answered(offer, place, ours), address, session_id, 1, previous)
+
+
+def offer_beside(mine: bytes, address: str, port: int, *, session_id: int) -> bytes:
+    """A first offer to a leg that is to be joined with another one: what `mine`, our description in force on that other
+    leg, has, under the same numbers, so that packets can be relayed. Raises SdpError, NotAcceptable."""
+    media = audio(mine)
+    if media is None:
+        raise NotAcceptable("the other side has no audio stream of plain RTP")
+    ours = Media(
+        "audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media.attributes, (True, True))
+    )
+    return _written((ours,), address, session_id, 1, b"")
+
+
+def offer_again(mine: bytes, address: str, port: int, *, session_id: int, previous: bytes) -> bytes:
+    """An offer for a far end that asks for one in a session that stands: `mine`, our description in force, willing to
+    send and to receive, whatever was agreed on while the call was held. Raises SdpError, NotAcceptable."""
+    old, last = sdp.parse(mine), sdp.parse(previous)
+    place = _pick(old)
+    if place < 0:
+        raise NotAcceptable("no audio stream of plain RTP was agreed on")
+    media = old.media[place]
+    lines = _passed(media.attributes, (True, True))
+    ours = Media("audio", port, media.proto, media.formats, None, media.bandwidth, lines)
+    streams = tuple(ours if index == place else each for index, each in enumerate(old.media))
+    streams += tuple(_refused(each) for each in last.media[len(old.media) :])
+    return _written(streams, address, session_id, 1, previous)
+
+
 def _first(offered: Mapping[int, str], codecs: Iterable[str]) -> int | None:
     wanted = {f"{name}/8000" for name in codecs}
     return next((number for number, codec in offered.items() if codec in wanted), None)

@@ -28,9 +28,11 @@ from records.events import (
     Forwarded,
     LegAnswered,
     LegEnded,
+    LegGiven,
     LegHeld,
     LegRinging,
     LegStarted,
+    LegTaken,
     Recovered,
 )
 from records.recovery import Finished
@@ -251,7 +253,7 @@ def _leg_ended(record: CallRecord, event: LegEnded, at: Instant) -> CallRecord:
 def _connected(record: CallRecord, event: Connected, at: Instant) -> CallRecord:
     """The first one who was joined with the caller has answered; whom a transfer joins later is in the legs."""
     service = record.service or event.service
-    if record.answered_target or event.leg == 0:
+    if record.answered_target or event.leg == event.front:
         return replace(record, n=event.n + 1, last_at=at, service=service)
     leg = next((leg for leg in record.legs if leg.leg == event.leg), None)
     return replace(
@@ -262,6 +264,21 @@ def _connected(record: CallRecord, event: Connected, at: Instant) -> CallRecord:
         answered_target=leg.target if leg else "",
         answered_contact=leg.contact if leg else "",
     )
+
+
+def _leg_taken(record: CallRecord, event: LegTaken, at: Instant) -> CallRecord:
+    def taken(leg: LegRecord) -> LegRecord:
+        held_since = at if event.held else None
+        return replace(leg, target=event.target, contact=event.contact, answered_at=at, held_since=held_since)
+
+    return replace(record, n=event.n + 1, last_at=at, legs=_with_leg(record, event.leg, at, taken))
+
+
+def _leg_given(record: CallRecord, event: LegGiven, at: Instant) -> CallRecord:
+    def given(leg: LegRecord) -> LegRecord:
+        return _leg_over(leg, at, "answered", "joined", 200)
+
+    return replace(record, n=event.n + 1, last_at=at, legs=_with_leg(record, event.leg, at, given))
 
 
 def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord:
@@ -315,6 +332,8 @@ _CHANGES: dict[type[Event], Callable[[CallRecord, Any, Instant], CallRecord]] = 
     Recovered: _recovered,
     CallForwarded: _call_forwarded,
     CallReplanned: _call_replanned,
+    LegTaken: _leg_taken,
+    LegGiven: _leg_given,
 }
 
 

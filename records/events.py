@@ -231,13 +231,15 @@ class LegEnded(Event, frozen=True, array_like=True, gc=False, tag=8):
 
 
 class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):
-    """The caller and leg `leg` are joined. For an announcement or an echo `leg` is 0 and `service` names it. `terms`
-    are those of whoever answers, or pays; None where there is nothing to say. A service that is over after a time, such
-    as the tone after a feature code, has that as its `limit_s`."""
+    """The call's `front` leg and leg `leg` are joined: the caller's, until he has left the call. For a service of ours,
+    such as an announcement or a mailbox, both are the front and `service` names it. `terms` are those of whoever
+    answers, or pays; None where there is nothing to say. A service that is over after a time, such as the tone after a
+    feature code, has that as its `limit_s`."""
 
     leg: int
     service: str = ""
     terms: Terms | None = None
+    front: int = 0
 
 
 class CallEnded(Event, frozen=True, array_like=True, gc=False, tag=10):
@@ -330,6 +332,35 @@ class LimitWarned(Event, frozen=True, array_like=True, gc=False, tag=34):
     legs: tuple[int, ...]
     left_s: float
     by: str
+
+
+class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
+    """An answered leg came out of another call, `of`, where it was leg `was`, with all that it is: a transfer, a parked
+    call that was taken. The fields are those of `LegStarted`, `LegMedia` and `LegHeld`; `session` is as it was agreed
+    on last."""
+
+    leg: int
+    of: str
+    was: int
+    target: str
+    contact: str
+    flow: FlowAddress
+    dialog: Dialog
+    device: str
+    media: MediaPort | None
+    described: bytes
+    far: FarEnd | None
+    settled: bytes = b""
+    held: bool = False
+    session: SessionTimed | None = None
+
+
+class LegGiven(Event, frozen=True, array_like=True, gc=False, tag=17):
+    """The leg has gone into the call `to`, as its leg `becomes`."""
+
+    leg: int
+    to: str
+    becomes: int
 
 
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
@@ -464,6 +495,8 @@ CallEvent = (
     | Parked
     | Unparked
     | LimitWarned
+    | LegTaken
+    | LegGiven
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = CallEvent | MailboxEvent | Bound | Unbound | LineSet | HelpTold | QuotaReached | QuotaReset

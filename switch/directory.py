@@ -50,6 +50,8 @@ class Directory:
         self._places = Places()
         self._users: dict[str, str] = {}
         self.domains = Domains()
+        self.music: tuple[str, ...] = ("tone:440:300", "silence:4700")
+        """What is heard on hold where no file was chosen (MOH-1)."""
         self.lost: Container[tuple[str, str, int]] = ()
         """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
 
@@ -218,6 +220,13 @@ class Directory:
         where = self.address(address)
         name = place.device if place is not None else ""
         return name or device or "unknown telephone", where.told() if where is not None else ""
+
+    def hold_music(self, target: str) -> tuple[str, ...]:
+        """See `switch.calls.context.Directory`."""
+        kind, _, name = target.partition(":")
+        line = self._model.lines.get(name) if kind == "line" and self._model is not None else None
+        music = line.policy.hold_music if line is not None else ""
+        return (f"file:{music}",) if music else self.music
 
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0

@@ -361,6 +361,18 @@ class LiveFacts:
                 if paying.since_ms < each.spent.as_of_ms:
                     each.spent.stale()  # a clock that was set back
 
+    def _leg_taken(self, event: e.LegTaken) -> None:
+        """The leg goes on in another call: nothing has ended for its line, and who pays goes on paying."""
+        before, after = self._calls.get(event.of), self._calls.get(event.call)
+        if before is None or after is None:
+            return
+        if event.was in before.talking:
+            after.talking[event.leg] = before.talking.pop(event.was)
+        if event.was in before.payers:
+            payer = after.payers[event.leg] = before.payers.pop(event.was)
+            for line in self._pay(payer):
+                line.spent.paying[event.call, event.leg] = line.spent.paying.pop((event.of, event.was))
+
     def _leg_ended(self, event: e.LegEnded) -> str | None:
         call = self._calls.get(event.call)
         return self._over(call, event.leg, event) if call is not None else None
@@ -415,6 +427,7 @@ _FOLD: Mapping[type, Callable[..., str | None]] = {
     e.CallStarted: LiveFacts._started,
     e.LegStarted: LiveFacts._leg_started,
     e.LegAnswered: LiveFacts._leg_answered,
+    e.LegTaken: LiveFacts._leg_taken,
     e.LegEnded: LiveFacts._leg_ended,
     e.CallEnded: LiveFacts._ended,
     e.GroupRung: LiveFacts._rung,

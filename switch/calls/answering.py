@@ -1,6 +1,8 @@
 """The caller is answered: by a telephone that the walk has chosen, or by ourselves, who play something to him.
 
     connect   the called side's answer goes on to the caller, and they are joined
+    answer    we answer, for a service of ours (`serving.py`)
+    serve     ... and that service has the front; also of a call that was answered before
     execute   we answer, and play an announcement or the caller's own sound, for a time where one is set
 
 Either waits while the caller has yet to acknowledge a reliable 18x (`early.py`). Whose description is still to be
@@ -20,6 +22,7 @@ from switch.calls.ending import end, finish
 from switch.calls.endings import NOT_ACCEPTABLE
 from switch.calls.leg import CALLER, OVER, Leg
 from switch.calls.offers import OURSELVES
+from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
 from switch.calls.terms import terms_of
 
@@ -83,37 +86,32 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     caller.record_session()
     leg.record_session()
     call.ringer = None
+    call.rejoined(now)
 
 
-def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0) -> None:
-    """Answer the caller ourselves and play, or send the caller's own sound back. `lasts_s`: for so long, then we
-    hang up; 0: until it ends by itself."""
+def answer(call: Call, now: float, *, echo: bool = False) -> bool:
+    """Answer the caller ourselves, for sound that we make, or to send back his own. False when that cannot be done: the
+    call is ended then."""
     caller = call.caller
-    if call.early.waits(call, lambda then: execute(call, step, then, lasts_s)):
-        return
     asked = caller.sound.remote
     if not ports.ensure(call, caller):
         finish(call, ports.none_left(call, caller), now)
-        return
-    source = step.source if isinstance(step, Announce) else "echo"
+        return False
     try:
         if caller.usage.settled:
             body = b""
             call.offers.owe(caller, OURSELVES)
         elif asked is not None:
-            body = sound.answer_ourselves(caller.sound, asked, source)
+            body = sound.answer_ourselves(caller.sound, asked, "echo" if echo else "")
         else:
             body = sound.offer_ourselves(caller.sound)
     except SdpError:
         finish(call, NOT_ACCEPTABLE, now)
-        return
+        return False
     if asked is not None:
         sound.note(caller.sound, asked, caller.address)
-    at = call.context.at()
     caller.record_media()
-    call.record(e.LegAnswered(call.id, call.state.n, at, CALLER, caller.dialog_value()))
-    terms = e.Terms(limit_s=lasts_s) if lasts_s else None
-    call.record(e.Connected(call.id, call.state.n, at, CALLER, source, terms))
+    call.record(e.LegAnswered(call.id, call.state.n, call.context.at(), CALLER, caller.dialog_value()))
     caller.usage.accept(body, now, offered=asked is None)
     if asked is None:
         call.offers.expect_answer(caller)
@@ -122,17 +120,47 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
         caller.sound.remote = None
         caller.record_hold()
     caller.record_session()
-    call.context.engine.play(ports.leased(caller), Tune((source,)))
-    time_service(call, now)
+    return True
+
+
+def serve(call: Call, service: Service, now: float) -> None:
+    """Let the front talk with a service of ours, whatever it was talking with; it is answered first if need be. A front
+    that cannot be answered, for want of a port or of a codec, ends the call instead."""
+    if call.early.waits(call, lambda then: serve(call, service, then)):
+        return
+    if call.state.answered_at is None and not answer(call, now):
+        return
+    release(call, now)
+    front, at = call.front, call.context.at()
+    call.record(e.Connected(call.id, call.state.n, at, front.index, service.name, None, front.index))
+    call.service = service
+    service.begin(call, now)
+    call.rejoined(now)
+
+
+def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0) -> None:
+    """Answer the front ourselves and play, or send its own sound back. `lasts_s`: for so long, then we hang up; 0:
+    until it ends by itself."""
+    if call.early.waits(call, lambda then: execute(call, step, then, lasts_s)):
+        return
+    source = step.source if isinstance(step, Announce) else "echo"
+    if call.state.answered_at is None and not answer(call, now, echo=source == "echo"):
+        return
+    front = call.front
+    terms = e.Terms(limit_s=lasts_s) if lasts_s else None
+    call.record(e.Connected(call.id, call.state.n, call.context.at(), front.index, source, terms, front.index))
+    call.context.engine.play(ports.leased(front), Tune((source,)))
     if call.ringer is not None:
         call.ringer.stop()
         call.ringer = None
+    time_service(call, now)
+    call.rejoined(now)
 
 
 def time_service(call: Call, now: float) -> None:
     """Hang up when the service has sounded for as long as it is to. Also after a crash: the rest of that time."""
     state = call.state
-    if state.service_s and state.answered_at is not None:
-        gone_s = max(0.0, (call.context.at() - state.answered_at).total_seconds())
+    if state.service_s and state.served_at is not None:
+        gone_s = max(0.0, (call.context.at() - state.served_at).total_seconds())
         left_s = max(0.0, state.service_s - gone_s)
-        call.context.endpoint.timers.after(left_s, now, call.caller, OVER)
+        call.context.endpoint.timers.after(left_s, now, call.front, OVER)

@@ -38,7 +38,7 @@ def break_off(call: Call, error: Exception, now: float) -> None:
                     context.on_error(still, f"ending call {call.id}")
         call.legs.clear()
         if call.state.ended is None:
-            close(call, termination)
+            close(call, termination, now)
 
 
 def _say_goodbye(leg: Leg, now: float) -> None:

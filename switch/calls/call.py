@@ -5,12 +5,14 @@ The call has one owner, the exchange's loop, which feeds it one input at a time.
 without or build again from the state.
 
     ringing   the Ringer walks the plan; the caller hears 18x
-    talking   caller and one called leg are joined, or the caller listens to a service of ours
+    talking   the front (the caller, at first) and another leg are joined, or the front has a service of ours
     over      the record is closed; what remains of the signalling (BYE, 487) runs out by itself
 
 What it does is in the rooms beside it, as functions that are handed the call: `inviting.py` calls a telephone,
 `early.py` is the time before the answer, `answering.py` the answer, `joining.py` the bridge, `offers.py` what is
-negotiated later, `ending.py` the end, and `breaking.py` the end by a bug of ours.
+negotiated later, `serving.py` a service of ours in place of a telephone, `onward.py` a walk after the answer,
+`pairing.py` and `moving.py` others who are joined then, `ending.py` the end, and `breaking.py` the end by a bug of
+ours.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from collections.abc import Callable, Sequence
 from dialplan import vocabulary as v
 from dialplan.plan import Plan
 from dialplan.termination import Reason, Result, Termination
-from media.engine import LegLost, MediaEvent, PlayEnded, Silent
+from media.engine import Digit, DigitsSent, LegLost, MediaEvent, PlayEnded, RecordEnded, Silent
 from records import events as e
+from switch.calls import onward
 from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
@@ -32,12 +35,15 @@ from switch.calls.endings import (
     UNACKNOWLEDGED,
     leg_ending,
 )
+from switch.calls.joining import reconnect
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.offers import Offers
+from switch.calls.onward import Errand
 from switch.calls.presentation import (
     to_caller,
 )
 from switch.calls.ringer import Ringer
+from switch.calls.serving import Service
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
 from switch.sip import leg_events as sip
@@ -52,6 +58,8 @@ class Call:
     __slots__ = (
         "context",
         "early",
+        "errand",
+        "failing",
         "id",
         "legs",
         "numbered",
@@ -59,7 +67,9 @@ class Call:
         "refused",
         "ringer",
         "said",
+        "service",
         "state",
+        "tone",
         "unfit",
         "why",
     )
@@ -81,6 +91,14 @@ class Call:
         """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
         self.said = ""
         """Why an executor refused its step, for the caller."""
+        self.service: Service | None = None
+        """What serves the front, if anything of ours does."""
+        self.errand: Errand | None = None
+        """What is behind a walk after the answer, while it goes on."""
+        self.tone = False
+        """Whether the front hears a ringing tone of ours."""
+        self.failing: Termination | None = None
+        """How the call ends when the front has heard that nobody was reached."""
         self.numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
 
@@ -94,13 +112,24 @@ class Call:
     @property
     def secure(self) -> bool:
         """Whether the caller wants it to go by TLS all the way (sips:, RFC 3261 section 26.2.2)."""
-        asked = self.caller.usage.pending_request
+        caller = self.legs.get(CALLER)
+        asked = caller.usage.pending_request if caller is not None else None
         return asked is not None and asked.uri[:5].lower() == "sips:"
 
     @property
     def caller(self) -> Leg:
-        """Leg 0."""
+        """Leg 0, which has begun the call. It may have left it since it was answered."""
         return self.legs[CALLER]
+
+    @property
+    def front(self) -> Leg:
+        """The leg for whom others are rung, and whom a service serves."""
+        return self.legs[self.state.front]
+
+    @property
+    def over(self) -> bool:
+        """Whether the call's record is closed."""
+        return self.state.ended is not None
 
     def begin(self, plan: Plan, now: float) -> None:
         """Start to walk the plan."""
@@ -112,14 +141,14 @@ class Call:
     def connected(self, leg: Leg) -> Sequence[str]:
         """The header lines that tell the caller who rings or has answered."""
         directory = self.context.directory
-        host = directory.domains.own or self.context.advertised(self.caller.usage.flow)[0]
+        host = directory.domains.own or self.context.advertised(self.front.usage.flow)[0]
         return to_caller(self.state, directory, leg, host)
 
     def service_over(self, now: float) -> None:
         """What the caller listened to has ended."""
         if self.state.ended is None:
             self.why = CLEARED
-            end(self, Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+            end(self, self.failing or Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
     def done(self, done: v.StepDone, now: float) -> None:
         """An executor has carried out its step, or could not."""
@@ -173,7 +202,7 @@ class Call:
         """The media engine reports on a leg."""
         if leg.index not in self.legs:
             return
-        if self.state.answered_at is None:
+        if self.state.answered_at is None or not (leg.usage.confirmed or leg.index == self.state.front):
             if type(event) is LegLost:
                 if self.early.held is not None:
                     end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
@@ -182,11 +211,29 @@ class Call:
             return
         match event:
             case Silent():
-                end(self, Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
+                self.gone(leg, Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
             case LegLost():
-                end(self, Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
-            case PlayEnded():
+                self.gone(leg, Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
+            case Digit() | PlayEnded() | RecordEnded() | DigitsSent():
+                self._sounded(leg, event, now)
+
+    def _sounded(self, leg: Leg, event: Digit | PlayEnded | RecordEnded | DigitsSent, now: float) -> None:
+        if self.service is not None:
+            self.service.heard(self, leg, event, now)
+        elif type(event) is Digit:
+            self.context.digit(self, leg, event.digit, now)
+        elif type(event) is PlayEnded and not self.tone and self.failing is None:
+            if self.state.service and leg.index == self.state.front:
                 self.service_over(now)
+            else:
+                self._silent_music(leg, event)
+
+    def _silent_music(self, leg: Leg, event: PlayEnded) -> None:
+        """A held leg's music cannot be played: it hears the exchange's own (MOH-2)."""
+        by = self.other(leg)
+        if event.failed and by is not None and by.sound.held and not by.music:
+            by.music = self.context.directory.hold_music("")
+            reconnect(self)
 
     def _lost_while_ringing(self, leg: Leg, now: float) -> None:
         """The port that we have described to that side is no more."""
@@ -208,6 +255,35 @@ class Call:
         """The two sides turned out to have no sound in common after they were joined."""
         end(self, Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)
 
+    def rejoined(self, now: float) -> None:
+        """Who talks with whom has changed: features are told (`Context.joined`)."""
+        for each in self.context.joined:
+            each(self, now)
+
+    def drop(self, leg: Leg, termination: Termination) -> None:
+        """A leg has no more part in the call, which goes on; its far end has been told, or has said so itself."""
+        leg_over(self, leg, termination)
+
+    def hang_up_leg(self, leg: Leg, termination: Termination, now: float, lines: Sequence[str] = ()) -> None:
+        """End one answered leg by BYE; the call goes on."""
+        leg.reach(now)
+        if leg.usage.needs_ack:
+            leg.usage.ack(now)
+        leg.usage.bye(now, lines)
+        leg_over(self, leg, termination)
+
+    def gone(self, leg: Leg, termination: Termination, now: float) -> None:
+        """A leg's far end has hung up, or is lost. The call is over, unless it can go on without that leg."""
+        keeper = self.errand or self.service
+        if keeper is not None and keeper.left(self, leg, now):
+            if leg.index in self.legs:
+                if leg.usage.confirmed:
+                    self.hang_up_leg(leg, termination, now)
+                else:
+                    leg_over(self, leg, termination, cause_of(self.why))
+            return
+        end(self, termination, now, leg)
+
     def hang_up(self, now: float) -> None:
         """The operator ends the call."""
         termination = Termination(Result.ANSWERED, Reason.OPERATOR, 200)
@@ -225,7 +301,10 @@ class Call:
     # -- ringing ------------------------------------------------------------------------------------------------
 
     def _progress(self, leg: Leg, event: sip.Progress, now: float) -> None:
-        self.early.progress(self, leg, event, now)
+        if self.state.answered_at is None:
+            self.early.progress(self, leg, event, now)
+        else:
+            onward.progress(self, leg, event, now)
 
     def _pracked(self, leg: Leg, event: sip.Pracked, now: float) -> None:
         self.early.pracked(self, event.body, now)
@@ -303,6 +382,8 @@ class Call:
     def _offered(self, leg: Leg, event: sip.Offer, now: float) -> None:
         if self.state.answered_at is None:
             self.early.offered(self, leg, event, now)
+        elif not leg.usage.confirmed:
+            onward.offered(leg, event, now)
         else:
             self.offers.asked(self, leg, event.body, now)
 
@@ -331,10 +412,13 @@ class Call:
             # It hung up while its answer waited for the caller's PRACK.
             end(self, Termination(Result.NO_ANSWER, reason, 480), now, leg)
         else:
-            end(self, Termination(Result.ANSWERED, reason, 200), now, leg)
+            self.gone(leg, Termination(Result.ANSWERED, reason, 200), now)
 
     def _lost(self, leg: Leg, event: sip.Lost, now: float) -> None:
-        end(self, Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
+        if self.state.answered_at is None:
+            end(self, Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
+        else:
+            self.gone(leg, Termination(Result.ANSWERED, Reason.DIALOG_LOST, event.status), now)
 
     # -- what they share ----------------------------------------------------------------------------------------
 
@@ -353,9 +437,9 @@ class Call:
             self.context.forget_leg(leg.tag)
 
     def other(self, leg: Leg) -> Leg | None:
-        """The leg that this one talks with; None while a service of ours talks with the caller."""
-        if leg.index != CALLER:
-            return self.legs.get(CALLER)
+        """The leg that this one talks with; None while a service of ours talks with the front."""
+        if leg.index != self.state.front:
+            return self.legs.get(self.state.front)
         return self.legs.get(self.state.peer) if self.state.peer is not None else None
 
     def record(self, event: e.CallEvent) -> None:

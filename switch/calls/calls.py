@@ -10,7 +10,7 @@ from msgspec import structs
 from dialplan.facts import NO_FACTS, Facts
 from dialplan.plan import MOST_FORWARDS, CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
-from media.engine import Lease, MediaEvent
+from media.engine import Lease, MediaEvent, RecordEnded
 from records import events as e
 from switch import redact
 from switch.calls import sound
@@ -234,12 +234,21 @@ class Calls:
 
     def on_media(self, event: MediaEvent, now: float) -> None:
         """The media engine reports on one of its legs."""
+        if type(event) is RecordEnded:
+            self._recorded(event, now)
         leg = self.by_media.get(event.leg)
         if leg is not None:
             try:
                 leg.call.on_media(leg, event, now)
             except Exception as error:  # noqa: BLE001  see Call.broken
                 leg.call.broken(error, now)
+
+    def _recorded(self, event: RecordEnded, now: float) -> None:
+        """Also of a leg that is no more."""
+        try:
+            self.context.recorded(event, now)
+        except Exception as error:  # noqa: BLE001  a recording must not cost a call
+            self.context.on_error(error, f"recording {event.path}")
 
     def _give_up(self, events: list[e.CallEvent], error: Exception) -> None:
         """Recovery failed over a call: its record is closed, so that it is not tried again."""
@@ -278,8 +287,9 @@ class Calls:
         for call in list(self.by_id.values()):
             if call.state.ended is None:
                 try:
-                    rejoin(call)
+                    rejoin(call, now)
                     call.offers.restore(call, now)
+                    call.rejoined(now)
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)
         self.alarms.again((call.state.started for call in self.by_id.values() if call.state.started.notify), now)

@@ -64,7 +64,10 @@ class Channels:
         elif kind is e.CallStarted:
             if event.trunk is not None and event.line is None:  # type: ignore[union-attr]
                 self._add(event.call, CALLER, event.trunk)  # type: ignore[union-attr]
-        elif kind is e.LegEnded:
+        elif kind is e.LegTaken:
+            if is_trunk(event.target):  # type: ignore[union-attr]
+                self._add(event.call, event.leg, event.target.partition(":")[2])  # type: ignore[union-attr]
+        elif kind is e.LegEnded or kind is e.LegGiven:
             self._remove(event.call, event.leg)  # type: ignore[union-attr]
         elif kind is e.CallEnded:
             for leg in list(self._legs.get(event.call, ())):

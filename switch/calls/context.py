@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from dialplan.facts import Facts
 from dialplan.model import CivicAddress
 from dialplan.plan import CallRequest, Plan, Service, TrunkTarget
-from media.engine import MediaEngine
+from media.engine import MediaEngine, RecordEnded
 from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
@@ -22,7 +23,12 @@ from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 
 if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.calls.leg import Leg
     from switch.calls.services import Executors
+    from switch.calls.serving import Resumes
+
+Hook = Callable[["Call", float], None]
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -81,6 +87,9 @@ class Directory(Protocol):
 
     def whereabouts(self, device: str, address: str) -> tuple[str, str]:
         """A telephone by its name for people, and in words where that address is."""
+
+    def hold_music(self, target: str) -> tuple[str, ...]:
+        """What somebody hears whom that line (`line:anna`), or carrier, holds: sources of a `media.engine.Tune`."""
 
     def dialect(self, trunk: str) -> Dialect | None:
         """How a carrier writes; None when the configuration has it no more."""
@@ -141,5 +150,15 @@ class Context(msgspec.Struct):
     forget_call: Callable[[str], object] = _unset
     register_media: Callable[[int, Any], object] = _unset
     forget_media: Callable[[int], object] = _unset
+    resumes: Resumes = MappingProxyType({})
+    """How services are made again after a crash, by the first part of their name."""
+    joined: tuple[Hook, ...] = ()
+    """Told whenever it has changed who talks with whom in a call: at the answer, and after a crash, too."""
+    over: tuple[Hook, ...] = ()
+    """Told when a call is over, before its record is closed."""
+    digit: Callable[[Call, Leg, str, float], None] = lambda call, leg, digit, now: None
+    """Told of a digit that a leg sends while no service listens."""
+    recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
+    """Told of each recording that has ended, also when its leg is no more."""
     extensions: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """Header lines of our INVITEs: without reliable 18x, and with."""

@@ -18,6 +18,7 @@ from dialplan.termination import Reason, Result, Termination
 from records import events as e
 from switch.calls.endings import BYE_REASON, CONGESTED, NOT_ACCEPTABLE, for_caller, stopped
 from switch.calls.leg import CALLER, Leg
+from switch.calls.serving import release
 from switch.sip.headers import quote
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
@@ -49,7 +50,7 @@ def finish(call: Call, termination: Termination, now: float, text: str = "") -> 
     call.caller.usage.refuse(termination.sip_status, now, lines)
     call.context.forget_leg(call.caller.tag)
     leg_over(call, call.caller, termination, cause_of(call.why))
-    close(call, termination)
+    close(call, termination, now)
 
 
 def end(call: Call, termination: Termination, now: float, who: Leg | None = None) -> None:
@@ -60,6 +61,10 @@ def end(call: Call, termination: Termination, now: float, who: Leg | None = None
     if call.state.answered_at is None and call.ringer is not None and not call.ringer.over:
         finish(call, termination, now)
         return
+    if call.ringer is not None:
+        call.ringer.stop()
+    release(call, now)
+    call.errand = None
     for leg in list(call.legs.values()):
         usage = leg.usage
         if usage.state is State.CONFIRMED:
@@ -75,7 +80,7 @@ def end(call: Call, termination: Termination, now: float, who: Leg | None = None
         else:
             usage.cancel(now)
         leg_over(call, leg, termination, cause_of(call.why) if leg is who else "")
-    close(call, termination)
+    close(call, termination, now)
 
 
 def stop_ringing(
@@ -113,8 +118,10 @@ def leg_over(call: Call, leg: Leg, termination: Termination, cause: str = "") ->
     )
 
 
-def close(call: Call, termination: Termination) -> None:
+def close(call: Call, termination: Termination, now: float) -> None:
     """Its record is complete."""
+    for each in call.context.over:
+        each(call, now)
     call.record(
         e.CallEnded(
             call.id,

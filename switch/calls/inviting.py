@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from dialplan import vocabulary as v
 from dialplan.plan import Branch, TrunkTarget
 from records import events as e
@@ -17,9 +19,10 @@ from switch.calls import location, ports, sound
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
-from switch.calls.leg import UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.sound import SdpError, Sound
+from switch.calls.state import CallState
 from switch.calls.trust import Side, asserts, hidden_from, passed_lines, side_of
 from switch.sip.dialog import Dialog
 from switch.sip.invite import InviteUsage
@@ -33,11 +36,11 @@ def ring(
 ) -> Leg | None:
     """Send an INVITE to one telephone of a branch, which has so many flows to share the time in which it must
     answer. None when there is no media port left, or no codec that it takes, so that nothing can ring."""
-    context, state = call.context, call.state
+    context = call.context
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
     if call.state.started.emergency:
-        ports.ensure(call, call.caller)  # before two that call for help take what is left with one side each
+        ports.ensure(call, call.front)  # before two that call for help take what is left with one side each
     if not ports.lease(call, media, phone.flow, v6) and not ports.lease(call, media, phone.flow, not v6):
         return None
     call.numbered += 1
@@ -47,10 +50,15 @@ def ring(
     leg.sound = media
     if dialect is not None:
         media.codecs = dialect.settings.codecs
-    caller = call.caller
-    proposed = caller.sound.remote
+    caller, state = call.front, as_from_front(call)
+    # For a front that was answered, nobody can be asked: the offer is our own.
+    beside = call.state.answered_at is not None
+    proposed = caller.sound.remote if not beside else None
     try:
-        offer = sound.offer_to(media, proposed) if proposed is not None else b""
+        if beside:
+            offer = sound.offer_beside(media, caller.sound)
+        else:
+            offer = sound.offer_to(media, proposed) if proposed is not None else b""
     except SdpError:
         if proposed is None or not state.started.emergency:
             # The carrier takes none of the caller's codecs; another one may.
@@ -69,9 +77,9 @@ def ring(
     lines = passed_lines(asked, state, side, hidden)
     user, address = "", phone.to
     if dialect is None:
-        address, local, own = _to_telephone(call, start, phone, side, host)
+        address, local, own = _to_telephone(call, state, start, phone, side, host)
     else:
-        user, local, own = _to_carrier(call, start, phone, dialect, side, hidden, host)
+        user, local, own = _to_carrier(state, start, phone, dialect, side, hidden, host)
         if state.started.address and dialect.settings.emergency_location:
             where = context.directory.address(state.started.address)
             if where is not None:
@@ -103,22 +111,43 @@ def ring(
     return leg
 
 
-def _to_telephone(call: Call, start: v.StartBranch, phone: Phone, side: Side, host: str) -> tuple[str, str, list[str]]:
+def as_from_front(call: Call) -> CallState:
+    """The call as if its front had made it: after the caller has left it, whoever remains is shown to those that are
+    rung."""
+    state = call.state
+    if state.front == CALLER:
+        return state
+    started, target = state.started, state.legs[state.front].target
+    kind, _, name = target.partition(":")
+    if kind == "line":
+        number, shown = call.context.directory.shown(name)
+        trunk, line, hidden = None, name, False
+    else:
+        # Whom the caller had called outside.
+        number, shown, trunk, line, hidden = started.number, "", name, None, False
+    started = structs.replace(
+        started, caller_number=number, caller_name=shown, trunk=trunk, line=line, hidden=hidden, believed=False
+    )
+    return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
+
+
+def _to_telephone(
+    call: Call, state: CallState, start: v.StartBranch, phone: Phone, side: Side, host: str
+) -> tuple[str, str, list[str]]:
     """The URI of the To, the From without its tag, and the header lines that tell a telephone who calls, and for
     whom."""
     directory, for_ = call.context.directory, start.branch.for_
     here = directory.domains.own or host
     shown = directory.shown(for_) if for_ else None
-    local, own = to_telephone(call.state, here, told(call.state, start.hops, side), phone.uri, shown)
+    local, own = to_telephone(state, here, told(state, start.hops, side), phone.uri, shown)
     return uri_of(shown[0], here) if shown is not None else phone.to, local, own
 
 
 def _to_carrier(
-    call: Call, start: v.StartBranch, phone: Phone, dialect: Dialect, side: Side, hidden: bool, host: str
+    state: CallState, start: v.StartBranch, phone: Phone, dialect: Dialect, side: Side, hidden: bool, host: str
 ) -> tuple[str, str, list[str]]:
     """The user of our Contact, which carriers want to see (a telephone finds us without), the From without its tag,
     and the header lines that say who calls."""
-    state = call.state
     number = phone.caller or state.started.caller_number
     local, own = dialect.caller(number, state.started.caller_name, host, hidden, asserts(state, side))
     passed = told(state, start.hops, side, phone.caller, phone.withheld)

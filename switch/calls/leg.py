@@ -33,6 +33,7 @@ class Leg:
         "hides",
         "index",
         "looks",
+        "music",
         "policy",
         "sound",
         "target",
@@ -54,6 +55,8 @@ class Leg:
         self.looks = LOOKS
         self.policy: Policy | None = None
         """What holds when it answers."""
+        self.music: tuple[str, ...] = ()
+        """What its peer hears while it holds, where its line's own music could not be played."""
         self.asserted = ""
         """How its 2xx named who has answered."""
         self.hides = False
@@ -155,16 +158,21 @@ class Leg:
             self.usage.allows_update,
         )
 
+    def media_value(self) -> e.MediaPort | None:
+        """The leg's port as the journal keeps it; None when it has none."""
+        lease, bound = self.sound.lease, self.sound.bound
+        if lease is None:
+            return None
+        return e.MediaPort(lease.leg, lease.worker, lease.address, lease.port, bound if bound != lease.address else "")
+
     # -- what its record says of it ------------------------------------------------------------------------------
 
     def record_media(self) -> None:
         """Record the leg's media port and our last description on it."""
         call = self.call
-        lease = self.sound.lease
-        if lease is not None:
+        media = self.media_value()
+        if media is not None:
             port, far, at = self.sound, far_value(self.sound), call.context.at()
-            bound = port.bound if port.bound != lease.address else ""
-            media = e.MediaPort(lease.leg, lease.worker, lease.address, lease.port, bound)
             call.record(e.LegMedia(call.id, call.state.n, at, self.index, media, port.local, far, port.settled))
 
     def record_path(self) -> None:

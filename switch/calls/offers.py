@@ -6,8 +6,10 @@
     the other refuses               ->  its status goes back; the session stays as it was
     the asking side cancels         ->  so do we; an answer that crossed that is taken back by a re-INVITE of ours
 
-Hold is nothing else: the direction attributes pass end to end. An UPDATE goes on as UPDATE where the other side takes
-it, else as re-INVITE. One exchange at a time: while one is under way, a new offer of either side is answered 491.
+That is for offers in which the codec in use is there no more. All others, hold and resume above all, concern one side
+alone and are answered by ourselves; who is held hears music (`joining.py`). An UPDATE goes on as UPDATE where the other
+side takes it, else as re-INVITE. One exchange at a time: while one is passed on, a new offer of either side is answered
+491.
 
 Besides, we may have to make an offer ourselves, called a *correction* here: to take an offer back, to bring a side up
 to date that was answered before the other one had spoken, to refresh the session timer of a side that does not know
@@ -21,8 +23,7 @@ from typing import TYPE_CHECKING
 
 from media import sdp
 from media.engine import Tune
-from switch.calls import ports, sound
-from switch.calls.joining import join
+from switch.calls import joining, ports, sound
 from switch.calls.leg import CALLER, SETTLE, Leg
 from switch.calls.sound import SdpError
 
@@ -42,11 +43,13 @@ class Offers:
     """The offer/answer exchange between a call's two sides. It does not hold the call, which is handed in each time, so
     that a call that is over leaves no cycle behind."""
 
-    __slots__ = ("_asking", "_correcting", "_owed")
+    __slots__ = ("_alone", "_asking", "_correcting", "_owed")
 
     def __init__(self) -> None:
         self._asking: Leg | None = None
         """The leg whose offer is being passed on, or whose ACK has to bring an answer."""
+        self._alone = False
+        """Whether what the ACK brings concerns that leg alone."""
         self._owed: dict[int, Description | str] = {}
         """Corrections that wait for their leg to be free."""
         self._correcting: dict[int, Description | str] = {}
@@ -60,13 +63,18 @@ class Offers:
         """A new offer came. An empty `body` asks for one."""
         other = call.other(leg)
         by_update = leg.usage.asking is not None and other is not None and other.usage.allows_update
-        if self._asking is not None or (other is not None and not _free(other, by_update)):
+        if self._asking is not None:
             leg.usage.refuse_offer(491, now)
             return
         try:
             proposed = leg.sound.parsed(body) if body else None
             if other is None:
                 self._ask_service(call, leg, proposed, now)
+                return
+            if self._by_ourselves(call, leg, proposed, now):
+                return
+            if proposed is None or not _free(other, by_update):
+                leg.usage.refuse_offer(491, now)
                 return
             other.reach(now)
             ports.place(call, other)
@@ -83,6 +91,41 @@ class Offers:
             other.usage.offer(passed, now)
         # The number of our request has to outlive a crash: the far end would refuse a lower one.
         other.record_move()
+
+    def _by_ourselves(self, call: Call, leg: Leg, proposed: Description | None, now: float) -> bool:
+        """Hold, resume, another address: what concerns this side alone is answered by ourselves, and the other side
+        hears music or the talk again. False where the codec in use would have to change, which both must agree on."""
+        if self._owed or leg.index in self._correcting:
+            return False
+        if proposed is not None and not sound.keeps_codec(leg.sound, proposed):
+            return False
+        moved = ports.place(call, leg, proposed)
+        if proposed is None:
+            leg.usage.accept(sound.offer_again(leg.sound), now, offered=True)
+            self._asking, self._alone = leg, True
+            leg.record_move()
+            return True
+        leg.usage.answer_offer(sound.answer_again(leg.sound, proposed), now)
+        leg.sound.settled = b""
+        self._heard(call, leg, proposed, moved)
+        return True
+
+    def _heard(self, call: Call, leg: Leg, described: Description, moved: bool = False) -> None:
+        """What the leg's far end described holds, and the other side's description is as it was."""
+        before = leg.sound.held
+        sound.note(leg.sound, described, leg.address)
+        sound.tell(call.context.engine, leg.sound)
+        if before != leg.sound.held or moved:
+            joining.reconnect(call)
+        leg.record_move()
+
+    def forget(self, call: Call, leg: Leg, now: float) -> None:
+        """The leg leaves the call. What it has asked is refused for now; whoever was asked for it keeps what held."""
+        self._owed.pop(leg.index, None)
+        self._correcting.pop(leg.index, None)
+        if self._asking is leg:
+            self.cancelled(call, leg, now)
+            leg.usage.refuse_offer(491, now)
 
     def answered(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The other side took the offer, or made one."""
@@ -156,7 +199,7 @@ class Offers:
             self.settle(call, now)
 
     def _answer(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
-        other = call.other(leg)
+        other, alone, self._alone = call.other(leg), self._alone, False
         try:
             theirs = sdp.parse(body)
             leg.sound.settled = b""
@@ -165,6 +208,9 @@ class Offers:
                 sound.tell(call.context.engine, leg.sound)
                 leg.record_media()
                 leg.record_hold()
+                return
+            if alone:
+                self._heard(call, leg, theirs)
                 return
             offered, other.sound.remote = other.sound.remote, None
             if offered is None:
@@ -322,7 +368,7 @@ def _corrected_offer(leg: Leg, what: Description | str) -> bytes:
 
 
 def _join(call: Call, one: Leg, ones: Description, other: Leg, others: Description) -> None:
-    if one.index == CALLER:
-        join(call, ones, other, others)
+    if one.index == call.state.front:
+        joining.join(call, ones, other, others)
     else:
-        join(call, others, one, ones)
+        joining.join(call, others, one, ones)

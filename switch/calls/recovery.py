@@ -21,6 +21,7 @@ from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.presentation import contact_value
+from switch.calls.serving import resume
 from switch.calls.state import CallState, LegState, apply, fold
 from switch.sip import refresh, writer
 from switch.sip.dialog import Dialog
@@ -54,7 +55,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
             if leg_state.session is not None:
                 _go_on_with_session(context, leg, leg_state.session, now)
     call.record(e.Recovered(call.id, state.n, context.at()))
-    if CALLER not in call.legs or (state.peer is not None and state.peer not in call.legs):
+    if state.front not in call.legs or (state.peer is not None and state.peer not in call.legs) or not resume(call):
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)
         return None
@@ -213,7 +214,9 @@ def _answer_again(context: Context, call: Call, now: float) -> bool:
     """Our 200 may have died with the former process, or its ACK have come while nobody was there. False when that ACK
     was to bring the caller's answer to our offer, and it is too late to ask for it."""
     state = call.state
-    caller = call.caller
+    caller = call.legs.get(CALLER)
+    if caller is None:
+        return True
     offered = caller.sound.far is None
     wait_s = 64 * context.endpoint.timings.t1
     if state.answered_at is None or (context.at() - state.answered_at).total_seconds() > wait_s:

@@ -17,6 +17,7 @@ from dialplan.facts import cursor_of
 from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
 from records import events as e
+from switch.calls import onward
 from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
 from switch.calls.ending import finish, stop_ringing
@@ -156,7 +157,10 @@ class Ringer:
                 forwarded(self._call, hops[number - 1], self._state.plan.step(step_id), branch, now)
 
     def _finish(self, command: v.Finish, now: float) -> None:
-        finish(self._call, command.termination, now, command.text)
+        if self._call.state.answered_at is not None:
+            onward.failed(self._call, command.termination, command.text, now)
+        else:
+            finish(self._call, command.termination, now, command.text)
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch
@@ -266,7 +270,10 @@ class Ringer:
         for leg in self.branches[command.branch]:
             if leg is not chosen:
                 stop_ringing(self._call, leg, now, ELSEWHERE, Reason.COMPLETED_ELSEWHERE)
-        connect(self._call, chosen, now)
+        if self._call.state.answered_at is not None:
+            onward.connected(self._call, chosen, now)
+        else:
+            connect(self._call, chosen, now)
 
     def _stop(self, command: v.StopBranch, now: float) -> None:
         # Without "elsewhere" a CANCEL carries no Reason, so that the telephone logs a missed call (SPEC K.10).

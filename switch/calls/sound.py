@@ -110,6 +110,40 @@ def answer_ourselves(leg: Sound, offer: Description, source: str = "") -> bytes:
     return leg.local
 
 
+def keeps_codec(leg: Sound, offer: Description) -> bool:
+    """Whether a new offer of the leg's far end leaves the other side alone: the codec in use is still in it."""
+    return negotiate.keeps_codec(offer, leg.settled or leg.local)
+
+
+def answer_again(leg: Sound, offer: Description) -> bytes:
+    """Our own answer to a new offer that `keeps_codec`, with the codecs in force."""
+    lease = _leased(leg)
+    leg.local = negotiate.answer_again(
+        offer, leg.settled or leg.local, lease.address, lease.port, session_id=lease.leg, previous=leg.local
+    )
+    return leg.local
+
+
+def offer_again(leg: Sound) -> bytes:
+    """Our offer to a far end that asks for one: what is in force, open both ways."""
+    lease = _leased(leg)
+    mine = leg.settled or leg.local
+    leg.local = negotiate.offer_again(mine, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
+    return leg.local
+
+
+def offer_beside(leg: Sound, other: Sound) -> bytes:
+    """A first offer to this leg, which is to be joined with `other`, an answered one."""
+    lease = _leased(leg)
+    try:
+        leg.local = negotiate.offer_beside(
+            other.settled or other.local, lease.address, lease.port, session_id=lease.leg
+        )
+    except SdpError:
+        return offer_ourselves(leg)
+    return leg.local
+
+
 def offer_ourselves(leg: Sound) -> bytes:
     """Our own offer, for sound that we make and a caller who made none."""
     lease = _leased(leg)

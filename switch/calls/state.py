@@ -16,6 +16,9 @@ from dialplan.termination import Reason, Result, Termination
 from records import events as e
 from switch.calls import limits
 
+MOVED = Termination(Result.ANSWERED, Reason.JOINED, 200)
+"""The ending of a leg that lives on in another call."""
+
 
 class LegState(msgspec.Struct):
     """One leg: the caller's is number 0, the others are the contacts that were rung."""
@@ -41,17 +44,20 @@ class LegState(msgspec.Struct):
 
 
 class CallState(msgspec.Struct):
-    """A call between `CallStarted` and `CallEnded`. `n` is the number of the next event."""
+    """A call between `CallStarted` and `CallEnded`. `n` is the number of the next event. `front` is the leg for whom
+    others are rung, and whom a service serves: the caller, until he has left the call."""
 
     id: str
     n: int
     started: e.CallStarted
     legs: dict[int, LegState]
     answered_at: datetime.datetime | None = None
+    front: int = 0
     peer: int | None = None
     service: str = ""
     service_s: float = 0.0
-    """For so long the service sounds, from when the caller was answered; 0: until somebody hangs up, or it ends."""
+    """For so long the service sounds, from `served_at`; 0: until somebody hangs up, or it ends."""
+    served_at: datetime.datetime | None = None
     recovered: int = 0
     ended: Termination | None = None
     parked: e.Parked | None = None
@@ -131,16 +137,45 @@ def _leg_held(state: CallState, event: e.LegHeld) -> None:
 
 def _leg_ended(state: CallState, event: e.LegEnded) -> None:
     # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
-    if event.leg == 0 or event.leg == state.peer:
+    if event.leg == 0 or event.leg == state.peer or event.leg == state.front:
         state.legs[event.leg].ended = _termination(event)
     else:
         del state.legs[event.leg]
 
 
 def _connected(state: CallState, event: e.Connected) -> None:
-    state.peer = event.leg if event.leg else None
+    state.front = event.front
+    state.peer = event.leg if event.leg != event.front else None
     state.service = event.service
+    state.served_at = event.at if event.service else None
     state.service_s = event.terms.limit_s if event.service and event.terms is not None else 0.0
+
+
+def _leg_taken(state: CallState, event: e.LegTaken) -> None:
+    state.legs[event.leg] = LegState(
+        event.target,
+        event.contact,
+        event.flow,
+        event.dialog,
+        media=event.media,
+        described=event.described,
+        far=event.far,
+        device=event.device,
+        answered=True,
+        held=event.held,
+        settled=event.settled,
+        session=event.session,
+    )
+
+
+def _leg_given(state: CallState, event: e.LegGiven) -> None:
+    # The caller's remains, as what the call was begun by.
+    if event.leg == 0:
+        state.legs[0].ended = MOVED
+    else:
+        del state.legs[event.leg]
+    if event.leg == state.peer:
+        state.peer = None
 
 
 def _call_ended(state: CallState, event: e.CallEnded) -> None:
@@ -198,6 +233,8 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.Parked: _parked,
     e.Unparked: _unparked,
     e.LimitWarned: _limit_warned,
+    e.LegTaken: _leg_taken,
+    e.LegGiven: _leg_given,
 }
 
 

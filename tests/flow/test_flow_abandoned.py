@@ -16,7 +16,7 @@ def test_a_re_invite_that_never_gets_a_final_answer_ends_with_its_call(scene: Sc
     dialog = RawDialog.of_invite(bob, invite, "b")
     scene.wait(0.1)
     bob.take("ACK")
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     bob.reply(bob.take("INVITE"), 183, tag="b")
     scene.wait(0.1)

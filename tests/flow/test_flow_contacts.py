@@ -64,7 +64,7 @@ def test_a_2xx_to_our_new_offer_that_leads_nowhere_is_taken_all_the_same(scene: 
     call = alice.call("102")
     scene.wait(0.1)
     scene.taken(bob, "b")
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     offer = describe(bob.address[0], way="recvonly", version=2)
     bob.reply(bob.take("INVITE"), 200, offer, tag="b", headers=(f"Contact: {contact}",))

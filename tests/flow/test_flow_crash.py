@@ -54,10 +54,10 @@ def test_hold_and_resume_after_the_crash(scene: Scene) -> None:
     *_, call, answered = pair(scene)
     scene.exchange.crash_and_restart(1.0)
     for mine, theirs in ((call, answered), (answered, call)):
-        mine.hold()
+        mine.offer("sendonly")
         scene.wait()
         assert "a=sendonly" in theirs.offers[-1]
-        mine.resume()
+        mine.offer()
         scene.wait()
         assert "a=sendrecv" in theirs.offers[-1]
     call.hang_up()
@@ -65,13 +65,13 @@ def test_hold_and_resume_after_the_crash(scene: Scene) -> None:
 
 def test_held_call_is_still_held_after_the_crash(scene: Scene) -> None:
     *_, call, answered = pair(scene)
-    call.hold()
+    call.offer("sendonly")
     scene.wait(10)
     scene.exchange.crash_and_restart(1.0)
     scene.wait(10)
     (live,) = scene.exchange.calls
     assert live.caller.sound.held
-    call.resume()
+    call.offer()
     scene.wait()
     versions = [int(o.split("o=")[1].split()[2]) for o in answered.offers]
     assert versions == sorted(set(versions))
@@ -302,7 +302,7 @@ def test_copies_of_the_invite_after_the_crash_make_no_second_call(scene: Scene) 
 def test_crash_during_a_new_offer(scene: Scene, moment_s: float, mute: bool) -> None:
     *_, call, answered = pair(scene)
     scene.wait(5)
-    call.hold()
+    call.offer("sendonly")
     if mute:
         scene.wait(moment_s - 0.011)
         scene.exchange.mute = True
@@ -381,7 +381,7 @@ def test_crash_of_a_crash(scene: Scene) -> None:
         scene.exchange.crash_and_restart(0.5)
     scene.wait(5)
     scene.exchange.crash_and_restart(0.5)
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert answered.got(Offer)
     scene.exchange.crash_and_restart(0.5)
@@ -413,7 +413,7 @@ def test_service_goes_on(scene: Scene) -> None:
     scene.exchange.crash_and_restart(1.0)
     (book,) = scene.exchange.engine.legs.values()
     assert book.source == "tone:440"
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert "a=recvonly" in call.offers[-1]
     call.hang_up()
@@ -478,7 +478,7 @@ def test_late_offer_call_survives(scene: Scene) -> None:
     assert call.up
     scene.exchange.crash_and_restart()
     answered = bob.last
-    answered.hold()
+    answered.offer("sendonly")
     scene.wait()
     assert "a=sendonly" in call.offers[-1]
     call.hang_up()

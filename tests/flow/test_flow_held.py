@@ -12,7 +12,7 @@ from tests.support.scene import Scene
 def held(scene: Scene) -> tuple[Phone, Phone, PhoneCall]:
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call, _ = scene.talking(alice, bob)
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     return alice, bob, call
 
@@ -44,7 +44,7 @@ def test_a_held_call_goes_on_for_hours(scene: Scene, *, crash: bool) -> None:
     if crash:
         scene.exchange.crash_and_restart()
     assert call.up
-    call.resume()
+    call.offer()
     scene.wait()
     assert bob.last.up
     call.hang_up()

@@ -208,7 +208,7 @@ def test_calls_stand_with_a_fifth_of_all_packets_lost_doubled_and_late(scene: Sc
         bob.last.answer()
         scene.wait(15)
         if call.up and not call.usage.offer_pending:
-            call.hold()
+            call.offer("sendonly")
             scene.wait(15)
         if call.up:
             call.hang_up()

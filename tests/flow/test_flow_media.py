@@ -212,10 +212,10 @@ def test_a_call_to_a_service_is_held_and_taken_back(scene: Scene) -> None:
     alice = scene.phone("alice")
     call = alice.call("601")
     scene.wait()
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert "a=recvonly" in call.offers[-1]
-    call.resume()
+    call.offer()
     scene.wait()
     assert "a=sendrecv" in call.offers[-1]
     call.offer(empty=True)

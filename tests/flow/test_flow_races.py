@@ -88,7 +88,8 @@ def agree(scene: Scene, call: PhoneCall, answered: PhoneCall) -> None:
         assert not leg.usage.needs_ack
     answered.offer("inactive")
     scene.wait(1)
-    assert "a=inactive" in call.offers[-1]
+    assert live.state.peer is not None
+    assert live.legs[live.state.peer].sound.held
     call.hang_up()
     over(scene, call, answered)
 
@@ -135,7 +136,7 @@ Move = Callable[[PhoneCall], None]
 
 
 def hold(side: PhoneCall) -> None:
-    side.hold()
+    side.offer("sendonly")
 
 
 def update(side: PhoneCall) -> None:
@@ -148,7 +149,7 @@ def ask(side: PhoneCall) -> None:
 
 
 def taken_back(side: PhoneCall) -> None:
-    side.hold()
+    side.offer("sendonly")
     side.usage.cancel_offer(side._now)
     side._drain()
 

@@ -48,7 +48,7 @@ def test_telephone_that_registered_over_a_new_connection_is_found_there(
 def test_telephone_that_has_not_come_back_is_called_at_its_contact(scene: Scene, crash: bool) -> None:
     _, carol, call, _ = rung(scene, "tcp")
     scene.lose(carol.flow, crash)
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     invite = carol.take("INVITE")
     carol.reply(invite, 200, describe(carol.address[0], way="recvonly", version=2))
@@ -73,7 +73,7 @@ def test_the_move_is_written_down(scene: Scene) -> None:
     """Found anew for a hold, and lost by a second crash: the BYE still finds the telephone."""
     _, carol, call, _ = rung(scene, "tcp")
     scene.exchange.crash_and_restart(1.0)
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     carol.reply(carol.take("INVITE"), 200, describe(carol.address[0], way="recvonly", version=2))
     scene.wait(0.1)
@@ -200,7 +200,7 @@ def test_hold_that_the_worker_never_heard_of(scene: Scene) -> None:
     _, _, call, _ = rung(scene)
     before = scene.exchange.engine.joined()
     scene.exchange.engine.deaf = True
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     scene.exchange.crash_and_restart(1.0)
     assert scene.exchange.engine.joined() == before
@@ -295,7 +295,7 @@ def test_refused_offer_is_not_in_a_repeated_200(scene: Scene) -> None:
     """The caller has refused a new offer, so it knows that the call stands: nothing is repeated after the crash."""
     carol, bob = scene.raw("carol"), scene.phone("bob")
     dialog = scene.talking_by_hand(carol, bob, "102")
-    bob.last.hold()
+    bob.last.offer("sendonly")
     scene.wait(0.1)
     carol.reply(carol.take("INVITE"), 488)
     scene.wait(0.1)

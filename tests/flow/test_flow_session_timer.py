@@ -92,11 +92,7 @@ def test_a_caller_who_refreshes_for_hours(scene: Scene, method: str) -> None:
         scene.wait(900)
         one.request(method, describe("192.0.2.22") if method == "INVITE" else "", TIMER)
         scene.wait(0.1)
-        if method == "INVITE":
-            again = two.phone.take("INVITE")
-            two.phone.reply(again, 200, describe("192.0.2.23"))
-            scene.wait(0.1)
-            two.phone.take("ACK")
+        assert not two.phone.has("INVITE")
         final = one.phone.take(200)
         assert final.get("Session-Expires") == "1800;refresher=uac", n
         if method == "INVITE":

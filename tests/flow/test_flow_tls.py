@@ -64,7 +64,7 @@ def test_a_sips_contact_is_told_a_sips_contact(scene: Scene) -> None:
     scene.exchange.crash_and_restart(1.0)
     carol.reconnect()
     scene.register(carol)
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     invite = carol.take("INVITE")
     assert invite.contact == "sips:192.0.2.10:5060"

@@ -33,7 +33,7 @@ def test_route_set_of_the_callers_side(scene: Scene, routes: tuple[str, ...]) ->
     dialog.take_answer(ok)
     dialog.routes = []
     dialog.ack()
-    bob.last.hold()
+    bob.last.offer("sendonly")
     scene.wait(0.1)
     invite = carol.take("INVITE")
     carol.reply(invite, 200, describe(carol.address[0], way="recvonly", version=2))
@@ -126,7 +126,7 @@ def test_registered_path_is_the_route_of_the_invite(scene: Scene) -> None:
 def test_tcp_phones_talk(scene: Scene) -> None:
     alice, bob = scene.phone("alice", transport="tcp"), scene.phone("bob", transport="tcp")
     call, answered = scene.talking(alice, bob)
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert "a=sendonly" in answered.offers[-1]
     call.hang_up()
@@ -261,7 +261,7 @@ def test_phone_behind_nat_is_called_where_it_registered_from(scene: Scene) -> No
     book = scene.exchange.engine.legs[leg.sound.lease.leg]  # type: ignore[union-attr]
     assert book.remote is not None
     assert (book.remote.address, book.remote.signalling) == ("10.0.0.5", "203.0.113.7")
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert "a=sendonly" in answered.offers[-1]
     call.hang_up()
@@ -273,7 +273,7 @@ def test_phone_behind_nat_calls(scene: Scene) -> None:
     bob = scene.phone("bob")
     alice, _ = natted(scene, "alice", "10.0.0.5")
     call, answered = scene.talking(alice, bob)
-    answered.hold()
+    answered.offer("sendonly")
     scene.wait()
     assert "a=sendonly" in call.offers[-1]
     answered.hang_up()
@@ -287,7 +287,7 @@ def test_nat_takes_a_new_port_during_the_call(scene: Scene) -> None:
     alice, nat = natted(scene, "alice", "10.0.0.5")
     call, answered = scene.talking(alice, bob)
     nat.forget()
-    call.hold()
+    call.offer("sendonly")
     scene.wait()
     assert "a=sendonly" in answered.offers[-1]
     answered.hang_up()

@@ -363,7 +363,7 @@ def test_a_reinvite_that_is_challenged_goes_out_again() -> None:
     call, _, second = call_out(scene, at)
     at.reply(second, 200, describe(CARRIER[0]), tag="yes")
     scene.wait(0.1)
-    call.hold()
+    call.offer("sendonly")
     scene.wait(0.1)
     hold = at.take("INVITE")
     challenge(at, hold, "i2", 407)

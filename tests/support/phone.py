@@ -19,7 +19,7 @@ from switch.sip.session_timer import SessionSettings
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.usage_state import State
 from tests.support.network import Network, Station
-from tests.support.raw_phone import DOMAIN, EXCHANGE, describe
+from tests.support.raw_phone import DOMAIN, EXCHANGE, FORMATS, changing, describe
 
 
 class PhoneCall:
@@ -34,6 +34,7 @@ class PhoneCall:
         """What we described last."""
         self.version = 0
         self.way = "sendrecv"
+        self.formats = FORMATS
         self.with_offer = True
         self.tried = False
         self.offered = True
@@ -87,9 +88,10 @@ class PhoneCall:
         self.usage.bye(self._now)
         self._drain()
 
-    def offer(self, way: str = "sendrecv", *, empty: bool = False, body: str = "") -> None:
-        """Send a re-INVITE."""
+    def offer(self, way: str = "sendrecv", *, empty: bool = False, body: str = "", formats: str = "") -> None:
+        """Send a re-INVITE. As the codecs are others than before, unless it holds, it concerns the other side, too."""
         self.way = way
+        self.formats = formats or self._changed()
         self.with_offer = not empty
         self.usage.offer(b"" if empty else body.encode() or self.describe(), self._now)
         self._drain()
@@ -97,6 +99,8 @@ class PhoneCall:
     def update(self, way: str = "sendrecv") -> None:
         """Make an offer by UPDATE, before or after the answer."""
         self.way = way
+        if self.up:
+            self.formats = self._changed()
         self.with_offer = True
         fork = "" if self.up or self.usage.pending_request is not None else self.usage.early_tag
         self.usage.update(self._now, self.describe(), fork)
@@ -110,12 +114,12 @@ class PhoneCall:
         return self.usage.may_update(self.usage.early_tag if early else "")
 
     def hold(self) -> None:
-        """Put the far end on hold."""
-        self.offer("sendonly")
+        """Put the far end on hold, as telephones do, with the codecs that it has."""
+        self.offer("sendonly", formats=self.formats)
 
     def resume(self) -> None:
         """Take it back."""
-        self.offer("sendrecv")
+        self.offer("sendrecv", formats=self.formats)
 
     # -- what can be asked --------------------------------------------------------------------------------------
 
@@ -147,7 +151,7 @@ class PhoneCall:
         """Our description, a version on."""
         self.version += 1
         host, port = self.phone.address[0], self.phone.media_port
-        self.sent = describe(host, port, self.way, self.version)
+        self.sent = describe(host, port, self.way, self.version, self.formats)
         return self.sent.encode()
 
     # -- the usage's owner --------------------------------------------------------------------------------------
@@ -184,6 +188,7 @@ class PhoneCall:
                     self.way = "inactive"
                 else:
                     self.way = "sendrecv"
+                self.formats = _audio_formats(body) if body else FORMATS
                 self.usage.answer_offer(self.describe(), now, offered=not body)
             case sip.Offer() if self.phone.answers_offers:
                 self.usage.refuse_offer(self.phone.answers_offers, now)
@@ -198,12 +203,21 @@ class PhoneCall:
         if event is not None:
             self.heard(event, now)
 
+    def _changed(self) -> str:
+        """Other codecs than now."""
+        return changing(3 if self.formats == changing(2) else 2)
+
     @property
     def _now(self) -> float:
         return self.phone.station.clock.now()
 
     def _drain(self) -> None:
         self.phone.station.drain(self._now)
+
+
+def _audio_formats(body: bytes) -> str:
+    line = next((each for each in body.decode().split("\r\n") if each.startswith("m=audio")), "")
+    return " ".join(line.split(" ")[3:]) or FORMATS
 
 
 class Phone:

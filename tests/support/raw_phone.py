@@ -18,9 +18,11 @@ DOMAIN = "pbx.example.com"
 
 
 def describe(
-    address: str, port: int = 4000, way: str = "sendrecv", version: int = 1, formats: str = "0 8 101", more: str = ""
+    address: str, port: int = 4000, way: str = "sendrecv", version: int = 1, formats: str = "", more: str = ""
 ) -> str:
-    """A session description with one audio stream; `more` is put behind it."""
+    """A session description with one audio stream; `more` is put behind it. Each version after the first changes the
+    codec, so that as a new offer it concerns the other side, too; `formats` says otherwise."""
+    formats = formats or changing(version)
     family = "IP6" if ":" in address else "IP4"
     lines = [
         "v=0",
@@ -35,6 +37,14 @@ def describe(
         f"a={way}",
     ]
     return "\r\n".join(lines) + "\r\n" + more
+
+
+FORMATS = "0 8 101"
+
+
+def changing(version: int) -> str:
+    """The formats of a far end that changes its mind with each description."""
+    return FORMATS if version == 1 else ("8 101", "0 101")[version % 2]
 
 
 VIDEO = "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
