@@ -476,6 +476,35 @@ class Unbound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
     reg_id: int = 0
 
 
+class Subscribed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """A telephone has subscribed to a resource (`switch/presence/`), or has refreshed that: an absolute statement. It
+    is known by our tag of its `dialog`. `line` is the one that it speaks for, `ident` the id of its Event, `contact` our
+    Contact value; `expires_at` in Unix seconds (UTC). `notified` counts the NOTIFYs up to now: sequence number and
+    version go on far behind it after a crash."""
+
+    device: str
+    line: str
+    package: str
+    resource: str
+    ident: str
+    contact: str
+    entity: str
+    dialog: Dialog
+    flow: FlowAddress
+    expires_at: float
+    notified: int
+    user_agent: str
+    at: datetime.datetime
+
+
+class Unsubscribed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """A subscription is over, or about to be: `tag` is our tag of its dialog."""
+
+    tag: str
+    cause: str
+    at: datetime.datetime
+
+
 CallEvent = (
     CallStarted
     | LegStarted
@@ -499,4 +528,15 @@ CallEvent = (
     | LegGiven
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
-AnyEvent = CallEvent | MailboxEvent | Bound | Unbound | LineSet | HelpTold | QuotaReached | QuotaReset
+AnyEvent = (
+    CallEvent
+    | MailboxEvent
+    | Bound
+    | Unbound
+    | LineSet
+    | HelpTold
+    | QuotaReached
+    | QuotaReset
+    | Subscribed
+    | Unsubscribed
+)

@@ -8,7 +8,17 @@ from collections.abc import Iterable
 
 import msgspec
 
-from records.events import AnyEvent, Bound, CallEnded, CallEvent, CallStarted, Event, Unbound
+from records.events import (
+    AnyEvent,
+    Bound,
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    Event,
+    Subscribed,
+    Unbound,
+    Unsubscribed,
+)
 
 Contact = tuple[str, str, int]
 """Line, URI and reg-id."""
@@ -45,6 +55,7 @@ class Recovery(msgspec.Struct):
     over an older state. `orphans` are calls without an end whose beginning was lost with a damaged part, and the number
     of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`. `ended` are
     calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
+    `subscribed` and `unsubscribed` are of subscriptions what `bindings` and `unbound` are of contacts, by our tag.
     """
 
     calls: dict[str, list[CallEvent]]
@@ -52,6 +63,8 @@ class Recovery(msgspec.Struct):
     unbound: set[Contact]
     orphans: dict[str, int]
     ended: deque[list[CallEvent]]
+    subscribed: dict[str, Subscribed] = {}
+    unsubscribed: set[str] = set()
 
 
 MAX_ENDED = 4096
@@ -65,6 +78,8 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
     unbound: set[Contact] = set()
     orphans: dict[str, int] = {}
     ended: deque[list[CallEvent]] = deque(maxlen=MAX_ENDED)
+    subscribed: dict[str, Subscribed] = {}
+    unsubscribed: set[str] = set()
     finished = Finished()
     for event in events:
         if isinstance(event, Event):
@@ -91,7 +106,13 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
         elif isinstance(event, Unbound):
             bindings.pop((event.line, event.uri, event.reg_id), None)
             unbound.add((event.line, event.uri, event.reg_id))
-    return Recovery(calls, bindings, unbound, orphans, ended)
+        elif isinstance(event, Subscribed):
+            subscribed[event.dialog.local_tag] = event
+            unsubscribed.discard(event.dialog.local_tag)
+        elif isinstance(event, Unsubscribed):
+            subscribed.pop(event.tag, None)
+            unsubscribed.add(event.tag)
+    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed)
 
 
 def open_calls(events: Iterable[AnyEvent]) -> dict[str, list[CallEvent]]:

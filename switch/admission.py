@@ -4,6 +4,8 @@
     REGISTER   credentials good, domain ours -> the registrar         else 401, 404
     INVITE     a carrier within its rate, or a device with good       else 407, 503, 404, 422
                credentials and a line -> the calls
+    SUBSCRIBE  a package that we have, a device with good             else 489, 401, 403, 404
+               credentials and a line -> the subscriptions
     others     OPTIONS is answered; what belongs into a dialog, or is not known, is refused
 
 A call for help passes where others are stopped (OUT-6, EMG-6). What is refused is counted, told to the guard, and
@@ -23,6 +25,7 @@ from switch.directory import Directory
 from switch.gate import Gate
 from switch.identity import identify
 from switch.metrics import Counters
+from switch.presence.subscriptions import Held, Subscriptions
 from switch.qualify import Qualifier
 from switch.reception import Refusals
 from switch.registrar import Registrar
@@ -57,6 +60,7 @@ class Admission:
         directory: Directory,
         calls: Calls,
         qualifier: Qualifier,
+        subscriptions: Subscriptions,
         gate: Gate,
         refusals: Refusals,
         counters: Counters,
@@ -72,6 +76,7 @@ class Admission:
         self._directory = directory
         self._calls = calls
         self._qualifier = qualifier
+        self._subscriptions = subscriptions
         self._refusals = refusals
         self._counters = counters
         self._at = at
@@ -83,6 +88,13 @@ class Admission:
         if method != "INVITE" and method != "REGISTER" and self.gate.hides(txn.flow.remote[0], now):
             self._endpoint.forget(txn, now)
             return
+        if method == "SUBSCRIBE":
+            refusal = self._subscriptions.refuses(request)
+            if refusal is not None:
+                self._endpoint.answer_once(txn, refusal[0], now, lines=refusal[1])
+            elif self.understood(txn, request, now):
+                self.subscribe(txn, request, None, now)
+            return
         if method == "INVITE" or method == "OPTIONS" or method == "REGISTER":
             if not self.understood(txn, request, now):
                 return
@@ -91,7 +103,7 @@ class Admission:
             elif method == "INVITE":
                 self._invite(txn, request, now)
             else:
-                self._endpoint.answer_once(txn, 200, now, lines=CAPABILITIES)
+                self._endpoint.answer_once(txn, 200, now, lines=(*CAPABILITIES, self._subscriptions.allowed))
             return
         status, lines = (481, []) if method in IN_DIALOG else refusal_of(method)
         self._endpoint.answer_once(txn, status, now, lines=lines)
@@ -154,6 +166,7 @@ class Admission:
             outcome = self._registrar.register(request, verdict.device, txn.flow, now, self._at())
             self._note(outcome.events)
             self._qualifier.note(outcome.events, now)
+            self._subscriptions.registered(outcome.events, now)
             if outcome.status == 200:
                 self._counters.registrations += 1
                 self._refusals.forgive(verdict.device.user)
@@ -165,6 +178,34 @@ class Admission:
             self._endpoint.respond(txn, outcome.status, now, reason=outcome.reason, lines=outcome.lines)
             return
         self._not_accepted(txn, request, verdict, now)
+
+    def subscribe(self, txn: ServerTransaction, request: Request, held: Held | None, now: float) -> None:
+        """A SUBSCRIBE that is understood; `held` is the subscription in whose dialog it comes. Both need the
+        telephone's password: it says where all that is told goes."""
+        if self.closing:
+            self._endpoint.respond(txn, 503, now, lines=["Retry-After: 2"])
+            return
+        verdict = self._authenticator.check(request, now, "www", txn.flow.remote[0])
+        if not isinstance(verdict, Accepted):
+            self._not_accepted(txn, request, verdict, now)
+            return
+        device = verdict.device
+        if self._shut_out(txn, request, device.user, now):
+            self._endpoint.forget(txn, now)
+        elif held is not None:
+            if held.watcher.device == device.device:
+                self._subscriptions.refresh(held, txn, now)
+            else:
+                self._endpoint.respond(txn, 403, now)
+        elif not self._ours(request):
+            self._endpoint.respond(txn, 404, now, reason="Not Our Domain")
+        else:
+            line = identify(device, request, self._directory, self._directory.delegators)
+            if isinstance(line, str):
+                self._subscriptions.begin(txn, device, line, now)
+            else:
+                self._refused(device.user, txn.flow, line.status, line.reason)
+                self._not_accepted(txn, request, line, now)
 
     def _invite(self, txn: ServerTransaction, request: Request, now: float) -> None:
         if self.closing:

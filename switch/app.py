@@ -51,7 +51,7 @@ from switch.features.account_codes import AccountCodes
 from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
-from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper
+from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.lifting import Lifting
 from switch.lookups import Lookups
 from switch.mailing import Mailer
@@ -75,6 +75,7 @@ from switch.state.damage import SUFFIX, open_sound
 from switch.state.facts import SqliteFactStore
 from switch.state.mailboxes import SqliteMailboxStore
 from switch.state.sqlite import NewerStateError, open_state
+from switch.state.subscriptions import SqliteSubscriptionStore
 from switch.tally import Tally
 from switch.tokens import Tokens
 from switch.trace import Tracer
@@ -128,7 +129,16 @@ class Exchange:
         self._sight = Sight(self._log.info)
         self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
         self._refusals = Refusals(self._log.warning)
-        self._tally = Tally(self._counters, self._recent, self._roll, self._keeper.add, self._notices)
+        self._subscribed = SqliteSubscriptionStore(open_state(self._places.data / "state.sqlite3"))
+        self._subscription_keeper = SubscriptionKeeper(self._subscribed)
+        self._tally = Tally(
+            self._counters,
+            self._recent,
+            self._roll,
+            self._keeper.add,
+            self._notices,
+            self._subscription_keeper.add,
+        )
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
@@ -223,7 +233,13 @@ class Exchange:
             core=self.core,
             journal=self._journal,
             load=load,
-            keepers=(self._keeper, self._ban_keeper, self._fact_keeper, self._mailbox_keeper),
+            keepers=(
+                self._keeper,
+                self._ban_keeper,
+                self._fact_keeper,
+                self._mailbox_keeper,
+                self._subscription_keeper,
+            ),
             engine=self._engine,
             certificates=self._certificates,
             feeder=feeder,
@@ -276,6 +292,7 @@ class Exchange:
             self._journal,
             self._bindings.load(),
             self._kept.load(),
+            self._subscribed.load(),
             now,
             self._clock.at(),
             self._log,
@@ -303,11 +320,13 @@ class Exchange:
         self._transports.sound = handed.sound_reach(self._compiled.media)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         self.core.recover(found.calls.values(), now, found.ended)
+        self.core.resume(found.subscribed.values(), now)
         self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._keeper.start()
         self._ban_keeper.start()
         self._fact_keeper.start()
         self._mailbox_keeper.start()
+        self._subscription_keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         await self._control.start(self._places.control)
@@ -354,6 +373,7 @@ class Exchange:
         await self._ban_keeper.stop()
         await self._fact_keeper.stop()
         await self._mailbox_keeper.stop()
+        await self._subscription_keeper.stop()
         self._journal.close()
         self._log.info("stopped")
 

@@ -31,6 +31,10 @@ from switch.facts import LiveFacts
 from switch.gate import Gate, OpenGate
 from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
+from switch.presence.dialogs import Dialogs, Presence
+from switch.presence.lamps import Lamps
+from switch.presence.message_summary import MessageSummary, NoMailboxes
+from switch.presence.subscriptions import Subscriptions
 from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
 from switch.registrar import Registrar
@@ -120,6 +124,17 @@ class Core:
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
         self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
+        self.lamps = Lamps(self.calls.by_id, self._events.append, directory.shown)
+        self.subscriptions = Subscriptions(
+            endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
+        )
+        self.subscriptions.watched = self._watched
+        self.messages = MessageSummary(NoMailboxes(), lambda: directory.model, self._line_of)
+        self.subscriptions.add(
+            Dialogs(self.lamps, lambda: directory.model, self._line_of),
+            self.messages,
+            Presence(self.lamps, lambda: directory.model, self._line_of, registrar.has),
+        )
         self.admission = Admission(
             endpoint=endpoint,
             registrar=registrar,
@@ -127,6 +142,7 @@ class Core:
             directory=directory,
             calls=self.calls,
             qualifier=self.qualifier,
+            subscriptions=self.subscriptions,
             gate=gate,
             refusals=self.refusals,
             counters=counters,
@@ -184,7 +200,7 @@ class Core:
             self._failed(error, "timer")
         if self.registrar.out:
             self._events += self.registrar.out
-            self.qualifier.note(self.registrar.out, now)
+            self._registered(self.registrar.out, now)
             self.registrar.out.clear()
         self._finish(now)
 
@@ -240,7 +256,8 @@ class Core:
         self._at = self._clock_at()
         ended = self.registrar.prune(keep, self._at)
         self._events += ended
-        self.qualifier.note(ended, now)
+        self._registered(ended, now)
+        self.subscriptions.prune(now)
         self._finish(now)
 
     def qualify(self, settings: QualifySettings, now: float) -> None:
@@ -265,6 +282,12 @@ class Core:
         self.calls.recover(calls, now, ended)
         self._finish(now)
 
+    def resume(self, subscribed: Iterable[e.Subscribed], now: float) -> None:
+        """After a start, when the calls are taken over: the subscriptions go on that the journal knows."""
+        self._at = self._clock_at()
+        self.subscriptions.resume(subscribed, now)
+        self._finish(now)
+
     def close(self, now: float) -> None:
         """The exchange stops in order: its calls are ended, and no new ones are begun."""
         self.admission.closing = True
@@ -273,6 +296,19 @@ class Core:
         self.calls.alarms.close(now)
         self.registrations.close(now)
         self._finish(now)
+
+    def _watched(self, any_: bool) -> None:
+        """Calls are followed for lamps only while there is one."""
+        if any_:
+            self.lamps.begin()
+        self.facts.hand_on(self.lamps.record if any_ else self._events.append)
+
+    def _line_of(self, user: str) -> str | None:
+        return self.directory.line_of(user, "")
+
+    def _registered(self, events: Iterable[e.Bound | e.Unbound], now: float) -> None:
+        self.qualifier.note(events, now)
+        self.subscriptions.registered(events, now)
 
     # -- after each input ---------------------------------------------------------------------------------------
 
@@ -290,6 +326,9 @@ class Core:
                 except Exception as error:  # noqa: BLE001  one bad input must not take the others' calls along
                     self._failed(error, type(effect).__name__)
                     self._give_up(effect, now)
+        if self.lamps.touched:
+            for resource in self.lamps.settle():
+                self.subscriptions.changed(resource, now)
         if self._soon is None:
             self.flush()
         elif not self._flushing:
@@ -354,6 +393,11 @@ class Core:
                 return
         if request.method == "REGISTER":
             self.admission.register(txn, request, now)
+            return
+        held = self.subscriptions.by_tag.get(request.to_tag or "")
+        if held is not None and request.method == "SUBSCRIBE" and held.sub.speaks_with(request):
+            if self.admission.understood(txn, request, now):
+                self.admission.subscribe(txn, request, held, now)
             return
         self.endpoint.answer_once(txn, 481, now)
 

@@ -73,6 +73,18 @@ class Directory:
             if line.extension:
                 self._users.setdefault(line.extension, line.id)
 
+    @property
+    def model(self) -> Model:
+        """The version in force. Raises LookupError before there is one."""
+        if self._model is None:
+            raise LookupError("there is no configuration yet")
+        return self._model
+
+    def lines_of(self, device: str) -> tuple[str, ...]:
+        """The lines that a telephone carries; none of one that the configuration does not know."""
+        known = self._model.devices.get(device) if self._model is not None else None
+        return known.lines if known is not None else ()
+
     def line_of(self, user: str, host: str) -> str | None:
         """The line whose address of record that is: by the line's own name, or by its extension, at a host of ours."""
         return self._users.get(user) if self.domains.include(host) else None

@@ -238,6 +238,10 @@ class LiveFacts:
             self._alarm(self._line(payer), payer, now_ms)
         self._alarm(self._all, "", now_ms)
 
+    def hand_on(self, append: Callable[[e.AnyEvent], object]) -> None:
+        """Events go on to that one from now on."""
+        self._append = append
+
     def restore(self, kept: Kept) -> None:
         """What the state file holds, at a start."""
         for event in kept.settings:

@@ -11,13 +11,14 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from records.events import Bound, Unbound
+from records.events import Bound, Subscribed, Unbound, Unsubscribed
 from switch.facts import LiveFacts
 from switch.mailboxes import Mailboxes
 from switch.spending import DAY_MINUTES
 from switch.state.bindings import BindingStore, Position
 from switch.state.facts import FactStore
 from switch.state.mailboxes import MailboxStore
+from switch.state.subscriptions import SubscriptionStore, tag_of
 
 
 class Closable(Protocol):
@@ -89,6 +90,32 @@ class BindingKeeper(Keeper):
             # The journal has them all: they are tried again, and lost only with the journal.
             self._waiting = {key: event for key, event in batch.items() if key not in self._waiting} | self._waiting
             self.trouble = f"bindings cannot be saved: {error}"
+
+
+class SubscriptionKeeper(Keeper):
+    """The same for a `SubscriptionStore`."""
+
+    def __init__(self, store: SubscriptionStore) -> None:
+        super().__init__(store)
+        self._store = store
+        self._waiting: dict[str, Subscribed | Unsubscribed] = {}
+        """The last event of each subscription."""
+        self.trouble = ""
+
+    def add(self, event: Subscribed | Unsubscribed) -> None:
+        """The journal has this event."""
+        self._waiting[tag_of(event)] = event
+
+    async def _write(self) -> None:
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting, {}
+        try:
+            await asyncio.to_thread(self._store.apply, list(batch.values()))
+            self.trouble = ""
+        except OSError as error:
+            self._waiting = batch | self._waiting
+            self.trouble = f"subscriptions cannot be saved: {error}"
 
 
 class FactKeeper(Keeper):

@@ -145,6 +145,10 @@ class Registrar:
             for entry in entries:
                 yield entry.bound
 
+    def has(self, line: str) -> bool:
+        """Whether any contact is registered for the line."""
+        return line in self._table
+
     def __len__(self) -> int:
         return sum(map(len, self._table.values()))
 

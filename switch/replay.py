@@ -24,13 +24,15 @@ def replay(
     journal: Journal,
     bindings: Iterable[e.Bound],
     facts: Kept,
+    subscribed: Iterable[e.Subscribed],
     now: float,
     at: datetime.datetime,
     log: structlog.typing.FilteringBoundLogger,
     mailboxes: KeptMailboxes = KeptMailboxes(),
 ) -> Recovery:
-    """Bindings into the registrar: those of the state file, then the journal's, which are younger. Returns the calls
-    that have no end, or ended a moment ago; one whose beginning is missing gets an end here."""
+    """Bindings into the registrar: those of the state file, then the journal's, which are younger; subscriptions
+    likewise. Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end
+    here."""
     registrar = core.registrar
     for bound in bindings:
         registrar.apply(bound)
@@ -43,6 +45,8 @@ def replay(
     for bound in found.bindings.values():
         registrar.apply(bound)
     registrar.resume(now, at)
+    kept = {event.dialog.local_tag: event for event in subscribed}
+    found.subscribed = {tag: each for tag, each in kept.items() if tag not in found.unsubscribed} | found.subscribed
     orphans: list[e.AnyEvent] = [
         e.CallEnded(call, number, at, "failed", "internal_error", 500) for call, number in found.orphans.items()
     ]

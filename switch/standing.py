@@ -20,7 +20,7 @@ from switch.arguments import ExchangeArguments
 from switch.ban_keeper import BanKeeper
 from switch.certificates import Certificates
 from switch.core import Core
-from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper
+from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.net.overload import Overload
 from switch.sip.uri import literal
 from switch.trunk_views import sick
@@ -39,7 +39,7 @@ class ExchangeStanding:
         core: Core,
         journal: FileJournal,
         load: Overload,
-        keepers: tuple[BindingKeeper | BanKeeper | FactKeeper | MailboxKeeper, ...],
+        keepers: tuple[BindingKeeper | BanKeeper | FactKeeper | MailboxKeeper | SubscriptionKeeper, ...],
         engine: WorkerEngine,
         certificates: Certificates,
         feeder: Watch,

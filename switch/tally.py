@@ -24,6 +24,7 @@ class Tally:
         roll: Roll,
         keep: Callable[[e.Bound | e.Unbound], None],
         notices: Notices,
+        keep_subscription: Callable[[e.Subscribed | e.Unsubscribed], None] = lambda event: None,
     ) -> None:
         self._counters = counters
         self._recent = recent
@@ -43,6 +44,8 @@ class Tally:
             e.QuotaReset: self._notices.quota_reset,
             e.Bound: self._registered,
             e.Unbound: self._registered,
+            e.Subscribed: keep_subscription,
+            e.Unsubscribed: keep_subscription,
         }
 
     def add(self, events: Sequence[e.AnyEvent]) -> None:

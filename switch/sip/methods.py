@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from switch.sip.message import Request, Response
 
-SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "REFER", "INFO")
+SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "REFER", "INFO", "SUBSCRIBE")
 ALLOW = "Allow: " + ", ".join(SERVED)
 
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -45,7 +45,7 @@ def allows_update(message: Request | Response) -> bool:
 def refusal_of(method: str) -> tuple[int, list[str]]:
     """Status and header lines for a method that is not served.
 
-    489 for anything about event packages, of which there are none yet (RFC 6665 section 4.2.1.4); 403 for REFER outside
+    489 for anything about event packages, where none is served (RFC 6665 section 4.2.1.4); 403 for REFER outside
     a dialog, as we call nobody for those who do not talk with us; 405 for a method that we know and 501 for one that we
     do not (RFC 3261 sections 8.2.1 and 21.5.2).
     """

@@ -101,6 +101,15 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             PRIMARY KEY (mailbox, key)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE subscriptions (
+            tag TEXT NOT NULL PRIMARY KEY,
+            device TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            expires_at REAL NOT NULL,
+            event BLOB NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

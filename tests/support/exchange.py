@@ -45,6 +45,7 @@ from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
+from switch.presence.subscriptions import subscribed
 from switch.qualify import QualifySettings
 from switch.registrar import Registrar, RegistrarSettings
 from switch.sip import digest
@@ -321,6 +322,7 @@ class Exchange:
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
         self.core.recover(found.calls.values(), now, found.ended)
+        self.core.resume(found.subscribed.values(), now)
         self.core.qualify(self.qualify, now)
         self._remember()
 
@@ -432,6 +434,21 @@ class Exchange:
                 assert self.core.calls.context.channels.taken(trunk.id) == legs.count(f"trunk:{trunk.id}")
         for leg in self.core.calls.by_media.values():
             assert leg.call.id in self.core.calls.by_id
+        self.check_subscriptions()
+
+    def check_subscriptions(self) -> None:
+        """The journal has every subscription as it is, but for how many NOTIFYs have gone out since."""
+        if not self.core.subscriptions.by_tag:
+            return
+        kept = recover(self.events).subscribed
+        live = {tag: held for tag, held in self.core.subscriptions.by_tag.items() if not held.told}
+        assert set(live) == set(kept)
+        for tag, held in live.items():
+            left = kept[tag].expires_at - self.clock.at().timestamp()
+            now = subscribed(held, kept[tag].at, 0.0)
+            assert abs(held.sub.deadline - self.clock.now() - left) < 0.01, tag
+            assert now.notified - kept[tag].notified < 2000, tag
+            assert _static(now) == _static(kept[tag]), tag
 
     def check_facts(self) -> None:
         """The facts follow from the journal alone, whatever the state file has of it."""
@@ -477,7 +494,7 @@ class Exchange:
             "unfinished": list(endpoint.unfinished),
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
-        kept = len(core.registrar) + len(core.registrations) + len(core.qualifier)
+        kept = len(core.registrar) + len(core.registrations) + len(core.qualifier) + len(core.subscriptions)
         assert len(self.timers) == kept, "a timer is left"
         for call in self.seen.values():
             assert call.ringer is None or call.ringer.over, "a walk goes on"
@@ -615,6 +632,13 @@ class _Late:
 
     def line_of(self, user: str, host: str) -> str | None:
         return self._holder[0].line_of(user, host)
+
+
+def _static(event: e.Subscribed) -> e.Subscribed:
+    """Without what moves with every NOTIFY."""
+    flow = msgspec.structs.replace(event.flow)
+    dialog = msgspec.structs.replace(event.dialog, local_cseq=0)
+    return msgspec.structs.replace(event, flow=flow, dialog=dialog, notified=0, expires_at=0.0)
 
 
 def _settled(dialog: e.Dialog) -> tuple[object, ...]:

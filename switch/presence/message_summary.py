@@ -1,0 +1,105 @@
+"""`application/simple-message-summary` (RFC 3842): the lamp for messages in a mailbox.
+
+Who keeps the mailboxes gives `Mailboxes`, and says `Subscriptions.changed("mailbox:NAME", now)` when a count has
+changed. A telephone may ask for the mailboxes of its own lines, for those of the lines' delegators (DVM-1), and for
+those that are nobody's own; for another's it is told 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from dialplan.destinations import To
+from dialplan.model import Model
+from switch.presence.package import Refusal, Watcher
+
+CONTENT_TYPE = "application/simple-message-summary"
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many messages wait in a mailbox, heard ones apart; the urgent ones are among them."""
+
+    new: int = 0
+    old: int = 0
+    urgent_new: int = 0
+    urgent_old: int = 0
+
+
+class Mailboxes(Protocol):
+    """Who keeps the mailboxes."""
+
+    def counts(self, mailbox: str) -> Counts:
+        """The counts of a mailbox now."""
+
+
+class NoMailboxes:
+    """Where there are none: no message waits."""
+
+    def counts(self, mailbox: str) -> Counts:
+        """See Mailboxes."""
+        return Counts()
+
+
+def write(account: str, counts: Counts) -> bytes:
+    """The summary of one mailbox, whose messages are fetched at the address `account`."""
+    voice = f"{counts.new}/{counts.old} ({counts.urgent_new}/{counts.urgent_old})"
+    lines = (
+        f"Messages-Waiting: {'yes' if counts.new else 'no'}",
+        f"Message-Account: {account}",
+        f"Voice-Message: {voice}",
+    )
+    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
+
+
+class MessageSummary:
+    """The package. `line_of` finds the line that the user part of an address of ours names."""
+
+    name = "message-summary"
+    content_type = CONTENT_TYPE
+    of_calls = False
+
+    def __init__(self, mailboxes: Mailboxes, model: Callable[[], Model], line_of: Callable[[str], str | None]) -> None:
+        self.mailboxes = mailboxes
+        self._model = model
+        self._line_of = line_of
+
+    def find(self, user: str, watcher: Watcher) -> str | Refusal:
+        """A line is asked for its mailbox, a mailbox by its extension; at the number for one's own messages, or at no
+        name at all, it is one's own."""
+        model = self._model()
+        named = model.extensions.get(user)
+        line = self._line_of(user)
+        if line is not None:
+            mailbox = model.lines[line].mailbox if line in model.lines else ""
+        elif named is not None and named.kind is To.VOICEMAIL:
+            mailbox = named.name or self._own(watcher)
+        elif not user or user == watcher.device or user in model.features or user in model.services:
+            mailbox = self._own(watcher)
+        else:
+            return Refusal(404)
+        if not mailbox:
+            return Refusal(404, "No Mailbox")
+        return f"mailbox:{mailbox}" if self._sees(mailbox, watcher) else Refusal(403, "Not Your Mailbox")
+
+    def may(self, resource: str, watcher: Watcher) -> bool:
+        """See Package."""
+        return self._sees(resource.partition(":")[2], watcher)
+
+    def write(self, resource: str, watcher: Watcher, entity: str, version: int) -> bytes:
+        """See Package."""
+        return write(entity, self.mailboxes.counts(resource.partition(":")[2]))
+
+    def _own(self, watcher: Watcher) -> str:
+        line = self._model().lines.get(watcher.line)
+        return line.mailbox if line is not None else ""
+
+    def _sees(self, mailbox: str, watcher: Watcher) -> bool:
+        model = self._model()
+        owners = {line.id for line in model.lines.values() if line.mailbox == mailbox}
+        if not owners:
+            return mailbox in model.mailboxes
+        seen = set(watcher.lines).union(*(model.serves.get(own, ()) for own in watcher.lines))
+        return not owners.isdisjoint(seen)
