@@ -478,8 +478,8 @@ class Unbound(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
 
 class Subscribed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
     """A telephone has subscribed to a resource (`switch/presence/`), or has refreshed that: an absolute statement. It
-    is known by our tag of its `dialog`. `line` is the one that it speaks for, `ident` the id of its Event, `contact` our
-    Contact value; `expires_at` in Unix seconds (UTC). `notified` counts the NOTIFYs up to now: sequence number and
+    is known by our tag of its `dialog`. `line` is the one that it speaks for, `ident` the id of its Event, `contact`
+    our Contact value; `expires_at` in Unix seconds (UTC). `notified` counts the NOTIFYs up to now: sequence number and
     version go on far behind it after a crash."""
 
     device: str

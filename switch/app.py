@@ -292,11 +292,11 @@ class Exchange:
             self._journal,
             self._bindings.load(),
             self._kept.load(),
-            self._subscribed.load(),
             now,
             self._clock.at(),
             self._log,
             self._kept_mailboxes.load(),
+            self._subscribed.load(),
         )
         welcome(self.core, self._transports.guard, self._compiled.devices, now)
         self._roll.know(self.core.registrar.bindings())

@@ -33,7 +33,7 @@ from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.presence.dialogs import Dialogs, Presence
 from switch.presence.lamps import Lamps
-from switch.presence.message_summary import MessageSummary, NoMailboxes
+from switch.presence.message_summary import MessageSummary
 from switch.presence.subscriptions import Subscriptions
 from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
@@ -129,12 +129,12 @@ class Core:
             endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
         )
         self.subscriptions.watched = self._watched
-        self.messages = MessageSummary(NoMailboxes(), lambda: directory.model, self._line_of)
         self.subscriptions.add(
             Dialogs(self.lamps, lambda: directory.model, self._line_of),
-            self.messages,
+            MessageSummary(self.mailboxes.counts, lambda: directory.model, self._line_of),
             Presence(self.lamps, lambda: directory.model, self._line_of, registrar.has),
         )
+        self.mailboxes.on_change += (lambda mailbox: self.lamps.changed(f"mailbox:{mailbox}"),)
         self.admission = Admission(
             endpoint=endpoint,
             registrar=registrar,
@@ -326,7 +326,7 @@ class Core:
                 except Exception as error:  # noqa: BLE001  one bad input must not take the others' calls along
                     self._failed(error, type(effect).__name__)
                     self._give_up(effect, now)
-        if self.lamps.touched:
+        if self.lamps.touched or self.lamps.lit:
             for resource in self.lamps.settle():
                 self.subscriptions.changed(resource, now)
         if self._soon is None:

@@ -24,11 +24,11 @@ def replay(
     journal: Journal,
     bindings: Iterable[e.Bound],
     facts: Kept,
-    subscribed: Iterable[e.Subscribed],
     now: float,
     at: datetime.datetime,
     log: structlog.typing.FilteringBoundLogger,
     mailboxes: KeptMailboxes = KeptMailboxes(),
+    subscribed: Iterable[e.Subscribed] = (),
 ) -> Recovery:
     """Bindings into the registrar: those of the state file, then the journal's, which are younger; subscriptions
     likewise. Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end

@@ -1,8 +1,8 @@
 """Who is in which call: what the lamps of `dialog` and `presence` show, out of the calls that are up.
 
 Only while somebody watches: `record` notes which calls an input has touched, and `settle` tells, once the input is
-done, which lines and other resources look different. What they look like is read from the calls themselves when it is asked
-for, so nothing is kept here that a crash could lose.
+done, which lines look different. What they look like is read from the calls themselves when it is asked for, so nothing
+is kept here that a crash could lose. Whoever else has something to show says so by `changed`.
 
 Besides lines, `sources` name resources of their own: a park slot is busy while a call is parked there, a room while
 somebody is in it.
@@ -48,6 +48,8 @@ class Lamps:
     ) -> None:
         self.touched: dict[str, None] = {}
         """The calls that the input at hand has changed."""
+        self.lit: set[str] = set()
+        """Other resources that it has changed."""
         self.sources: dict[str, Source] = {}
         self._calls = calls
         self._append = append
@@ -72,9 +74,13 @@ class Lamps:
         for call in self._calls:
             self._look(call)
 
+    def changed(self, resource: str) -> None:
+        """A resource that is no line looks different: `mailbox:anna`, `slot:main/701`."""
+        self.lit.add(resource)
+
     def settle(self) -> set[str]:
         """The resources that may look different after the input at hand."""
-        found: set[str] = set()
+        found, self.lit = self.lit, set()
         for call in self.touched:
             found.update(LINE + line for line in self._look(call))
         self.touched.clear()
@@ -117,8 +123,9 @@ class Lamps:
 
     def _dialog(self, state: CallState, index: int, leg: LegState, host: str) -> DialogState:
         answered = leg.answered if index != CALLER else state.answered_at is not None
-        stage = Stage.CONFIRMED if answered else Stage.EARLY if leg.ringing else Stage.TRYING
         caller = index == CALLER
+        rings = any(each.ringing for each in state.legs.values()) if caller else leg.ringing
+        stage = Stage.CONFIRMED if answered else Stage.EARLY if rings else Stage.TRYING
         remote = self._remote(state, index, host) if host and not state.started.emergency else Party()
         return DialogState(_ident(state.id, index), stage, caller, leg.held, remote)
 

@@ -1,46 +1,19 @@
 """`application/simple-message-summary` (RFC 3842): the lamp for messages in a mailbox.
 
-Who keeps the mailboxes gives `Mailboxes`, and says `Subscriptions.changed("mailbox:NAME", now)` when a count has
-changed. A telephone may ask for the mailboxes of its own lines, for those of the lines' delegators (DVM-1), and for
-those that are nobody's own; for another's it is told 403.
+`switch.mailboxes.Mailboxes` counts, and tells when a count has changed. A telephone may ask for the mailboxes of its
+own lines, for those of the lines' delegators (DVM-1), and for those that are nobody's own; for another's it is told 403.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-import msgspec
 
 from dialplan.destinations import To
 from dialplan.model import Model
+from switch.mailboxes import Counts
 from switch.presence.package import Refusal, Watcher
 
 CONTENT_TYPE = "application/simple-message-summary"
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """How many messages wait in a mailbox, heard ones apart; the urgent ones are among them."""
-
-    new: int = 0
-    old: int = 0
-    urgent_new: int = 0
-    urgent_old: int = 0
-
-
-class Mailboxes(Protocol):
-    """Who keeps the mailboxes."""
-
-    def counts(self, mailbox: str) -> Counts:
-        """The counts of a mailbox now."""
-
-
-class NoMailboxes:
-    """Where there are none: no message waits."""
-
-    def counts(self, mailbox: str) -> Counts:
-        """See Mailboxes."""
-        return Counts()
 
 
 def write(account: str, counts: Counts) -> bytes:
@@ -61,8 +34,10 @@ class MessageSummary:
     content_type = CONTENT_TYPE
     of_calls = False
 
-    def __init__(self, mailboxes: Mailboxes, model: Callable[[], Model], line_of: Callable[[str], str | None]) -> None:
-        self.mailboxes = mailboxes
+    def __init__(
+        self, counts: Callable[[str], Counts], model: Callable[[], Model], line_of: Callable[[str], str | None]
+    ) -> None:
+        self._counts = counts
         self._model = model
         self._line_of = line_of
 
@@ -90,7 +65,7 @@ class MessageSummary:
 
     def write(self, resource: str, watcher: Watcher, entity: str, version: int) -> bytes:
         """See Package."""
-        return write(entity, self.mailboxes.counts(resource.partition(":")[2]))
+        return write(entity, self._counts(resource.partition(":")[2]))
 
     def _own(self, watcher: Watcher) -> str:
         line = self._model().lines.get(watcher.line)

@@ -276,7 +276,7 @@ class Subscription:
     def _send(self, now: float) -> None:
         if self.over:
             return
-        self.flow = self.notifier.way(self, now)
+        flow = self.notifier.way(self, now)
         content_type, body = self.notifier.document(self)
         self._dirty = False
         self._last = now
@@ -291,7 +291,7 @@ class Subscription:
         ]
         if body:
             lines.append(f"Content-Type: {content_type}")
-        self._txn = self.endpoint.request(self.flow, "NOTIFY", dialog.request_uri(), lines, body, now, self)
+        self._txn = self.endpoint.request(flow, "NOTIFY", dialog.request_uri(), lines, body, now, self)
 
     def _gone(self, now: float) -> None:
         self.forget()

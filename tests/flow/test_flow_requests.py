@@ -389,7 +389,7 @@ METHODS = [
 @pytest.mark.parametrize(("method", "status"), METHODS)
 def test_methods_outside_a_dialog(scene: Scene, method: str, status: int) -> None:
     bob = scene.raw("bob")
-    bob.outside(method, f"sip:101@{DOMAIN}", ("Event: presence",))
+    bob.outside(method, f"sip:101@{DOMAIN}", ("Event: conference",))
     scene.wait(0.1)
     answer = bob.take(status)
     if status in (405, 501, 200):
