@@ -33,7 +33,7 @@ from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
-from switch import configuration, handed, logs, swapping
+from switch import configuration, handed, logs, mailing, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
@@ -206,6 +206,7 @@ class Exchange:
             lambda call, to, outcome, why: self.core.help_told(call, to, outcome, why, clock.now()),
             self._chores.begin,
             self._post,
+            write=mailing.written,
         )
         self.core.calls.alarms.post = self._mailer.post
         guard = self._transports.guard

@@ -103,6 +103,14 @@ class Mailboxes:
         """The message of that call whose recording has begun and not ended."""
         return next((each for each in self._of(mailbox) if each.open and each.call == call), None)
 
+    def opened_as(self, mailbox: str, message: str) -> Message | None:
+        """The message of that id, if its recording has begun and it is not complete."""
+        return next((each for each in self._of(mailbox) if each.open and each.id == message), None)
+
+    def all_of(self, mailbox: str) -> list[Message]:
+        """Everything that lies in one mailbox, what is open or deleted included."""
+        return list(self._of(mailbox))
+
     def values(self, mailbox: str) -> Mapping[str, str]:
         """What is set for a mailbox, by key (`switch.state.mailboxes`)."""
         box = self._boxes.get(mailbox)

@@ -1,4 +1,5 @@
-"""E-mail that the exchange sends: to whoever is to be told of an emergency call (EMG-7).
+"""E-mail that the exchange sends: to whoever is to be told of an emergency call (EMG-7), and of new messages in a
+mailbox (`switch/mailbox_mail.py`), each by a `Mailer` of its own.
 
 A letter is sent in a thread of its own kind, so that no call waits for a mail server; when that does not take it, it is
 tried again some times over a quarter of an hour. What came of it is told once. Letters that wait are lost with the
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from config.compiled import MailSettings
 from switch.calls.alarm import Letter
@@ -27,8 +28,24 @@ Told = Callable[[str, str, str, str], object]
 """(call, `mail:` and the address, sent or failed, why)."""
 
 
-class Mailer:
-    """Sends letters. `begin(name, work)` has the loop do something that nobody waits for."""
+class Addressed(Protocol):
+    """A letter: about which call, or what else, and to whom."""
+
+    @property
+    def call(self) -> str:
+        """What `Told` is told."""
+
+    @property
+    def to(self) -> str:
+        """The address."""
+
+
+L = TypeVar("L", bound=Addressed)
+
+
+class Mailer(Generic[L]):
+    """Sends letters. `begin(name, work)` has the loop do something that nobody waits for. `write` makes the message of
+    a letter and its sender's address, in a thread; it may raise OSError or ValueError."""
 
     def __init__(
         self,
@@ -37,6 +54,8 @@ class Mailer:
         threads: Executor,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         deliver: Callable[[MailSettings, EmailMessage], None] | None = None,
+        *,
+        write: Callable[[L, str], EmailMessage],
     ) -> None:
         self.settings: MailSettings | None = None
         self.waiting = 0
@@ -45,8 +64,9 @@ class Mailer:
         self._threads = threads
         self._pause = pause
         self._deliver = deliver or send
+        self._write = write
 
-    def post(self, letter: Letter) -> str:
+    def post(self, letter: L) -> str:
         """Send it, as soon as can be. Returns why it is not even tried, empty when it is."""
         if self.settings is None:
             return "the configuration has no `mail:`"
@@ -56,7 +76,7 @@ class Mailer:
         self._begin("mail", self._try(letter))
         return ""
 
-    async def _try(self, letter: Letter) -> None:
+    async def _try(self, letter: L) -> None:
         try:
             why = ""
             for pause_s in (*PAUSES_S, 0.0):
@@ -64,8 +84,7 @@ class Mailer:
                 if settings is None:
                     break
                 try:
-                    message = written(letter, settings.sender)
-                    await asyncio.get_running_loop().run_in_executor(self._threads, self._deliver, settings, message)
+                    await asyncio.get_running_loop().run_in_executor(self._threads, self._hand_over, settings, letter)
                 except (OSError, ValueError) as error:
                     why = str(error) or type(error).__name__
                     await self._pause(pause_s)
@@ -76,21 +95,30 @@ class Mailer:
         finally:
             self.waiting -= 1
 
-    def _say(self, letter: Letter, outcome: str, why: str) -> None:
+    def _hand_over(self, settings: MailSettings, letter: L) -> None:
+        self._deliver(settings, self._write(letter, settings.sender))
+
+    def _say(self, letter: L, outcome: str, why: str) -> None:
         self._told(letter.call, f"mail:{letter.to}", outcome, why)
 
 
 def written(letter: Letter, sender: str) -> EmailMessage:
-    """The letter as a message. Sent twice it has the same Message-ID."""
+    """The letter as a message."""
+    message = begun(letter, sender, letter.subject)
+    message["Importance"] = "high"
+    message.set_content(letter.text)
+    return message
+
+
+def begun(letter: Addressed, sender: str, subject: str) -> EmailMessage:
+    """A message with its head and nothing in it. Sent twice it has the same Message-ID."""
     message = EmailMessage()
     message["From"] = sender
     message["To"] = letter.to
-    message["Subject"] = letter.subject
+    message["Subject"] = subject
     message["Date"] = formatdate()
     mark = hashlib.blake2b(f"{letter.call} {letter.to}".encode(), digest_size=12).hexdigest()
     message["Message-ID"] = f"<{mark}@{sender.rpartition('@')[2]}>"
-    message["Importance"] = "high"
-    message.set_content(letter.text)
     return message
 
 

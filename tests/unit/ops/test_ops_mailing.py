@@ -34,6 +34,7 @@ class Post:
             self.threads,
             self.pause,
             self.deliver,
+            write=written,
         )
         self.mailer.settings = SETTINGS
 

@@ -1,0 +1,125 @@
+"""The sound of mailboxes on disk: `FOLDER/MAILBOX/NAME.spool` as it comes from the worker, and the `NAME.wav` made
+of it. A message is called by its id, a recorded greeting by what `greeting.KIND` says.
+
+Everything here blocks, and is for a thread. Folders are 0700, files 0600: what people say to each other is nobody
+else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+LONGEST_S = 120.0
+"""So long may a child work on one file."""
+SPOOL, SOUND = ".spool", ".wav"
+
+
+class MailboxFiles:
+    """All of them, in one folder of the state."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def spool(self, mailbox: str, name: str) -> str:
+        """Where a recording is to be written."""
+        return str(self._path(mailbox, name, SPOOL))
+
+    def sound(self, mailbox: str, name: str) -> str:
+        """Where its WAV is, or will be."""
+        return str(self._path(mailbox, name, SOUND))
+
+    def finish(self, mailbox: str, name: str) -> float:
+        """Make the WAV of a spool, and let the spool go; how many seconds it lasts. 0.0: there is nothing in it. Done
+        twice it is done once. Raises OSError when it cannot be made; the spool stays."""
+        spool, sound = self._path(mailbox, name, SPOOL), self._path(mailbox, name, SOUND)
+        if not sound.exists():
+            if not spool.exists():
+                return 0.0
+            beside = sound.with_suffix(".part.wav")
+            child("media.render", "--out", str(beside), str(spool))
+            beside.chmod(0o600)
+            beside.replace(sound)
+        spool.unlink(missing_ok=True)
+        return seconds_of(sound)
+
+    def copy(self, mailbox: str, name: str, to: str, as_name: str) -> bool:
+        """Lay a copy of a message into another mailbox; False when there is nothing to copy."""
+        target = self._path(to, as_name, SOUND)
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside = target.with_suffix(".part.wav")
+            shutil.copyfile(self._path(mailbox, name, SOUND), beside)
+            beside.chmod(0o600)
+            beside.replace(target)
+        except OSError:
+            return False
+        return True
+
+    def drop(self, mailbox: str, name: str) -> None:
+        """Take the sound away, if it is there."""
+        for suffix in (SPOOL, SOUND):
+            with contextlib.suppress(OSError):
+                self._path(mailbox, name, suffix).unlink()
+
+    def encoded(self, mailbox: str, name: str, kind: str) -> bytes:
+        """The sound as it is sent by e-mail: `wav`, `mp3` or `opus`. Raises OSError."""
+        sound = self._path(mailbox, name, SOUND)
+        if kind == "wav":
+            return sound.read_bytes()
+        made = sound.with_suffix(f".{os.getpid()}.{kind}")
+        try:
+            child("media.encode", str(sound), str(made))
+            return made.read_bytes()
+        finally:
+            made.unlink(missing_ok=True)
+
+    def names(self) -> set[tuple[str, str]]:
+        """Mailbox and name of all that lies there."""
+        return {
+            (path.parent.name, path.name.partition(".")[0])
+            for suffix in (SPOOL, SOUND)
+            for path in self._folder.glob(f"*/*{suffix}")
+        }
+
+    def _path(self, mailbox: str, name: str, suffix: str) -> Path:
+        for part in (mailbox, name):
+            # Names of the configuration and ids of ours hold none of these; nothing else may lead out of the folder.
+            if not part or part.startswith(".") or "/" in part or "\0" in part:
+                raise ValueError(f"no name of a mailbox's file: {part!r}")
+        return self._folder / mailbox / f"{name}{suffix}"
+
+
+def child(module: str, *arguments: str) -> None:
+    """Have a module of ours do something in a process of low priority. Raises OSError with what it says."""
+    nice = shutil.which("nice")
+    command: Sequence[str] = [*([nice, "-n", "19"] if nice else []), sys.executable, "-P", "-m", module, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"{module} took more than {LONGEST_S:.0f} s") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise OSError(f"{module}: {said[-1][:200] if said else f'status {done.returncode}'}")
+
+
+def seconds_of(path: str | Path) -> float:
+    """How long a WAV file lasts; 0.0 for one that cannot be read."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            return file.getnframes() / file.getframerate()
+    except (OSError, EOFError, wave.Error, ZeroDivisionError):
+        return 0.0

@@ -1,0 +1,273 @@
+"""What is done with mailboxes: room, lengths, forwarding, greetings, PINs with their lock-out, what time takes away."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.compiled import MailboxSettings
+from records import events as e
+from switch.mailbox_desk import LEAST_S, UNDO_S, Desk, Tried
+from switch.mailboxes import DELETED, Counts, Mailboxes
+from switch.state.mailboxes import Message
+
+AT = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=datetime.UTC)
+ANNA = MailboxSettings(id="anna", extension="201", owner="anna", lines=("anna", "ben"), messages=2, pin_tries=3)
+BEN = MailboxSettings(id="ben", extension="202", owner="ben", lines=("ben",), keep_s=86400.0)
+DESK = MailboxSettings(id="desk", extension="290", lines=("ben",))
+
+
+class Sounds:
+    """Files that are as long as a test says."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.there: set[tuple[str, str]] = set()
+
+    def spool(self, mailbox: str, name: str) -> str:
+        return f"/{mailbox}/{name}.spool"
+
+    def sound(self, mailbox: str, name: str) -> str:
+        return f"/{mailbox}/{name}.wav"
+
+    def finish(self, mailbox: str, name: str) -> float:
+        seconds = self.seconds.get(name, 5.0)
+        if seconds:
+            self.there.add((mailbox, name))
+        return seconds
+
+    def copy(self, mailbox: str, name: str, to: str, as_name: str) -> bool:
+        if (mailbox, name) not in self.there:
+            return False
+        self.there.add((to, as_name))
+        return True
+
+    def drop(self, mailbox: str, name: str) -> None:
+        self.there.discard((mailbox, name))
+
+    def names(self) -> set[tuple[str, str]]:
+        return set(self.there)
+
+
+class House:
+    """A desk whose work off the loop is done when a test says so, and a clock that it moves."""
+
+    def __init__(self, journal: list[e.MailboxEvent] | None = None) -> None:
+        self.journal: list[e.MailboxEvent] = journal if journal is not None else []
+        self.at = AT
+        self.work: deque[tuple[Callable[[], Any], Callable[[Any, float], object]]] = deque()
+        self.sounds = Sounds()
+        self.boxes = Mailboxes(self.journal.append)
+        self.boxes.replay(list(self.journal), known=False)
+        tokens = itertools.count(1)
+        self.desk = Desk(
+            self.boxes,
+            self.sounds,
+            lambda work, then: self.work.append((work, then)),
+            lambda: self.at,
+            lambda: f"m{next(tokens)}",
+        )
+        self.desk.use((ANNA, BEN, DESK))
+        self.told: list[Message] = []
+        self.desk.left = lambda box, message: self.told.append(message)
+        self.lockouts: list[tuple[str, int]] = []
+        self.desk.locked = lambda mailbox, tries: self.lockouts.append((mailbox, tries))
+
+    def run(self) -> None:
+        while self.work:
+            work, then = self.work.popleft()
+            then(work(), 0.0)
+
+    def leave(self, mailbox: str = "anna", seconds: float = 5.0) -> str:
+        message = self.desk.begin(mailbox, "call", "+16695550100", "Ada")
+        self.sounds.seconds[message] = seconds
+        self.desk.complete(mailbox, message)
+        self.run()
+        return message
+
+    def tried(self, pin: str, mailbox: str = "anna") -> Tried:
+        found: list[Tried] = []
+        self.desk.try_pin(mailbox, pin, "device:x", lambda tried, now: found.append(tried))
+        self.run()
+        return found[0]
+
+    def set_pin(self, pin: str, mailbox: str = "anna") -> None:
+        self.desk.set_pin(mailbox, pin, "operator:root", lambda done, now: None)
+        self.run()
+
+
+def test_a_message_is_there_when_its_sound_is_and_not_before() -> None:
+    house = House()
+    message = house.desk.begin("anna", "call", "+16695550100", "Ada")
+    house.desk.complete("anna", message, urgent=True)
+    assert house.boxes.counts("anna") == Counts()
+    house.run()
+    assert house.boxes.counts("anna") == Counts(new=1, urgent_new=1)
+    (left,) = house.told
+    assert (left.number, left.name, left.seconds, left.call) == ("+16695550100", "Ada", 5.0, "call")
+
+
+@pytest.mark.parametrize("seconds", [0.0, LEAST_S - 0.1])
+def test_what_is_too_short_is_no_message(seconds: float) -> None:
+    house = House()
+    house.leave(seconds=seconds)
+    assert not house.told
+    assert not list(house.boxes.all())
+    assert not house.sounds.there
+
+
+def test_a_mailbox_is_full_with_what_is_being_recorded_and_not_with_what_was_deleted() -> None:
+    house = House()
+    first = house.leave()
+    assert not house.desk.full("anna")
+    house.desk.begin("anna", "other", "", "")
+    assert house.desk.full("anna")
+    house.boxes.change("anna", first, DELETED, "x", AT)
+    assert not house.desk.full("anna")
+    assert house.desk.full("nobody")
+
+
+def test_a_crash_while_somebody_speaks_leaves_what_was_said_until_then() -> None:
+    house = House()
+    house.desk.begin("anna", "gone", "+16695550100", "Ada")
+    going_on = house.desk.begin("ben", "up", "", "")
+    after = House(house.journal)
+    after.desk.recover(["up"])
+    after.run()
+    assert [each.call for each in after.boxes.messages("anna")] == ["gone"]
+    assert after.boxes.opened_as("ben", going_on) is not None
+    again = House(house.journal)
+    again.desk.recover(["up"])
+    again.run()
+    assert again.boxes.counts("anna") == Counts(new=1), "once"
+    assert [each.mailbox for each in again.told] == ["anna"], "nobody was told by e-mail before"
+    again.desk.mailed("anna", again.told[0].id)
+    last = House(house.journal)
+    last.desk.recover(["up"])
+    assert not last.told
+
+
+def test_a_forwarded_message_is_a_new_one_there_and_stays_here() -> None:
+    house = House()
+    message = house.leave()
+    heard: list[bool] = []
+    house.desk.forward("anna", message, "ben", "device:x", lambda done, now: heard.append(done))
+    house.desk.forward("anna", "m99", "ben", "device:x", lambda done, now: heard.append(done))
+    house.desk.forward("anna", message, "nobody", "device:x", lambda done, now: heard.append(done))
+    house.run()
+    assert heard == [True, False, False]
+    (copy,) = house.boxes.messages("ben")
+    assert (copy.sent_by, copy.number, copy.seconds) == ("anna", "+16695550100", 5.0)
+    assert house.boxes.counts("anna") == Counts(new=1)
+
+
+def test_what_was_deleted_goes_for_good_after_an_hour_and_what_is_old_when_it_is_told() -> None:
+    house = House()
+    gone, old = house.leave(), house.leave("ben")
+    kept = house.leave()
+    house.boxes.change("anna", gone, DELETED, "x", house.at)
+    house.at += datetime.timedelta(seconds=UNDO_S - 1)
+    house.desk.sweep()
+    assert house.boxes.change("anna", gone, "restored", "x", house.at)
+    house.boxes.change("anna", gone, DELETED, "x", house.at)
+    house.at += datetime.timedelta(seconds=86400)
+    house.desk.sweep()
+    house.run()
+    assert [each.id for each in house.boxes.all()] == [kept], "anna keeps hers for ever"
+    assert house.sounds.there == {("anna", kept)}
+    assert not house.boxes.change("ben", old, "restored", "x", house.at)
+
+
+def test_three_wrong_pins_lock_for_a_while_and_a_crash_gives_no_new_tries_pin_5() -> None:
+    house = House()
+    house.set_pin("371942")
+    assert house.tried("000000") is Tried.WRONG
+    assert house.tried("000001") is Tried.WRONG
+    assert house.tried("371942") is Tried.GOOD, "and the count begins anew"
+    assert [house.tried("000000") for _ in range(2)] == [Tried.WRONG] * 2
+    house = House(house.journal)
+    assert house.tried("000000") is Tried.LOCKED
+    assert house.lockouts == [("anna", 3)]
+    house = House(house.journal)
+    assert house.tried("371942") is Tried.LOCKED
+    assert house.desk.locked_s("anna") == ANNA.pin_lockout_s
+    house.at += datetime.timedelta(seconds=ANNA.pin_lockout_s)
+    assert house.tried("371942") is Tried.GOOD
+    assert not any("371942" in str(event) for event in house.journal)
+
+
+def test_many_tries_at_once_are_no_way_around_the_limit() -> None:
+    house = House()
+    house.set_pin("371942")
+    found: list[Tried] = []
+    for digit in range(9):
+        house.desk.try_pin("anna", f"00000{digit}", "device:x", lambda tried, now: found.append(tried))
+    house.run()
+    assert found == [Tried.WRONG, Tried.WRONG, *[Tried.LOCKED] * 7]
+
+
+def test_an_operator_unlocks_by_a_new_pin() -> None:
+    house = House()
+    house.set_pin("371942")
+    for _ in range(3):
+        house.tried("000000")
+    house.set_pin("482053")
+    assert house.tried("482053") is Tried.GOOD
+    assert house.tried("371942") is Tried.WRONG
+
+
+def test_without_a_pin_nobody_gets_in() -> None:
+    house = House()
+    assert house.tried("") is Tried.NONE
+    assert house.desk.refusal("anna", "123456") == "simple"
+    assert house.desk.refusal("anna", "201201") == "simple"
+    assert house.desk.refusal("anna", "37194") == "short"
+    assert house.desk.refusal("anna", "371942") == ""
+
+
+def test_a_delegate_opens_the_delegators_mailbox_with_the_own_pin_dvm_1() -> None:
+    house = House()
+    assert house.desk.of_line("ben") == ("anna", "ben", "desk")
+    assert house.desk.keeper_of_pin("anna", "ben") == "anna", "ben has none"
+    house.set_pin("371942", "ben")
+    assert house.desk.keeper_of_pin("anna", "ben") == "ben"
+    assert house.desk.keeper_of_pin("desk", "ben") == "ben"
+    assert house.desk.keeper_of_pin("ben", "anna") == "ben", "anna does not share it"
+    assert house.desk.keeper_of_pin("anna", "anna") == "anna"
+
+
+def test_the_greeting_that_fits_the_cause_and_the_recorded_before_the_configured() -> None:
+    house = House()
+    house.desk.use((MailboxSettings(id="anna", greeting="hello.wav"), MailboxSettings(id="ben", own_greeting=False)))
+    assert house.desk.greeting("anna", 408) == "hello.wav"
+    house.desk.use_greeting("anna", "own", "g1", "x")
+    house.desk.use_greeting("anna", "busy", "g2", "x")
+    assert house.desk.greeting("anna", 486) == "/anna/g2.wav"
+    assert house.desk.greeting("anna", 408) == "/anna/g1.wav"
+    house.desk.choose_standard("anna", True, "x")
+    assert house.desk.greeting("anna", 486) == "hello.wav"
+    house.desk.choose_standard("anna", False, "x")
+    house.desk.use_greeting("anna", "busy", "", "x")
+    assert house.desk.greeting("anna", 486) == "/anna/g1.wav"
+    house.desk.use_greeting("ben", "own", "g3", "x")
+    assert house.desk.greeting("ben", 408) == "", "the configuration has locked it"
+    assert house.desk.greeting("nobody", 408) == ""
+
+
+def test_a_message_that_was_mailed_whole_may_be_deleted_here() -> None:
+    house = House()
+    boxes = [
+        MailboxSettings(id="anna", email="a@example.com", notify=notify, delete_after_email=True)
+        for notify in ("notice", "attachment_only", "notice_with_attachment")
+    ]
+    for box, left in zip(boxes, (1, 0, 0), strict=True):
+        house.desk.use((box,))
+        message = house.leave()
+        house.desk.mailed("anna", message)
+        assert house.boxes.counts("anna").new == left
+        house.desk.drop("anna", message)
