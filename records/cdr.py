@@ -34,6 +34,8 @@ from records.events import (
     LegStarted,
     LegTaken,
     Recovered,
+    TransferBegun,
+    TransferOver,
 )
 from records.recovery import Finished
 
@@ -76,6 +78,22 @@ class Passed(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     to: str = ""
     branch: str = ""
+
+
+class Transfer(msgspec.Struct, frozen=True, gc=False):
+    """Somebody has transferred the call: see `records.events.TransferBegun` and `TransferOver`. `outcome` is empty
+    while it goes on."""
+
+    at: Instant
+    by: str
+    to: str
+    kind: str
+    how: str
+    other: str = ""
+    outcome: str = ""
+    status: int = 0
+    target: str = ""
+    over_at: Instant | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -130,6 +148,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     proven: bool = True
     attested: bool = False
     again: tuple[Asked, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -316,6 +335,19 @@ def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> Ca
     )
 
 
+def _transfer_begun(record: CallRecord, event: TransferBegun, at: Instant) -> CallRecord:
+    begun = Transfer(at, event.by, event.to, event.kind, event.how, event.other)
+    return replace(record, n=event.n + 1, last_at=at, transfers=(*record.transfers, begun))
+
+
+def _transfer_over(record: CallRecord, event: TransferOver, at: Instant) -> CallRecord:
+    transfers = record.transfers
+    if transfers and not transfers[-1].outcome:
+        over = replace(transfers[-1], outcome=event.outcome, status=event.status, target=event.target, over_at=at)
+        transfers = (*transfers[:-1], over)
+    return replace(record, n=event.n + 1, last_at=at, transfers=transfers)
+
+
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:
     return replace(record, n=event.n + 1, last_at=at, recovered=True)
 
@@ -334,6 +366,8 @@ _CHANGES: dict[type[Event], Callable[[CallRecord, Any, Instant], CallRecord]] = 
     CallReplanned: _call_replanned,
     LegTaken: _leg_taken,
     LegGiven: _leg_given,
+    TransferBegun: _transfer_begun,
+    TransferOver: _transfer_over,
 }
 
 

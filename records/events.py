@@ -32,6 +32,8 @@ class Dialog(msgspec.Struct, frozen=True, array_like=True, gc=False):
     remote_cseq: int
     update: bool = False
     """Whether the far end takes UPDATE."""
+    from_change: bool = False
+    """Whether it takes another From later on (RFC 4916)."""
 
 
 class FlowAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -363,6 +365,35 @@ class LegGiven(Event, frozen=True, array_like=True, gc=False, tag=17):
     becomes: int
 
 
+class TransferBegun(Event, frozen=True, array_like=True, gc=False, tag=18):
+    """Leg `leg`, who is `by` (as `line:bob`), transfers the other side to the number `to`.
+
+    `kind`: blind, attended (`other` is the call that he asked in, and was answered), semi_attended (that rings yet) or
+    taken (somebody takes a leg over by an INVITE with Replaces). `how`: refer, code or operator. `refer` is the CSeq of
+    the REFER whose sender waits to hear how it ends, and `named` whether its events carry that number; 0: nobody does.
+    """
+
+    leg: int
+    by: str
+    to: str
+    kind: str
+    how: str
+    other: str = ""
+    refer: int = 0
+    named: bool = False
+
+
+class TransferOver(Event, frozen=True, array_like=True, gc=False, tag=19):
+    """The transfer has come to its end. `outcome`: done, failed (with the SIP `status`), cancelled (who was to be
+    transferred has hung up, or the transferor took it back) or returned (it failed when the transferor was gone
+    already, and he is rung now). `target` is who was reached, as `line:carol`."""
+
+    leg: int
+    outcome: str
+    status: int = 0
+    target: str = ""
+
+
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
     """Somebody set what holds for a line at run time (`switch.state.wishes` has the keys). An absolute statement; an
     empty `value` goes back to what is configured. `by` is who did it, as `device:anna-desk` or `operator:root`."""
@@ -526,6 +557,8 @@ CallEvent = (
     | LimitWarned
     | LegTaken
     | LegGiven
+    | TransferBegun
+    | TransferOver
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = (

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed
+from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed, Transfer
 from records.events import Forwarded
 
 
@@ -90,6 +90,7 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         record.facts,
         _asked(record),
         _json(record.again) if record.again else "",
+        _json(record.transfers) if record.transfers else "",
     )
 
 
@@ -166,6 +167,7 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         proven=asked.proven,
         attested=asked.attested,
         again=msgspec.json.decode(row["again"], type=tuple[Asked, ...]) if row["again"] else (),
+        transfers=msgspec.json.decode(row["transfers"], type=tuple[Transfer, ...]) if row["transfers"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0004"
+NEWEST = "0005"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}

@@ -61,6 +61,7 @@ calls = Table(
     Column("facts", Text, nullable=False, server_default=""),
     Column("asked", Text, nullable=False, server_default=""),
     Column("again", Text, nullable=False, server_default=""),
+    Column("transfers", Text, nullable=False, server_default=""),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),

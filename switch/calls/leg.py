@@ -156,6 +156,7 @@ class Leg:
             d.local_cseq,
             d.remote_cseq,
             self.usage.allows_update,
+            self.usage.from_change,
         )
 
     def media_value(self) -> e.MediaPort | None:

@@ -144,7 +144,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
         bool(state.offer),
         context.settings.sessions,
     )
-    leg.usage.allows_update = value.update
+    leg.usage.allows_update, leg.usage.from_change = value.update, value.from_change
     if dialect is not None:
         leg.usage.authenticate(dialect.account)
         leg.sound.codecs = dialect.settings.codecs

@@ -59,6 +59,8 @@ class CallState(msgspec.Struct):
     """For so long the service sounds, from `served_at`; 0: until somebody hangs up, or it ends."""
     served_at: datetime.datetime | None = None
     recovered: int = 0
+    transfer: e.TransferBegun | None = None
+    """The transfer that is under way."""
     ended: Termination | None = None
     parked: e.Parked | None = None
     periods: limits.Periods = ()
@@ -202,6 +204,14 @@ def _limit_warned(state: CallState, event: e.LimitWarned) -> None:
     state.periods = limits.warned(state.periods, event.at)
 
 
+def _transfer_begun(state: CallState, event: e.TransferBegun) -> None:
+    state.transfer = event
+
+
+def _transfer_over(state: CallState, event: e.TransferOver) -> None:
+    state.transfer = None
+
+
 def _aside(state: CallState, event: e.CallEvent) -> None:
     """Of importance to others than the call itself."""
 
@@ -235,6 +245,8 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.LimitWarned: _limit_warned,
     e.LegTaken: _leg_taken,
     e.LegGiven: _leg_given,
+    e.TransferBegun: _transfer_begun,
+    e.TransferOver: _transfer_over,
 }
 
 

@@ -27,7 +27,7 @@ from switch.sip.flow import Flow
 from switch.sip.inviting import NO_FORKS, NOT_SENT
 from switch.sip.leg_events import Acked, Astray, Cancelled, Closed, Ended, LegEvent, Offer, OfferCancelled, Resent
 from switch.sip.message import Request, Response
-from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, allows_update, refusal_of
+from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, allows_update, refusal_of, takes_from_change
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
 from switch.sip.parts import SDP_LINE, holds_offer, session_description
@@ -70,6 +70,7 @@ class InviteUsage:
         "endpoint",
         "flow",
         "forks",
+        "from_change",
         "least_s",
         "needs_ack",
         "owner",
@@ -138,6 +139,8 @@ class InviteUsage:
         """The REFERs of the far end that go on, by their CSeq."""
         self.allows_update = False
         """Whether the far end takes UPDATE."""
+        self.from_change = False
+        """Whether the far end takes another From later on (RFC 4916)."""
         self.sessions = sessions
         self.session: Session | None = None
         self.least_s = 0
@@ -163,7 +166,7 @@ class InviteUsage:
         usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
         usage.server = txn
         usage.reliably = reliable.wish_of(request)
-        usage.allows_update = allows_update(request)
+        usage.allows_update, usage.from_change = allows_update(request), takes_from_change(request)
         txn.owner = usage
         return usage
 
@@ -378,15 +381,16 @@ class InviteUsage:
         self._let_go(self.client)
         self.endpoint.cancel(self.client, now, lines)
 
-    def offer(self, body: bytes, now: float) -> None:
-        """Send a re-INVITE; an empty body asks the far end for an offer. Only when not `offer_pending`."""
+    def offer(self, body: bytes, now: float, identity: Sequence[str] = ()) -> None:
+        """Send a re-INVITE; an empty body asks the far end for an offer. Only when not `offer_pending`. `identity` are
+        header lines that say who speaks now (RFC 4916)."""
         self.tries = 0
-        self.client = inviting.send(self, [], body, now)
+        self.client = inviting.send(self, identity, body, now)
 
-    def update(self, now: float, body: bytes = b"", fork: str = "") -> None:
-        """Send an UPDATE, with an offer or to refresh the session timer. Only when the far end `allows_update` and not
-        `offer_pending`; `fork` names an early dialog of our INVITE."""
-        update.send(self, body, now, self.forks.get(fork) if fork else None)
+    def update(self, now: float, body: bytes = b"", fork: str = "", identity: Sequence[str] = ()) -> None:
+        """Send an UPDATE, with an offer, to say who speaks now, or to refresh the session timer. Only when the far end
+        `allows_update` and not `offer_pending`; `fork` names an early dialog of our INVITE."""
+        update.send(self, body, now, self.forks.get(fork) if fork else None, identity=identity)
 
     def may_update(self, fork: str = "") -> bool:
         """Whether an offer by UPDATE is allowed now, before or after the answer."""

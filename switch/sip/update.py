@@ -13,6 +13,7 @@ by `offer_answer.py`; besides, a second UPDATE that meets an unanswered one is 5
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,8 @@ class Update(msgspec.Struct):
     body: bytes
     early: EarlyDialog | None
     tries: int
+    identity: Sequence[str] = ()
+    """Header lines that say who speaks now (RFC 4916)."""
 
     @property
     def offered(self) -> bool:
@@ -48,18 +51,26 @@ class Update(msgspec.Struct):
         return bool(self.body)
 
 
-def send(usage: InviteUsage, body: bytes, now: float, early: EarlyDialog | None = None, tries: int = 1) -> None:
+def send(
+    usage: InviteUsage,
+    body: bytes,
+    now: float,
+    early: EarlyDialog | None = None,
+    tries: int = 1,
+    identity: Sequence[str] = (),
+) -> None:
     """Send an UPDATE in the usage's dialog, or in one of its early ones."""
     dialog = early.dialog if early is not None else usage.dialog
     lines = dialog.lines("UPDATE", dialog.next_cseq())
     lines += [f"Contact: {usage.contact}", ALLOW]
     if usage.session is not None:
         lines += usage.session.as_uac(usage.least_s)
+    lines += identity
     if body:
         lines.append(SDP_LINE)
     flow = usage.flow if early is None else toward(usage.flow, dialog, usage.carrier)
     txn = usage.request(dialog, flow, "UPDATE", lines, body, now)
-    usage.updating = Update(txn, body, early, tries)
+    usage.updating = Update(txn, body, early, tries, identity)
 
 
 def answered(usage: InviteUsage, update: Update, response: Response, now: float) -> LegEvent | None:
@@ -72,7 +83,7 @@ def answered(usage: InviteUsage, update: Update, response: Response, now: float)
             and refresh.longer(usage, session_timer.wanted(response))
             and update.tries < MAX_TRIES
         ):
-            send(usage, update.body, now, update.early, update.tries + 1)
+            send(usage, update.body, now, update.early, update.tries + 1, update.identity)
             return Resent()
         return failed(usage, update, response.status, now)
     usage.updating = None
@@ -96,7 +107,7 @@ def failed(usage: InviteUsage, update: Update, status: int, now: float) -> LegEv
         if usage.confirmed and not usage.offer_pending:
             if not update.offered:
                 return RefreshDue()
-            usage.offer(update.body, now)
+            usage.offer(update.body, now, update.identity)
             return Resent()
     if usage.confirmed and status in (408, 481):
         return Lost(status)

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from dialplan.facts import Facts, LineFacts
 from dialplan.plan import CallRequest
-from records.cdr import Asked, CallRecord, CdrFolder, Passed
-from records.events import CallEvent, CallForwarded, CallReplanned
+from records.cdr import Asked, CallRecord, CdrFolder, Passed, Transfer
+from records.events import CallEvent, CallForwarded, CallReplanned, TransferBegun, TransferOver
 from records.segments import Position
 from records.store import Store
 from switch.decided import TOO_MANY, draw_of, told
@@ -55,6 +55,22 @@ def test_our_own_forwards_and_the_account_are_kept(tmp_path: Path) -> None:
     record = kept(tmp_path, replace(first, account="4711", proven=False, attested=True), forwarded, *late)
     assert record.passed == (Passed(at(0.5), "anna", 486, "201", "Anna Berg", "voicemail:anna", "ring/1"),)
     assert (record.account, record.proven, record.attested) == ("4711", False, True)
+
+
+def test_who_transferred_the_call_and_how_that_came_out_is_kept(tmp_path: Path) -> None:
+    first, second, *others = answered_call("c1")
+    begun = [
+        TransferBegun("c1", 1, at(0.2), 1, "line:bob", "103", "blind", "refer", refer=7),
+        TransferOver("c1", 2, at(0.3), 1, "failed", 486),
+        TransferBegun("c1", 3, at(0.4), 1, "line:bob", "104", "attended", "refer", "c2"),
+        TransferOver("c1", 4, at(0.5), 1, "done", 200, "line:dave"),
+    ]
+    late = [replace(each, n=each.n + 4) for each in (second, *others)]
+    record = kept(tmp_path, first, *begun, *late)
+    assert record.transfers == (
+        Transfer(at(0.2), "line:bob", "103", "blind", "refer", "", "failed", 486, "", at(0.3)),
+        Transfer(at(0.4), "line:bob", "104", "attended", "refer", "c2", "done", 200, "line:dave", at(0.5)),
+    )
 
 
 def test_facts_beyond_measure_are_not_kept_and_that_is_known() -> None:
