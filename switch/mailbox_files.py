@@ -43,7 +43,7 @@ class MailboxFiles:
             if not spool.exists():
                 return 0.0
             beside = sound.with_suffix(".part.wav")
-            child("media.render", "--out", str(beside), str(spool))
+            child("media.render", str(beside), "--side", str(spool))
             beside.chmod(0o600)
             beside.replace(sound)
         spool.unlink(missing_ok=True)

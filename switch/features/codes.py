@@ -7,6 +7,7 @@ tone of two seconds, and we hang up; what cannot be done is refused with 403 and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dialplan.plan import Announce, Feature
@@ -45,13 +46,23 @@ CODES: Mapping[str, Words] = {
 
 
 class FeatureCodes:
-    """The executor of `Feature` steps. `change` sets something for a line (`Wishing.change`)."""
+    """The executor of `Feature` steps. `change` sets something for a line (`Wishing.change`); `others` carry out those
+    features, by name, that are more than that."""
 
-    def __init__(self, change: Callable[[str, Sequence[str], str], None]) -> None:
+    def __init__(
+        self,
+        change: Callable[[str, Sequence[str], str], None],
+        others: Mapping[str, Callable[[Call, Feature, float], None]] = MappingProxyType({}),
+    ) -> None:
         self._change = change
+        self._others = others
 
     def __call__(self, call: Call, step: Feature, now: float) -> None:
         """Do it, and let the caller hear that it is done."""
+        other = self._others.get(step.feature)
+        if other is not None:
+            other(call, step, now)
+            return
         started = call.state.started
         words = CODES.get(step.feature)
         if words is None or started.line is None:
