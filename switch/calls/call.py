@@ -43,7 +43,7 @@ from switch.calls.presentation import (
     to_caller,
 )
 from switch.calls.ringer import Ringer
-from switch.calls.serving import Service
+from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
 from switch.sip import leg_events as sip
@@ -151,7 +151,8 @@ class Call:
             end(self, self.failing or Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
 
     def done(self, done: v.StepDone, now: float) -> None:
-        """An executor has carried out its step, or could not."""
+        """An executor has carried out its step, or could not. Its service has the front no more."""
+        release(self, now)
         if self.ringer is not None:
             self.ringer.feed(done, now)
 

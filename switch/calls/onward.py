@@ -114,6 +114,7 @@ def connected(call: Call, leg: Leg, now: float) -> None:
         return
     leg.sound.remote = None
     sound.note(leg.sound, theirs, leg.address)
+    sound.tell(call.context.engine, leg.sound)
     call.tone = False
     if leg.sound.local != call.state.legs[leg.index].described:
         leg.record_media()
