@@ -81,6 +81,7 @@ from switch.tokens import Tokens
 from switch.trace import Tracer
 from switch.trunk_hosts import TrunkHost
 from switch.views import ReloadView
+from switch.watching import Watching
 from switch.wishing import Wishing
 
 NONCE_KEY_BYTES = 32
@@ -259,7 +260,8 @@ class Exchange:
             lambda: {bound.line for bound in self.core.registrar.bindings()},
             clock.at,
         )
-        asked = (operations, guarding, wishing, lifting, explaining)
+        watching = Watching(self.core.subscriptions, clock.now, clock.at)
+        asked = (operations, guarding, wishing, lifting, explaining, watching)
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )

@@ -21,6 +21,7 @@ def readings(
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
     calls, endpoint, asked = core.calls, core.endpoint, core.qualifier
+    watch = core.subscriptions
     sip, net, guard, load = endpoint.counters, transports.counters, transports.guard, transports.load
     return {
         "calls": Reading("Calls that are up", lambda: len(calls.by_id)),
@@ -62,6 +63,29 @@ def readings(
         "connections_lost": Reading("TCP and TLS connections that ended in any way", lambda: net.lost, True),
         "unframed": Reading("TCP and TLS connections closed as no SIP came over them", lambda: net.unframed, True),
         "tls_handshakes_failed": Reading("TLS handshakes that came to nothing", lambda: net.tls_failed, True),
+        "subscriptions": Labelled(
+            "Subscriptions that stand, by event package",
+            ("package",),
+            lambda: (((name,), number) for name, number in watch.standing().items()),
+        ),
+        "subscriptions_asked": Labelled(
+            "Subscriptions begun, and those refused to telephones that we know",
+            ("package", "outcome"),
+            watch.figures.asked.items,
+            True,
+        ),
+        "subscriptions_ended": Labelled(
+            "Subscriptions that ended; lost: the telephone knew nothing of it any more, or was silent",
+            ("reason",),
+            lambda: (((name,), number) for name, number in watch.figures.ended.items()),
+            True,
+        ),
+        "notifies_sent": Labelled(
+            "NOTIFYs sent to subscribers, by event package",
+            ("package",),
+            lambda: (((name,), number) for name, number in watch.figures.notified.items()),
+            True,
+        ),
         "trunk_registered": Labelled(
             "1 while we are registered at a trunk, 0 while that fails", ("trunk",), lambda: registered(core)
         ),

@@ -151,6 +151,27 @@ class PhonesView(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[RefusedView, ...] = ()
 
 
+class SubscriptionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscription in the answer to `subscriptions`. `resource` is what it is to, as `line:anna`; `notified` counts
+    the NOTIFYs of this run; `waits`: the last one has not arrived, and is tried again."""
+
+    device: str
+    line: str
+    package: str
+    resource: str
+    address: str
+    expires_at: datetime.datetime
+    notified: int = 0
+    waits: bool = False
+    user_agent: str = ""
+
+
+class SubscriptionsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `subscriptions`."""
+
+    subscriptions: tuple[SubscriptionView, ...] = ()
+
+
 class BanView(msgspec.Struct, frozen=True, kw_only=True):
     """One source that is shut out, or in a dry run would be. `times`: how often it was by now; `dropped`: packets."""
 

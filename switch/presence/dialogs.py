@@ -13,7 +13,7 @@ from dialplan.destinations import To
 from dialplan.model import Model
 from switch.presence import dialog_info
 from switch.presence.dialog_info import Stage
-from switch.presence.lamps import LINE, Lamps
+from switch.presence.lamps import LINE, ROOM, SLOT, Lamps
 from switch.presence.package import Refusal, Watcher
 from switch.sip.uri import Uri
 
@@ -36,24 +36,23 @@ class Dialogs:
         line = self._line_of(user)
         if line is not None:
             return LINE + line
-        for source in self.lamps.sources.values():
-            resource = source.find(user)
-            if resource is not None:
-                return resource
-        if user == watcher.device:
-            return LINE + watcher.line
-        named = self._model().extensions.get(user)
-        if named is not None and named.kind is To.USER:
-            return LINE + named.name
-        return Refusal(404)
+        model = self._model()
+        for lot in model.park_lots.values():
+            if lot.has(user):
+                return f"{SLOT}{lot.id}/{user}"
+        named = model.extensions.get(user)
+        if named is not None and named.kind is To.CONFERENCE:
+            return ROOM + named.name
+        return LINE + watcher.line if user == watcher.device else Refusal(404)
 
     def may(self, resource: str, watcher: Watcher) -> bool:
-        """Whether the line, or the slot, is still there."""
+        """Whether the line, the slot or the room is still there."""
+        model = self._model()
         kind, _, name = resource.partition(":")
-        if kind == "line":
-            return name in self._model().lines
-        source = self.lamps.sources.get(kind)
-        return source is not None and source.find(name.rpartition("/")[2]) == resource
+        if kind == "slot":
+            lot, _, number = name.partition("/")
+            return lot in model.park_lots and model.park_lots[lot].has(number)
+        return name in (model.lines if kind == "line" else model.conferences)
 
     def write(self, resource: str, watcher: Watcher, entity: str, version: int) -> bytes:
         """See Package."""

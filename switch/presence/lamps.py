@@ -1,18 +1,18 @@
 """Who is in which call: what the lamps of `dialog` and `presence` show, out of the calls that are up.
 
-Only while somebody watches: `record` notes which calls an input has touched, and `settle` tells, once the input is
-done, which lines look different. What they look like is read from the calls themselves when it is asked for, so nothing
-is kept here that a crash could lose. Whoever else has something to show says so by `changed`.
+    line:anna        a leg of hers is in a call
+    slot:main/701    a call is parked there (CRD-7)
+    conference:daily somebody is in that room
 
-Besides lines, `sources` name resources of their own: a park slot is busy while a call is parked there, a room while
-somebody is in it.
+Only while somebody watches: `record` notes which calls an input has touched, and `settle` tells, once the input is
+done, what looks different. What it looks like is read from the calls themselves when it is asked for, so nothing is
+kept here that a crash could lose. Whoever else has something to show says so by `changed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Protocol
 
 from records import events as e
 from switch.calls.call import Call
@@ -23,18 +23,8 @@ from switch.calls.trust import Side, hidden_from
 from switch.presence.dialog_info import DialogState, Party, Stage
 
 LINE = "line:"
-
-
-class Source(Protocol):
-    """What has a lamp without being a line. Its resources begin with its `kind` and a colon, as `slot:main/701`."""
-
-    kind: str
-
-    def find(self, user: str) -> str | None:
-        """The resource that an extension names; None when it is none of these."""
-
-    def calls(self, resource: str) -> Iterable[tuple[str, bool]]:
-        """The ids of the calls that are there now; whether each is on hold there, as one that is parked."""
+SLOT = "slot:"
+ROOM = "conference:"
 
 
 class Lamps:
@@ -50,13 +40,13 @@ class Lamps:
         """The calls that the input at hand has changed."""
         self.lit: set[str] = set()
         """Other resources that it has changed."""
-        self.sources: dict[str, Source] = {}
         self._calls = calls
         self._append = append
         self._shown = shown
-        self._lines: dict[str, frozenset[str]] = {}
-        """The lines of each call."""
-        self._of_line: dict[str, dict[str, None]] = {}
+        self._resources: dict[str, frozenset[str]] = {}
+        """Where each call is a matter of."""
+        self._of: dict[str, dict[str, None]] = {}
+        """The calls of each resource."""
 
     # -- the fold -----------------------------------------------------------------------------------------------
 
@@ -69,84 +59,90 @@ class Lamps:
     def begin(self) -> None:
         """Somebody watches from now on: which calls there are is looked up once."""
         self.touched.clear()
-        self._lines.clear()
-        self._of_line.clear()
+        self._resources.clear()
+        self._of.clear()
         for call in self._calls:
             self._look(call)
 
     def changed(self, resource: str) -> None:
-        """A resource that is no line looks different: `mailbox:anna`, `slot:main/701`."""
+        """Something that is in no call looks different, as `mailbox:anna`."""
         self.lit.add(resource)
 
     def settle(self) -> set[str]:
         """The resources that may look different after the input at hand."""
         found, self.lit = self.lit, set()
         for call in self.touched:
-            found.update(LINE + line for line in self._look(call))
+            found |= self._look(call)
         self.touched.clear()
         return found
 
     def _look(self, call: str) -> frozenset[str]:
-        """Note the lines of a call anew; those that it had and has."""
-        before = self._lines.get(call, frozenset())
+        """Note anew where a call is; where it was and is."""
+        before = self._resources.get(call, frozenset())
         up = self._calls.get(call)
-        now = frozenset(_lines(up.state)) if up is not None and up.state.ended is None else frozenset()
+        now = frozenset(_resources(up.state)) if up is not None and not up.over else frozenset()
         if now != before:
-            for line in before - now:
-                of_line = self._of_line[line]
-                del of_line[call]
-                if not of_line:
-                    del self._of_line[line]
-            for line in now - before:
-                self._of_line.setdefault(line, {})[call] = None
+            for resource in before - now:
+                calls = self._of[resource]
+                del calls[call]
+                if not calls:
+                    del self._of[resource]
+            for resource in now - before:
+                self._of.setdefault(resource, {})[call] = None
             if now:
-                self._lines[call] = now
+                self._resources[call] = now
             else:
-                del self._lines[call]
+                del self._resources[call]
         return before | now
 
     # -- what is shown ------------------------------------------------------------------------------------------
 
     def dialogs(self, resource: str, host: str = "") -> list[DialogState]:
         """The calls of a resource. With whom is told by addresses at `host`; not at all where that is empty."""
-        kind, _, name = resource.partition(":")
-        if kind == "line":
+        states = [self._calls[call].state for call in self._of.get(resource, ())]
+        if resource.startswith(LINE):
             return [
-                self._dialog(self._calls[call].state, index, leg, host)
-                for call in self._of_line.get(name, ())
-                for index, leg in self._calls[call].state.legs.items()
+                self._dialog(state, index, leg, host)
+                for state in states
+                for index, leg in state.legs.items()
                 if leg.ended is None and leg.target == resource
             ]
-        source = self.sources.get(kind)
-        calls = source.calls(resource) if source is not None else ()
-        return [DialogState(_ident(call, CALLER), Stage.CONFIRMED, initiator=False, held=held) for call, held in calls]
+        held = resource.startswith(SLOT)
+        return [
+            DialogState(_ident(state.id, state.front), Stage.CONFIRMED, initiator=False, held=held) for state in states
+        ]
 
     def _dialog(self, state: CallState, index: int, leg: LegState, host: str) -> DialogState:
-        answered = leg.answered if index != CALLER else state.answered_at is not None
-        caller = index == CALLER
-        rings = any(each.ringing for each in state.legs.values()) if caller else leg.ringing
+        front = index == state.front
+        answered = state.answered_at is not None if index == CALLER else leg.answered
+        rings = any(each.ringing for each in state.legs.values()) if front else leg.ringing
         stage = Stage.CONFIRMED if answered else Stage.EARLY if rings else Stage.TRYING
         remote = self._remote(state, index, host) if host and not state.started.emergency else Party()
-        return DialogState(_ident(state.id, index), stage, caller, leg.held, remote)
+        return DialogState(_ident(state.id, index), stage, front, leg.held, remote)
 
     def _remote(self, state: CallState, index: int, host: str) -> Party:
         """With whom that leg talks, or whom it calls. Of an emergency call nobody is told."""
-        started = state.started
-        if index == CALLER:
-            peer = state.legs.get(state.peer) if state.peer is not None else None
-            if peer is not None and peer.target.startswith(LINE):
-                number, name = self._shown(peer.target[len(LINE) :])
-                return Party(uri_of(number, host), name)
-            return Party(uri_of(started.number or started.dialled, host))
-        if hidden_from(state, Side.TELEPHONE):
-            return Party("sip:anonymous@anonymous.invalid", "Anonymous")
-        return Party(uri_of(started.caller_number, host), started.caller_name)
+        started, front = state.started, index == state.front
+        other = state.peer if front else state.front
+        leg = state.legs.get(other) if other is not None else None
+        if other == CALLER:
+            if hidden_from(state, Side.TELEPHONE):
+                return Party("sip:anonymous@anonymous.invalid", "Anonymous")
+            return Party(uri_of(started.caller_number, host), started.caller_name)
+        if leg is not None and leg.target.startswith(LINE):
+            number, name = self._shown(leg.target[len(LINE) :])
+            return Party(uri_of(number, host), name)
+        return Party(uri_of(started.number or started.dialled, host)) if index == CALLER else Party()
 
 
-def _lines(state: CallState) -> Iterable[str]:
+def _resources(state: CallState) -> Iterator[str]:
     for leg in state.legs.values():
         if leg.ended is None and leg.target.startswith(LINE):
-            yield leg.target[len(LINE) :]
+            yield leg.target
+    if state.parked is not None:
+        yield f"{SLOT}{state.parked.lot}/{state.parked.slot}"
+    if state.service.startswith(ROOM):
+        yield state.service
 
 
 def _ident(call: str, leg: int) -> str:

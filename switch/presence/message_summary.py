@@ -1,7 +1,7 @@
 """`application/simple-message-summary` (RFC 3842): the lamp for messages in a mailbox.
 
 `switch.mailboxes.Mailboxes` counts, and tells when a count has changed. A telephone may ask for the mailboxes of its
-own lines, for those of the lines' delegators (DVM-1), and for those that are nobody's own; for another's it is told 403.
+own lines, for those of the lines' delegators (DVM-1), and for those that are nobody's own; for another's it hears 403.
 """
 
 from __future__ import annotations

@@ -66,10 +66,12 @@ class Held(msgspec.Struct):
 
 
 class Figures(msgspec.Struct):
-    """What is counted: subscriptions by (package, outcome), and NOTIFYs."""
+    """What is counted: those that were asked for by (package, accepted or refused), those that ended by reason, and
+    NOTIFYs by package."""
 
     asked: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     ended: Counter[str] = msgspec.field(default_factory=Counter)
+    notified: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Subscriptions:
@@ -256,6 +258,7 @@ class Subscriptions:
         """See Notifier."""
         held = self.by_tag[sub.tag]
         package = self.packages[sub.package]
+        self.figures.notified[sub.package] += 1
         return package.content_type, package.write(held.resource, held.watcher, held.entity, sub.notified)
 
     def way(self, sub: Subscription, now: float) -> Flow:
@@ -298,6 +301,10 @@ class Subscriptions:
             self._write(held, left)
             delay += SPREAD_S
             sub.later(delay, now)
+
+    def standing(self) -> Counter[str]:
+        """How many there are, by package."""
+        return Counter(held.sub.package for held in self.by_tag.values())
 
     def all(self) -> Iterator[Held]:
         """Every subscription."""

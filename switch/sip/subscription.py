@@ -103,6 +103,7 @@ class Subscription:
         "over",
         "package",
         "retry_s",
+        "sent",
     )
 
     def __init__(
@@ -129,6 +130,8 @@ class Subscription:
         self.over = False
         self.notified = 0
         """How many NOTIFYs were sent; a document's version. After a crash it is a number that was not reached yet."""
+        self.sent = 0
+        """The same of this run of the exchange."""
         self._txn: ClientTransaction | None = None
         self._dirty = False
         self._last = -GAP_S
@@ -141,6 +144,11 @@ class Subscription:
     def tag(self) -> str:
         """Our tag of the dialog, which names the subscription."""
         return self.dialog.local_tag
+
+    @property
+    def waits(self) -> bool:
+        """Whether a NOTIFY did not arrive, and is to be tried again."""
+        return self._tries > 0 or self._again_s > WAIT_S
 
     def speaks_with(self, request: Request) -> bool:
         """Whether the request is of this dialog."""
@@ -281,6 +289,7 @@ class Subscription:
         self._dirty = False
         self._last = now
         self.notified += 1
+        self.sent += 1
         dialog = self.dialog
         lines = [
             *dialog.lines("NOTIFY", dialog.next_cseq()),

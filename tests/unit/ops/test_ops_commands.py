@@ -38,6 +38,8 @@ from switch.views import (
     RefusedView,
     ReloadView,
     StatusView,
+    SubscriptionsView,
+    SubscriptionView,
     TraceView,
     TrunkHostView,
     TrunksView,
@@ -104,6 +106,21 @@ TRUNKS = TrunksView(
         TrunkView(trunk="other", registration="registered", expires_s=3500.0, next_s=2640.0),
     )
 )
+WATCHED = SubscriptionsView(
+    subscriptions=(
+        SubscriptionView(
+            device="bob-phone",
+            line="bob",
+            package="dialog",
+            resource="line:alice",
+            address="udp 192.0.2.9:5062",
+            expires_at=NOW + datetime.timedelta(seconds=3599),
+            notified=7,
+            waits=True,
+            user_agent="Desk 1.0",
+        ),
+    )
+)
 PHONES = PhonesView(
     phones=(
         PhoneView(
@@ -141,6 +158,7 @@ class Exchange:
                 "calls": lambda _: CALLS,
                 "phones": lambda _: PHONES,
                 "trunks": lambda _: TRUNKS,
+                "subscriptions": lambda _: WATCHED,
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
@@ -253,6 +271,15 @@ def test_phones_names_who_is_there_who_is_not_and_who_was_refused(exchange, monk
         assert part in shown
     assert TOLD in " ".join(shown.split())
     assert json.loads(run("phones", "--json"))["phones"][0]["contact"] == "sip:bob@192.0.2.9:5062"
+
+
+def test_subscriptions_tell_which_lamp_is_whose(exchange, monkeypatch):
+    monkeypatch.setattr("switch.commands.subscriptions.utc_now", lambda: NOW)
+    shown = run("subscriptions")
+    assert max(map(len, shown.splitlines())) <= 80
+    for part in ("bob-phone", "line:alice", "dialog", "59 min", "7, waits"):
+        assert part in shown
+    assert json.loads(run("subscriptions", "--json"))["subscriptions"][0]["resource"] == "line:alice"
 
 
 def test_calls_fit_eighty_columns_with_their_whole_names(exchange, monkeypatch):
