@@ -34,6 +34,8 @@ class Dialog(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Whether the far end takes UPDATE."""
     from_change: bool = False
     """Whether it takes another From later on (RFC 4916)."""
+    message: bool = False
+    """Whether it takes MESSAGE."""
 
 
 class FlowAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -336,10 +338,20 @@ class LimitWarned(Event, frozen=True, array_like=True, gc=False, tag=34):
     by: str
 
 
+class LimitClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A limit that runs on a leg when it goes into another call: as in `switch.calls.limits.Period`."""
+
+    party: str
+    owner: str
+    limit_s: float
+    since: datetime.datetime
+    warned: bool = False
+
+
 class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     """An answered leg came out of another call, `of`, where it was leg `was`, with all that it is: a transfer, a parked
     call that was taken. The fields are those of `LegStarted`, `LegMedia` and `LegHeld`; `session` is as it was agreed
-    on last."""
+    on last. `terms` are those of the line whose leg it is, and `clocks` the limits that run on it."""
 
     leg: int
     of: str
@@ -355,6 +367,8 @@ class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     settled: bytes = b""
     held: bool = False
     session: SessionTimed | None = None
+    terms: Terms | None = None
+    clocks: tuple[LimitClock, ...] = ()
 
 
 class LegGiven(Event, frozen=True, array_like=True, gc=False, tag=17):

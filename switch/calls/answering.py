@@ -24,7 +24,6 @@ from switch.calls.leg import CALLER, OVER, Leg
 from switch.calls.offers import OURSELVES
 from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
-from switch.calls.terms import terms_of
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -70,7 +69,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     call.record(e.LegAnswered(call.id, call.state.n, at, leg.index, leg.dialog_value(), far, offer))
     caller.record_media()
     call.record(e.LegAnswered(call.id, call.state.n, at, CALLER, caller.dialog_value()))
-    call.record(e.Connected(call.id, call.state.n, at, leg.index, "", terms_of(leg.policy)))
+    call.record(e.Connected(call.id, call.state.n, at, leg.index, "", leg.terms_value()))
     caller.usage.accept(body, now, call.connected(leg), offered=asked is None)
     if asked is None:
         call.offers.expect_answer(caller)

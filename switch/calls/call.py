@@ -57,6 +57,7 @@ class Call:
 
     __slots__ = (
         "context",
+        "deadline",
         "early",
         "errand",
         "failing",
@@ -99,6 +100,8 @@ class Call:
         """Whether the front hears a ringing tone of ours."""
         self.failing: Termination | None = None
         """How the call ends when the front has heard that nobody was reached."""
+        self.deadline = float("inf")
+        """When it is cut by its limit: what comes in that instant comes too late (K.12)."""
         self.numbered = max(state.legs)
         """The highest leg number in use so far; numbers are not used twice."""
 
@@ -173,6 +176,8 @@ class Call:
             leg.say_bye(now)
             return
         leg.stop_waiting()
+        if now >= self.deadline:
+            self.context.overdue(self, now)
         if leg.index not in self.legs:
             self._too_late(leg, event, now)
             return

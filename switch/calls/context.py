@@ -154,6 +154,8 @@ class Context(msgspec.Struct):
     """How services are made again after a crash, by the first part of their name."""
     joined: tuple[Hook, ...] = ()
     """Told whenever it has changed who talks with whom in a call: at the answer, and after a crash, too."""
+    overdue: Hook = lambda call, now: None
+    """Told of an input for a call that is up for longer than it may (`Call.deadline`), before it is looked at."""
     over: tuple[Hook, ...] = ()
     """Told when a call is over, before its record is closed."""
     digit: Callable[[Call, Leg, str, float], None] = lambda call, leg, digit, now: None

@@ -24,6 +24,7 @@ BYE_REASON: Mapping[Reason, Sequence[str]] = MappingProxyType(
         Reason.MEDIA_LOST: ('Reason: SIP;cause=503;text="media server lost"',),
         Reason.MEDIA_REFUSED: ('Reason: SIP;cause=488;text="no common codec"',),
         Reason.SESSION_EXPIRED: ('Reason: SIP;cause=408;text="session timer expired"',),
+        Reason.DURATION_LIMIT: ('Reason: Q.850;cause=31;text="call duration limit"',),
         Reason.OPERATOR: ('Reason: SIP;cause=503;text="ended by the operator"',),
         # RFC 4411: generic preemption.
         Reason.PREEMPTED: ('Reason: preemption;cause=3;text="an emergency call needs the channel"',),

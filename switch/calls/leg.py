@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dialplan.lines import Policy
 from records import events as e
 from switch.calls.sound import Sound, far_value
+from switch.calls.terms import terms_of
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.leg_events import LegEvent
@@ -142,6 +143,13 @@ class Leg:
             self.unreachable.cancel()
             self.unreachable = None
 
+    def terms_value(self) -> e.Terms | None:
+        """What holds when it answers, for the record. What the payer of a carrier's leg says stands in place of the
+        front's own rules (LIM-10)."""
+        call = self.call
+        in_place = is_trunk(self.target) and call.state.legs[call.state.front].terms is not None
+        return terms_of(self.policy, in_place=in_place)
+
     def dialog_value(self) -> e.Dialog:
         """The dialog as the journal keeps it."""
         d = self.usage.dialog
@@ -157,6 +165,7 @@ class Leg:
             d.remote_cseq,
             self.usage.allows_update,
             self.usage.from_change,
+            message=self.usage.allows_message,
         )
 
     def media_value(self) -> e.MediaPort | None:
@@ -200,6 +209,11 @@ class Leg:
             session.fresh = False
             at = call.context.at()
             call.record(e.SessionTimed(call.id, call.state.n, at, self.index, session.interval_s, session.ours))
+
+    def record_numbers(self) -> None:
+        """Record that a request of ours has taken a number: after a crash the next one goes on from it."""
+        call, at = self.call, self.call.context.at()
+        call.record(e.LegMoved(call.id, call.state.n, at, self.index, self.dialog_value(), flow_value(self.usage.flow)))
 
     def record_move(self) -> None:
         """Record what a re-INVITE changed."""

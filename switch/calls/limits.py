@@ -23,8 +23,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import structs
 
+from records.events import LimitClock
+
 WARNING_S = 20.0
 """So long before the end is the warning (LIM-2)."""
+EXEMPT = "*"
+"""The party of a leg that has no limit, whoever talks with it: it was called for help (LIM-9)."""
 
 
 class Period(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -72,6 +76,9 @@ def regroup(
     made: list[Period] = []
     for leg in outside:
         ran = [each for each in periods if each.leg == leg]
+        if ran and ran[0].party == EXEMPT:
+            made += ran
+            continue
         left = [each for each in ran if each.party not in names]
         if not names - {""}:
             made += left
@@ -84,6 +91,16 @@ def regroup(
             else:
                 made.append(Period(leg, party.name, party.owner, party.limit_s, at))
     return tuple(made)
+
+
+def clocks(periods: Periods, leg: int) -> tuple[LimitClock, ...]:
+    """What runs on a leg, for the call that it goes into."""
+    return tuple(LimitClock(p.party, p.owner, p.limit_s, p.since, p.warned) for p in periods if p.leg == leg)
+
+
+def taken(leg: int, clocks: Iterable[LimitClock]) -> Periods:
+    """The same, back, for the leg under its new number."""
+    return tuple(Period(leg, c.party, c.owner, c.limit_s, c.since, c.warned) for c in clocks)
 
 
 def without(periods: Periods, leg: int) -> Periods:

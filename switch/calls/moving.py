@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from records import events as e
+from switch.calls import limits
 from switch.calls.leg import Leg, flow_value
 from switch.calls.sound import far_value
 
@@ -50,6 +51,8 @@ def move(leg: Leg, to: Call, now: float) -> Leg:
         leg.sound.settled,
         leg.sound.held,
         state.session,
+        state.terms,
+        limits.clocks(before.state.periods, was),
     )
     before.record(e.LegGiven(before.id, before.state.n, at, was, to.id, index))
     to.record(taken)

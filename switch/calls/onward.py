@@ -20,7 +20,6 @@ from switch.calls.leg import OVER, Leg
 from switch.calls.pairing import pair
 from switch.calls.serving import release
 from switch.calls.sound import SdpError
-from switch.calls.terms import terms_of
 from switch.sip.leg_events import Offer, Progress
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def connected(call: Call, leg: Leg, now: float) -> None:
     call.ringer = None
     errand, call.errand = call.errand, None
     before = call.other(call.front)
-    pair(call, call.front, leg, now, terms_of(leg.policy))
+    pair(call, call.front, leg, now, leg.terms_value())
     if errand is not None:
         errand.succeeded(call, leg, now)
     elif before is not None and before.index in call.legs:

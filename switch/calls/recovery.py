@@ -145,6 +145,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
         context.settings.sessions,
     )
     leg.usage.allows_update, leg.usage.from_change = value.update, value.from_change
+    leg.usage.allows_message = value.message
     if dialect is not None:
         leg.usage.authenticate(dialect.account)
         leg.sound.codecs = dialect.settings.codecs

@@ -40,6 +40,8 @@ class LegState(msgspec.Struct):
     session: e.SessionTimed | None = None
     numbers: tuple[int, int] = (0, 0)
     """Our sequence number and the far end's when it was answered."""
+    terms: e.Terms | None = None
+    """Those of the line whose leg it is."""
     ended: Termination | None = None
 
 
@@ -65,11 +67,13 @@ class CallState(msgspec.Struct):
     parked: e.Parked | None = None
     periods: limits.Periods = ()
     """The clocks of its limit (`limits.py`)."""
+    unparked: bool = False
+    """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
 
 
 def begin(event: e.CallStarted) -> CallState:
     """The state after a call's first event."""
-    caller = LegState(_caller(event), "", event.flow, device=event.device or "")
+    caller = LegState(_caller(event), "", event.flow, device=event.device or "", terms=event.terms)
     return CallState(event.call, 1, event, {0: caller})
 
 
@@ -138,6 +142,8 @@ def _leg_held(state: CallState, event: e.LegHeld) -> None:
 
 
 def _leg_ended(state: CallState, event: e.LegEnded) -> None:
+    if state.periods:
+        state.periods = limits.without(state.periods, event.leg)
     # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
     if event.leg == 0 or event.leg == state.peer or event.leg == state.front:
         state.legs[event.leg].ended = _termination(event)
@@ -151,6 +157,45 @@ def _connected(state: CallState, event: e.Connected) -> None:
     state.service = event.service
     state.served_at = event.at if event.service else None
     state.service_s = event.terms.limit_s if event.service and event.terms is not None else 0.0
+    if event.terms is not None and not event.service and not _outside(state, event.leg):
+        state.legs[event.leg].terms = event.terms
+    state.periods = _periods(state, event)
+    state.unparked = False
+
+
+MEETING = "conference:"
+"""What the service of a meet-me conference is called; the name of the room follows."""
+
+
+def _periods(state: CallState, event: e.Connected) -> limits.Periods:
+    """The clocks of its limit, now that these two are joined, or a service of ours has the front."""
+    if event.service.startswith(MEETING):
+        return ()
+    sides = (event.front,) if event.leg == event.front else (event.front, event.leg)
+    outside = [side for side in sides if _outside(state, side)]
+    if not outside:
+        return ()
+    if state.started.emergency:
+        return tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
+    if len(sides) == 1:
+        return limits.regroup(state.periods, outside, (), event.at)
+    if len(outside) == 2:
+        party = _party("", event.terms)
+    else:
+        # Whoever is called outside has the payer's terms along; else they are those of the set (LIM-10).
+        side = sides[0] if sides[0] not in outside else sides[1]
+        called = event.leg in outside and event.terms is not None
+        party = _party(state.legs[side].target, event.terms if called else state.legs[side].terms)
+    inherit = state.unparked or state.parked is not None
+    return limits.regroup(state.periods, outside, (party,), event.at, inherit=inherit)
+
+
+def _party(name: str, terms: e.Terms | None) -> limits.Party:
+    return limits.Party(name, terms.owner, terms.limit_s) if terms is not None else limits.Party(name)
+
+
+def _outside(state: CallState, leg: int) -> bool:
+    return state.legs[leg].target.startswith("trunk:")
 
 
 def _leg_taken(state: CallState, event: e.LegTaken) -> None:
@@ -167,10 +212,13 @@ def _leg_taken(state: CallState, event: e.LegTaken) -> None:
         held=event.held,
         settled=event.settled,
         session=event.session,
+        terms=event.terms,
     )
+    state.periods += limits.taken(event.leg, event.clocks)
 
 
 def _leg_given(state: CallState, event: e.LegGiven) -> None:
+    state.periods = limits.without(state.periods, event.leg)
     # The caller's remains, as what the call was begun by.
     if event.leg == 0:
         state.legs[0].ended = MOVED
@@ -197,7 +245,7 @@ def _parked(state: CallState, event: e.Parked) -> None:
 
 
 def _unparked(state: CallState, event: e.Unparked) -> None:
-    state.parked = None
+    state.parked, state.unparked = None, True
 
 
 def _limit_warned(state: CallState, event: e.LimitWarned) -> None:

@@ -34,6 +34,7 @@ from switch.sip.parts import SDP_LINE, holds_offer, session_description
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog, Provisionals
 from switch.sip.session_timer import Session, SessionSettings
+from switch.sip.text import allows_message
 from switch.sip.timer import TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.update import Update
@@ -58,6 +59,7 @@ class InviteUsage:
         "_farewell",
         "accepted",
         "ack_cseq",
+        "allows_message",
         "allows_update",
         "asking",
         "asking_early",
@@ -141,6 +143,8 @@ class InviteUsage:
         """Whether the far end takes UPDATE."""
         self.from_change = False
         """Whether the far end takes another From later on (RFC 4916)."""
+        self.allows_message = False
+        """Whether it takes MESSAGE, whose text it may show."""
         self.sessions = sessions
         self.session: Session | None = None
         self.least_s = 0
@@ -167,6 +171,7 @@ class InviteUsage:
         usage.server = txn
         usage.reliably = reliable.wish_of(request)
         usage.allows_update, usage.from_change = allows_update(request), takes_from_change(request)
+        usage.allows_message = allows_message(request)
         txn.owner = usage
         return usage
 

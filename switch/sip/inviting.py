@@ -25,6 +25,7 @@ from switch.sip.parts import session_description, type_line
 from switch.sip.privacy import asserted
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog
+from switch.sip.text import allows_message
 from switch.sip.transaction import ClientTransaction
 from switch.sip.usage_state import State
 
@@ -111,6 +112,7 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.flow = toward(usage.flow, usage.dialog, usage.carrier)
     usage.state = State.CONFIRMED
     usage.allows_update, usage.from_change = allows_update(response), takes_from_change(response)
+    usage.allows_message = allows_message(response)
     refresh.agree(usage, session_timer.agreed(response), now)
     if usage.forks:
         return Answer(reliable.chosen(usage, response), *asserted(response))
