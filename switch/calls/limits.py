@@ -84,11 +84,10 @@ def regroup(
             made += left
         for party in inside:
             same = [each for each in ran if each.party == party.name]
-            if same:
-                made += same
-            elif inherit and left:
+            made += same
+            if inherit and left:
                 made += [structs.replace(each, party=party.name) for each in left]
-            else:
+            elif not same:
                 made.append(Period(leg, party.name, party.owner, party.limit_s, at))
     return tuple(made)
 

@@ -203,14 +203,15 @@ class Histories(RuleBasedStateMachine):
                 for key, _ in away:
                     del self.left[key]
             for name in inside:
-                if (leg, name) in before:
-                    continue
-                self.resets += 1
+                self.resets += (leg, name) not in before
                 if inherit and away:
-                    self.left[leg, name] = min(left for _, left in away)
-                    if min(away, key=lambda pair: pair[1])[0] in self.gone_warned:
+                    own = [((leg, name), before[leg, name])] if (leg, name) in before else []
+                    least, self.left[leg, name] = min(away + own, key=lambda pair: pair[1])
+                    if least in self.gone_warned:
                         self.gone_warned.add((leg, name))
-                else:
+                    else:
+                        self.gone_warned.discard((leg, name))
+                elif (leg, name) not in before:
                     self.left[leg, name] = LIMITS[name] or float("inf")
                     self.allowed += self.left[leg, name]
                     self.gone_warned.discard((leg, name))
@@ -346,7 +347,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestHistories.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 
 
 @given(st.lists(st.sampled_from(("hold", "park")), max_size=8), st.integers(30, 600))
