@@ -12,6 +12,9 @@ Starts one media worker as it is shipped, and generator processes that play the 
 - Delay: from `send` to `recv` on this machine's clock, measured by a small process of its own with five of the calls,
   because the big generators would measure their own queues. It includes the milliseconds that the worker holds packets
   together.
+
+With `--record` both sides of each call are recorded meanwhile, into a temporary folder; the difference of two runs is
+what that costs (issue 5: 3 us a packet at most). `--record both` makes one run of each kind in turns.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from media.client import WorkerEngine  # noqa: E402
-from media.engine import Remote  # noqa: E402
+from media.engine import Remote, Spool  # noqa: E402
 
 FRAME_S = 0.02
 HEADER = struct.Struct("!BBHII")
@@ -125,8 +128,9 @@ def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
     pipe.send((sent, received, delays))
 
 
-async def set_up(path: str, groups: list[list[int]]) -> list[list[int]]:
-    """A leg for each phone, bridged within its group: phone n of the first half with phone n of the second."""
+async def set_up(path: str, groups: list[list[int]], spools: str) -> list[list[int]]:
+    """A leg for each phone, bridged within its group: phone n of the first half with phone n of the second. With
+    `spools`, a folder, what each says is recorded there."""
     engine = WorkerEngine([path])
     engine.start()
     await engine.ready()
@@ -144,13 +148,17 @@ async def set_up(path: str, groups: list[list[int]]) -> list[list[int]]:
         half = len(leases) // 2
         for first, second in zip(leases[:half], leases[half:], strict=True):
             engine.bridge(first.leg, second.leg)
+        for lease in leases if spools else ():
+            engine.record(lease.leg, Spool(f"{spools}/{lease.leg}.spool"))
         ours.append([lease.port for lease in leases])
     await asyncio.sleep(0.5)
     engine.shut()  # the worker goes on by itself
     return ours
 
 
-def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: float) -> dict[str, float]:
+def measure(
+    calls: int, seconds: float, generators: int, pin: bool, coalesce_s: float, record: bool = False
+) -> dict[str, float]:
     """One run. `calls` is rounded so that every generator plays whole calls."""
     counts = [(calls - PROBE_CALLS) * 2 // generators // 2 * 2] * generators + [2 * PROBE_CALLS]
     with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +191,9 @@ def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: 
                 time.sleep(0.01)
             time.sleep(0.2)
             empty = resident_bytes(worker.pid)
-            for pipe, ours_ports in zip(pipes, asyncio.run(set_up(path, ports)), strict=True):
+            for pipe, ours_ports in zip(
+                pipes, asyncio.run(set_up(path, ports, record * f"{folder}/spools")), strict=True
+            ):
                 pipe.send(ours_ports)
             cpu = cpu_seconds(worker.pid)
             begin.set()
@@ -201,6 +211,7 @@ def measure(calls: int, seconds: float, generators: int, pin: bool, coalesce_s: 
     delays = results[-1][2]
     return {
         "calls": sum(counts) // 2,
+        "recorded": record,
         "packets_per_s": received / seconds,
         "cpu_us_per_packet": cpu / received * 1e6,
         "core_percent": cpu / seconds * 100,
@@ -219,11 +230,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--generators", type=int, default=1)
     parser.add_argument("--coalesce", type=float, default=0.004)
+    parser.add_argument("--record", choices=("no", "yes", "both"), default="no", help="record both sides of each call")
     parser.add_argument("--pin", action="store_true", help="worker on core 0, generators on the others")
     options = parser.parse_args()
+    kinds = {"no": (False,), "yes": (True,), "both": (False, True)}[options.record]
     for calls in options.calls:
-        result = measure(calls, options.seconds, options.generators, options.pin, options.coalesce)
-        print(json.dumps({name: round(value, 3) for name, value in result.items()}))
+        for record in kinds:
+            result = measure(calls, options.seconds, options.generators, options.pin, options.coalesce, record)
+            print(json.dumps({name: round(value, 3) for name, value in result.items()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 
-from media import g711, rtp
+import numpy as np
+
+from media import codecs, g711, rtp
 
 _LOUD = 330
 """Samples beyond this (40 dB below the clipping point) are sound; the hiss of a line stays below."""
+_UNKNOWN_S = 0.02
 _SHARE = 16
 """A packet says something when one in so many of its samples is sound: a click is not enough."""
 
@@ -24,20 +27,25 @@ class Meter:
 
     def __init__(self) -> None:
         self._codecs: dict[int, str] = {}
+        self._decoders: dict[str, codecs.Codec] = {}
 
-    def use(self, codecs: tuple[tuple[int, str], ...]) -> None:
+    def use(self, known: tuple[tuple[int, str], ...]) -> None:
         """What payload type numbers mean from now on, as in a=rtpmap."""
-        self._codecs = dict(codecs)
+        self._codecs = {number: codec.upper() for number, codec in known}
 
     def said(self, packet: bytes) -> float:
         """How long something is said in it, in seconds: all of it, or 0."""
-        codec = self._codecs.get(packet[1] & 0x7F, "")
-        name = codec.partition("/")[0].upper()
+        name = self._codecs.get(packet[1] & 0x7F, "")
         payload = packet[rtp.header_bytes(packet, len(packet)) : _end(packet)]
-        if name in ("PCMU", "PCMA"):
-            loud = len(payload.translate(None, _quiet(name == "PCMA")))
+        if name in (codecs.PCMU, codecs.PCMA):
+            loud = len(payload.translate(None, _quiet(name == codecs.PCMA)))
             return len(payload) / 8000 if loud * _SHARE > len(payload) else 0.0
-        return 0.02 if codec else 0.0
+        if not codecs.known(name):
+            return _UNKNOWN_S if name else 0.0
+        decoder = self._decoders.get(name) or self._decoders.setdefault(name, codecs.make(name))
+        sound = decoder.decode(payload)
+        loud = int(np.count_nonzero(np.abs(sound.astype(np.int32)) > _LOUD))
+        return len(sound) / decoder.rate if loud * _SHARE > len(sound) else 0.0
 
 
 def _end(packet: bytes) -> int:

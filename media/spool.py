@@ -1,8 +1,8 @@
 """Spools: recordings as the packets that came, each with its instant, appended to a file by the media worker.
 
-The relay's loop only puts a packet's bytes and the clock into a list (`Tap`); every 50 ms some of the lists are handed
-to a thread, which packs and writes them. So the loop never waits for a disk, and when the worker is killed all but the
-last quarter of a second is in the file. What goes wrong there (disk full, no right, too slow) ends that recording with
+The relay's loop only puts a packet and the clock into a list (`Tap`); twice a second what is in it is handed to a
+thread, which does nothing but write. So the loop never waits for a disk, and when the worker is killed all but the
+last half second is in the file. What goes wrong there (disk full, no right, too slow) ends that recording with
 `RecordEnded(why="failed")`, and nothing else. Telephone-events are never kept: digits may be card numbers.
 
 **To record** somebody from elsewhere in the house, tell the engine `record(leg, Spool(path))`, wait for `RecordEnded`,
@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import io
 import math
 import os
 import queue
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,14 +49,13 @@ MAGIC = b"RPspool1"
 HEADER, CODECS, PACKET, PAUSED, RESUMED, END = b"HCPIRE"
 _RECORD = struct.Struct("<BHQ")
 _TURN_S = 0.05
-_TURNS = 5
-_MOST_WAITING = 400_000
+_TURNS = 10
+_MOST_WAITING = 64 << 20
+"""Octets. A disk that is so far behind is too slow."""
 _MICRO = 1_000_000
 _MODE_FILE, _MODE_FOLDER = 0o600, 0o700
 _STATIC = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
 
-Part = tuple[float, bytes | tuple[int, bytes]]
-"""An instant and a packet, or an instant and (kind, content) of another record."""
 Codecs = tuple[tuple[int, str], ...]
 
 
@@ -88,6 +88,11 @@ def codecs_of(remote: Remote) -> Codecs:
     known.update((number, name) for number, name in remote.sends if not name.upper().startswith("TELEPHONE-EVENT"))
     known.pop(-1 if remote.telephone_event is None else remote.telephone_event, None)
     return tuple(sorted(known.items()))
+
+
+def pack(kind: int, at: float, content: bytes | memoryview) -> bytes:
+    """A record; `at` is in seconds."""
+    return _RECORD.pack(kind, len(content), int(at * _MICRO)) + content
 
 
 # --- reading ---
@@ -135,16 +140,14 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
 
 
 class Writing:
-    """A spool that is being written. The loop reads `written`, `heard_s`, `loud_at` and `octets`; only who writes
-    changes them."""
+    """A spool that is being written. The loop reads `heard_s`, `loud_at` and `octets`; only who writes changes them."""
 
-    __slots__ = ("_descriptor", "_meter", "failed", "heard_s", "leg", "loud_at", "octets", "path", "written")
+    __slots__ = ("_descriptor", "_meter", "failed", "heard_s", "leg", "loud_at", "octets", "packets", "path")
 
     def __init__(self, leg: int, path: str, meter: Meter | None) -> None:
         self.leg = leg
         self.path = path
-        self.written = 0
-        self.octets = 0
+        self.octets = self.packets = 0
         self.heard_s = 0.0
         self.loud_at = -math.inf
         self.failed = False
@@ -160,30 +163,27 @@ class Writing:
                     folder.mkdir(_MODE_FOLDER)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, _MODE_FILE)
-        self._write(MAGIC)
+        self.octets += os.write(self._descriptor, MAGIC)
 
-    def append(self, parts: Sequence[Part]) -> None:
-        """Write records. Raises OSError."""
+    def append(self, records: bytes) -> None:
+        """Write whole records. Raises OSError."""
         if self._descriptor < 0:
             self.open()
-        pack, meter, packets = _RECORD.pack, self._meter, 0
-        pieces: list[bytes] = []
-        for at, data in parts:
-            if isinstance(data, bytes):
-                pieces.append(pack(PACKET, len(data), int(at * _MICRO)))
-                pieces.append(data)
-                packets += 1
-                if meter is not None and (said_s := meter.said(data)):
+        rest = memoryview(records)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        self.octets += len(records)
+        if self._meter is not None:
+            self._measure(self._meter, records)
+
+    def _measure(self, meter: Meter, records: bytes) -> None:
+        for kind, at, content in _records(io.BytesIO(records)):
+            if kind == PACKET:
+                if said_s := meter.said(content):
                     self.heard_s += said_s
-                    self.loud_at = at
-            else:
-                kind, content = data
-                pieces.append(pack(kind, len(content), int(at * _MICRO)))
-                pieces.append(content)
-                if kind == CODECS and meter is not None:
-                    meter.use(msgspec.msgpack.decode(content, type=Codecs))
-        self._write(b"".join(pieces))
-        self.written += packets
+                    self.loud_at = at / _MICRO
+            elif kind == CODECS:
+                meter.use(msgspec.msgpack.decode(content, type=Codecs))
 
     def close(self) -> None:
         """No more comes."""
@@ -191,15 +191,9 @@ class Writing:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        self.octets += len(data)
 
-
-Job = tuple[Writing, list[Part], str]
-"""What to append, and why the spool ends with it; an empty text if it goes on."""
+Job = tuple[Writing, bytes, int, str]
+"""What to append, how many packets that are, and why the spool ends with it; an empty text if it goes on."""
 
 
 class Writer:
@@ -208,16 +202,14 @@ class Writer:
 
     def __init__(self, thread: bool) -> None:
         self.done: collections.deque[tuple[Writing, str, str]] = collections.deque()
-        self.waiting = 0
-        """Parts that are handed over; `finished` of them are dealt with."""
-        self.finished = 0
+        self._handed = self._finished = 0
         self._threaded = thread
         self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def put(self, jobs: list[Job]) -> None:
         """Hand over jobs."""
-        self.waiting += sum(len(parts) for _, parts, _ in jobs)
+        self._handed += sum(len(records) for _, records, _, _ in jobs)
         if not self._threaded:
             self._carry_out(jobs)
             return
@@ -227,8 +219,8 @@ class Writer:
         self._jobs.put(jobs)
 
     def behind(self) -> int:
-        """How many parts wait."""
-        return self.waiting - self.finished
+        """How many octets wait."""
+        return self._handed - self._finished
 
     def end(self, within_s: float = 5.0) -> None:
         """Write what is left."""
@@ -242,10 +234,11 @@ class Writer:
             self._carry_out(jobs)
 
     def _carry_out(self, jobs: list[Job]) -> None:
-        for writing, parts, why in jobs:
+        for writing, records, packets, why in jobs:
             try:
                 if not writing.failed:
-                    writing.append(parts)
+                    writing.append(records)
+                    writing.packets += packets
             except (OSError, ValueError) as error:
                 writing.failed = True
                 self.done.append((writing, "failed", str(error)))
@@ -253,7 +246,7 @@ class Writer:
                 writing.close()
                 if not writing.failed:
                     self.done.append((writing, why, ""))
-            self.finished += len(parts)
+            self._finished += len(records)
 
 
 # --- the loop's side ---
@@ -262,12 +255,14 @@ class Writer:
 class Recording:
     """One recording of a leg, as the loop sees it."""
 
-    __slots__ = ("_on_s", "_since", "limit", "on", "parts", "spool", "turn", "writing")
+    __slots__ = ("_on_s", "_since", "on", "others", "records", "spool", "turn", "writing")
 
     def __init__(self, leg: int, spool: Spool, now: float, turn: int) -> None:
         self.spool = spool
         self.writing = Writing(leg, spool.path, Meter() if spool.silence_s > 0 else None)
-        self.parts: list[Part] = []
+        self.records: list[bytes] = []
+        self.others = 0
+        """How many of them are no packets."""
         self.turn = turn
         self.on = True
         self._on_s = 0.0
@@ -275,7 +270,16 @@ class Recording:
 
     def note(self, at: float, kind: int, content: bytes = b"") -> None:
         """Add another record than a packet."""
-        self.parts.append((at, (kind, content)))
+        self.records.append(pack(kind, at, content))
+        self.others += 1
+
+    def take(self, why: str) -> Job:
+        """All records since the last time. The list stays the same one: the loop's closure holds its `append`."""
+        records = self.records
+        job = self.writing, b"".join(records), len(records) - self.others, why
+        records.clear()
+        self.others = 0
+        return job
 
     def pause(self, now: float) -> None:
         """Keep nothing from now on."""
@@ -283,6 +287,11 @@ class Recording:
             self._on_s += now - self._since
             self.on = False
             self.note(now, PAUSED)
+
+    def stop(self, now: float) -> None:
+        """It is over."""
+        self._on_s = self.lasted_s(now)
+        self.on = False
 
     def resume(self, now: float) -> None:
         """Go on."""
@@ -316,39 +325,36 @@ class Tap:
         self.recordings: dict[str, Recording] = {}
         self.onward: Callable[[Any], int] | None = None
         """Where `through` leads, for a packet that is not to be kept."""
-        self._on: tuple[list[Part], ...] = ()
+        self._on: tuple[list[bytes], ...] = ()
         self._clock = clock
 
     def change(self) -> bool:
         """Recordings have come, gone, paused or resumed. Whether any is on."""
-        self._on = tuple(recording.parts for recording in self.recordings.values() if recording.on)
+        self._on = tuple(recording.records for recording in self.recordings.values() if recording.on)
         return bool(self._on)
 
     def keep(self, packet: memoryview | bytes) -> None:
         """Keep a packet: of RTP, deciphered, and no telephone-event."""
-        part = (self._clock(), bytes(packet))
-        for parts in self._on:
-            parts.append(part)
+        record = pack(PACKET, self._clock(), packet)
+        for records in self._on:
+            records.append(record)
 
     def through(self, onward: Callable[[Any], int] | None) -> Callable[[Any], int] | None:
         """What the loop is to call in place of `onward`, so that what it relays is kept."""
         self.onward = onward
         if onward is None or not self._on:
             return onward
-        clock, lists = self._clock, self._on
-        if len(lists) > 1:
+        if len(self._on) > 1:
 
             def keep_all(packet: memoryview) -> int:
-                part = (clock(), bytes(packet))
-                for parts in lists:
-                    parts.append(part)
+                self.keep(packet)
                 return onward(packet)
 
             return keep_all
-        append = lists[0].append
+        clock, head, append = self._clock, _RECORD.pack, self._on[0].append
 
         def keep(packet: memoryview) -> int:
-            append((clock(), bytes(packet)))
+            append(head(PACKET, len(packet), int(clock() * _MICRO)) + packet)
             return onward(packet)
 
         return keep
@@ -376,8 +382,8 @@ class Spools:
         self._taps: dict[int, Tap] = {}
         self._ended: dict[int, dict[str, RecordEnded]] = {}
         """Of open legs: told again when it is asked for again."""
-        self._ending: dict[Writing, float] = {}
-        """Handed to the writer with their end, and how long they lasted."""
+        self._ending: dict[Writing, Recording] = {}
+        """Handed to the writer with their end."""
         self._turn = 0
         self._boot = _boot()
 
@@ -451,7 +457,7 @@ class Spools:
             for recording in tap.recordings.values():
                 if why := recording.due(now):
                     over[why].append(recording)
-                elif recording.turn == self._turn and recording.parts:
+                elif recording.turn == self._turn and recording.records:
                     hand.append((recording, ""))
         if hand:
             self._hand_over(hand)
@@ -476,17 +482,14 @@ class Spools:
             tap = self._taps[writing.leg]
             del tap.recordings[recording.spool.path]
             self._change(writing.leg, tap)
+            recording.stop(now)
             recording.note(now, END, msgspec.msgpack.encode(End(why)))
-            self._ending[writing] = recording.lasted_s(now)
+            self._ending[writing] = recording
         self._hand_over([(recording, why) for recording in recordings])
         self.due = min(self.due, now + _TURN_S)
 
     def _hand_over(self, ready: list[tuple[Recording, str]]) -> None:
-        jobs: list[Job] = []
-        for recording, why in ready:
-            jobs.append((recording.writing, recording.parts[:], why))
-            recording.parts.clear()  # the same list goes on: the loop's closure holds its `append`
-        self._writer.put(jobs)
+        self._writer.put([recording.take(why) for recording, why in ready])
         self._collect()
 
     def _give_up(self) -> None:
@@ -494,9 +497,8 @@ class Spools:
         recordings = [one for tap in self._taps.values() for one in tap.recordings.values()]
         self._end(recordings, "failed")
         for recording in recordings:
-            lasted_s = self._ending.pop(recording.writing, None)
-            if lasted_s is not None:
-                self._tell(recording.writing, "failed", lasted_s, "the disk is too slow")
+            if self._ending.pop(recording.writing, None) is not None:
+                self._tell(recording, "failed", "the disk is too slow")
 
     def _change(self, leg: int, tap: Tap) -> None:
         tap.change()
@@ -507,22 +509,24 @@ class Spools:
         done = self._writer.done
         while done:
             writing, why, detail = done.popleft()
-            lasted_s = self._ending.pop(writing, None)
-            if lasted_s is None:
+            recording = self._ending.pop(writing, None)
+            if recording is None:
                 # It failed in its midst: the loop still keeps packets for it.
                 tap = self._taps.get(writing.leg)
                 recording = tap.recordings.get(writing.path) if tap is not None else None
                 if tap is None or recording is None or recording.writing is not writing:
                     continue
                 del tap.recordings[writing.path]
+                recording.stop(self._clock())
                 self._change(writing.leg, tap)
-                lasted_s = recording.lasted_s(self._clock())
-                self._writer.put([(writing, [], why)])
-            self._tell(writing, why, lasted_s, detail)
+                self._writer.put([(writing, b"", 0, why)])
+            self._tell(recording, why, detail)
 
-    def _tell(self, writing: Writing, why: str, lasted_s: float, detail: str) -> None:
+    def _tell(self, recording: Recording, why: str, detail: str) -> None:
+        writing = recording.writing
         ended = RecordEnded(
-            *(writing.leg, writing.path, why, writing.written, writing.octets, lasted_s, writing.heard_s, detail)
+            *(writing.leg, writing.path, why, writing.packets, writing.octets),
+            *(recording.lasted_s(0.0), writing.heard_s, detail),
         )
         if writing.leg in self._taps:
             self._ended.setdefault(writing.leg, {})[writing.path] = ended

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
-from media import spool
+from media import codecs, spool
 from media.engine import RecordEnded, Spool
 from media.meter import Meter
 from tests.unit.media.media_phone import Phone, sine
@@ -295,3 +296,22 @@ def test_speech_is_told_from_the_hiss_of_a_line(number: int, codec: str, alaw: b
     header = bytes((0x80, number)) + bytes(10)
     assert [meter.said(header + sine(300, 1, peak, alaw)[0]) for peak in (0, 100, 1000, 8000)] == [0, 0, 0.02, 0.02]
     assert meter.said(bytes((0x80, 77)) + bytes(10) + sine(300, 1, 8000)[0]) == 0
+
+
+@pytest.mark.parametrize("codec", ["G722/8000", "opus/48000/2"])
+def test_speech_is_found_in_packets_that_have_to_be_decoded(codec: str) -> None:
+    meter, speaker = Meter(), codecs.make(codec)
+    meter.use(((96, codec),))
+    header = bytes((0x80, 96)) + bytes(10)
+    for peak, heard in ((0, False), (8000, True), (50, False)):
+        sound = np.rint(peak * np.sin(2 * np.pi * 300 * np.arange(3200) / 16000)).astype(np.int16)
+        said = [meter.said(header + speaker.encode(sound[n * 320 : (n + 1) * 320])) for n in range(10)]
+        assert said[5:] == [pytest.approx(0.02) if heard else 0.0] * 5
+    assert meter.said(header) == 0.0
+
+
+def test_what_cannot_be_decoded_counts_as_said() -> None:
+    """Better too long a recording than one that is cut off."""
+    meter = Meter()
+    meter.use(((97, "iLBC/8000"),))
+    assert meter.said(bytes((0x80, 97)) + bytes(48)) > 0

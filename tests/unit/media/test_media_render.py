@@ -50,10 +50,11 @@ class Tape:
         self._writing = spool.Writing(1, str(path), None)
         header = msgspec.msgpack.encode(spool.Header(1, 1, boot, wall + at))
         told = msgspec.msgpack.encode(((0, "PCMU/8000"), (8, "PCMA/8000"), (9, "G722/8000"), (96, "opus/48000/2")))
-        self.put([(START + at, (spool.HEADER, header)), (START + at, (spool.CODECS, told))])
+        self.put((START + at, header), kind=spool.HEADER)
+        self.put((START + at, told), kind=spool.CODECS)
 
-    def put(self, parts: list[spool.Part]) -> None:
-        self._writing.append(parts)
+    def put(self, *records: tuple[float, bytes], kind: int = spool.PACKET) -> None:
+        self._writing.append(b"".join(spool.pack(kind, at, content) for at, content in records))
 
     def packet(self, payload: bytes, number: int | None = None) -> bytes:
         number = self.number if number is None else number
@@ -75,16 +76,16 @@ class Tape:
         """Say the sound from `at` on, by a clock that is `speed` times as fast as ours. `late`: by how many seconds
         packet n comes late; it is lost if not `keep`."""
         size = self.codec.rate // 50
-        parts: list[spool.Part] = []
+        parts: list[tuple[float, bytes]] = []
         for n in range(len(sound) // size):
             if keep(n):
                 data = self.packet(self.codec.encode(sound[n * size : (n + 1) * size]))
                 parts.append((START + at + n * 0.02 / speed + late(n), data))
             self.step()
-        self.put(sorted(parts, key=lambda part: part[0]))
+        self.put(*sorted(parts))
 
     def end(self, at: float, why: str = "stopped") -> Path:
-        self.put([(START + at, (spool.END, msgspec.msgpack.encode(spool.End(why))))])
+        self.put((START + at, msgspec.msgpack.encode(spool.End(why))), kind=spool.END)
         self._writing.close()
         return self.path
 
@@ -311,9 +312,9 @@ def test_a_word_after_a_hold_is_in_its_place_too(tmp_path: Path) -> None:
 def test_a_pause_is_silence_of_its_length(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "a.spool")
     tape.say(tone(HIGH, RATE), 0.0)
-    tape.put([(START + 1.0, (spool.PAUSED, b""))])
+    tape.put((START + 1.0, b""), kind=spool.PAUSED)
     tape.step(100)
-    tape.put([(START + 3.0, (spool.RESUMED, b""))])
+    tape.put((START + 3.0, b""), kind=spool.RESUMED)
     tape.say(tone(HIGH, RATE), 3.0)
     render(tmp_path / "a.wav", [[tape.end(4.0)]])
     _, sound = wav(tmp_path / "a.wav")
@@ -353,7 +354,7 @@ def test_a_packet_that_comes_twice_is_said_once(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "a.spool")
     for n in range(50):
         data = tape.packet(tape.codec.encode(tone(HIGH, FRAME)))
-        tape.put([(START + n * 0.02, data), (START + n * 0.02 + 0.001, data)])
+        tape.put((START + n * 0.02, data), (START + n * 0.02 + 0.001, data))
         tape.step()
     render(tmp_path / "a.wav", [[tape.end(1.5)]])
     _, sound = wav(tmp_path / "a.wav")
@@ -411,13 +412,13 @@ def test_rubbish_in_packets_does_no_harm(tmp_path: Path) -> None:
     draw = random.Random(8)
     tape = Tape(tmp_path / "a.spool")
     tape.say(tone(HIGH, RATE), 0.0)
-    parts: list[spool.Part] = []
+    parts: list[tuple[float, bytes]] = []
     for n in range(2000):
         data = bytearray(tape.packet(draw.randbytes(draw.choice((0, 1, 160))), draw.choice((0, 8, 9, 96, 13, 77))))
         for _ in range(draw.randrange(3)):
             data[draw.randrange(12)] = draw.randrange(256)
         parts.append((START + 1 + n / 100, bytes(data)))
-    tape.put(parts)
+    tape.put(*parts)
     rendered = render(tmp_path / "a.wav", [[tape.end(21.0)]])
     assert rendered.duration_s == pytest.approx(21.0, abs=0.2) and rendered.unknown
 
