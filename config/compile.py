@@ -265,6 +265,7 @@ def _model(loaded: Loaded, levels: Levels, routing: Outbound) -> Model:
         park_lots=called.park_lots(settings),
         sites=people.sites(settings),
         features=dict(settings.features),
+        call_keys=dict(settings.call_keys),
         accounts=called.account_codes(settings),
         serves=people.serves(lines),
         quotas=people.total_quotas(settings.account.total_quotas, len(lines)),

@@ -21,7 +21,7 @@ SHARED = "settings"
 DIALPLAN = (
     *("account", "licences", "sites", "groups", "users", "lines", "devices", "dids"),
     *("extensions", "ring_groups", "attendants", "queues", "mailboxes", "conferences", "park_lots"),
-    *("features", "account_codes", "services"),
+    *("features", "call_keys", "account_codes", "services"),
 )
 """What stands in docs/dialplan.md, in this order."""
 _SHARING = {

@@ -13,6 +13,7 @@ from pydantic import Field
 from config.schema_called import (
     AccountCodes,
     Attendant,
+    CallKeys,
     Conference,
     Dids,
     Features,
@@ -193,6 +194,10 @@ class Configuration(Section):
     park_lots: dict[Identifier, ParkLot] = Field(default_factory=dict, description="where calls are parked")
     features: Features = Field(
         default_factory=dict, description='what is dialled to use a feature, such as `"*78": dnd_on`'
+    )
+    call_keys: CallKeys = Field(
+        default_factory=dict,
+        description='what is pressed during a call to use a feature, such as `"*2": transfer`; none: keys do nothing',
     )
     account_codes: AccountCodes = Field(default_factory=dict, description="customers whom calls are charged to")
     services: dict[Extension, Sound] = Field(

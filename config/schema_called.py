@@ -13,9 +13,10 @@ from config.section import Section
 from config.times import TimeZone
 from config.types import Boolean, Extension, File, Identifier, OneOrMore, SecretText, Text, choice, duration, integer
 from config.words import AccountNumber, ChoiceKey, DestinationWord, FeatureCode, NameOrNone, Slots
-from dialplan.codes import FEATURES
+from dialplan.codes import CALL_KEYS, FEATURES
 
 RingTime = Annotated[float, duration(5, 300)]
+CallKeys = dict[FeatureCode, Annotated[str, choice(*CALL_KEYS)]]
 Features = dict[FeatureCode, Annotated[str, choice(*FEATURES)]]
 Dids = Annotated[list[DestinationWord], OneOrMore()]
 

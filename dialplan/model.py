@@ -139,7 +139,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     others are names.
 
     `extensions` holds every internal number, those of lines and groups too. A DID of the account that is assigned to
-    nobody yet is in `claimed` only (EXT-2). `features` maps a feature code (`*78`) to the feature's name. `serves` maps
+    nobody yet is in `claimed` only (EXT-2). `features` maps a feature code (`*78`) to the feature's name, and
+    `call_keys` those that are pressed during a call. `serves` maps
     a delegate's line to those of its delegators. `quotas` are the account's, over all lines together.
     """
 
@@ -158,6 +159,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     park_lots: dict[str, ParkLot] = {}
     sites: dict[str, Site] = {}
     features: dict[str, str] = {}
+    call_keys: dict[str, str] = {}
     accounts: dict[str, AccountCode] = {}
     serves: dict[str, tuple[str, ...]] = {}
     quotas: Quotas = Quotas()

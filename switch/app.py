@@ -27,7 +27,7 @@ from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.facts import Facts
-from dialplan.plan import CallRequest, Collect, Feature, Plan
+from dialplan.plan import CallRequest, Plan
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
 from records import events as e
@@ -38,7 +38,6 @@ from switch.accounts import Accounts, private_key
 from switch.arguments import EXIT_CONFIG, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
-from switch.calls.services import BUILT_IN
 from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
 from switch.chores import Chores
@@ -47,10 +46,9 @@ from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.explaining import Explaining
-from switch.features.account_codes import AccountCodes
-from switch.features.codes import FeatureCodes
 from switch.figures import readings
 from switch.guarding import Guarding
+from switch.installing import House, install
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.lifting import Lifting
 from switch.lookups import Lookups
@@ -192,16 +190,18 @@ class Exchange:
             refusals=self._refusals,
             gate=self._transports.guard,
             soon=loop.call_soon,
-            executors={
-                **BUILT_IN,
-                Feature: FeatureCodes(lambda *asked: wishing.change(*asked)),
-                Collect: AccountCodes(self._check_account, self._notices.account_code_refused),
-            },
             unserved=self._notices.unserved,
         )
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
+        house = House(
+            model=lambda: self._model,
+            wish=wishing.change,
+            check_account=self._check_account,
+            account_refused=self._notices.account_code_refused,
+        )
+        install(self.core.calls.context, house)
         self._post = ThreadPoolExecutor(2, "mail")
         self._mailer = Mailer(
             lambda call, to, outcome, why: self.core.help_told(call, to, outcome, why, clock.now()),

@@ -24,7 +24,7 @@ from switch.auth import Authenticator
 from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
-from switch.calls.services import BUILT_IN, Executors
+from switch.calls.services import BUILT_IN
 from switch.calls.watch import Watch
 from switch.directory import Directory
 from switch.facts import LiveFacts
@@ -77,7 +77,6 @@ class Core:
         gate: Gate | None = None,
         draw: Callable[[], float] = lambda: 0.5,
         sound_address: Callable[[Flow, str], str] | None = None,
-        executors: Executors = BUILT_IN,
         unserved: Callable[[str, Service], object] = lambda call, step: None,
     ) -> None:
         self.endpoint = endpoint
@@ -116,7 +115,7 @@ class Core:
                 on_error,
                 Channels(self.facts.record),
                 self.facts,
-                executors,
+                BUILT_IN,
                 unserved,
             ),
             plan,

@@ -224,7 +224,9 @@ class Call:
                 self._sounded(leg, event, now)
 
     def _sounded(self, leg: Leg, event: Digit | PlayEnded | RecordEnded | DigitsSent, now: float) -> None:
-        if self.service is not None:
+        if leg.listener is not None:
+            leg.listener.heard(self, leg, event, now)
+        elif self.service is not None:
             self.service.heard(self, leg, event, now)
         elif type(event) is Digit:
             self.context.digit(self, leg, event.digit, now)

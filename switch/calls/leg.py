@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dialplan.lines import Policy
+from media.engine import MediaEvent
 from records import events as e
 from switch.calls.sound import Sound, far_value
 from switch.calls.terms import terms_of
@@ -23,6 +24,13 @@ LOOKS = 16
 repeated over UDP."""
 
 
+class Listener(Protocol):
+    """Somebody who asks one leg of a call for something, whatever the call is about."""
+
+    def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
+        """A digit, the end of a tune, of a recording, of digits that were sent."""
+
+
 class Leg:
     """One leg. `index` 0 is the caller; `branch` and `contact` say which target of the plan a called leg stands for."""
 
@@ -33,6 +41,7 @@ class Leg:
         "contact",
         "hides",
         "index",
+        "listener",
         "looks",
         "music",
         "policy",
@@ -56,6 +65,8 @@ class Leg:
         self.looks = LOOKS
         self.policy: Policy | None = None
         """What holds when it answers."""
+        self.listener: Listener | None = None
+        """Who takes what the leg's keys and tunes tell, in place of the call's service."""
         self.music: tuple[str, ...] = ()
         """What its peer hears while it holds, where its line's own music could not be played."""
         self.asserted = ""

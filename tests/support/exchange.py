@@ -19,7 +19,7 @@ from dialplan import planner
 from dialplan.destinations import ring_group, user
 from dialplan.groups import Member, RingGroup
 from dialplan.lines import Outside, Permission, Policy
-from dialplan.plan import Collect, Feature, Service
+from dialplan.plan import Service
 from media.engine import LegLost, MediaEvent, Silent
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -31,15 +31,13 @@ from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
 from switch.calls.recovery import flow_of
-from switch.calls.services import BUILT_IN
 from switch.calls.sound import far_of
 from switch.calls.state import fold
 from switch.clock import VirtualClock
 from switch.core import Core
 from switch.directory import Directory
 from switch.facts import LiveFacts
-from switch.features.account_codes import AccountCodes
-from switch.features.codes import FeatureCodes
+from switch.installing import House, install
 from switch.lifting import Lifting
 from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
@@ -232,16 +230,18 @@ class Exchange:
             send=self._send,
             on_error=self._on_error,
             counters=Counters(),
-            executors={
-                **BUILT_IN,
-                Feature: FeatureCodes(lambda *asked: self.wishing.change(*asked)),
-                Collect: AccountCodes(self._check_account, lambda *said: self.refused_accounts.append(said)),
-            },
             unserved=lambda call, step: self.unserved.append((call, step)),
         )
         self.wishing = Wishing(
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )
+        house = House(
+            model=lambda: self.model,
+            wish=self.wishing.change,
+            check_account=self._check_account,
+            account_refused=lambda *said: self.refused_accounts.append(said),
+        )
+        install(self.core.calls.context, house)
         self.lifting = Lifting(
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )

@@ -1,0 +1,48 @@
+"""Where features are put into the call layer: executors of steps, services that outlive a crash, keys during a call,
+and who is told when a call changes.
+
+The one list of all features. The composition root calls `install` with what they need of the process around them; the
+exchange of the flow tests does the same, so that both are made of the same parts. No feature imports another: what one
+has to know of another is handed to it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import msgspec
+
+from dialplan.model import Model
+from dialplan.plan import Collect, Feature
+from switch.calls.context import Context
+from switch.calls.services import BUILT_IN
+from switch.features import account_codes
+from switch.features.account_codes import AccountCodes
+from switch.features.call_keys import CallKeys
+from switch.features.call_keys import Feature as Key
+from switch.features.codes import FeatureCodes
+
+
+class House(msgspec.Struct, frozen=True, kw_only=True):
+    """What features need of the process. `model` gives the dialplan of the moment; `wish` sets something for a line
+    (`Wishing.change`); the others are as in `AccountCodes`."""
+
+    model: Callable[[], Model]
+    wish: Callable[[str, Sequence[str], str], None]
+    check_account: account_codes.Check
+    account_refused: account_codes.Tell
+
+
+def install(context: Context, house: House) -> None:
+    """Put all features into the call layer."""
+    codes = FeatureCodes(house.wish)
+    keys: Mapping[str, Key] = MappingProxyType({})
+    pressed = CallKeys(lambda: house.model().call_keys, keys)
+    context.executors = {
+        **BUILT_IN,
+        Feature: codes,
+        Collect: AccountCodes(house.check_account, house.account_refused),
+    }
+    context.digit = pressed
+    context.over = (pressed.over,)
