@@ -75,6 +75,7 @@ _WARNINGS = {
     "no-account-code": "Account codes are wanted, and there is none: every call outside is refused.",
     "no-address": "Telephones of which nobody knows where help is to go (EMG-1).",
     "no-callback": "In North America: an emergency service cannot call back who called for help (EMG-8).",
+    "no-chair": "A conference that its chair ends, without a PIN that makes one.",
     "no-closed": "Opening hours without a treatment for calls outside of them.",
     "no-device": "No telephone carries a user or a line, which can never ring.",
     "no-mail": "Somebody is to be told by e-mail, and there is no way to send it.",

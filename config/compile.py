@@ -41,6 +41,7 @@ from config.compiled import (
     RecordSettings,
     RegistrarSettings,
     account_code_password,
+    conference_pins,
 )
 from config.fitting import Fitting
 from config.inherit import Levels
@@ -84,6 +85,11 @@ def compile_loaded(
         for code, each in settings.account_codes.items()
         if each.password is not None
     )
+    pins = tuple(
+        conference_pins(name, *work.pins(name, each))
+        for name, each in settings.conferences.items()
+        if each.pin is not None or each.chair_pin is not None
+    )
     records = RecordSettings(url=work.records_url())
     post = mail(settings.mail, work.secret(settings.mail.secret, "mail", "secret")) if settings.mail else None
     routing = outbound(loaded)
@@ -108,6 +114,7 @@ def compile_loaded(
         log=LogSettings(level=settings.log.level, json={"json": True, "text": False}.get(settings.log.format)),
         records=records,
         account_codes=codes,
+        conferences=pins,
         mail=post,
         mailboxes=boxes,
         domains=_domains(settings),

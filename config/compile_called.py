@@ -116,9 +116,19 @@ def queues(settings: Configuration, levels: Levels) -> dict[str, Queue]:
 
 
 def conferences(settings: Configuration) -> dict[str, Conference]:
-    """The rooms."""
+    """The rooms. No PIN comes along."""
     return {
-        name: Conference(id=name, name=each.name, extension=each.extension or "")
+        name: Conference(
+            id=name,
+            name=each.name,
+            extension=each.extension or "",
+            pin=each.pin is not None,
+            chair_pin=each.chair_pin is not None,
+            announce=each.announce,
+            muted=each.muted,
+            most=each.most,
+            chair_ends=each.chair_leaves == "end",
+        )
         for name, each in settings.conferences.items()
     }
 

@@ -69,7 +69,7 @@ class AccountCodePassword(msgspec.Struct, frozen=True, kw_only=True):
 
     def fits(self, password: str) -> bool:
         """Whether this is the password. It takes some milliseconds."""
-        return hmac.compare_digest(self.hash, _scrypt(self.code, password))
+        return hmac.compare_digest(self.hash, _scrypt(f"account code {self.code}", password))
 
     def __repr__(self) -> str:
         return f"AccountCodePassword(code={self.code!r})"
@@ -77,12 +77,38 @@ class AccountCodePassword(msgspec.Struct, frozen=True, kw_only=True):
 
 def account_code_password(code: str, password: str) -> AccountCodePassword:
     """The same from the password itself."""
-    return AccountCodePassword(code=code, hash=_scrypt(code, password))
+    return AccountCodePassword(code=code, hash=_scrypt(f"account code {code}", password))
 
 
-def _scrypt(code: str, password: str) -> str:
-    salt = f"ringplan account code {code}".encode()
-    return hashlib.scrypt(password.encode(), salt=salt, n=1024, r=8, p=1, dklen=32).hex()
+class ConferencePins(msgspec.Struct, frozen=True, kw_only=True):
+    """The PINs of a conference, hashed like the password of an account code; empty where there is none."""
+
+    room: str
+    member: str = ""
+    chair: str = ""
+
+    def role(self, pin: str) -> str:
+        """`chair`, `member` or nothing, for who has given this PIN. It takes some milliseconds."""
+        given = _scrypt(_conference(self.room), pin)
+        chair, member = hmac.compare_digest(self.chair, given), hmac.compare_digest(self.member, given)
+        return "chair" if chair else "member" if member else ""
+
+    def __repr__(self) -> str:
+        return f"ConferencePins(room={self.room!r})"
+
+
+def conference_pins(room: str, member: str, chair: str) -> ConferencePins:
+    """The same from the PINs themselves; empty where there is none."""
+    hashed = [_scrypt(_conference(room), pin) if pin else "" for pin in (member, chair)]
+    return ConferencePins(room=room, member=hashed[0], chair=hashed[1])
+
+
+def _conference(room: str) -> str:
+    return f"conference {room}"
+
+
+def _scrypt(salt: str, password: str) -> str:
+    return hashlib.scrypt(password.encode(), salt=f"ringplan {salt}".encode(), n=1024, r=8, p=1, dklen=32).hex()
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,6 +335,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     log: LogSettings
     records: RecordSettings
     account_codes: tuple[AccountCodePassword, ...] = ()
+    conferences: tuple[ConferencePins, ...] = ()
     mail: MailSettings | None = None
     mailboxes: tuple[MailboxSettings, ...] = ()
     domains: tuple[str, ...] = ()

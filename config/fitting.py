@@ -6,6 +6,7 @@ or that stands in a part which could not be read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from config.entries import KEY
@@ -19,6 +20,7 @@ from config.fitting_tls import tls_problems
 from config.fitting_trunk import trunk_problems
 from config.inherit import Levels
 from config.problems import Problem, Wrong, did_you_mean
+from config.schema_called import Conference
 from config.secrets import resolve
 from config.types import Secret
 from config.validate import Loaded
@@ -139,6 +141,22 @@ class Fitting:
         except Wrong as wrong:
             self._wrong("bad-secret", f"`{path[-1]}`: {wrong.message}", wrong.hint, *path)
             return ""
+
+    def pin(self, secret: Secret | None, *path: str | int) -> str:
+        """A secret that is asked for by the keys of a telephone."""
+        pin = self.secret(secret, *path)
+        if pin and not re.fullmatch(r"[0-9]{3,12}", pin, re.ASCII):
+            self._wrong("bad-secret", f"`{path[-1]}`: a PIN is made of 3 to 12 digits", "", *path)
+        return pin
+
+    def pins(self, name: str, room: Conference) -> tuple[str, str]:
+        """Those of a conference: of its members, and of its chairs."""
+        member = self.pin(room.pin, "conferences", name, "pin")
+        chair = self.pin(room.chair_pin, "conferences", name, "chair_pin")
+        if member and member == chair:
+            hint = "who gives it would be a chair"
+            self._wrong("bad-secret", "`chair_pin`: the same as `pin`", hint, "conferences", name, "chair_pin")
+        return member, chair
 
     def records_url(self) -> str:
         """Where the records are to be; empty: in the data folder."""

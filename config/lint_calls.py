@@ -37,6 +37,7 @@ def warnings(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     yield from _stages(loaded, opening)
     yield from _delegates(loaded)
     yield from _choices(loaded, opening)
+    yield from _conferences(loaded)
     yield from _accounts(loaded, levels)
     yield from _features(loaded)
 
@@ -262,6 +263,14 @@ def _choices(loaded: Loaded, opening: _Opening) -> Iterator[Problem]:
             if to == NOWHERE:
                 mark = loaded.mark("attendants", name, "choices", key)
                 yield Problem("unreachable-choice", mark, f"choice `{key}` leads nowhere", "leave it out")
+
+
+def _conferences(loaded: Loaded) -> Iterator[Problem]:
+    for name, room in loaded.settings.conferences.items():
+        if room.chair_leaves == "end" and room.chair_pin is None and loaded.sound("conferences", name):
+            mark = loaded.mark("conferences", name, "chair_leaves")
+            hint = "set a `chair_pin`; until then nobody is a chair"
+            yield Problem("no-chair", mark, f"`{name}` never ends by its chair: there is none", hint)
 
 
 def _accounts(loaded: Loaded, levels: Levels) -> Iterator[Problem]:

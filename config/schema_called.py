@@ -99,6 +99,20 @@ class Conference(Section):
 
     name: Text = Field(default="", description="for people")
     extension: Extension | None = Field(default=None, description="its internal number")
+    pin: SecretText | None = Field(
+        default=None, description="3 to 12 digits that members are asked for: the text itself, env:NAME or file:PATH"
+    )
+    chair_pin: SecretText | None = Field(
+        default=None, description="likewise; who gives these instead is a chair, who can mute all and lock the room"
+    )
+    announce: Annotated[str, choice("none", "tone", "name")] = Field(
+        default="tone", description="how the others hear that somebody comes or goes"
+    )
+    muted: Boolean = Field(default=False, description="whether members enter muted; chairs never do")
+    most: Annotated[int, integer(2, 500)] = Field(default=50, description="how many may be in it at once")
+    chair_leaves: Annotated[str, choice("end", "stay")] = Field(
+        default="stay", description="end: when the last chair leaves, everybody does"
+    )
 
 
 class ParkLot(Section):

@@ -86,11 +86,19 @@ class Mailbox(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Conference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A meet-me room."""
+    """A meet-me room. `pin` and `chair_pin`: whether members, and its chairs, are asked for one; the model does not
+    hold them. `announce` is none, tone or name; `muted`: who is no chair enters so; `most` may be in it at once.
+    `chair_ends`: when the last chair leaves, everybody does."""
 
     id: str
     name: str = ""
     extension: str = ""
+    pin: bool = False
+    chair_pin: bool = False
+    announce: str = "tone"
+    muted: bool = False
+    most: int = 50
+    chair_ends: bool = False
 
 
 class ParkLot(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -93,6 +93,8 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     These are numbers by which the far end receives. `sends` has those by which it may send besides, because we told it
     so (RFC 3264 section 5.1): telephone-events included, and what `codecs` says of the same number does not hold for
     what comes.
+
+    `ours`: it is a leg of another worker's, which has looked at every packet already.
     """
 
     address: str
@@ -108,6 +110,7 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     codecs: tuple[tuple[int, str], ...] = ()
     keys: Keys | None = None
     sends: tuple[tuple[int, str], ...] = ()
+    ours: bool = False
 
 
 class LegLost(msgspec.Struct, frozen=True, tag="lost"):

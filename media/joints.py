@@ -207,17 +207,22 @@ class Joints:
         near_host, far_host = cable.hosts
         for lease, other, host in ((cable.near, cable.far, far_host), (cable.far, cable.near, near_host)):
             remote = Remote(
-                address=host, port=other.port, rtcp_port=other.port + 1, signalling=host, payloads=_ALL_PAYLOADS
+                address=host,
+                port=other.port,
+                rtcp_port=other.port + 1,
+                signalling=host,
+                payloads=_ALL_PAYLOADS,
+                ours=True,
             )
+            if like is not None:
+                remote = msgspec.structs.replace(remote, codec=like.codec, payload=like.payload)
             if like is not None and like.codecs:
+                event = () if like.telephone_event is None else (like.telephone_event,)
                 remote = msgspec.structs.replace(
                     remote,
-                    payloads=like.payloads,
+                    payloads=(*(number for number, _ in like.codecs), *event),
                     telephone_event=like.telephone_event,
-                    codec=like.codec,
-                    payload=like.payload,
                     codecs=like.codecs,
-                    sends=like.sends,
                 )
             self._workers.update(lease.leg, remote)
 

@@ -153,7 +153,9 @@ class Port:
         """Whether a packet with this SSRC may pass; keeps the probation of a new one."""
         if ssrc == self.ssrc:
             return True
-        if self.ssrc == -1 or (ssrc == self.candidate and sequence == (self.candidate_sequence + 1) & 0xFFFF):
+        remote = self.leg.remote
+        known = self.ssrc == -1 or (remote is not None and remote.ours)
+        if known or (ssrc == self.candidate and sequence == (self.candidate_sequence + 1) & 0xFFFF):
             self.ssrc, self.candidate = ssrc, -1
             return True
         self.candidate, self.candidate_sequence = ssrc, sequence
@@ -202,6 +204,7 @@ class Leg:
         "player_ended",
         "quiet_since",
         "remote",
+        "room",
         "rtcp",
         "rtp",
         "seen",
@@ -224,6 +227,8 @@ class Leg:
         self.sources: frozenset[str] = frozenset()
         self.told: tuple[str, int] = ("", 0)
         self.peer: Leg | None = None
+        self.room = ""
+        """The room that it is in (`media.rooms`)."""
         self.player: Player | None = None
         self.player_ended = False
         self.tune: Tune | None = None
@@ -339,4 +344,4 @@ class Leg:
         remote = self.remote
         if self.silence_s <= 0 or remote is None or not (remote.send and remote.receive):
             return False
-        return self.peer is not None or self.player is not None
+        return self.peer is not None or self.player is not None or bool(self.room)

@@ -25,6 +25,7 @@ from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Rem
 from media.leg import Idle, Leg, Port, Ready, Source
 from media.pipe import Pipe
 from media.ports import Pair, PortPool
+from media.rooms import Rooms
 from media.routes import COMFORT, TRANSCODE
 from media.spool import Spools
 
@@ -101,6 +102,7 @@ class Relay:
         self._ticking: dict[object, Ticking] = {}
         self.ticks = 0
         """The number of the last tick of 20 ms."""
+        self._rooms = Rooms()
         self._library = files.Library()
         self._next_frame = 0.0
         self._next_check = 0.0
@@ -235,6 +237,7 @@ class Relay:
             leg.settle()
             leg.point(remote)
             self._spools.update(leg_id, remote)
+            self._rooms.described(leg)
             self._listen(leg)
             self._wire(leg)
 
@@ -280,7 +283,14 @@ class Relay:
 
     def mix(self, leg_id: int, room: str, part: Part) -> None:
         """See `MediaEngine.mix`."""
-        raise ValueError("there are no rooms yet")
+        leg = self._leg(leg_id)
+        if leg is None:
+            return
+        if leg.room != room:
+            self._part(leg)
+            self._listen(leg)
+        self._rooms.enter(leg, room, part)
+        self._ticking[self._rooms] = self._rooms
 
     def record(self, leg_id: int, spool: Spool) -> None:
         """See `MediaEngine.record`."""
@@ -393,8 +403,11 @@ class Relay:
         leg.told_silent = False
 
     def _part(self, leg: Leg) -> None:
-        """Take the leg out of its bridge, echo or player."""
+        """Take the leg out of its bridge, echo, room or player."""
         leg.settle()
+        self._rooms.leave(leg)
+        if not self._rooms:
+            self._ticking.pop(self._rooms, None)
         peer = leg.peer
         self._players.pop(leg.id, None)
         self._take_up(leg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import config.compiled
 from config.compiled import AccountCodePassword, Compiled, GuardSettings, MediaSettings
 from dialplan.emergency import bare, prefixes
 from dialplan.model import Emergency, Model
@@ -50,6 +51,22 @@ class AccountPasswords:
         account that there is not, or that has none."""
         known = self._known.get(code) or AccountCodePassword(code=code, hash="")
         return known.fits(password)
+
+
+class ConferencePins:
+    """The PINs of conferences."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, config.compiled.ConferencePins] = {}
+
+    def use(self, compiled: Compiled) -> None:
+        """Take another version."""
+        self._known = {each.room: each for each in compiled.conferences}
+
+    def role(self, room: str, pin: str) -> str:
+        """`chair`, `member` or nothing, for who has given this PIN. It takes some milliseconds, never on the loop."""
+        known = self._known.get(room)
+        return known.role(pin) if known is not None else ""
 
 
 def auth_settings(compiled: Compiled) -> AuthSettings:

@@ -2,201 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import itertools
 import struct
-import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from media.client import WorkerEngine
-from media.engine import Digit, Lease, LegLost, MediaEngine, MediaEvent, PlayEnded, Silent, Stats, Tune, kept_back
-from media.local import LocalEngine
-from tests.support.engine import BookEngine
-from tests.unit.media.media_phone import Phone, free_ports, measure, sine
-
-ROOT = Path(__file__).parents[3]
+from media.engine import Digit, Lease, LegLost, PlayEnded, Silent, Stats, Tune, kept_back
+from tests.unit.media.media_phone import Phone, measure, sine
+from tests.unit.media.media_stage import Stage, WorkerStage, leg, staged
 
 
-class Stage:
-    """An engine, its events, and how to let it work."""
-
-    engine: MediaEngine
-
-    def __init__(self) -> None:
-        self.events: list[MediaEvent] = []
-        self.phones: list[Phone] = []
-
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
-        """Let the engine work until `done`; fails after `limit_s`."""
-        raise NotImplementedError
-
-    async def quiet(self) -> None:
-        """Let the engine work off all that it has been given."""
-        raise NotImplementedError
-
-    async def pass_time(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    async def phone(
-        self, silence_s: float = 0.0, host: str = "127.0.0.1", ssrc: int = 0x1234, **remote: object
-    ) -> Phone:
-        """A far end with an open leg that points at it."""
-        phone = Phone(host, ssrc)
-        self.phones.append(phone)
-        phone.lease = self.engine.lease()
-        assert phone.lease is not None
-        self.engine.open(phone.lease, silence_s)
-        self.engine.update(phone.lease.leg, phone.remote(**remote))
-        await self.quiet()
-        return phone
-
-    async def call(self, **remote: object) -> tuple[Phone, Phone]:
-        first, second = await self.phone(ssrc=1, **remote), await self.phone(ssrc=2)
-        await self.bridge(first, second)
-        return first, second
-
-    async def bridge(self, first: Phone, second: Phone) -> None:
-        self.engine.bridge(leg(first), leg(second))
-        await self.quiet()
-
-    async def hears(self, phone: Phone, count: int = 1, rtcp: bool = False) -> list[bytes]:
-        """The next `count` packets that arrive at a phone."""
-        found: list[bytes] = []
-
-        def arrived() -> bool:
-            found.extend(phone.heard(rtcp))
-            return len(found) >= count
-
-        await self.until(arrived)
-        return found
-
-
-def leg(phone: Phone) -> int:
-    assert phone.lease is not None
-    return phone.lease.leg
-
-
-class LocalStage(Stage):
-    def __init__(self) -> None:
-        super().__init__()
-        start = free_ports(100)
-        self.now = 100.0
-        self.local = LocalEngine(first_port=start, last_port=start + 99, on_event=self.events.append)
-        self.local.run(self.now)
-        self.engine = self.local
-
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
-        end = self.now + limit_s
-        while not done():
-            assert self.now < end, "it did not happen"
-            self.now += 0.02
-            self.local.run(self.now)
-
-    async def quiet(self) -> None:
-        for _ in range(3):
-            self.local.run(self.now)
-
-    async def pass_time(self, seconds: float) -> None:
-        for _ in range(int(seconds / 0.5)):
-            self.now += 0.5
-            self.local.run(self.now)
-
-
-class WorkerStage(Stage):
-    worker: asyncio.subprocess.Process
-    arguments: list[str]
-
-    async def start(self, folder: Path) -> None:
-        start = free_ports(100)
-        self.path = str(folder / "media.sock")
-        self.arguments = ["--socket", self.path, "--ports", f"{start}-{start + 99}", "--address", "127.0.0.1"]
-        self.arguments += ["--block", "16"]
-        await self.spawn()
-        self.client = self.connect()
-        await self.client.ready()
-        self.client.adopt({})
-        self.engine = self.client
-
-    async def spawn(self) -> None:
-        self.worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "media.worker", *self.arguments, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
-        )
-
-    def connect(self) -> WorkerEngine:
-        client = WorkerEngine([self.path], on_event=self.events.append, lost_after_s=1.0)
-        client.start()
-        return client
-
-    async def stop(self) -> None:
-        self.client.shut()
-        with contextlib.suppress(ProcessLookupError):
-            self.worker.terminate()
-        await asyncio.wait_for(self.worker.wait(), 5)
-
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
-        end = time.monotonic() + limit_s
-        while not done():
-            assert time.monotonic() < end, "it did not happen"
-            await asyncio.sleep(0.002)
-
-    async def quiet(self) -> None:
-        # A leg that plays nothing, behind all else: when that has ended, everything before it has been done.
-        lease = self.client.lease()
-        assert lease is not None
-        await asyncio.sleep(0.005)
-        self.client.open(lease, 0)
-        self.client.play(lease.leg, Tune(("nothing",)))
-        await self.until(lambda: PlayEnded(lease.leg, 0, ("nothing",)) in self.events)
-        self.events.remove(PlayEnded(lease.leg, 0, ("nothing",)))
-        self.client.close(lease.leg)
-        await asyncio.sleep(0.005)
-
-    async def pass_time(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class BookStage(Stage):
-    """The one of the flow tests, which makes no sound and does all at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.engine = BookEngine("127.0.0.1", 50)
-
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
-        assert done()
-
-    async def pass_time(self, seconds: float) -> None:
-        """It knows no time."""
-
-
-@contextlib.asynccontextmanager
-async def staged(kind: str, folder: Path) -> AsyncIterator[Stage]:
-    made = WorkerStage() if kind == "worker" else LocalStage() if kind == "local" else BookStage()
-    try:
-        if isinstance(made, WorkerStage):
-            await made.start(folder)
-        yield made
-    finally:
-        for phone in made.phones:
-            phone.hang_up()
-        if isinstance(made, WorkerStage):
-            await made.stop()
-        elif isinstance(made, LocalStage):
-            made.local.shut()
-
-
-@pytest.fixture(params=["local", "worker"])
+@pytest.fixture(params=["local", "worker", "workers"])
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(request.param, tmp_path) as made:
         yield made
 
 
-@pytest.mark.parametrize("kind", ["local", "worker", "book"])
+@pytest.mark.parametrize("kind", ["local", "worker", "workers", "book"])
 async def test_the_last_ports_are_for_calls_for_help(kind: str, tmp_path: Path) -> None:
     """EMG-6: an ordinary call gets none of the last four pairs, however often it asks."""
     async with staged(kind, tmp_path) as stage:
@@ -212,8 +36,9 @@ async def test_the_last_ports_are_for_calls_for_help(kind: str, tmp_path: Path) 
         while not used_up():
             await stage.pass_time(0.2)  # for a worker to grant more
         assert len(used) > 16 and engine.lease(near=used[0].leg) is None
-        helped = [engine.lease(None if n % 2 else used[0].leg, urgent=True) for n in range(4)]
-        assert len({lease.port for lease in (*used, *helped) if lease is not None}) == len(used) + 4
+        kept = 4 * (stage.count if isinstance(stage, WorkerStage) else 1)
+        helped = [engine.lease(None if n % 2 else used[0].leg, urgent=True) for n in range(kept)]
+        assert len({lease.port for lease in (*used, *helped) if lease is not None}) == len(used) + kept
         assert engine.lease(urgent=True) is None and engine.lease() is None
 
 
@@ -574,6 +399,7 @@ async def test_adoption_keeps_ours_closes_others_and_reports_the_missing(stage: 
     await stage.until(lambda: LegLost(4711) in stage.events)
     await stage.until(lambda: any(isinstance(e, Stats) and e.leg == leg(other) for e in stage.events))
     assert [event for event in stage.events if isinstance(event, LegLost)] == [LegLost(4711)]
+    await stage.bridge(first, second)  # as an exchange does that takes its calls over again
     await converse(stage, first, second, 2)
     stage.engine.close(leg(first))
     await stage.until(lambda: any(isinstance(e, Stats) and e.leg == leg(first) for e in stage.events))
