@@ -98,7 +98,7 @@ class Presence(Dialogs):
         talking = any(each.stage is Stage.CONFIRMED or each.initiator for each in dialogs)
         note = "On the phone" if talking else "Ringing" if dialogs else "Ready" if basic == "open" else "Not available"
         activity = (
-            '<dm:person id="person"><rpid:activities><rpid:on-the-phone/></rpid:activities></dm:person>\n'
+            '<dm:person id="person"><rpid:activities><rpid:busy/><rpid:on-the-phone/></rpid:activities></dm:person>\n'
             if talking
             else ""
         )

@@ -102,14 +102,16 @@ class Softphone:
 
     # -- what one does with a telephone ---------------------------------------------------------------------------
 
-    def register(self, transport: str = "udp", password: str = "", *, strict: bool = False) -> None:
-        """Register the line, and wait for the 200. `strict`: in its calls it insists on 100rel and a session timer."""
+    def register(self, transport: str = "udp", password: str = "", *, strict: bool = False, lamp: bool = False) -> None:
+        """Register the line, and wait for the 200. `strict`: in its calls it insists on 100rel and a session timer.
+        `lamp`: it subscribes to its mailbox."""
         mark = self.mark()
         user = f"{self.line}-phone"
         server = f"127.0.0.1:{self.house.tls}" if transport == "tls" else self.server
         password = password or secret(self.line)
         credentials = {"user": user, "password": password}
-        self.do("register", server=server, line=self.line, transport=transport, strict=strict, **credentials)
+        how = {"transport": transport, "strict": strict, "lamp": lamp}
+        self.do("register", server=server, line=self.line, **how, **credentials)
         self.expect("registration", since=mark, status=200)
 
     def play(self, hz: float, dbfs: float, seconds: float = 1.0, before_s: float = 0.0, loop: bool = True) -> None:

@@ -80,6 +80,26 @@ class Call(pj.Call):
         sound.startTransmit(self.recorder)
 
 
+class Buddy(pj.Buddy):
+    """Somebody whose lamp the telephone has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def onBuddyState(self) -> None:
+        info = self.getInfo()
+        status = info.presStatus
+        tell(
+            "buddy",
+            buddy=self.name,
+            subscription=info.subStateName,
+            open=status.status == pj.PJSUA_BUDDY_STATUS_ONLINE,
+            note=status.note,
+            busy=status.activity == pj.PJRPID_ACTIVITY_BUSY,
+        )
+
+
 class Account(pj.Account):
     """One registration."""
 
@@ -89,6 +109,9 @@ class Account(pj.Account):
 
     def onRegState(self, prm: Any) -> None:
         tell("registration", status=prm.code, reason=prm.reason, expires=prm.expiration)
+
+    def onMwiInfo(self, prm: Any) -> None:
+        tell("messages", state=prm.state, body=prm.rdata.wholeMsg.partition("\r\n\r\n")[2])
 
     def onIncomingCall(self, prm: Any) -> None:
         phone = self.phone
@@ -114,6 +137,7 @@ class Phone:
         self.answers: list[int] = [180, 200]
         self.count = 0
         self.account: Account | None = None
+        self.buddies: dict[str, Buddy] = {}
         self.endpoint = pj.Endpoint()
 
     def do_start(
@@ -155,7 +179,14 @@ class Phone:
         endpoint.libStart()
 
     def do_register(
-        self, server: str, line: str, user: str, password: str, transport: str = "udp", strict: bool = False
+        self,
+        server: str,
+        line: str,
+        user: str,
+        password: str,
+        transport: str = "udp",
+        strict: bool = False,
+        lamp: bool = False,
     ) -> None:
         config = pj.AccountConfig()
         config.idUri = f"sip:{line}@{self.address}"
@@ -168,13 +199,23 @@ class Phone:
             config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
             config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
             config.callConfig.timerSessExpiresSec = 120
-        if transport != "udp":
+        config.mwiConfig.enabled = lamp
+        if transport != "udp" or lamp:
             config.sipConfig.proxies.append(f"sip:{server};transport={transport};lr")
         self.account = Account(self)
         self.account.create(config)
 
     def do_unregister(self) -> None:
         self.account.setRegistration(False)
+
+    def do_watch(self, name: str, uri: str) -> None:
+        config = pj.BuddyConfig()
+        config.uri, config.subscribe = uri, True
+        buddy = self.buddies[name] = Buddy(name)
+        buddy.create(self.account, config)
+
+    def do_unwatch(self, name: str) -> None:
+        self.buddies.pop(name).subscribePresence(False)
 
     def do_play(self, path: str, loop: bool = True) -> None:
         self.playing, self.loop = path, loop
@@ -224,6 +265,7 @@ class Phone:
                         tell("error", what=error.info() if isinstance(error, pj.Error) else repr(error))
             self.endpoint.libHandleEvents(10)
         self.calls.clear()
+        self.buddies.clear()
         self.endpoint.libDestroy()
 
 
