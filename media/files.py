@@ -1,100 +1,307 @@
-"""Sound files, read and converted to G.711 in a thread beside the relay, and kept for the next listener.
+"""Sources as frames: sound files and tones, encoded once for each codec in a thread beside the relay, and kept for the
+next listener. To play is to send bytes.
 
-WAV files of 8 kHz, 16 bits, one channel need nothing but the standard library; all else goes through PyAV.
+A `Recording` grows while its file is read, a few seconds at a time and in turn with all others, so that a listener need
+not wait for the end of an hour of music, nor for another's. WAV files of the codec's own rate, 16 bits, one channel
+need nothing but the standard library; all else goes through PyAV. G.711 tones are made at once.
+
+Frames are 20 ms; the last one is filled with silence. Where a recording is looped by itself that would be a gap, so its
+end runs into its beginning: what is left over after the last whole frame fades out while the first samples fade in
+(`seam`), and nothing jumps.
 """
 
 from __future__ import annotations
 
-import array
 import collections
-import concurrent.futures
+import contextlib
+import os
 import sys
+import threading
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
+import numpy as np
 
-from media import g711
+from media import codecs, sources
+from media.codecs import Codec
+from media.sources import File, Samples, Tone
 
-RATE = 8000
-_LONGEST_S = 3600
-_KEPT = 64
+LONGEST_S = 3600
+"""What is longer is cut."""
+KEPT_OCTETS = 64 * 1024 * 1024
+_FRAMES_A_SECOND = 50
+_STEP_S = 2
+_LOW_PRIORITY = 10
+_AT_ONCE = (codecs.PCMU, codecs.PCMA)
 
 
-class Sound(msgspec.Struct, frozen=True, gc=False):
-    """A whole file in both laws, 8000 bytes a second each."""
+class Recording:
+    """One source in one codec. `frames` are those that there are; `ready`: all of them. `endless`: after the last one
+    it goes on at that index; -1: it ends. `failed`: it cannot be played."""
 
-    ulaw: bytes
-    alaw: bytes
+    __slots__ = ("endless", "failed", "frames", "octets", "ready", "seam", "turn")
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.seam: tuple[bytes, ...] = ()
+        self.turn = 0
+        """In a loop the frame of this number is followed by the seam, which stands for the first frames."""
+        self.endless = -1
+        self.octets = 0
+        self.ready = False
+        self.failed = False
+
+    def frame(self, at: int, looped: bool, again: bool) -> bytes | None:
+        """The frame of that number; empty: not read yet; None: there is none. `looped`: by itself; `again`: not for the
+        first time."""
+        if looped and self.ready and self.turn:
+            if at >= self.turn:
+                return None
+            if again and at < len(self.seam):
+                return self.seam[at]
+        frames = self.frames
+        if at < len(frames):
+            return frames[at]
+        if not self.ready:
+            return b""
+        if self.endless >= 0:
+            return frames[self.endless + (at - self.endless) % (len(frames) - self.endless)]
+        return None
 
 
 class Library:
-    """The files that are being played or were lately. A changed file (by its time and size) is read again."""
+    """What is being played or was lately, at most `most` octets of it. A changed file (by its time and size) is read
+    again."""
 
-    def __init__(self) -> None:
-        self._thread: concurrent.futures.ThreadPoolExecutor | None = None
-        self._sounds: collections.OrderedDict[tuple[str, int, int], concurrent.futures.Future[Sound]] = (
-            collections.OrderedDict()
-        )
+    def __init__(self, most: int = KEPT_OCTETS) -> None:
+        self._most = most
+        self._known: collections.OrderedDict[tuple[str, str, int, int], Recording] = collections.OrderedDict()
+        self._reader: _Reader | None = None
 
-    def sound(self, path: str) -> concurrent.futures.Future[Sound]:
-        """The sound of a file, at once or later. The future holds the exception if it cannot be read."""
-        try:
-            status = Path(path).stat()
-        except (OSError, ValueError) as error:
-            failed: concurrent.futures.Future[Sound] = concurrent.futures.Future()
-            failed.set_exception(error)
+    def recording(self, source: str, codec: str) -> Recording:
+        """A source in a codec of ours, at once or growing. One that cannot be played says so, at once or later."""
+        what = sources.parse(source)
+        key = (source, codec, 0, 0)
+        if isinstance(what, File):
+            try:
+                status = Path(what.path).stat()
+            except (OSError, ValueError):
+                what = None
+            else:
+                key = (source, codec, status.st_mtime_ns, status.st_size)
+        if what is None:
+            failed = Recording()
+            failed.failed = failed.ready = True
             return failed
-        key = (path, status.st_mtime_ns, status.st_size)
-        found = self._sounds.get(key)
-        if found is None:
-            if self._thread is None:
-                self._thread = concurrent.futures.ThreadPoolExecutor(1, "sound-files")
-            found = self._sounds[key] = self._thread.submit(read, path)
-            while len(self._sounds) > _KEPT:
-                self._sounds.popitem(last=False)
-        self._sounds.move_to_end(key)
+        found = self._known.get(key)
+        if found is None or found.failed:
+            self._shrink()
+            found = self._known[key] = Recording()
+            work = read_tone(found, what, codec) if isinstance(what, Tone) else read_file(found, what.path, codec)
+            if isinstance(what, Tone) and codec in _AT_ONCE:
+                for _ in work:
+                    pass
+            else:
+                self._read(found, work)
+        self._known.move_to_end(key)
         return found
 
     def close(self) -> None:
-        """End the thread; what it is reading is finished first."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=True, cancel_futures=True)
-            self._thread = None
+        """End the thread; what it is reading is not read to its end."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _shrink(self) -> None:
+        held = sum(each.octets for each in self._known.values())
+        while held > self._most and len(self._known) > 1:
+            held -= self._known.popitem(last=False)[1].octets
+
+    def _read(self, recording: Recording, work: Iterator[None]) -> None:
+        if self._reader is None:
+            self._reader = _Reader()
+        self._reader.add(recording, work)
 
 
-def read(path: str) -> Sound:
-    """The file as G.711. Raises ValueError or OSError (PyAV's errors are both or one of them) if it is no sound."""
-    samples = _plain_wave(path)
-    if samples is None:
-        samples = _any_file(path)
-    return Sound(g711.encode(samples, alaw=False), g711.encode(samples, alaw=True))
+class _Reader:
+    """The thread: all that is to be read, a step of each in turn."""
+
+    def __init__(self) -> None:
+        self._jobs: collections.deque[tuple[Recording, Iterator[None]]] = collections.deque()
+        self._wanted = threading.Semaphore(0)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="sound-files", daemon=True)
+        self._thread.start()
+
+    def add(self, recording: Recording, work: Iterator[None]) -> None:
+        self._jobs.append((recording, work))
+        self._wanted.release()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wanted.release()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
+        while True:
+            self._wanted.acquire()
+            if self._closed:
+                return
+            recording, work = self._jobs.popleft()
+            try:
+                next(work)
+            except StopIteration:
+                continue
+            except Exception:  # noqa: BLE001  whatever PyAV raises for a file that is no sound
+                recording.failed = recording.ready = True
+                continue
+            self._jobs.append((recording, work))
+            self._wanted.release()
 
 
-def _plain_wave(path: str) -> array.array[int] | None:
+def read_tone(recording: Recording, what: Tone, codec: str) -> Iterator[None]:
+    """Make a tone's frames. A long one is one second again and again: the second one, which has the first behind it
+    also in codecs with a memory."""
+    voice = codecs.make(codec)
+    rate = voice.rate
+    size = rate // _FRAMES_A_SECOND
+    count = what.ms * rate // 1000
+    whole, rest = divmod(count, size)
+    straight = min(whole, 2 * _FRAMES_A_SECOND) if what.ms else 2 * _FRAMES_A_SECOND
+    if not what.hertz:
+        straight = min(straight, 1)
+    frames = recording.frames
+    for at in range(straight):
+        sound = sources.tone(what.hertz, at * size, size, rate)
+        if at == 0:
+            sound = sources.rise(sound, rate)
+        if what.ms and not rest and at == whole - 1:
+            sound = sources.fall(sound, rate)
+        frames.append(voice.encode(sound))
+        recording.octets += len(frames[-1])
+        yield
+    if not what.ms:
+        recording.endless = _FRAMES_A_SECOND
+    else:
+        period = _FRAMES_A_SECOND if what.hertz else 1
+        start = max(straight - period, 0)
+        frames.extend(frames[start + (at - start) % period] for at in range(straight, whole))
+        if rest:
+            sound = sources.fall(sources.tone(what.hertz, whole * size, rest, rate), rate)
+            if not whole:
+                sound = sources.rise(sound, rate)
+            frames.append(voice.encode(np.concatenate((sound, np.zeros(size - rest, np.int16)))))
+        elif whole > straight:
+            frames[-1] = voice.encode(sources.fall(sources.tone(what.hertz, (whole - 1) * size, size, rate), rate))
+    recording.ready = True
+
+
+def read_file(recording: Recording, path: str, codec: str) -> Iterator[None]:
+    """Make a file's frames, some seconds of it a step. Raises whatever PyAV does for a file that is no sound."""
+    voice = codecs.make(codec)
+    rate = voice.rate
+    size = rate // _FRAMES_A_SECOND
+    held, first, last = np.zeros(0, np.int16), np.zeros(0, np.int16), np.zeros(0, np.int16)
+    begun = 0
+    for block in _blocks(path, rate):
+        if not begun and not len(held):
+            block = sources.rise(block, rate)
+        held = np.concatenate((held, block))
+        # The last frames wait: only at the end is it known how they end.
+        ready = (len(held) // size - 2) * size
+        if ready > 0:
+            if not begun:
+                first = held[: 2 * size]
+            last = np.concatenate((last, held[:ready]))[-3 * size :]
+            begun += _encode(recording, voice, held[:ready], size)
+            held = held[ready:]
+        yield
+        if begun >= LONGEST_S * _FRAMES_A_SECOND:
+            break
+    if not begun and not len(held):
+        raise ValueError("there is no sound in it")
+    _end(recording, codec, voice, held, first, last)
+
+
+def _encode(recording: Recording, voice: Codec, samples: Samples, size: int) -> int:
+    for start in range(0, len(samples), size):
+        frame = voice.encode(samples[start : start + size])
+        recording.octets += len(frame)
+        recording.frames.append(frame)
+    return len(samples) // size
+
+
+def _end(recording: Recording, codec: str, voice: Codec, held: Samples, first: Samples, last: Samples) -> None:
+    """The last frames, and how the end runs into the beginning. `held` is what was not encoded, `last` what was just
+    before."""
+    rate = voice.rate
+    size = rate // _FRAMES_A_SECOND
+    over = len(held) % size
+    if over < size // 4:
+        over += size
+    kept = len(held) - over
+    if len(first) and kept >= 0:
+        fade = np.linspace(0.0, 1.0, over)
+        joint = first.astype(np.float64)
+        joint[:over] = joint[:over] * fade + held[kept:] * (1.0 - fade)
+        another = codecs.make(codec)
+        before = np.concatenate((last, held[:kept]))
+        for start in range(0, len(before), size):
+            another.encode(before[start : start + size])
+        joined = np.rint(joint).astype(np.int16)
+        seam = tuple(another.encode(joined[start : start + size]) for start in range(0, len(joined), size))
+        recording.turn = len(recording.frames) + kept // size
+    else:
+        seam = ()
+    held = sources.fall(held, rate)
+    _encode(recording, voice, np.concatenate((held, np.zeros(-len(held) % size, np.int16))), size)
+    recording.seam = seam
+    recording.ready = True
+
+
+def _blocks(path: str, rate: int) -> Iterator[Samples]:
+    """The samples of a file at that rate, a few seconds at a time."""
+    plain = _plain_wave(path, rate)
+    if plain is None:
+        yield from _any_file(path, rate)
+        return
+    with plain as file:
+        while True:
+            data = file.readframes(_STEP_S * rate)
+            if not data:
+                return
+            block = np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+            yield block.astype(np.int16) if sys.byteorder == "big" else block
+
+
+def _plain_wave(path: str, rate: int) -> wave.Wave_read | None:
     try:
-        with wave.open(path, "rb") as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
-                return None
-            samples = array.array("h", file.readframes(_LONGEST_S * RATE))
+        file = wave.open(path, "rb")  # noqa: SIM115  it is read step by step
     except (wave.Error, EOFError):
         return None
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples
+    if (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (rate, 1, 2):
+        return file
+    file.close()
+    return None
 
 
-def _any_file(path: str) -> array.array[int]:
+def _any_file(path: str, rate: int) -> Iterator[Samples]:
     import av  # heavy: only when such a file is played
 
-    samples = array.array("h")
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+    parts: list[Samples] = []
+    many = 0
     with av.open(path) as container:
         for frame in container.decode(audio=0):
             for part in resampler.resample(frame):
-                samples.frombytes(part.to_ndarray().tobytes())
-            if len(samples) > _LONGEST_S * RATE:
-                break
-        for part in resampler.resample(None):
-            samples.frombytes(part.to_ndarray().tobytes())
-    return samples
+                parts.append(part.to_ndarray()[0].astype(np.int16))
+                many += len(parts[-1])
+            if many >= _STEP_S * rate:
+                yield np.concatenate(parts)
+                parts, many = [], 0
+        parts += [part.to_ndarray()[0].astype(np.int16) for part in resampler.resample(None)]
+    if parts:
+        yield np.concatenate(parts)

@@ -20,8 +20,9 @@ from typing import Any, Protocol
 
 from media import routes, rtp
 from media.ear import Ear
-from media.engine import Remote, Tune
+from media.engine import Remote
 from media.pipe import Pipe
+from media.playing import Playing
 from media.ports import Pair
 from media.spool import Tap
 from media.voice import Voice
@@ -166,15 +167,6 @@ def _send_to(sendto: Callable[[Any, Source], int], target: Source, data: object)
     return sendto(data, target)
 
 
-class Player(Protocol):
-    """Makes the sound of a leg, 20 ms at a time. `octets` is the size of the packet sent last."""
-
-    octets: int
-
-    def tick(self, out: Send | None, remote: Remote | None) -> bool:
-        """Send the next 20 ms, if there is where to; False when it has come to its end."""
-
-
 class Leg:
     """A leg and its counters. `peer` is the leg that it is bridged with, itself for an echo.
 
@@ -200,8 +192,7 @@ class Leg:
         "pair",
         "peer",
         "pipe",
-        "player",
-        "player_ended",
+        "playing",
         "quiet_since",
         "remote",
         "room",
@@ -213,7 +204,6 @@ class Leg:
         "tap",
         "told",
         "told_silent",
-        "tune",
     )
 
     def __init__(
@@ -229,10 +219,8 @@ class Leg:
         self.peer: Leg | None = None
         self.room = ""
         """The room that it is in (`media.rooms`)."""
-        self.player: Player | None = None
-        self.player_ended = False
-        self.tune: Tune | None = None
-        """What it was told to play."""
+        self.playing: Playing | None = None
+        """What plays, once something has."""
         self.tap: Tap | None = None
         """Where what comes from it is recorded."""
         self.numbers: Mapping[int, int] = {}
@@ -344,4 +332,5 @@ class Leg:
         remote = self.remote
         if self.silence_s <= 0 or remote is None or not (remote.send and remote.receive):
             return False
-        return self.peer is not None or self.player is not None or bool(self.room)
+        playing = self.playing
+        return self.peer is not None or bool(self.room) or (playing is not None and playing.player is not None)

@@ -20,10 +20,11 @@ import select
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from media import files, player, rtp
-from media.engine import Digit, Lease, LegLost, MediaEvent, Part, PlayEnded, Remote, Silent, Spool, Stats, Tune
+from media import rtp
+from media.engine import Digit, Lease, LegLost, MediaEvent, Part, Remote, Silent, Spool, Stats, Tune
 from media.leg import Idle, Leg, Port, Ready, Source
 from media.pipe import Pipe
+from media.playing import Players
 from media.ports import Pair, PortPool
 from media.rooms import Rooms
 from media.routes import COMFORT, TRANSCODE
@@ -98,12 +99,11 @@ class Relay:
         self._words = view.cast("I")
         # A slice for each length, made once: a packet of n bytes is sent as views[n].
         self._views = [view[:size] for size in range(MAX_PACKET_BYTES + 1)]
-        self._players: dict[int, Leg] = {}
+        self._players = Players(self._tell, self._wire)
         self._ticking: dict[object, Ticking] = {}
         self.ticks = 0
         """The number of the last tick of 20 ms."""
         self._rooms = Rooms()
-        self._library = files.Library()
         self._next_frame = 0.0
         self._next_check = 0.0
         self._spools = Spools(self._tell, clock or self._then, self._tap, thread=thread)
@@ -167,7 +167,7 @@ class Relay:
                 due = self._next_frame
                 self._next_frame = due + FRAME_S
                 self.ticks += 1
-                self._play_frame()
+                self._players.tick(self.ticks)
                 for what in list(self._ticking.values()):
                     what.tick(due, self.ticks)
         if now >= self._next_check:
@@ -258,28 +258,25 @@ class Relay:
     def play(self, leg_id: int, tune: Tune, again: bool = False) -> None:
         """Play a tune (see `MediaEngine.play`) to the leg; `again`: unless it is what it was told to play last."""
         leg = self._leg(leg_id)
-        if leg is None or (again and leg.tune == tune):
+        if leg is None or (again and self._players.has(leg, tune)):
             return
-        self._part(leg)
-        self._listen(leg)
-        leg.tune = tune
-        if tune.sources == ("echo",):
+        if not tune.over:
+            self._part(leg)
+            self._listen(leg)
+        if tune.sources == ("echo",) and not tune.over:
+            self._players.note(leg, tune)
             leg.peer = leg
             leg.wire()
-            return
-        made = player.make(tune.sources[0], self._library) if tune.sources else None
-        if made is None:
-            leg.player_ended = True
-            self.on_event(PlayEnded(leg_id, tune.id, tune.sources))
-            return
-        leg.player = made
-        self._players[leg_id] = leg
+        else:
+            self._players.play(leg, tune)
 
     def stop(self, leg_id: int, over: bool = False) -> None:
-        """End the leg's bridge, echo or player."""
+        """End the leg's bridge, room, echo and tunes; `over`: the one that plays over alone."""
         leg = self._leg(leg_id)
         if leg is not None:
-            self._part(leg)
+            self._players.end_over(leg)
+            if not over:
+                self._part(leg)
 
     def mix(self, leg_id: int, room: str, part: Part) -> None:
         """See `MediaEngine.mix`."""
@@ -308,7 +305,9 @@ class Relay:
 
     def send_digits(self, leg_id: int, digits: str) -> None:
         """See `MediaEngine.send_digits`."""
-        raise ValueError("no digits are sent yet")
+        leg = self._leg(leg_id)
+        if leg is not None:
+            self._players.dial(leg, digits)
 
     def close(self, leg_id: int) -> None:
         """Close the leg, or give an unused lease back. Unknown ids are closed already."""
@@ -320,6 +319,7 @@ class Relay:
                 pair.pool.give_back_unused(pair)
             return
         self._part(leg)
+        self._players.close(leg)
         self._spools.close(leg_id)
         for port in (leg.rtp, leg.rtcp):
             fd = port.sock.fileno()
@@ -346,15 +346,14 @@ class Relay:
         """Tell a new exchange what the old one may have missed: players that have ended, and silence that goes on."""
         for leg in self.legs.values():
             leg.told_silent = False
-            if leg.player_ended:
-                self.on_event(PlayEnded(leg.id, leg.tune.id if leg.tune is not None else 0))
+            self._players.retell(leg)
 
     def end(self) -> None:
         """Close everything, sockets included."""
         for leg_id in list(self.leases):
             self.close(leg_id)
         self._spools.end()
-        self._library.close()
+        self._players.stop()
         for pool in self.pools:
             pool.close()
         self._epoll.close()
@@ -409,16 +408,14 @@ class Relay:
         if not self._rooms:
             self._ticking.pop(self._rooms, None)
         peer = leg.peer
-        self._players.pop(leg.id, None)
+        self._players.end(leg)
         self._take_up(leg)
         if peer is not None and peer is not leg:
             self._take_up(peer)
             peer.settle()
             peer.peer = None
             peer.wire()
-        leg.peer = leg.player = None
-        leg.player_ended = False
-        leg.tune = None
+        leg.peer = None
         leg.wire()
 
     def _wire(self, leg: Leg) -> None:
@@ -470,6 +467,8 @@ class Relay:
         if event and leg.digits is not None:
             for digit, duration_ms in leg.digits.read(buffer, size):
                 self.on_event(Digit(leg.id, digit, duration_ms))
+                if leg.peer is not None and number not in leg.numbers:
+                    self._players.dial(leg.peer, digit)  # which takes no events: as tones
         if leg.tap is not None and not event:
             leg.tap.keep(self._views[size])
         peer = leg.peer
@@ -561,26 +560,6 @@ class Relay:
                 leg.rtcp.forward(self._views[size])
             except OSError:
                 return
-
-    def _play_frame(self) -> None:
-        for leg in list(self._players.values()):
-            current = leg.player
-            if current is None:
-                continue
-            remote = leg.remote
-            out = leg.rtp.out if remote is not None and remote.receive else None
-            try:
-                on = current.tick(out, remote)
-            except OSError:
-                continue
-            if not on:
-                tune = leg.tune
-                self._part(leg)
-                leg.tune, leg.player_ended = tune, True
-                self.on_event(PlayEnded(leg.id, tune.id if tune is not None else 0))
-            elif out is not None:
-                leg.packets_out += 1
-                leg.octets_out += current.octets
 
     def _check_silence(self, now: float) -> None:
         for leg in self.legs.values():

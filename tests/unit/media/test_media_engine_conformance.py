@@ -316,7 +316,7 @@ async def test_the_echo_sends_the_callers_own_packets_back(stage: Stage) -> None
 async def test_a_sound_that_cannot_be_played_ends_at_once(stage: Stage) -> None:
     phone = await stage.phone()
     stage.engine.play(leg(phone), Tune(("file:/no/such/file.wav",)))
-    await stage.until(lambda: PlayEnded(leg(phone)) in stage.events)
+    await stage.until(lambda: PlayEnded(leg(phone), 0, ("file:/no/such/file.wav",)) in stage.events)
 
 
 async def test_digits_are_told_once_each(stage: Stage) -> None:
