@@ -97,7 +97,7 @@ def test_a_tls_telephone_calls_a_tls_telephone(exchange, authority):
         assert "SIP/2.0/TLS" in incoming
         assert ";transport=tls>" in incoming
         carol.do("hold", call=here)
-        dave.expect("media", call=there, status=3)
+        wait_for(lambda: exchange.json("calls")[0]["state"] == "held", 5, "the hold")
         dave.do("hangup", call=there)
         carol.over(here)
 
