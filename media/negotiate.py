@@ -15,6 +15,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+import msgspec
+
 from media import sdp
 from media.engine import Remote
 from media.sdp import Description, Media, NotAcceptable, Origin
@@ -23,9 +25,28 @@ _PLAIN = frozenset(("RTP/AVP", "RTP/AVPF"))
 _PASSED = ("rtpmap:", "fmtp:", "ptime:", "maxptime:", "silenceSupp:")
 _WAYS = {"sendrecv": (True, True), "sendonly": (True, False), "recvonly": (False, True), "inactive": (False, False)}
 _NAMES = {ways: name for name, ways in _WAYS.items()}
-_STATIC_NUMBERS = {"PCMU": 0, "PCMA": 8, "G722": 9}
-LOCAL_CODECS = ("PCMU", "PCMA")
+
+
+class Ours(msgspec.Struct, frozen=True, gc=False):
+    """A codec that we make and understand: its payload number, a=rtpmap and a=fmtp in an offer of ours, and what it
+    costs to make, from nothing to much."""
+
+    number: int
+    name: str
+    parameters: str
+    cost: int
+
+
+_OURS = {
+    "PCMU": Ours(0, "PCMU/8000", "", 0),
+    "PCMA": Ours(8, "PCMA/8000", "", 0),
+    "G722": Ours(9, "G722/8000", "", 1),
+    "opus": Ours(107, "opus/48000/2", "maxplaybackrate=16000", 2),
+}
+LOCAL_CODECS = tuple(_OURS)
+_COST = {ours.name.upper(): ours.cost for ours in _OURS.values()}
 _EVENT_NUMBER = 101
+_EVENT = "TELEPHONE-EVENT/"
 _REMEMBERED = 128
 _ADDRESSES = 1024
 
@@ -107,6 +128,45 @@ def only(description: Description, codecs: Sequence[str]) -> Description:
     return Description(description.origin, description.name, description.connection, description.attributes, streams)
 
 
+def widened(description: Description, codecs: Sequence[str] = ()) -> Description:
+    """An offer with those of our codecs besides, at its end, that it has not, as we can transcode them; of `codecs`
+    alone (lower case) where there are any. As it is when there is nothing in it that we can transcode from."""
+    place = _pick(description)
+    if place < 0:
+        return description
+    media = description.media[place]
+    formats, lines = _wider(media.formats, media.attributes, tuple(codecs))
+    if formats == media.formats:
+        return description
+    stream = Media(media.kind, media.port, media.proto, formats, media.connection, media.bandwidth, lines)
+    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
+    return Description(description.origin, description.name, description.connection, description.attributes, streams)
+
+
+@lru_cache(_REMEMBERED)
+def _wider(
+    formats: tuple[str, ...], attributes: tuple[str, ...], codecs: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    there = sdp.codecs(formats, attributes)
+    names = set(there.values())
+    if not names & _COST.keys():
+        return formats, attributes
+    taken = set(there)
+    for short, ours in _OURS.items():
+        if ours.name.upper() in names or (codecs and short.lower() not in codecs):
+            continue
+        number = next((free for free in (ours.number, *range(127, 95, -1)) if free not in taken), None)
+        if number is not None:
+            taken.add(number)
+            formats += (str(number),)
+            attributes += tuple(_lines(number, ours))
+    return formats, attributes
+
+
+def _lines(number: int, ours: Ours) -> list[str]:
+    return [f"rtpmap:{number} {ours.name}", *([f"fmtp:{number} {ours.parameters}"] if ours.parameters else [])]
+
+
 def relay_offer(
     offer: bytes | Description, address: str, port: int, *, session_id: int, version: int = 1, previous: bytes = b""
 ) -> bytes:
@@ -161,7 +221,10 @@ def relay_answer(
     Every stream of the offer is answered, in order: the audio stream by what the other leg answered, the others with
     port 0 (RFC 3264 section 6). The profile's name is the offer's, since an answer cannot change it, but nothing of
     AVPF, ICE or multiplexing is taken up, so the stream is plain RTP. Payload numbers are those of `answer`: they say
-    what the answerer wants to receive, and packets are relayed unchanged. Raises SdpError, NotAcceptable.
+    what the answerer wants to receive, and packets are relayed unchanged.
+
+    Of the answer's codecs pass those that were offered. If none was, as the offer was `widened`, it becomes an answer
+    with the first of the offer's that we can transcode. Raises SdpError, NotAcceptable.
     """
     asked, answered = _parsed(offer), _parsed(answer)
     place = _pick(asked)
@@ -172,8 +235,47 @@ def relay_answer(
     if media is not None:
         wanted = asked.media[place]
         ways = _answering(_ways(asked, wanted), _ways(answered, media))
-        ours = Media("audio", port, wanted.proto, media.formats, None, media.bandwidth, _passed(media.attributes, ways))
+        formats, lines = _common(wanted.formats, wanted.attributes, media.formats, media.attributes)
+        ours = Media("audio", port, wanted.proto, formats, None, media.bandwidth, _passed(lines, ways))
     return _written(_answered(asked, place, ours), address, session_id, version, previous)
+
+
+@lru_cache(_REMEMBERED)
+def _common(
+    offered: tuple[str, ...], offer: tuple[str, ...], answered: tuple[str, ...], answer: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The formats of an answer to an offer, and its attributes: by what was answered to an offer that had more."""
+    asked, given = sdp.codecs(offered, offer), sdp.codecs(answered, answer)
+    names = set(asked.values())
+    kept = [number for number, name in given.items() if name in names or number in asked]
+    if _first_sound({number: given[number] for number in kept}) is None:
+        chosen = _first(asked, LOCAL_CODECS)
+        if chosen is not None and _first(given, LOCAL_CODECS) is not None:
+            return _transcoded(offer, asked, given, chosen)
+        kept = list(given)  # neither do we know better
+    if len(kept) == len(given):
+        return answered, answer
+    return tuple(map(str, kept)), tuple(line for line in answer if _about(line) in (None, *kept))
+
+
+def _transcoded(
+    offer: tuple[str, ...], asked: Mapping[int, str], given: Mapping[int, str], chosen: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """An answer with a codec of the offer's, and its telephone-events if the other side takes any."""
+    kept = [chosen]
+    event = _event(asked)
+    if event is not None and _event(given) is not None:
+        kept.append(event)
+    lines = [line for line in offer if _about(line) in kept]
+    return tuple(map(str, kept)), (*lines, "ptime:20")
+
+
+def _about(line: str) -> int | None:
+    """Which payload number an attribute describes; None for one that describes none."""
+    if not line.startswith(("rtpmap:", "fmtp:")):
+        return None
+    number = line.partition(":")[2].partition(" ")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else None
 
 
 def _answered(asked: Description, place: int, ours: Media | None) -> tuple[Media, ...]:
@@ -200,7 +302,8 @@ def answer_local(
     previous: bytes = b"",
     codecs: Sequence[str] | None = LOCAL_CODECS,
 ) -> bytes:
-    """The answer for sound that we make ourselves: the first offered codec out of `codecs`.
+    """The answer for sound that we make ourselves: that codec out of `codecs` (PCMU, PCMA, G722, opus) which costs
+    least, of those that cost the same the one that is offered first.
 
     None takes the first codec whatever it is, which is enough for an echo. Telephone-events are taken up where they are
     offered. Raises SdpError, NotAcceptable if no codec fits.
@@ -236,8 +339,8 @@ def offer_local(
     codecs: Sequence[str] = LOCAL_CODECS,
 ) -> bytes:
     """An offer of our own, for an INVITE that came without one and is served by ourselves."""
-    formats = [str(_STATIC_NUMBERS[name]) for name in codecs]
-    lines = [f"rtpmap:{_STATIC_NUMBERS[name]} {name}/8000" for name in codecs]
+    formats = [str(_OURS[name].number) for name in codecs]
+    lines = [line for name in codecs for line in _lines(_OURS[name].number, _OURS[name])]
     formats.append(str(_EVENT_NUMBER))
     lines += [f"rtpmap:{_EVENT_NUMBER} telephone-event/8000", f"fmtp:{_EVENT_NUMBER} 0-16", "ptime:20", "sendrecv"]
     ours = Media("audio", port, "RTP/AVP", tuple(formats), None, (), tuple(lines))
@@ -277,7 +380,7 @@ def answer_again(
     return _written(_answered(offer, place, ours), address, session_id, 1, previous)
 
 
-def offer_beside(mine: bytes, address: str, port: int, *, session_id: int) -> bytes:
+def offer_beside(mine: Description, address: str, port: int, *, session_id: int) -> bytes:
     """A first offer to a leg that is to be joined with another one: what `mine`, our description in force on that other
     leg, has, under the same numbers, so that packets can be relayed. Raises SdpError, NotAcceptable."""
     media = audio(mine)
@@ -305,12 +408,13 @@ def offer_again(mine: bytes, address: str, port: int, *, session_id: int, previo
 
 
 def _first(offered: Mapping[int, str], codecs: Iterable[str]) -> int | None:
-    wanted = {f"{name}/8000" for name in codecs}
-    return next((number for number, codec in offered.items() if codec in wanted), None)
+    wanted = {_OURS[name].name.upper() for name in codecs}
+    found = [number for number, codec in offered.items() if codec in wanted]
+    return min(found, key=lambda number: _COST[offered[number]], default=None)
 
 
 def _first_sound(offered: Mapping[int, str]) -> int | None:
-    return next((n for n, codec in offered.items() if codec.partition("/")[0] not in ("CN", "TELEPHONE-EVENT")), None)
+    return next((n for n, codec in offered.items() if not codec.startswith(("CN/", _EVENT))), None)
 
 
 def _described(media: Media, number: int) -> list[str]:
@@ -343,12 +447,13 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
         if where is False:
             receives = False
         address = signalling
-    numbers, event, codec, payload = _received(media.formats, media.attributes)
+    numbers, event, codec, payload, codecs = _received(media.formats, media.attributes)
+    told: tuple[tuple[int, str], ...] = ()
     if ours is not None:
         own = audio(ours)
-        if own is not None and own.formats != media.formats:
-            known = media.codecs()
-            numbers += tuple([int(number) for number in own.formats if int(number) not in known])
+        if own is not None and (own.formats != media.formats or own.attributes != media.attributes):
+            more, told = _sent(media.formats, media.attributes, own.formats, own.attributes)
+            numbers += more
     return Remote(
         address=address,
         port=media.port,
@@ -360,16 +465,38 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
         telephone_event=event,
         codec=codec,
         payload=payload,
+        codecs=codecs,
+        sends=told,
     )
 
 
 @lru_cache(_REMEMBERED)
-def _received(formats: tuple[str, ...], attributes: tuple[str, ...]) -> tuple[tuple[int, ...], int | None, str, int]:
-    """What a stream takes: payload numbers, that of telephone-events, and codec and number for sound of our own."""
+def _received(
+    formats: tuple[str, ...], attributes: tuple[str, ...]
+) -> tuple[tuple[int, ...], int | None, str, int, tuple[tuple[int, str], ...]]:
+    """What a stream takes: payload numbers, that of telephone-events, codec and number for sound of our own, and what
+    the numbers mean."""
     codecs = sdp.codecs(formats, attributes)
     playable = _first(codecs, LOCAL_CODECS)
     payload = playable if playable is not None else next(iter(codecs), 0)
-    return tuple(codecs), _event(codecs), codecs.get(payload, "") or "PCMU/8000", payload
+    sounds = tuple((number, name) for number, name in codecs.items() if not name.startswith(_EVENT))
+    return tuple(codecs), _event(codecs), codecs.get(payload, "") or "PCMU/8000", payload, sounds
+
+
+@lru_cache(_REMEMBERED)
+def _sent(
+    formats: tuple[str, ...], attributes: tuple[str, ...], our_formats: tuple[str, ...], ours: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """What a stream may send besides what it takes, because we told it so: numbers that are new, and what these and
+    others stand for. A number of ours that is another codec's there counts where that end has the codec as well."""
+    theirs, told = sdp.codecs(formats, attributes), sdp.codecs(our_formats, ours)
+    names = set(theirs.values())
+    sends = [
+        (number, name)
+        for number, name in told.items()
+        if number not in theirs or (theirs[number] != name and name and name in names)
+    ]
+    return tuple(number for number, _ in sends if number not in theirs), tuple(sends)
 
 
 @lru_cache(_ADDRESSES)

@@ -72,6 +72,8 @@ class FarEnd(msgspec.Struct, frozen=True, array_like=True, gc=False):
     telephone_event: int | None
     codec: str
     payload: int
+    codecs: tuple[tuple[int, str], ...] = ()
+    sends: tuple[tuple[int, str], ...] = ()
 
 
 class Forwarded(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -50,6 +50,7 @@ def ring(
     leg.sound = media
     if dialect is not None:
         media.codecs = dialect.settings.codecs
+    media.widens = not call.state.started.emergency  # nothing that a gateway might stumble over
     caller, state = call.front, as_from_front(call)
     # For a front that was answered, nobody can be asked: the offer is our own.
     beside = call.state.answered_at is not None
@@ -65,7 +66,7 @@ def ring(
             context.engine.close(ports.leased(leg))
             call.unfit = True
             return None
-        media.codecs = ()  # who calls for help offers all that he has
+        media.codecs, media.widens = (), True  # who calls for help offers all that he has, and what we have
         offer = sound.offer_to(media, proposed)
     # Without an offer the telephone may make one in a reliable 18x, which only such a caller can answer in time.
     extensions = context.extensions[bool(offer) or bool(caller.usage.reliably)]

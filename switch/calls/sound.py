@@ -21,15 +21,17 @@ class Sound:
     `local` is the last description that we sent, `proposed` an offer of the far end that the other side has not
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
-    `codecs` are the only ones that the far end may hear of, the best first; empty for all.
+    `codecs` are the only ones that the far end may hear of, the best first; empty for all. `widens`: it may be offered
+    what the other side has not, and we transcode.
     """
 
-    __slots__ = ("bound", "codecs", "far", "held", "lease", "local", "proposed", "remote", "settled")
+    __slots__ = ("bound", "codecs", "far", "held", "lease", "local", "proposed", "remote", "settled", "widens")
 
     def __init__(self) -> None:
         self.lease: Lease | None = None
         self.bound = ""
         self.codecs: tuple[str, ...] = ()
+        self.widens = True
         self.remote: Description | None = None
         self.local: bytes = b""
         self.settled: bytes = b""
@@ -63,12 +65,24 @@ def speaks_v6(description: Description | None, signalling: str) -> bool:
 
 
 def offer_to(leg: Sound, offer: Description) -> bytes:
-    """The other side's offer, as this leg shall see it."""
-    lease = _leased(leg)
-    if leg.codecs:
-        offer = negotiate.only(offer, leg.codecs)
+    """The other side's offer, as this leg shall see it: with what we can transcode besides."""
+    lease, offer = _leased(leg), _for(leg, offer)
     leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
     return leg.local
+
+
+def _for(leg: Sound, offer: Description) -> Description:
+    """An offer with the codecs that this leg may hear of, those that both sides have first. Raises NotAcceptable when
+    there is none."""
+    codecs = leg.codecs
+    if not leg.widens:
+        return negotiate.only(offer, codecs) if codecs else offer
+    if codecs:
+        try:
+            offer = negotiate.only(offer, codecs)
+        except SdpError:
+            return negotiate.only(negotiate.widened(offer, codecs), codecs)
+    return negotiate.widened(offer, codecs)
 
 
 def propose(leg: Sound, offer: Description) -> bytes:
@@ -136,9 +150,8 @@ def offer_beside(leg: Sound, other: Sound) -> bytes:
     """A first offer to this leg, which is to be joined with `other`, an answered one."""
     lease = _leased(leg)
     try:
-        leg.local = negotiate.offer_beside(
-            other.settled or other.local, lease.address, lease.port, session_id=lease.leg
-        )
+        mine = _for(leg, sdp.parse(other.settled or other.local))
+        leg.local = negotiate.offer_beside(mine, lease.address, lease.port, session_id=lease.leg)
     except SdpError:
         return offer_ourselves(leg)
     return leg.local
@@ -182,6 +195,8 @@ def far_value(leg: Sound) -> e.FarEnd | None:
         far.telephone_event,
         far.codec,
         far.payload,
+        far.codecs,
+        far.sends,
     )
 
 
@@ -200,6 +215,8 @@ def far_of(value: e.FarEnd | None) -> Remote | None:
         telephone_event=value.telephone_event,
         codec=value.codec,
         payload=value.payload,
+        codecs=value.codecs,
+        sends=value.sends,
     )
 
 

@@ -212,6 +212,7 @@ class TestRelayAnswer:
 
 class TestLocal:
     def test_the_first_codec_that_we_have_and_the_digits(self) -> None:
+        """Of those that cost the same."""
         asked = "m=audio 5004 RTP/AVP 9 8 0 96\na=rtpmap:96 telephone-event/8000\n"
         raw = negotiate.answer_local(body(asked + VIDEO), "203.0.113.1", 30004, session_id=3)
         made = sdp.parse(raw)
@@ -237,7 +238,9 @@ class TestLocal:
     def test_a_late_offer(self) -> None:
         raw = negotiate.offer_local("203.0.113.1", 30004, session_id=3)
         made = sdp.parse(raw)
-        assert made.media[0].codecs() == {0: "PCMU/8000", 8: "PCMA/8000", 101: "TELEPHONE-EVENT/8000"}
+        assert made.media[0].codecs() == {
+            0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 107: "OPUS/48000/2", 101: "TELEPHONE-EVENT/8000",
+        }  # fmt: skip
         far = negotiate.remote(body("m=audio 5004 RTP/AVP 8 101\n"), "192.0.2.10", raw)
         assert (far.codec, far.payload) == ("PCMA/8000", 8)
 
