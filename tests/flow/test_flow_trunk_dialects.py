@@ -300,7 +300,8 @@ OUT = [
                  '"Bob" <sip:4420@itsp.example.com>',
                  {"P-Preferred-Identity": '"Bob" <sip:16692222222@itsp.example.com>'}, "8 0 101", id="sipgate"),
     pytest.param("outbound_proxy: 'edge.example.com:5070'", "sip:+442079460999@itsp.example.com",
-                 f'"Bob" <sip:{DID}@{OWN}>', {"Route": "<sip:edge.example.com:5070;lr>"}, "9 8 0 18 101 107", id="proxy"),
+                 f'"Bob" <sip:{DID}@{OWN}>', {"Route": "<sip:edge.example.com:5070;lr>"},
+                 "9 8 0 18 101 107", id="proxy"),
 ]  # fmt: skip
 
 

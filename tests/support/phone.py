@@ -216,8 +216,12 @@ class PhoneCall:
 
 
 def _audio_formats(body: bytes) -> str:
+    """The first codec of an offer that it has, and telephone-events."""
     line = next((each for each in body.decode().split("\r\n") if each.startswith("m=audio")), "")
-    return " ".join(line.split(" ")[3:]) or FORMATS
+    known = [number for number in line.split(" ")[3:] if number in FORMATS.split(" ")]
+    return (
+        " ".join([*[number for number in known if number != "101"][:1], *[n for n in known if n == "101"]]) or FORMATS
+    )
 
 
 class Phone:
