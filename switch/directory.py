@@ -50,7 +50,7 @@ class Directory:
         self._places = Places()
         self._users: dict[str, str] = {}
         self.domains = Domains()
-        self.music: tuple[str, ...] = ("tone:440:300", "silence:4700")
+        self.music: tuple[str, ...] = ("tone:440:300", "silence:700")
         """What is heard on hold where no file was chosen (MOH-1)."""
         self.lost: Container[tuple[str, str, int]] = ()
         """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
