@@ -16,6 +16,7 @@ import msgspec
 from dialplan.model import Model
 from dialplan.plan import Collect, Feature
 from switch.calls.context import Context
+from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
 from switch.features import account_codes
 from switch.features.account_codes import AccountCodes
@@ -38,6 +39,7 @@ def install(context: Context, house: House) -> None:
     """Put all features into the call layer."""
     codes = FeatureCodes(house.wish)
     keys: Mapping[str, Key] = MappingProxyType({})
+    limiting = Limiting()
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     context.executors = {
         **BUILT_IN,
@@ -45,4 +47,6 @@ def install(context: Context, house: House) -> None:
         Collect: AccountCodes(house.check_account, house.account_refused),
     }
     context.digit = pressed
-    context.over = (pressed.over,)
+    context.joined = (limiting.joined,)
+    context.over = (pressed.over, limiting.over)
+    context.overdue = limiting.overdue

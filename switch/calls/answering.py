@@ -125,9 +125,8 @@ def answer(call: Call, now: float, *, echo: bool = False) -> bool:
 def serve(call: Call, service: Service, now: float) -> None:
     """Let the front talk with a service of ours, whatever it was talking with; it is answered first if need be. A front
     that cannot be answered, for want of a port or of a codec, ends the call instead."""
-    if call.early.waits(call, lambda then: serve(call, service, then)):
-        return
-    if call.state.answered_at is None and not answer(call, now):
+    fresh = call.state.answered_at is None
+    if fresh and (call.early.waits(call, lambda then: serve(call, service, then)) or not answer(call, now)):
         return
     release(call, now)
     front, at = call.front, call.context.at()
@@ -140,11 +139,12 @@ def serve(call: Call, service: Service, now: float) -> None:
 def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0) -> None:
     """Answer the front ourselves and play, or send its own sound back. `lasts_s`: for so long, then we hang up; 0:
     until it ends by itself."""
-    if call.early.waits(call, lambda then: execute(call, step, then, lasts_s)):
-        return
     source = step.source if isinstance(step, Announce) else "echo"
-    if call.state.answered_at is None and not answer(call, now, echo=source == "echo"):
-        return
+    if call.state.answered_at is None:
+        if call.early.waits(call, lambda then: execute(call, step, then, lasts_s)):
+            return
+        if not answer(call, now, echo=source == "echo"):
+            return
     front = call.front
     terms = e.Terms(limit_s=lasts_s) if lasts_s else None
     call.record(e.Connected(call.id, call.state.n, call.context.at(), front.index, source, terms, front.index))

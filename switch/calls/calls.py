@@ -20,7 +20,6 @@ from switch.calls.channels import Limits
 from switch.calls.context import CallSettings, Context
 from switch.calls.joining import rejoin
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
-from switch.calls.limiting import Limiting
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
@@ -65,9 +64,6 @@ class Calls:
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
         self.alarms = Alarms(context)
-        limiting = Limiting()
-        context.joined, context.over = (*context.joined, limiting.joined), (*context.over, limiting.over)
-        context.overdue = limiting.overdue
         self.use(context.settings)
         context.plan = plan
         context.preempt = self.preempt

@@ -22,7 +22,7 @@ from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
 from switch.calls.presentation import contact_value
 from switch.calls.serving import resume
-from switch.calls.state import CallState, LegState, apply, fold
+from switch.calls.state import MOVED, CallState, LegState, apply, fold
 from switch.sip import refresh, writer
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
@@ -81,6 +81,8 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> lis
     call = Call(context, state)
     legs = []
     for index, leg_state in state.legs.items():
+        if leg_state.ended is MOVED:
+            continue  # it lives on in another call
         if index != spoke and leg_state.answered and leg_state.dialog is not None:
             leg = _leg(context, call, index, leg_state)
             leg.reach(now)

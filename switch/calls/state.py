@@ -8,7 +8,7 @@ survive a crash can hide elsewhere.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -179,15 +179,18 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
         return tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
     if len(sides) == 1:
         return limits.regroup(state.periods, outside, (), event.at)
+    return limits.regroup(
+        state.periods, outside, _inside(state, event, outside), event.at, inherit=state.unparked or bool(state.parked)
+    )
+
+
+def _inside(state: CallState, event: e.Connected, outside: Sequence[int]) -> tuple[limits.Party, ...]:
+    """Whose limit counts (LIM-10). Whoever is called outside brings the terms of who pays; else they are the set's."""
     if len(outside) == 2:
-        party = _party("", event.terms)
-    else:
-        # Whoever is called outside has the payer's terms along; else they are those of the set (LIM-10).
-        side = sides[0] if sides[0] not in outside else sides[1]
-        called = event.leg in outside and event.terms is not None
-        party = _party(state.legs[side].target, event.terms if called else state.legs[side].terms)
-    inherit = state.unparked or state.parked is not None
-    return limits.regroup(state.periods, outside, (party,), event.at, inherit=inherit)
+        return (_party("", event.terms),) if event.terms is not None else ()
+    side = event.front if event.front not in outside else event.leg
+    called = event.leg in outside and event.terms is not None
+    return (_party(state.legs[side].target, event.terms if called else state.legs[side].terms),)
 
 
 def _party(name: str, terms: e.Terms | None) -> limits.Party:
