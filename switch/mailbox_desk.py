@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from config.compiled import MailboxSettings
+from media.engine import RecordEnded
 from records.events import MessageLeft
 from switch import pins
 from switch.mailboxes import DELETED, GONE, MAILED, Mailboxes
@@ -29,6 +30,10 @@ T = TypeVar("T")
 
 LEAST_S = 2.0
 """What is shorter was no message."""
+LEAST_SAID_S = 0.3
+"""Where less was said than this, nothing was."""
+LATE_S = 10.0
+"""So long the end of a recording is waited for."""
 UNDO_S = 3600.0
 """So long what was deleted can be restored; then its sound goes."""
 KINDS = ("own", "busy", "unavailable")
@@ -94,6 +99,10 @@ class Desk:
         self._run = run
         self._at = at
         self._token = token
+        self._awaited: dict[str, tuple[str, str, bool, float]] = {}
+        """Recordings that become messages when they have ended, by path: mailbox, message, urgent, since when."""
+        self._late: dict[tuple[str, str], bool] = {}
+        """Messages whose WAV could not be made yet, and whether they are urgent: they are tried again."""
         self._boxes: Mapping[str, MailboxSettings] = {}
         self._by_extension: Mapping[str, str] = {}
         self._by_line: Mapping[str, tuple[str, ...]] = {}
@@ -149,19 +158,24 @@ class Desk:
         self.mailboxes.leave(MessageLeft(mailbox, message, self._at(), call, number, name, open=True))
         return message
 
-    def render(self, mailbox: str, name: str, then: Callable[[float, float], object]) -> None:
-        """Make the WAV of what was recorded; `then` gets its seconds (0.0: there is nothing) and the time."""
-        self._run(lambda: self.files.finish(mailbox, name), lambda seconds, now: then(seconds or 0.0, now))
+    def render(self, mailbox: str, name: str, then: Callable[[float | None, float], object]) -> None:
+        """Make the WAV of what was recorded; `then` gets its seconds (0.0: there is nothing; None: it cannot be made
+        now, say for want of room) and the time."""
+        self._run(lambda: self.files.finish(mailbox, name), then)
 
     def complete(
         self, mailbox: str, message: str, urgent: bool = False, then: Callable[[bool, float], object] = lambda ok, n: 0
     ) -> None:
         """What was recorded is a message, unless it is too short; `then` hears whether it is."""
 
-        def made(seconds: float, now: float) -> None:
+        def made(seconds: float | None, now: float) -> None:
             found = self.mailboxes.opened_as(mailbox, message)
             if found is None:
                 then(False, now)
+                return
+            if seconds is None:
+                self._late[mailbox, message] = urgent
+                then(True, now)
                 return
             if seconds < LEAST_S:
                 self.drop(mailbox, message)
@@ -175,6 +189,26 @@ class Desk:
             then(True, now)
 
         self.render(mailbox, message, made)
+
+    def complete_when_ended(self, mailbox: str, message: str, urgent: bool) -> None:
+        """The same, when the engine has told that it has all of it (`recorded`): the caller has hung up."""
+        path = self.files.spool(mailbox, message)
+        self._awaited[path] = mailbox, message, urgent, self._at().timestamp()
+
+    def recorded(self, event: RecordEnded) -> None:
+        """The engine has told of the end of a recording, of whatever kind."""
+        found = self._awaited.pop(event.path, None)
+        if found is not None:
+            mailbox, message, urgent, _ = found
+            if self.nothing_said(mailbox, event):
+                self.drop(mailbox, message)
+            else:
+                self.complete(mailbox, message, urgent)
+
+    def nothing_said(self, mailbox: str, event: RecordEnded) -> bool:
+        """Whether it is a recording of silence. That is measured where silence ends a message."""
+        box = self._boxes.get(mailbox)
+        return box is not None and box.silence_s > 0 and event.lasted_s > 0 and event.heard_s < LEAST_SAID_S
 
     def drop(self, mailbox: str, message: str, by: str = "caller") -> None:
         """It goes for good, and its sound with it."""
@@ -322,6 +356,13 @@ class Desk:
     def sweep(self) -> None:
         """To be called now and then: what was deleted goes for good, and what is too old is deleted."""
         now_s = self._at().timestamp()
+        for path, (mailbox, message, urgent, since_s) in list(self._awaited.items()):
+            if now_s - since_s >= LATE_S:  # the media worker has died
+                del self._awaited[path]
+                self.complete(mailbox, message, urgent)
+        late, self._late = self._late, {}
+        for (mailbox, message), urgent in late.items():
+            self.complete(mailbox, message, urgent)
         for each in list(self.mailboxes.all()):
             box = self._boxes.get(each.mailbox)
             keep_s = box.keep_s if box is not None else 0.0

@@ -7,11 +7,13 @@ else's.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +28,8 @@ class MailboxFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._locks: collections.defaultdict[str, threading.Lock] = collections.defaultdict(threading.Lock)
+        """One for each mailbox: two threads do not make the same file."""
 
     def spool(self, mailbox: str, name: str) -> str:
         """Where a recording is to be written."""
@@ -39,14 +43,12 @@ class MailboxFiles:
         """Make the WAV of a spool, and let the spool go; how many seconds it lasts. 0.0: there is nothing in it. Done
         twice it is done once. Raises OSError when it cannot be made; the spool stays."""
         spool, sound = self._path(mailbox, name, SPOOL), self._path(mailbox, name, SOUND)
-        if not sound.exists():
-            if not spool.exists():
-                return 0.0
-            beside = sound.with_suffix(".part.wav")
-            child("media.render", str(beside), "--side", str(spool))
-            beside.chmod(0o600)
-            beside.replace(sound)
-        spool.unlink(missing_ok=True)
+        with self._locks[mailbox]:
+            if not sound.exists():
+                if not spool.exists():
+                    return 0.0
+                child("media.render", str(sound), "--side", str(spool))
+            spool.unlink(missing_ok=True)
         return seconds_of(sound)
 
     def copy(self, mailbox: str, name: str, to: str, as_name: str) -> bool:

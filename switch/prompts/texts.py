@@ -99,6 +99,8 @@ _SAID = {
     # mailboxes: whoever leaves a message
     "vm_greeting": "The person you are calling is not available. Please leave a message after the tone.",
     "vm_greeting_busy": "The person you are calling is on another call. Please leave a message after the tone.",
+    "vm_person_at_extension": "The person at extension",
+    "vm_is_not_available": "is not available.",
     "vm_mailbox": "The mailbox of",
     "vm_leave_message": "Please leave a message after the tone.",
     "vm_press_pound": "When you are done, hang up, or press pound for more choices.",
@@ -107,6 +109,9 @@ _SAID = {
     "vm_too_short": "Your message was too short.",
     "vm_saved": "Your message has been left.",
     "vm_deposit_menu": "To send the message, press 1. To listen to it, press 2. To record it again, press 3.",
+    "vm_deposit_urgent": "To mark it as urgent, press 4.",
+    "vm_deposit_marked": "The message is marked as urgent.",
+    "vm_deposit_unmarked": "The message is not urgent.",
     # mailboxes: whoever fetches them
     "vm_mailbox_enter": "Please enter your mailbox number, followed by the pound key.",
     "vm_mailbox_unknown": "There is no such mailbox.",
@@ -127,9 +132,12 @@ _SAID = {
     "vm_for": "For",
     "vm_main_menu": "For new messages, press 1. For saved messages, press 2. For greetings, press 3. To change your "
     "PIN, press 4. To end, press star.",
+    "vm_main_shared": "For another mailbox that you share, press 5.",
+    "vm_urgent": "Urgent.",
     "vm_message_menu": "To hear the message again, press 1. To save it, press 2. To delete it, press 3. To call back, "
-    "press 4. To forward it, press 5. For the next message, press 6. For the one before, press 7. To go back, press "
-    "star.",
+    "press 4. To forward it, press 5. For the next message, press 6. For the one before, press 7. For who left it, and "
+    "when, press 8. To go back, press star.",
+    "vm_message_restore": "This message is deleted. To restore it, press 3.",
     "vm_message_deleted": "The message has been deleted.",
     "vm_message_kept": "The message has been saved.",
     "vm_message_restored": "The message has been restored.",
@@ -138,8 +146,13 @@ _SAID = {
     "vm_forward_to": "Please enter the number of the mailbox to forward it to, followed by the pound key.",
     "vm_call_back_unknown": "The caller's number is not known.",
     "vm_calling_back": "Calling back.",
-    "vm_greeting_menu": "To listen to your greeting, press 1. To record a new one, press 2. For the standard greeting, "
-    "press 3. To go back, press star.",
+    "vm_greeting_menu": "To listen to a greeting, press 1. To record one, press 2. For the standard greeting, press 3. "
+    "For your own greetings again, press 4. To delete one, press 5. To go back, press star.",
+    "vm_greeting_which": "For all calls, press 1. For when you are on another call, press 2. For when you do not "
+    "answer, press 3.",
+    "vm_greeting_none": "There is no such greeting.",
+    "vm_greeting_own": "Your own greetings are used now.",
+    "vm_greeting_deleted": "The greeting has been deleted.",
     "vm_greeting_record": "Please record your greeting after the tone, followed by the pound key.",
     "vm_greeting_saved": "Your greeting has been saved.",
     "vm_greeting_standard": "The standard greeting is used now.",

@@ -1,0 +1,9 @@
+"""Voicemail: messages are left in a mailbox, and fetched from it by telephone.
+
+wording     what is said, as rows of prompts
+deposit     a caller hears the greeting and leaves a message: the executor of `Voicemail` steps
+retrieval   somebody fetches messages: the features `voicemail` and `mailbox`, and `*` during a greeting
+onward      the caller goes on to another destination: the operator, or whoever left a message
+
+What both do with mailboxes is done by `switch.mailbox_desk.Desk`.
+"""
