@@ -18,6 +18,8 @@ import wave
 from collections.abc import Sequence
 from pathlib import Path
 
+from media.spool import PACKET, SpoolError, read
+
 LONGEST_S = 120.0
 """So long may a child work on one file."""
 SPOOL, SOUND = ".spool", ".wav"
@@ -45,7 +47,7 @@ class MailboxFiles:
         spool, sound = self._path(mailbox, name, SPOOL), self._path(mailbox, name, SOUND)
         with self._locks[mailbox]:
             if not sound.exists():
-                if not spool.exists():
+                if not _has_sound(spool):
                     return 0.0
                 child("media.render", str(sound), "--side", str(spool))
             spool.unlink(missing_ok=True)
@@ -96,6 +98,14 @@ class MailboxFiles:
             if not part or part.startswith(".") or "/" in part or "\0" in part:
                 raise ValueError(f"no name of a mailbox's file: {part!r}")
         return self._folder / mailbox / f"{name}{suffix}"
+
+
+def _has_sound(spool: Path) -> bool:
+    """Whether a packet came at all. Raises OSError where that cannot be read."""
+    try:
+        return any(kind == PACKET for kind, _, _ in read(spool))
+    except (FileNotFoundError, SpoolError):
+        return False
 
 
 def child(module: str, *arguments: str) -> None:
