@@ -52,6 +52,7 @@ from switch.installing import House, install
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.lifting import Lifting
 from switch.lookups import Lookups
+from switch.mailbox_room import MailboxRoom
 from switch.mailing import Mailer
 from switch.metrics import Counters, WatchServer
 from switch.net.hops import Hops
@@ -59,6 +60,9 @@ from switch.net.resolver import Resolver
 from switch.net.transports import Transports
 from switch.notices import Notices
 from switch.operations import Operations, Recent
+from switch.prompts import prompts
+from switch.prompts.prompts import Prompts, PromptSettings
+from switch.prompts.texts import MAILBOX_PROMPTS
 from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
 from switch.registrar import Registrar
 from switch.replay import replay, welcome
@@ -195,11 +199,17 @@ class Exchange:
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
+        self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
+        self._mailboxes = MailboxRoom(
+            self._places.data / "voicemail", self.core, clock, token, self._chores, self._notices, self._log
+        )
         house = House(
             model=lambda: self._model,
             wish=wishing.change,
             check_account=self._check_account,
             account_refused=self._notices.account_code_refused,
+            words=self._prompts,
+            desk=self._mailboxes.desk,
         )
         install(self.core.calls.context, house)
         self._post = ThreadPoolExecutor(2, "mail")
@@ -325,6 +335,7 @@ class Exchange:
         self.core.recover(found.calls.values(), now, found.ended)
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(handed.qualify_settings(self._compiled), now)
+        self._mailboxes.start()
         self._keeper.start()
         self._ban_keeper.start()
         self._fact_keeper.start()
@@ -365,6 +376,8 @@ class Exchange:
             await asyncio.sleep(0.02)
         self._chores.close()
         self._post.shutdown(wait=False, cancel_futures=True)
+        self._mailboxes.close()
+        await asyncio.to_thread(self._prompts.close)
         await self._resolver.close()
         await self._control.stop()
         await self._watch.stop()
@@ -455,6 +468,7 @@ class Exchange:
         """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
         trunks = await self._find_carriers(compiled)
         await self._certificates.use(compiled)
+        await self._use_prompts(compiled)
         began = time.monotonic()
         self._swap(compiled, trunks)
         self._notices.took("reload", time.monotonic() - began)
@@ -466,6 +480,7 @@ class Exchange:
         self._account_passwords.use(compiled)
         self._emergency_numbers.use(compiled.model)
         self._mailer.settings = compiled.mail
+        self._mailboxes.use(compiled, folder_of(self._places.config))
         swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
         self._trust(trunks)
         self._guard(compiled)
@@ -516,6 +531,13 @@ class Exchange:
             self.core.go_on(lambda now: then(good, now), self._clock.now())
 
         self._chores.begin("account code", look())
+
+    async def _use_prompts(self, compiled: Compiled) -> None:
+        settings = PromptSettings()
+        self._prompts.use(settings, await asyncio.to_thread(prompts.look, settings, self._places.data / "prompts"))
+        if compiled.mailboxes:
+            self._prompts.prepare(MAILBOX_PROMPTS)
+            self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])
 
     # -- the core's hands ---------------------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ class Core:
         self._finish(now)
         return True
 
-    def go_on(self, act: Callable[[float], None], now: float) -> None:
+    def go_on(self, act: Callable[[float], object], now: float) -> None:
         """Something that was done off the loop has come to its end: `act` says what follows from it."""
         self._at = self._clock_at()
         try:

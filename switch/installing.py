@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from dialplan.model import Model
-from dialplan.plan import Collect, Feature
+from dialplan.plan import Collect, Feature, Voicemail
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
@@ -23,6 +23,11 @@ from switch.features.account_codes import AccountCodes
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
 from switch.features.codes import FeatureCodes
+from switch.features.voicemail.deposit import Deposits
+from switch.features.voicemail.retrieval import Retrievals
+from switch.features.voicemail.wording import Wording
+from switch.mailbox_desk import Desk
+from switch.prompts.words import Words
 
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +38,18 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     wish: Callable[[str, Sequence[str], str], None]
     check_account: account_codes.Check
     account_refused: account_codes.Tell
+    words: Words
+    """The prompts."""
+    desk: Desk
+    """The mailboxes."""
 
 
 def install(context: Context, house: House) -> None:
     """Put all features into the call layer."""
-    codes = FeatureCodes(house.wish)
+    wording = Wording(house.words)
+    retrievals = Retrievals(house.desk, wording)
+    deposits = Deposits(house.desk, wording, retrievals.instead)
+    codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals})
     keys: Mapping[str, Key] = MappingProxyType({})
     limiting = Limiting()
     pressed = CallKeys(lambda: house.model().call_keys, keys)
@@ -45,7 +57,10 @@ def install(context: Context, house: House) -> None:
         **BUILT_IN,
         Feature: codes,
         Collect: AccountCodes(house.check_account, house.account_refused),
+        Voicemail: deposits,
     }
+    context.resumes = {"voicemail": deposits.resume, "mailbox": retrievals.resume}
+    context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
     context.joined = (limiting.joined,)
     context.over = (pressed.over, limiting.over)

@@ -54,6 +54,7 @@ class Counters:
         "forward_loops",
         "forwards",
         "logins_failed",
+        "mailbox_lockouts",
         "messages_in",
         "messages_out",
         "quota_alarms",
@@ -85,6 +86,7 @@ class Counters:
         self.reloads_refused = 0
         self.slow_callbacks = 0
         self.account_codes_refused = 0
+        self.mailbox_lockouts = 0
         self.quota_alarms = 0
 
 
@@ -105,6 +107,7 @@ HELP = {
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "quota_alarms": "Times that a quota of calls outside was used to 80 or 100 per cent",
+    "mailbox_lockouts": "Mailboxes locked after wrong PINs",
     "account_codes_refused": "Calls refused for a wrong account code or password",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
 }

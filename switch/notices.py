@@ -98,6 +98,15 @@ class Notices:
         told = "account codes of this line are refused for a while" if blocked else "account code refused"
         self._log.warning(told, line=line, account=account)
 
+    def mailbox_locked(self, mailbox: str, tries: int) -> None:
+        """PIN-5: somebody tries out PINs."""
+        self._counters.mailbox_lockouts += 1
+        self._log.warning("mailbox is locked after wrong PINs", mailbox=mailbox, tries=tries)
+
+    def prompt(self, told: str, what: str) -> None:
+        """A prompt is missing."""
+        self._log.warning(told, prompt=what)
+
     def registration_changed(self, trunk: str, state: State) -> None:
         """A carrier has taken or refused our registration."""
         if state.state == "failed" or state.why:

@@ -232,3 +232,13 @@ TEXTS: Mapping[str, str] = MappingProxyType(_SAID | dict(_spoken()))
 
 REFUSALS = tuple(each for each in _SAID if each.startswith("refused_"))
 """What may be announced by any exchange, whatever else it serves."""
+_ALSO_MAILBOXES = frozenset(
+    ("goodbye", "invalid_choice", "failed", "extension", "nothing_entered", "feature_not_available")
+    + ("today", "yesterday", "at", "am", "pm", "oh", "noon", "midnight")
+)
+MAILBOX_PROMPTS = tuple(
+    each
+    for each in TEXTS
+    if each.startswith(("vm_", "pin_", "number_", "month_", "day_", "weekday_")) or each in _ALSO_MAILBOXES
+)
+"""What mailboxes say."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from config.compiled import HostSettings, TrunkSettings
+from config.compiled import HostSettings, MailboxSettings, TrunkSettings
 from dialplan import model as m
 from dialplan import planner
 from dialplan.destinations import ring_group, user
@@ -39,6 +39,7 @@ from switch.directory import Directory
 from switch.facts import LiveFacts
 from switch.installing import House, install
 from switch.lifting import Lifting
+from switch.mailbox_desk import Desk
 from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.net.hops import Hops
@@ -54,12 +55,13 @@ from switch.sip.framing import KeepAlive, StreamFramer
 from switch.sip.next_hop import toward
 from switch.sip.timer import Timers
 from switch.state.facts import Kept, MemoryFactStore
-from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore
+from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore, Message
 from switch.trunk_hosts import TrunkHost
 from switch.views import WishesView
 from switch.wishing import Wishing
 from tests.support.engine import BookEngine
 from tests.support.network import Network
+from tests.support.sounds import Sounds, SpokenIds
 
 HERE = ("192.0.2.10", 5060)
 REALM = "pbx.example.com"
@@ -168,6 +170,12 @@ class Exchange:
         self.journal = MemoryJournal()
         self.facts = MemoryFactStore()
         self.mailboxes = MemoryMailboxStore()
+        self.boxes: tuple[MailboxSettings, ...] = ()
+        """How mailboxes are set up (`use_mailboxes`)."""
+        self.left: list[Message] = []
+        """The messages that were complete, and that somebody may be told of."""
+        self.sounds = Sounds()
+        self.words = SpokenIds()
         self.events: list[e.AnyEvent] = []
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
@@ -235,11 +243,16 @@ class Exchange:
         self.wishing = Wishing(
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )
+        self.desk = Desk(self.core.mailboxes, self.sounds, self._off_the_loop, self.clock.at, self._token)
+        self.desk.use(self.boxes)
+        self.desk.left = lambda box, message: self.left.append(message)
         house = House(
             model=lambda: self.model,
             wish=self.wishing.change,
             check_account=self._check_account,
             account_refused=lambda *said: self.refused_accounts.append(said),
+            words=self.words,
+            desk=self.desk,
         )
         install(self.core.calls.context, house)
         self.lifting = Lifting(
@@ -276,6 +289,23 @@ class Exchange:
                 self._after()
 
         self.clock.timers.start(self.clock.now() + self.hash_s, self, looked)
+
+    def use_mailboxes(self, *boxes: MailboxSettings) -> None:
+        """The configuration of mailboxes."""
+        self.boxes = boxes
+        self.desk.use(boxes)
+
+    def _off_the_loop(self, work: Callable[[], Any], then: Callable[[Any, float], object]) -> None:
+        """As long as a hash takes."""
+        core = self.core
+
+        def done(now: float) -> None:
+            if core is self.core and self.alive:
+                found = work()
+                core.go_on(lambda at: then(found, at), now)
+                self._after()
+
+        self.clock.timers.start(self.clock.now() + self.hash_s, self, done)
 
     def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
         """Another configuration of trunks."""

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from typing import Protocol
 
 from config.compiled import MailboxSettings
 from switch.mailboxes import Counts
+from switch.prompts.words import Sources, Words
 from switch.state.mailboxes import Message
-
-Sources = tuple[str, ...]
 
 BEEP: Sources = ("silence:200", "tone:1000:300")
 SHORT_BEEP: Sources = ("tone:1000:150",)
 BUSY = 486
-
-
-class Words(Protocol):
-    """See `switch.prompts.prompts.Prompts`."""
-
-    def sources(self, *ids: str, language: str = "") -> Sources:
-        """The prompts of these ids."""
-
-    def digits(self, text: str, language: str = "") -> Sources:
-        """Each digit by itself."""
-
-    def number(self, value: int, language: str = "") -> Sources:
-        """A number as it is counted."""
-
-    def moment(self, at: datetime.datetime, now: datetime.datetime, language: str = "") -> Sources:
-        """When something was."""
-
-    def said(self, text: str) -> Sources:
-        """A text of the operator's own."""
 
 
 class Wording:

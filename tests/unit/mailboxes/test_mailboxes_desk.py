@@ -15,43 +15,12 @@ from records import events as e
 from switch.mailbox_desk import LEAST_S, UNDO_S, Desk, Tried
 from switch.mailboxes import DELETED, Counts, Mailboxes
 from switch.state.mailboxes import Message
+from tests.support.sounds import Sounds
 
 AT = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=datetime.UTC)
 ANNA = MailboxSettings(id="anna", extension="201", owner="anna", lines=("anna", "ben"), messages=2, pin_tries=3)
 BEN = MailboxSettings(id="ben", extension="202", owner="ben", lines=("ben",), keep_s=86400.0)
 DESK = MailboxSettings(id="desk", extension="290", lines=("ben",))
-
-
-class Sounds:
-    """Files that are as long as a test says."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.there: set[tuple[str, str]] = set()
-
-    def spool(self, mailbox: str, name: str) -> str:
-        return f"/{mailbox}/{name}.spool"
-
-    def sound(self, mailbox: str, name: str) -> str:
-        return f"/{mailbox}/{name}.wav"
-
-    def finish(self, mailbox: str, name: str) -> float:
-        seconds = self.seconds.get(name, 5.0)
-        if seconds:
-            self.there.add((mailbox, name))
-        return seconds
-
-    def copy(self, mailbox: str, name: str, to: str, as_name: str) -> bool:
-        if (mailbox, name) not in self.there:
-            return False
-        self.there.add((to, as_name))
-        return True
-
-    def drop(self, mailbox: str, name: str) -> None:
-        self.there.discard((mailbox, name))
-
-    def names(self) -> set[tuple[str, str]]:
-        return set(self.there)
 
 
 class House:
