@@ -233,8 +233,10 @@ TEXTS: Mapping[str, str] = MappingProxyType(_SAID | dict(_spoken()))
 REFUSALS = tuple(each for each in _SAID if each.startswith("refused_"))
 """What may be announced by any exchange, whatever else it serves."""
 _ALSO_MAILBOXES = frozenset(
-    ("goodbye", "invalid_choice", "failed", "extension", "nothing_entered", "feature_not_available")
-    + ("today", "yesterday", "at", "am", "pm", "oh", "noon", "midnight")
+    (
+        *("goodbye", "invalid_choice", "failed", "extension", "nothing_entered", "feature_not_available"),
+        *("today", "yesterday", "at", "am", "pm", "oh", "noon", "midnight"),
+    )
 )
 MAILBOX_PROMPTS = tuple(
     each

@@ -11,7 +11,6 @@ from dialplan import model as m
 from dialplan.destinations import Destination, To, ring_group, user
 from dialplan.groups import Attendant, Member, RingGroup
 from dialplan.lines import Forwards, Outside, Permission
-from dialplan.plan import Voicemail
 from switch.sip import leg_events as sip
 from switch.sip.flow import Flow
 from tests.support.exchange import carrier, changed, house
@@ -260,16 +259,16 @@ def test_a_circle_ends_with_482_and_is_no_endless_ringing() -> None:
     scene.finish()
 
 
-def test_voicemail_that_nothing_carries_out_yet_ends_with_480_and_is_told() -> None:
+def test_a_mailbox_that_is_no_more_ends_with_480_and_the_reason() -> None:
     model = changed(house(), bob={"forwards": Forwards(busy=Destination(To.VOICEMAIL)), "mailbox": "bob"})
     scene = Scene(model=model)
+    scene.exchange.use_mailboxes()
     alice, bob = scene.phone("alice"), scene.phone("bob")
     bob.refuses = 486
     call = alice.call("102")
     scene.wait()
     assert call.refused == 480
-    assert call.got(sip.Refusal)[-1].reasons == ('Reason: SIP;cause=480;text="Voicemail Not Available"',)
-    assert [type(step) for _, step in scene.exchange.unserved] == [Voicemail]
+    assert call.got(sip.Refusal)[-1].reasons == ('Reason: SIP;cause=480;text="No Such Mailbox"',)
     (passed,) = scene.exchange.record.passed
     assert passed.to == "voicemail:bob"
     scene.finish()
@@ -372,7 +371,7 @@ TO = {
 @pytest.mark.parametrize("kind", TO)
 @pytest.mark.parametrize(("condition", "cause"), [("busy", 486), ("no_answer", 408), ("outage", 503)])
 def test_each_condition_leads_to_each_kind_of_destination(condition: str, cause: int, kind: str) -> None:
-    """FWD-2: the fifteen combinations. Voicemail and menus end with their status until something carries them out."""
+    """FWD-2: the fifteen combinations. Menus end with their status until something carries them out."""
     bob = {
         "forwards": Forwards(after_s=10.0, **{condition: TO[kind]}),
         "outside": Outside(permission=Permission.INTERNATIONAL),
@@ -395,6 +394,9 @@ def test_each_condition_leads_to_each_kind_of_destination(condition: str, cause:
     elif kind in ("user", "ring_group"):
         carol.last.answer()
         scene.wait()
+        assert call.up
+        call.hang_up()
+    elif kind == "voicemail":
         assert call.up
         call.hang_up()
     else:

@@ -184,7 +184,7 @@ def test_a_feature_code_sets_the_same_and_a_tone_confirms_it() -> None:
     [
         ("*72999", "'999' is no extension and no whole number"),
         ("*72", "No Number Dialled Behind the Code"),
-        ("*97", "Feature Not Available"),
+        ("*97", "No Such Mailbox"),
     ],
 )
 def test_a_feature_code_that_cannot_be_done_is_refused_with_the_reason(code: str, why: str) -> None:

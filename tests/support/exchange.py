@@ -108,6 +108,21 @@ def house() -> m.Model:
     )
 
 
+def boxes_of(model: m.Model) -> tuple[MailboxSettings, ...]:
+    """The mailboxes of the model's lines, as they are where nothing is said."""
+    return tuple(
+        MailboxSettings(
+            id=line.mailbox,
+            name=line.name,
+            extension=line.extension,
+            owner=line.id,
+            lines=(line.id, *(each.line for each in line.delegates)),
+        )
+        for line in model.lines.values()
+        if line.mailbox
+    )
+
+
 def changed(model: m.Model, **lines: Mapping[str, Any]) -> m.Model:
     """The house with other lines: `bob={"forwards": …}`."""
     made = {name: msgspec.structs.replace(model.lines[name], **changes) for name, changes in lines.items()}
@@ -170,7 +185,7 @@ class Exchange:
         self.journal = MemoryJournal()
         self.facts = MemoryFactStore()
         self.mailboxes = MemoryMailboxStore()
-        self.boxes: tuple[MailboxSettings, ...] = ()
+        self.boxes = boxes_of(self.model)
         """How mailboxes are set up (`use_mailboxes`)."""
         self.left: list[Message] = []
         """The messages that were complete, and that somebody may be told of."""

@@ -216,13 +216,13 @@ def test_the_greeting_that_fits_the_cause_and_the_recorded_before_the_configured
     assert house.desk.greeting("anna", 408) == "hello.wav"
     house.desk.use_greeting("anna", "own", "g1", "x")
     house.desk.use_greeting("anna", "busy", "g2", "x")
-    assert house.desk.greeting("anna", 486) == "/anna/g2.wav"
-    assert house.desk.greeting("anna", 408) == "/anna/g1.wav"
+    assert house.desk.greeting("anna", 486) == "/voicemail/anna/g2.wav"
+    assert house.desk.greeting("anna", 408) == "/voicemail/anna/g1.wav"
     house.desk.choose_standard("anna", True, "x")
     assert house.desk.greeting("anna", 486) == "hello.wav"
     house.desk.choose_standard("anna", False, "x")
     house.desk.use_greeting("anna", "busy", "", "x")
-    assert house.desk.greeting("anna", 486) == "/anna/g1.wav"
+    assert house.desk.greeting("anna", 486) == "/voicemail/anna/g1.wav"
     house.desk.use_greeting("ben", "own", "g3", "x")
     assert house.desk.greeting("ben", 408) == "", "the configuration has locked it"
     assert house.desk.greeting("nobody", 408) == ""
