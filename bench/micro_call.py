@@ -1,10 +1,11 @@
 """What a basic call costs the exchange itself: 13 messages through the whole core, with its journal, in one process.
 
-    python bench/micro_call.py [calls] [--profile]
+    python bench/micro_call.py [calls] [--profile] [--watched LAMPS]
 
 No sockets, no media worker, no record feeder and no sleep between messages: what is left is the work of the exchange's
 own code on a warm core, the part of `bench/run.py`'s figure that a change of that code can move. Prints CPU-µs a call,
-the best and the median of ten parts; with `--profile` also where the time goes.
+the best and the median of ten parts; with `--profile` also where the time goes. With `--watched` so many lamps show
+the called line; as the calls follow each other quicker than a lamp is told, most of them make no NOTIFY.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gc
 import pstats
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -206,6 +208,23 @@ class House:
         registrar.apply(e.Bound("101", "101", uri, f"<{uri}>", "r1", 1, 1.0, expires_at, flow, "", 0, (), "", at))
         registrar.resume(0.0, at)
 
+    def watch(self, lamps: int) -> None:
+        """So many telephones have a busy lamp for the called line, and answer each NOTIFY."""
+        at = datetime.datetime.now(datetime.UTC)
+        flow = e.FlowAddress("udp", *US, *B.remote)
+        self.core.resume(
+            [
+                e.Subscribed(
+                    "101", "101", "dialog", "line:101", "", "<sip:192.0.2.10:5060>", "sip:101@192.0.2.10",
+                    e.Dialog(f"w{n}", f"wl{n}", f"wr{n}", "<sip:101@192.0.2.10>", "<sip:101@192.0.2.10>",
+                             "sip:101@198.51.100.7:5064", (), 0, 1),
+                    flow, at.timestamp() + 86400, 0, "", at,
+                )
+                for n in range(lamps)
+            ],
+            0.0,
+        )  # fmt: skip
+
     def _append(self, events: list[e.AnyEvent]) -> None:
         self.journal.append(events)
         self.tally.add(events)
@@ -222,7 +241,10 @@ class House:
 
     def call(self, n: int, now: float) -> None:
         """All 13 messages of one call."""
-        self.timers.run(now)
+        self.sent.clear()
+        self.core.run_timers(now)
+        for notify in [data for data in self.sent if data.startswith(b"NOTIFY")]:
+            self.core.receive(reply(notify, "200 OK", ""), B, now)
         _trying, invite = self._in(
             request("INVITE", n, "sip:101@192.0.2.10:5060", "<sip:101@192.0.2.10>", 1, sdp("192.0.2.200")), A, now
         )
@@ -243,6 +265,7 @@ def measure(one: Callable[[int, float], None], what: str) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("times", type=int, nargs="?", default=5000)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--watched", type=int, default=0)
     options = parser.parse_args()
     for n in range(200):
         one(n, n / 500)
@@ -271,6 +294,8 @@ def main() -> None:
         house = House(Path(folder))
         house.call(999, 0.0)
         assert not house.core.calls.by_id, "the calls do not end"
+        if "--watched" in sys.argv:
+            house.watch(int(sys.argv[sys.argv.index("--watched") + 1]))
         measure(house.call, "call")
         assert not house.errors, house.errors[0]
 

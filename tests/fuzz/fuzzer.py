@@ -22,6 +22,7 @@ from switch.sip.headers import NameAddr, Via, parse_params, split_list, stamp_vi
 from switch.sip.message import Message, Request, Response, parse
 from switch.sip.parser import check_request
 from switch.sip.replaces import replaces_of
+from switch.sip.subscription import event_of
 from switch.sip.timer import Timers
 from switch.sip.transaction import Timings
 from switch.sip.uri import Uri
@@ -90,7 +91,24 @@ Content-Length: 24
 Signal=5
 Duration=160
 """)
-CORPUS = [_CALL, _OK, _REFER, *(case.message for case in CASES)]
+_SUBSCRIBE = sip("""\
+SUBSCRIBE sip:102@192.0.2.1 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bK79
+Max-Forwards: 70
+From: <sip:a@example.com>;tag=1
+To: <sip:b@example.com>
+Call-ID: y
+CSeq: 3 SUBSCRIBE
+Contact: <sip:101@192.0.2.10>
+Record-Route: <sip:p1.example.com;lr>
+o: dialog;id=7;sla
+Accept: application/dialog-info+xml, */*
+Supported: eventlist
+Expires: 600
+Content-Length: 0
+
+""")
+CORPUS = [_CALL, _OK, _REFER, _SUBSCRIBE, *(case.message for case in CASES)]
 SPICE = [
     b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\t", b" ", b"\t", b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b'"',
     b"\\", b"<", b">", b"<>", b",", b";", b";;", b"=", b":", b"@", b"%", b"%00", b"%zz", b"[", b"]", b"[::1]",
@@ -251,11 +269,12 @@ def fuzz_sdp(data: bytes, rng: random.Random) -> None:
 
 
 def fuzz_refer(data: bytes, rng: random.Random) -> None:
-    """What a REFER asks for, the dialog that an INVITE replaces, and keys told by INFO."""
+    """What a REFER or a SUBSCRIBE asks for, the dialog that an INVITE replaces, and keys told by INFO."""
     keyed.read(data)
     request = parse(data)
     if isinstance(request, Request):
         allow(lambda: replaces_of(request))
+        allow(lambda: event_of(request))
         keyed.read(request.body)
         found = refer.referral_of(request)
         if len(found.by) > refer.MAX_BY or "?" in found.uri:

@@ -118,6 +118,7 @@ class House(Exchange):
             "merges": endpoint.merges,
             "unfinished": endpoint.unfinished,
             "bindings": core.registrar,
+            "subscriptions": core.subscriptions,
             "streams": self._streams,
         }
         self.engine.log.clear()
@@ -177,7 +178,7 @@ class Attacker:
         rng = self.rng
         name = rng.choice(tuple(PHONES))
         host, port = PHONES[name]
-        method = rng.choice(("REGISTER", "INVITE", "INVITE", "OPTIONS", "MESSAGE"))
+        method = rng.choice(("REGISTER", "INVITE", "INVITE", "SUBSCRIBE", "OPTIONS", "MESSAGE"))
         uri = f"sip:{REALM}" if method == "REGISTER" else f"sip:{rng.choice(DIALLED)}@{REALM}"
         number = next(self._numbers)
         body = SDP.format(n=number, host=host, port=4000, way="sendrecv") if method == "INVITE" else ""
@@ -190,6 +191,7 @@ class Attacker:
             f"Contact: <sip:{name}@{host}:{port}>" + rng.choice(("", ";expires=60", ";expires=0", ";q=0.5")),
             rng.choice(("Supported: timer, 100rel, replaces", "Supported: timer", "Session-Expires: 90;refresher=uac")),
             *(["Content-Type: application/sdp"] if body else []),
+            *(self.event() if method == "SUBSCRIBE" else ()),
             f"Content-Length: {len(body)}",
         ]
         rest = ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
@@ -198,6 +200,12 @@ class Attacker:
         head = f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{number}\r\n"
         proof = self.proof(name, method, uri)
         self.house.datagram(head.encode() + proof.encode() + rest, (host, port))
+
+    def event(self) -> tuple[str, ...]:
+        """What a SUBSCRIBE asks for."""
+        rng = self.rng
+        package = rng.choice(("dialog", "dialog", "presence", "message-summary", "dialog;id=3", "refer"))
+        return f"Event: {package}", f"Expires: {rng.choice((0, 5, 60, 600, 600, 99999))}"
 
     def proof(self, name: str, method: str, uri: str) -> str:
         """The credentials' header line, by a nonce that may be used again."""
@@ -212,7 +220,7 @@ class Attacker:
 
         one, two = h(f"{name}:{REALM}:{SECRETS[name]}"), h(f"{method}:{uri}")
         response = h(f"{one}:{nonce}:{count:08x}:c:auth:{two}")
-        header = "Authorization" if method == "REGISTER" else "Proxy-Authorization"
+        header = "Authorization" if method in ("REGISTER", "SUBSCRIBE") else "Proxy-Authorization"
         return (
             f'{header}: Digest username="{name}", realm="{REALM}", nonce="{nonce}", uri="{uri}", '
             f'response="{response}", algorithm=MD5, qop=auth, nc={count:08x}, cnonce="c"\r\n'
@@ -253,7 +261,10 @@ class Attacker:
     def reply(self, text: str, flow: Flow) -> str:
         """An answer to a request of the exchange."""
         rng = self.rng
-        status = rng.choice((100, 180, 183, 200, 200, 200, 302, 422, 486, 491, 500, 603))
+        if text.startswith("NOTIFY"):
+            status = rng.choice((200, 200, 200, 200, 481, 500, 503, 404))
+        else:
+            status = rng.choice((100, 180, 183, 200, 200, 200, 302, 422, 486, 491, 500, 603))
         body = SDP.format(n=1, host=flow.remote[0], port=4000, way=rng.choice(("sendrecv", "sendonly", "inactive")))
         body = body if status in (183, 200) and " INVITE\r\n" in text else ""
         to = header(text, "To")
@@ -282,6 +293,8 @@ class Attacker:
         if len(cseq) != 2 or not cseq[0].isdecimal():
             return ""
         method = rng.choice(("ACK", "ACK", "ACK", "BYE", "CANCEL", "INVITE", "UPDATE", "INFO", "PRACK", "REFER"))
+        if " SUBSCRIBE" in text and rng.random() < 0.9:
+            method = "SUBSCRIBE"
         number = cseq[0] if method in ("ACK", "CANCEL") else str(int(cseq[0]) + rng.randrange(1, 4))
         body = SDP.format(n=2, host=flow.remote[0], port=4002, way=rng.choice(("sendrecv", "sendonly")))
         body = body if method in ("INVITE", "UPDATE") else ""
@@ -293,9 +306,11 @@ class Attacker:
         via = next(iter(re.findall(r"(?m)^Via: ([^\r]*)", text)), "")
         if method != "CANCEL":
             via = re.sub("branch=[^;]*", f"branch=z9hG4bKf{next(self._numbers)}", via)
+        uri = target[1] if target else f"sip:600@{REALM}"
+        name = next((each for each, place in PHONES.items() if place == flow.remote), "alice")
         return "\r\n".join(
             [
-                f"{method} {target[1] if target else 'sip:600@' + REALM} SIP/2.0",
+                f"{method} {uri} SIP/2.0",
                 f"Via: {via}",
                 "Max-Forwards: 70",
                 f"From: {header(text, 'From')}",
@@ -305,6 +320,7 @@ class Attacker:
                 f"Contact: <sip:x@{flow.remote[0]}:{flow.remote[1]}>",
                 *([f"RAck: {rng.randrange(1, 3)} {cseq[0]} INVITE"] if method == "PRACK" else []),
                 *([f"Refer-To: {refer_to}"] if method == "REFER" else []),
+                *([*self.event(), self.proof(name, method, uri).strip()] if method == "SUBSCRIBE" else []),
                 *([f"Content-Type: {kind}"] if body else []),
                 f"Content-Length: {len(body)}",
                 "",
