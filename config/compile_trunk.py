@@ -64,6 +64,7 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         ping_s=trunk.ping,
         failover=tuple(trunk.failover),
         avoid_s=trunk.avoid,
+        transfers=trunk.transfers,
         emergency_urn=trunk.emergency.urn,
         emergency_location=trunk.emergency.location,
     )

@@ -143,7 +143,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     Request-URI and To; `from_domain` in From, where empty is our own address. `proxy` replaces `hosts` as the place
     that all is sent to. Times are in seconds; a `channels` or `calls_per_second` of 0 is no limit. `ca` is a
     file (empty: the system's authorities), `certificate` what we show there by TLS. `emergency_urn`: it takes
-    `urn:service:sos`; `emergency_location`: it takes the caller's address as PIDF-LO.
+    `urn:service:sos`; `emergency_location`: it takes the caller's address as PIDF-LO. `transfers`: it may send calls on
+    by REFER, to our own numbers.
     """
 
     id: str
@@ -176,6 +177,7 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     avoid_s: float = 60.0
     emergency_urn: bool = False
     emergency_location: bool = False
+    transfers: bool = False
 
     @property
     def places(self) -> tuple[HostSettings, ...]:

@@ -162,6 +162,10 @@ class Trunk(Section):
     avoid: Annotated[float, duration(0, 86400)] = Field(
         default=60.0, description="how long a host that failed is tried last"
     )
+    transfers: Boolean = Field(
+        default=False,
+        description="whether the carrier may send a call on by REFER, to numbers that it could call itself",
+    )
     extensions: Boolean = Field(
         default=False, description="whether its calls may reach internal numbers, not only DIDs"
     )

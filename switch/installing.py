@@ -15,6 +15,7 @@ import msgspec
 
 from dialplan.model import Model
 from dialplan.plan import Collect, Feature, Voicemail
+from switch.calls import transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
@@ -59,9 +60,13 @@ def install(context: Context, house: House) -> None:
         Collect: AccountCodes(house.check_account, house.account_refused),
         Voicemail: deposits,
     }
-    context.resumes = {"voicemail": deposits.resume, "mailbox": retrievals.resume}
+    context.resumes = {
+        transfer.SERVICE: transfer.resume,
+        "voicemail": deposits.resume,
+        "mailbox": retrievals.resume,
+    }
     context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
-    context.joined = (limiting.joined,)
-    context.over = (pressed.over, limiting.over)
+    context.joined = (transfer.joined, limiting.joined)
+    context.over = (transfer.over, pressed.over, limiting.over)
     context.overdue = limiting.overdue

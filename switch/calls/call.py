@@ -24,7 +24,7 @@ from dialplan.plan import Plan
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, DigitsSent, LegLost, MediaEvent, PlayEnded, RecordEnded, Silent
 from records import events as e
-from switch.calls import onward
+from switch.calls import onward, referring
 from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
@@ -46,6 +46,7 @@ from switch.calls.ringer import Ringer
 from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
 from switch.calls.state import CallState, apply, begin
+from switch.calls.transfer import Transfer
 from switch.sip import leg_events as sip
 from switch.sip import refer
 from switch.sip.reason import cause_of
@@ -71,6 +72,7 @@ class Call:
         "service",
         "state",
         "tone",
+        "transfer",
         "unfit",
         "why",
     )
@@ -98,6 +100,8 @@ class Call:
         """What is behind a walk after the answer, while it goes on."""
         self.tone = False
         """Whether the front hears a ringing tone of ours."""
+        self.transfer: Transfer | None = None
+        """The transfer that is under way."""
         self.failing: Termination | None = None
         """How the call ends when the front has heard that nobody was reached."""
         self.deadline = float("inf")
@@ -288,6 +292,7 @@ class Call:
                 if leg.usage.confirmed:
                     self.hang_up_leg(leg, termination, now)
                 else:
+                    self.context.forget_leg(leg.tag)
                     leg_over(self, leg, termination, cause_of(self.why))
             return
         end(self, termination, now, leg)
@@ -377,7 +382,12 @@ class Call:
     # -- what else a telephone asks for -------------------------------------------------------------------------
 
     def _referred(self, leg: Leg, event: sip.Referred, now: float) -> None:
-        refer.refuse(leg.usage, event.number, 603, now)
+        referring.asked(self, leg, event, now)
+
+    def _keyed(self, leg: Leg, event: sip.Keyed, now: float) -> None:
+        """A key told by INFO is as one by RFC 4733."""
+        if leg.sound.lease is not None:
+            self.on_media(leg, Digit(leg.sound.lease.leg, event.key, event.duration_ms), now)
 
     def _nothing(self, leg: Leg, event: sip.LegEvent, now: float) -> None:
         """Nothing follows from it."""
@@ -474,7 +484,7 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Lapsed: Call._lapsed,
     sip.Referred: Call._referred,
     sip.NotifyFailed: Call._nothing,
-    sip.Keyed: Call._nothing,
+    sip.Keyed: Call._keyed,
     sip.Ended: Call._ended,
     sip.Lost: Call._lost,
 }

@@ -162,5 +162,7 @@ class Context(msgspec.Struct):
     """Told of a digit that a leg sends while no service listens."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
+    leg_of: Callable[[str], Leg | None] = lambda tag: None
+    """The leg with that tag of ours, of whatever call."""
     extensions: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """Header lines of our INVITEs: without reliable 18x, and with."""

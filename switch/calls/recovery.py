@@ -55,6 +55,10 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
             if leg_state.session is not None:
                 _go_on_with_session(context, leg, leg_state.session, now)
     call.record(e.Recovered(call.id, state.n, context.at()))
+    for index, leg_state in list(state.legs.items()):
+        if not leg_state.answered and leg_state.ended is None and leg_state.dialog is not None:
+            _cancel_again(context, leg_state, now)  # they ring for nobody: the walk died with the process
+            call.record(e.LegEnded(call.id, state.n, context.at(), index, *_values(LOST)))
     if state.front not in call.legs or (state.peer is not None and state.peer not in call.legs) or not resume(call):
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)

@@ -24,7 +24,7 @@ from switch.calls.ending import finish, stop_ringing
 from switch.calls.forwards import forwarded
 from switch.calls.inviting import ring
 from switch.calls.leg import Leg
-from switch.decided import draw_of, told, written
+from switch.calls.replanning import ask
 from switch.sip.timer import Timer
 
 if TYPE_CHECKING:
@@ -136,17 +136,7 @@ class Ringer:
             self._call.refuse_step(step.id, None, f"{type(step).__name__} Not Available", now)
 
     def _ask_again(self, command: v.AskAgain, now: float) -> None:
-        call, context = self._call, self._call.context
-        facts = context.facts.at(context.at(), draw_of(call.id))
-        plan = context.plan(command.request, facts)
-        kept = told(facts, plan.consulted) if plan.consulted else ""
-        asked, account = written(command.request), command.request.account
-        number = plan.number if account else ""
-        call.record(
-            e.CallReplanned(
-                call.id, call.state.n, context.at(), command.step, kept, plan.because, asked, account, number
-            )
-        )
+        plan = ask(self._call, command.request, command.step)
         self._inbox.append(v.Replanned(command.step, plan))
 
     def _forwarded(self, hops: tuple[Hop, ...], step_id: str, now: float, branch: str = "") -> None:

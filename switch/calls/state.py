@@ -63,6 +63,8 @@ class CallState(msgspec.Struct):
     recovered: int = 0
     transfer: e.TransferBegun | None = None
     """The transfer that is under way."""
+    transfers: int = 0
+    """How many there were."""
     ended: Termination | None = None
     parked: e.Parked | None = None
     periods: limits.Periods = ()
@@ -257,6 +259,7 @@ def _limit_warned(state: CallState, event: e.LimitWarned) -> None:
 
 def _transfer_begun(state: CallState, event: e.TransferBegun) -> None:
     state.transfer = event
+    state.transfers += 1
 
 
 def _transfer_over(state: CallState, event: e.TransferOver) -> None:

@@ -43,6 +43,10 @@ class PhoneCall:
         """Whether an offer in a reliable 18x was answered, so that the 200 makes none."""
         self.answering = False
         self.txn: ClientTransaction | None = None
+        self.referred: list[int] = []
+        """What our REFERs were answered with."""
+        self.told: list[tuple[str, str]] = []
+        """The NOTIFYs that came: the fragment's status line, and the state of the subscription."""
 
     # -- what the user does -------------------------------------------------------------------------------------
 
@@ -112,6 +116,30 @@ class PhoneCall:
         if early and not self.usage.early_tag:
             return False
         return self.usage.may_update(self.usage.early_tag if early else "")
+
+    def refer(self, to: str, *lines: str) -> None:
+        """Send REFER; `to` is a number or a URI."""
+        uri = to if ":" in to else f"sip:{to}@{DOMAIN}"
+        dialog = self.usage.dialog
+        head = [*dialog.lines("REFER", dialog.next_cseq()), f"Contact: {self.usage.contact}", f"Refer-To: <{uri}>"]
+        self.usage.request(dialog, self.usage.flow, "REFER", [*head, *lines], b"", self._now)
+        self._drain()
+
+    def replaces(self, tag: str = "") -> str:
+        """This dialog as its far end sees it, for the address of a Refer-To. `tag` is the far end's while it rings."""
+        d = self.usage.dialog
+        call_id = d.call_id.replace("@", "%40")
+        return f"Replaces={call_id}%3Bto-tag%3D{tag or d.remote_tag}%3Bfrom-tag%3D{d.local_tag}"
+
+    def transfer_to(self, other: PhoneCall, tag: str = "") -> None:
+        """Attended: whoever is here is to talk with whoever is in the other call."""
+        uri = other.usage.dialog.target.partition(";")[0]
+        self.refer(f"{uri}?{other.replaces(tag)}")
+
+    @property
+    def outcome(self) -> str:
+        """What the last NOTIFY said, once it was the last."""
+        return self.told[-1][0] if self.told and self.told[-1][1].startswith("terminated") else ""
 
     def hold(self) -> None:
         """Put the far end on hold, as telephones do, with the codecs that it has."""
@@ -252,6 +280,8 @@ class Phone:
         """The 18x for a call that comes; None rings not at all."""
         self.answers: bool = False
         """Pick up at once."""
+        self.notify_status = 200
+        """What NOTIFYs are answered with."""
         self.refuses = 0
         """Refuse calls with this status."""
         self.early = False
@@ -376,7 +406,10 @@ class Phone:
         endpoint = self.station.endpoint
         if request.to_tag is not None:
             call = self.by_tag.get(request.to_tag)
-            if call is None or not call.usage.speaks_with(request.from_tag or ""):
+            if call is not None and request.method == "NOTIFY":
+                call.told.append((request.body.decode().strip(), request.header("Subscription-State") or ""))
+                endpoint.respond(txn, self.notify_status, now)
+            elif call is None or not call.usage.speaks_with(request.from_tag or ""):
                 endpoint.respond(txn, 481, now)
             else:
                 self._tell(call, call.usage.on_request(txn, now), now)
@@ -412,6 +445,8 @@ class Phone:
         if not isinstance(usage, InviteUsage):
             return
         call = usage.owner
+        if txn.method == "REFER" and response.status >= 200 and isinstance(call, PhoneCall):
+            call.referred.append(response.status)
         event = usage.on_response(txn, response, now)
         if isinstance(event, sip.Refusal) and event.status == 407 and isinstance(call, PhoneCall) and not call.tried:
             call.tried = True

@@ -1,0 +1,59 @@
+"""What a REFER asks for, and whether that leg may (RFC 3515, 5589; K.8); `transfer.py` or `attended.py` does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switch.calls import attended, transfer
+from switch.calls.leg import Leg, is_trunk
+from switch.sip import refer
+from switch.sip.errors import RemoteProtocolError
+from switch.sip.leg_events import Referred
+from switch.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+MOST = 25
+"""So often a call may be transferred; once more is a loop."""
+
+
+def asked(call: Call, leg: Leg, event: Referred, now: float) -> None:
+    """A REFER came."""
+    status = refusal(call, leg)
+    if not status and event.replaces is not None:
+        attended.asked(call, leg, event, event.replaces, now)
+        return
+    digits = "" if status else dialled(call, event.uri)
+    if digits:
+        transfer.blind(call, leg, digits, now, number=event.number)
+    else:
+        refer.refuse(leg.usage, event.number, status or 404, now)
+
+
+def refusal(call: Call, leg: Leg) -> int:
+    """Why that leg may not transfer the call now, as a SIP status; 0 when it may."""
+    stays = call.other(leg)
+    if call.state.answered_at is None or call.over:
+        return 403
+    if call.transfer is not None or call.errand is not None or call.ringer is not None:
+        return 491
+    if stays is None or not stays.usage.confirmed or leg.index not in (call.state.front, call.state.peer):
+        return 403  # who talks with a service of ours has nobody to transfer
+    if is_trunk(leg.target) and not _carrier_may(call, leg):
+        return 403
+    return transfer.LOOP if call.state.transfers >= MOST else 0
+
+
+def _carrier_may(call: Call, leg: Leg) -> bool:
+    dialect = call.context.directory.dialect(leg.target.partition(":")[2])
+    return dialect is not None and dialect.settings.transfers
+
+
+def dialled(call: Call, uri: str) -> str:
+    """What a Refer-To asks for as digits; empty where it does not mean us."""
+    try:
+        parsed = Uri.parse(uri)
+    except RemoteProtocolError:
+        return ""
+    return parsed.dialled() if call.context.directory.domains.include(parsed.host) else ""

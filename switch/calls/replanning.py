@@ -1,0 +1,24 @@
+"""The planner is asked again for a call that is under way, and the record says what it answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialplan.plan import CallRequest, Plan
+from records import events as e
+from switch.decided import draw_of, told, written
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+
+def ask(call: Call, request: CallRequest, step: str) -> Plan:
+    """The plan for `request`; `step` says what came to it: the id of a step of the plan before, or what was done."""
+    context = call.context
+    facts = context.facts.at(context.at(), draw_of(call.id))
+    plan = context.plan(request, facts)
+    kept = told(facts, plan.consulted) if plan.consulted else ""
+    number = plan.number if request.account else ""
+    at, asked = context.at(), written(request)
+    call.record(e.CallReplanned(call.id, call.state.n, at, step, kept, plan.because, asked, request.account, number))
+    return plan
