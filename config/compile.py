@@ -38,6 +38,7 @@ from config.compiled import (
     LogSettings,
     MediaSettings,
     MetricsSettings,
+    PromptSettings,
     RecordSettings,
     RegistrarSettings,
     account_code_password,
@@ -117,6 +118,9 @@ def compile_loaded(
         conferences=pins,
         mail=post,
         mailboxes=boxes,
+        prompts=PromptSettings(
+            folder=settings.prompts.folder or "", language=settings.prompts.language, voice=settings.prompts.voice
+        ),
         domains=_domains(settings),
         warnings=(
             *lint.warnings(loaded, work.levels, routing.routes),
@@ -159,6 +163,7 @@ def _calls(calls: Calls) -> CallSettings:
         least_session_s=round(timer.minimum),
         warn_by=calls.limit_warning.by,
         warn_to=calls.limit_warning.to,
+        announcements=calls.announcements,
     )
 
 

@@ -268,6 +268,16 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Before the limit of a call: beep, message or both."""
     warn_to: str = "inside"
     """Whom: inside or both."""
+    announcements: str = "early"
+    """How refusals are told: early, answer or off."""
+
+
+class PromptSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The words that the exchange says. `folder` (empty: none) is relative to the configuration's."""
+
+    folder: str = ""
+    language: str = "en"
+    voice: str = "en-us"
 
 
 class BanSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,6 +350,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     conferences: tuple[ConferencePins, ...] = ()
     mail: MailSettings | None = None
     mailboxes: tuple[MailboxSettings, ...] = ()
+    prompts: PromptSettings = PromptSettings()
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()

@@ -32,6 +32,8 @@ _LIVE = (
     "listen.client_ca",
     "listen.client_required",
     "calls.limit_warning",
+    "calls.announcements",
+    "prompts",
     "guard.allow",
     "guard.ban",
     "guard.hidden",

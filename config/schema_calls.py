@@ -44,6 +44,11 @@ class Calls(Section):
     session_timer: SessionTimer = Field(
         default_factory=SessionTimer, description="signs of life between the ends of a call"
     )
+    announcements: Annotated[str, choice("early", "answer", "off")] = Field(
+        default="early",
+        description="how callers are told why a call is refused: before it is answered, so that it costs nothing; "
+        "after an answer, for those who hear nothing before; or not",
+    )
     limit_warning: LimitWarning = Field(
         default_factory=LimitWarning, description="the warning before a call reaches its `call_limit`"
     )

@@ -61,8 +61,8 @@ from switch.net.transports import Transports
 from switch.notices import Notices
 from switch.operations import Operations, Recent
 from switch.prompts import prompts
-from switch.prompts.prompts import Prompts, PromptSettings
-from switch.prompts.texts import MAILBOX_PROMPTS
+from switch.prompts.prompts import Prompts
+from switch.prompts.texts import MAILBOX_PROMPTS, REFUSALS
 from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
 from switch.registrar import Registrar
 from switch.replay import replay, welcome
@@ -91,6 +91,8 @@ NONCE_KEY_BYTES = 32
 replayed over a restart."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the segments that remain; small ones go sooner."""
+PROMPTS_S = 20.0
+"""After a start all prompts are made that are not there yet; those that somebody hears before, at once."""
 GOODBYE_S = 2.0
 """How long an orderly stop waits for the answers to its BYEs."""
 
@@ -170,6 +172,8 @@ class Exchange:
             chance,
             self._transports.peer_names,
         )
+        self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
+        self._directory.music = self._prompts.hold_music
         self._directory.hosts.on_change = self._notices.host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
@@ -199,7 +203,6 @@ class Exchange:
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
-        self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
         self._mailboxes = MailboxRoom(
             self._places.data / "voicemail", self.core, clock, token, self._chores, self._notices, self._log
         )
@@ -361,6 +364,7 @@ class Exchange:
         gc.set_threshold(20_000, 20, 50)
         self._beat()
         self._turn()
+        self._loop.call_later(PROMPTS_S, self._prompts.prepare_all)
         self._log.info(
             "serving",
             version=switch.VERSION,
@@ -533,8 +537,10 @@ class Exchange:
         self._chores.begin("account code", look())
 
     async def _use_prompts(self, compiled: Compiled) -> None:
-        settings = PromptSettings()
+        settings = handed.prompt_settings(compiled, folder_of(self._places.config))
         self._prompts.use(settings, await asyncio.to_thread(prompts.look, settings, self._places.data / "prompts"))
+        if compiled.calls.announcements != "off":
+            self._prompts.prepare(REFUSALS)
         if compiled.mailboxes:
             self._prompts.prepare(MAILBOX_PROMPTS)
             self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])

@@ -27,6 +27,11 @@ from switch.sip.uri import Uri, literal
 from switch.trunk_hosts import FlowTo, Hunt, TrunkHost, TrunkHosts
 
 
+def _music(name: str) -> tuple[str, ...]:
+    """Without prompts: the file as it is named, else a short tone now and then."""
+    return (f"file:{name}",) if name else ("tone:440:300", "silence:700")
+
+
 class Directory:
     """Resolves targets against one version of the model and the registrar of the moment."""
 
@@ -50,8 +55,8 @@ class Directory:
         self._places = Places()
         self._users: dict[str, str] = {}
         self.domains = Domains()
-        self.music: tuple[str, ...] = ("tone:440:300", "silence:700")
-        """What is heard on hold where no file was chosen (MOH-1)."""
+        self.music: Callable[[str], tuple[str, ...]] = _music
+        """What is heard on hold, by the name of a file; empty where none was chosen (MOH-1)."""
         self.lost: Container[tuple[str, str, int]] = ()
         """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
 
@@ -238,7 +243,7 @@ class Directory:
         kind, _, name = target.partition(":")
         line = self._model.lines.get(name) if kind == "line" and self._model is not None else None
         music = line.policy.hold_music if line is not None else ""
-        return (f"file:{music}",) if music else self.music
+        return self.music(music)
 
     def _aor(self, line: str, flow: Flow) -> str:
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0

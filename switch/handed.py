@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import config.compiled
 from config.compiled import AccountCodePassword, Compiled, GuardSettings, MediaSettings
 from dialplan.emergency import bare, prefixes
@@ -13,6 +15,7 @@ from switch.net.bans import BanSettings
 from switch.net.guard import Limits
 from switch.net.reachability import OWN, Reach
 from switch.net.targets import Families
+from switch.prompts.prompts import PromptSettings
 from switch.qualify import QualifySettings
 from switch.registrar import RegistrarSettings
 from switch.sip.session_timer import SessionSettings
@@ -85,7 +88,15 @@ def call_settings(compiled: Compiled, silence_s: float) -> CallSettings:
         sessions=sessions,
         warn_by=calls.warn_by,
         warn_to=calls.warn_to,
+        announcements=calls.announcements,
     )
+
+
+def prompt_settings(compiled: Compiled, folder: Path) -> PromptSettings:
+    """Which words are said, and how. `folder` is the configuration's, which names of files are relative to."""
+    prompts = compiled.prompts
+    own = str(folder / prompts.folder) if prompts.folder else ""
+    return PromptSettings(base=str(folder), folder=own, language=prompts.language, voice=prompts.voice)
 
 
 def registrar_settings(compiled: Compiled) -> RegistrarSettings:

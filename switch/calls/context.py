@@ -103,7 +103,7 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Times of the call layer. `unreachable_s`: a phone that says nothing for so long counts as an outage (FWD-4).
     `trying_s`: a carrier that says 100 and nothing more is left after that time besides, by an emergency call that has
     another way. `warn_by` (beep, message, both) and `warn_to` (inside, both) are of the warning before a call's limit
-    (LIM-2)."""
+    (LIM-2). `announcements`: whether refusals are told before the answer (early), after one (answer), or not (off)."""
 
     unreachable_s: float = 4.0
     trying_s: float = 10.0
@@ -111,6 +111,7 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionSettings = SessionSettings()
     warn_by: str = "beep"
     warn_to: str = "inside"
+    announcements: str = "early"
 
     def extension_lines(self, reliable: bool) -> tuple[str, ...]:
         """The header lines in which our INVITEs say what we can do; `reliable`: also take 18x reliably."""

@@ -11,6 +11,7 @@ comes.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -32,8 +33,9 @@ Tell = Callable[[str, str], object]
 
 class PromptSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`folder` holds the operator's files (`LANG/ID.wav`), empty: none; `language` is spoken where nobody wants
-    another; `voice` is espeak-ng's."""
+    another; `voice` is espeak-ng's. Other files of the operator's are relative to `base`."""
 
+    base: str = ""
     folder: str = ""
     language: str = LANGUAGE
     voice: str = "en-us"
@@ -82,6 +84,11 @@ class Prompts:
             if name_of(text, voice) not in self._made:
                 self._voice.make(text, voice)
 
+    def prepare_all(self) -> None:
+        """Have the whole catalogue made, and the hold music."""
+        self.prepare()
+        self.hold_music()
+
     def wait(self, seconds: float) -> bool:
         """Wait until all that was asked for is made; whether it is. Not for the loop."""
         return self._voice.wait(seconds)
@@ -114,10 +121,13 @@ class Prompts:
         text = text.strip()[:MOST_CHARS]
         return self._whole((self._spoken(text, text),)) if text else ()
 
-    @property
-    def music(self) -> Sources:
-        """The hold music of whoever has none of his own; to be looped."""
-        return self._music.sources
+    def file(self, name: str) -> Sources:
+        """A sound file that the configuration names."""
+        return (f"file:{os.path.join(self._settings.base, name)}",)  # noqa: PTH118  nothing is looked for
+
+    def hold_music(self, name: str = "") -> Sources:
+        """What somebody on hold hears, to be looped: a file that the configuration names, or the exchange's own."""
+        return self.file(name) if name else self._music.sources
 
     # -- inside -------------------------------------------------------------------------------------------------
 

@@ -23,5 +23,8 @@ class Words(Protocol):
     def moment(self, at: datetime.datetime, now: datetime.datetime, language: str = "") -> Sources:
         """When something was; both are in the zone of whoever listens."""
 
+    def file(self, name: str) -> Sources:
+        """A sound file that the configuration names."""
+
     def said(self, text: str) -> Sources:
         """A text of the operator's own, such as a name."""

@@ -66,6 +66,10 @@ class SpokenIds:
         """See `Prompts.moment`."""
         return (f"file:{at:%H:%M}",)
 
+    def file(self, name: str) -> Sources:
+        """See `Prompts.file`."""
+        return (f"file:{name}",)
+
     def said(self, text: str) -> Sources:
         """See `Prompts.said`."""
         return (f"file:“{text}”",)

@@ -128,6 +128,8 @@ CASES = {
     "records.url": ("", 'records: {url: "postgresql://example.com/ringplan"}'),
     "calls.unreachable": ("", "calls: {unreachable: 2s}"),
     "calls.limit_warning": ("", "calls: {limit_warning: {by: both, to: both}}"),
+    "calls.announcements": ("", "calls: {announcements: answer}"),
+    "prompts": ("", "prompts: {voice: en-gb}"),
     "calls.session_timer": ("", "calls: {session_timer: {enabled: false}}"),
     "account.permission": ("lines: {a: {}}", "lines: {a: {}}\naccount: {permission: international}"),
     "users": ("", "users: {a: {extension: 201}}"),
