@@ -1,8 +1,7 @@
 """New offers in a call that stands: one side's re-INVITE or UPDATE is passed on to the other (RFC 3261 s.14, RFC 6337).
 
     one side asks with an offer     ->  the other is offered the same  ->  its answer goes back, both sides' sound moves
-    one side asks without an offer  ->  the other is asked for one     ->  it goes back in our 2xx, and the answer that
-                                                                           the ACK brings is passed on in ours
+    one side asks without an offer  ->  it is offered what is in force, and the other side is left alone
     the other refuses               ->  its status goes back; the session stays as it was
     the asking side cancels         ->  so do we; an answer that crossed that is taken back by a re-INVITE of ours
 
@@ -78,7 +77,7 @@ class Offers:
                 return
             other.reach(now)
             ports.place(call, other)
-            passed = sound.propose(other.sound, proposed) if proposed is not None else b""
+            passed = sound.propose(other.sound, proposed)
         except SdpError:
             # Also a change to fax (T.38): refused, and the call lives.
             leg.usage.refuse_offer(488, now)
@@ -134,29 +133,23 @@ class Offers:
             return
         asking, self._asking = self._asking, None
         if asking is None:
-            self._take_back(call, leg, body, now)
+            self._take_back(call, leg, now)
             return
         proposed, asking.sound.proposed = asking.sound.proposed, None
         try:
             theirs = sdp.parse(body)
-            if proposed is not None:
-                _acknowledge(leg, now)
-                leg.sound.settled = b""
-                ports.place(call, asking, proposed)
-                asking.usage.answer_offer(sound.answer_to(asking.sound, proposed, theirs), now)
-                asking.sound.settled = b""
-                _join(call, asking, proposed, leg, theirs)
-            else:
-                ports.place(call, asking)
-                asking.usage.answer_offer(sound.propose(asking.sound, theirs), now, offered=True)
-                leg.sound.remote = theirs
-                self._asking = asking
+            assert proposed is not None, "who has no offer is answered by ourselves"
+            _acknowledge(leg, now)
+            leg.sound.settled = b""
+            ports.place(call, asking, proposed)
+            asking.usage.answer_offer(sound.answer_to(asking.sound, proposed, theirs), now)
+            asking.sound.settled = b""
+            _join(call, asking, proposed, leg, theirs)
         except SdpError:
             _acknowledge(leg, now)
             asking.usage.refuse_offer(488, now)
-            if proposed is not None:
-                # It has taken an offer whose answer could not be used.
-                self.owe(leg, RESTORE)
+            # It has taken an offer whose answer could not be used.
+            self.owe(leg, RESTORE)
             leg.record_move()
             self.settle(call, now)
             return
@@ -321,19 +314,11 @@ class Offers:
         leg.record_move()
         self.settle(call, now)
 
-    def _take_back(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
+    def _take_back(self, call: Call, leg: Leg, now: float) -> None:
         """The other side's 2xx crossed our CANCEL, and nobody stands behind the offer any more."""
+        _acknowledge(leg, now)
         if leg.sound.settled:
-            _acknowledge(leg, now)
             self.owe(leg, RESTORE)
-        else:
-            # We had asked for an offer: the answer to it is what it heard of us last.
-            try:
-                answer = sound.answer_to(leg.sound, sdp.parse(body), sdp.parse(leg.sound.local))
-            except SdpError:
-                answer = b""
-            if leg.usage.needs_ack:
-                leg.usage.ack(now, answer)
         leg.record_move()
         self.settle(call, now)
 
