@@ -215,6 +215,7 @@ class Exchange:
             desk=self._mailboxes.desk,
         )
         install(self.core.calls.context, house)
+        self.core.messages.shared = self._mailboxes.desk.of_line
         self._post = ThreadPoolExecutor(2, "mail")
         self._mailer = Mailer(
             lambda call, to, outcome, why: self.core.help_told(call, to, outcome, why, clock.now()),

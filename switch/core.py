@@ -128,9 +128,10 @@ class Core:
             endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
         )
         self.subscriptions.watched = self._watched
+        self.messages = MessageSummary(self.mailboxes.counts, lambda: directory.model, self._line_of)
         self.subscriptions.add(
             Dialogs(self.lamps, lambda: directory.model, self._line_of),
-            MessageSummary(self.mailboxes.counts, lambda: directory.model, self._line_of),
+            self.messages,
             Presence(self.lamps, lambda: directory.model, self._line_of, registrar.has),
         )
         self.mailboxes.on_change += (lambda mailbox: self.lamps.changed(f"mailbox:{mailbox}"),)

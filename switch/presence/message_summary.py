@@ -1,12 +1,12 @@
 """`application/simple-message-summary` (RFC 3842): the lamp for messages in a mailbox.
 
-`switch.mailboxes.Mailboxes` counts, and tells when a count has changed. A telephone may ask for the mailboxes of its
-own lines, for those of the lines' delegators (DVM-1), and for those that are nobody's own; for another's it hears 403.
+`switch.mailboxes.Mailboxes` counts, and tells when a count has changed. A telephone may ask for the mailboxes that its
+lines share (DVM-1): its own, its delegators', those that it is a member of. For another's it is told 403.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from dialplan.destinations import To
 from dialplan.model import Model
@@ -37,6 +37,8 @@ class MessageSummary:
     def __init__(
         self, counts: Callable[[str], Counts], model: Callable[[], Model], line_of: Callable[[str], str | None]
     ) -> None:
+        self.shared: Callable[[str], Container[str]] = self._by_model
+        """The mailboxes that somebody on a line shares: the own one, those of delegators, those he is a member of."""
         self._counts = counts
         self._model = model
         self._line_of = line_of
@@ -72,9 +74,8 @@ class MessageSummary:
         return line.mailbox if line is not None else ""
 
     def _sees(self, mailbox: str, watcher: Watcher) -> bool:
-        model = self._model()
-        owners = {line.id for line in model.lines.values() if line.mailbox == mailbox}
-        if not owners:
-            return mailbox in model.mailboxes
-        seen = set(watcher.lines).union(*(model.serves.get(own, ()) for own in watcher.lines))
-        return not owners.isdisjoint(seen)
+        return any(mailbox in self.shared(line) for line in watcher.lines)
+
+    def _by_model(self, line: str) -> Container[str]:
+        lines = self._model().lines
+        return {lines[each].mailbox for each in (line, *self._model().serves.get(line, ())) if each in lines}

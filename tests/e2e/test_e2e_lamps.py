@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -48,6 +49,30 @@ def test_pjsip_sees_a_colleague_on_the_phone_and_its_voicemail_lamp(exchange):
             carol.close()
     left = exchange.json("subscriptions")["subscriptions"]
     assert [each["package"] for each in left] in ([], ["message-summary"])  # which PJSIP leaves to run out
+
+
+def test_the_voicemail_lamp_lights_when_a_message_was_left(exchange):
+    """RFC 3842."""
+    with softphones(exchange, "alice") as (alice,):
+        erin = Softphone(exchange, "erin")
+        try:
+            erin.register(lamp=True)
+            erin.expect("messages")
+            mark = erin.mark()
+            done = exchange.run("set", "erin", "forward", "always", "voicemail")
+            assert done.returncode == 0, done.stderr
+            alice.play(523, -14)
+            here = alice.call("105")
+            alice.talking(here)
+            time.sleep(0.5)
+            alice.do("dial", call=here, digits="5")  # past the greeting
+            time.sleep(3.0)
+            alice.do("hangup", call=here)
+            told = erin.expect("messages", since=mark)
+            assert "Messages-Waiting: yes" in told["body"]
+            assert "Voice-Message: 1/0 (0/0)" in told["body"]
+        finally:
+            erin.close()
 
 
 def test_a_busy_lamp_goes_on_after_the_exchange_was_killed(exchange):

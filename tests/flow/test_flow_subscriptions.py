@@ -11,7 +11,7 @@ from dialplan import model as m
 from dialplan.lines import Delegate
 from records import events as e
 from switch.presence import subscriptions
-from tests.support.exchange import changed, house
+from tests.support.exchange import boxes_of, changed, house
 from tests.support.raw_phone import RawPhone
 from tests.support.scene import Scene
 from tests.support.subscriber import Subscriber, dialogs, remotes, state_of
@@ -488,11 +488,11 @@ def test_anothers_mailbox_is_told_only_to_delegates(scene: Scene) -> None:
     """IDN-2, DVM-1."""
     sub = Subscriber(scene.raw("alice"), "102", scene.wait, "message-summary")
     sub.refused(403)
-    scene.exchange.use_model(msgspec.structs.replace(boxes(), serves={"alice": ("bob",)}))
+    scene.exchange.use_mailboxes(*boxes_of(boxes(bob={"mailbox": "bob", "delegates": (Delegate(line="alice"),)})))
     shared = Subscriber(sub.phone, "102", scene.wait, "message-summary")
     shared.ask()
     shared.take()
-    scene.exchange.use_model(boxes())
+    scene.exchange.use_mailboxes(*boxes_of(boxes()))
     scene.exchange.core.prune(lambda bound: True, scene.clock.now())
     (last,) = shared.told()
     assert state_of(last) == ("terminated", "noresource")

@@ -270,6 +270,8 @@ class Exchange:
             desk=self.desk,
         )
         install(self.core.calls.context, house)
+        if self.boxes:
+            self.core.messages.shared = self.desk.of_line
         self.lifting = Lifting(
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )

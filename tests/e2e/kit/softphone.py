@@ -239,6 +239,9 @@ class Phone:
     def do_update(self, call: str) -> None:
         self.calls[call].update(pj.CallOpParam(True))
 
+    def do_dial(self, call: str, digits: str) -> None:
+        self.calls[call].dialDtmf(digits)
+
     def do_hold(self, call: str) -> None:
         self.calls[call].setHold(pj.CallOpParam())
 
