@@ -20,6 +20,7 @@ from dialplan.simulate import Simulation, What, simulate
 from dialplan.vocabulary import StepDone
 from records import events as e
 from switch.calls.endings import for_caller
+from switch.calls.services import BUILT_IN
 from switch.sip.flow import Flow
 from tests.support.drawn import NAMES, callers, calling, companies, requests, states
 from tests.support.exchange import CARRIER
@@ -81,7 +82,7 @@ class Robot(RawPhone):
 
 
 def served(step: Service) -> StepDone | None:
-    """As the exchange of today."""
+    """As an exchange in which nobody carries out any other step: who rings when is looked at here."""
     if isinstance(step, Announce | Echo):
         return None
     return StepDone(step.id, "unavailable", None, unavailable(step))
@@ -115,6 +116,7 @@ class Live:
         self.plans: list[Plan] = []
         self.model, self.facts, self.asked = model, facts, asked
         core = scene.exchange.core
+        core.calls.context.executors = BUILT_IN
         core.calls.plan = core.calls.context.plan = self.plan
         self.places = {CARRIER: "trunk:carrier"}
         self.carrier = Robot(scene.network, "carrier", CARRIER, script["trunk:carrier"][0])
