@@ -150,7 +150,8 @@ class BookEngine:
 
     def end_record(self, leg: int, path: str) -> None:
         """See `MediaEngine.end_record`."""
-        if not self._lost("end_record", leg, path) and self._opened(leg).spools.pop(path, None) is not None:
+        book = self.legs.get(leg)  # one that was lost has ended its recordings
+        if not self._lost("end_record", leg, path) and book is not None and book.spools.pop(path, None) is not None:
             self.ended.append(RecordEnded(leg, path, "stopped", 0, 0))
 
     def send_digits(self, leg: int, digits: str) -> None:
