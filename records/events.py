@@ -331,6 +331,26 @@ class Unparked(Event, frozen=True, array_like=True, gc=False, tag=27):
     by: str = ""
 
 
+class RoomEntered(Event, frozen=True, array_like=True, gc=False, tag=28):
+    """A leg is in a room, or takes part in it in another way than before: an absolute statement. `room` is the name of
+    a conference; empty: the room of this call alone, where three talk with each other. A `chair` may mute all and lock
+    the room; it is locked as long as a chair who `locks` it is in it."""
+
+    leg: int
+    room: str = ""
+    chair: bool = False
+    muted: bool = False
+    locks: bool = False
+
+
+class RoomLeft(Event, frozen=True, array_like=True, gc=False, tag=29):
+    """The leg is in that room no more, but in the call still. Of a leg that ends, or goes into another call, that says
+    all."""
+
+    leg: int
+    room: str = ""
+
+
 class LimitWarned(Event, frozen=True, array_like=True, gc=False, tag=34):
     """It was said to these legs that the call ends in `left_s` seconds by its limit (LIM-2). `by`: beep, message or
     both."""
@@ -570,6 +590,8 @@ CallEvent = (
     | CallReplanned
     | Parked
     | Unparked
+    | RoomEntered
+    | RoomLeft
     | LimitWarned
     | LegTaken
     | LegGiven

@@ -69,6 +69,8 @@ class CallState(msgspec.Struct):
     parked: e.Parked | None = None
     periods: limits.Periods = ()
     """The clocks of its limit (`limits.py`)."""
+    members: dict[int, e.RoomEntered] = {}
+    """The legs that are in a room, and how."""
     unparked: bool = False
     """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
 
@@ -144,6 +146,7 @@ def _leg_held(state: CallState, event: e.LegHeld) -> None:
 
 
 def _leg_ended(state: CallState, event: e.LegEnded) -> None:
+    state.members.pop(event.leg, None)
     if state.periods:
         state.periods = limits.without(state.periods, event.leg)
     # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
@@ -223,6 +226,7 @@ def _leg_taken(state: CallState, event: e.LegTaken) -> None:
 
 
 def _leg_given(state: CallState, event: e.LegGiven) -> None:
+    state.members.pop(event.leg, None)
     state.periods = limits.without(state.periods, event.leg)
     # The caller's remains, as what the call was begun by.
     if event.leg == 0:
@@ -251,6 +255,27 @@ def _parked(state: CallState, event: e.Parked) -> None:
 
 def _unparked(state: CallState, event: e.Unparked) -> None:
     state.parked, state.unparked = None, True
+
+
+def _room_entered(state: CallState, event: e.RoomEntered) -> None:
+    state.members[event.leg] = event
+    if not event.room:
+        state.periods = _three_way(state, event.at)
+
+
+def _room_left(state: CallState, event: e.RoomLeft) -> None:
+    state.members.pop(event.leg, None)
+
+
+def _three_way(state: CallState, at: datetime.datetime) -> limits.Periods:
+    """Who is in a three-way call talks with all others in it: what runs goes on, the earliest rules (LIM-5)."""
+    outside = [leg for leg in state.members if _outside(state, leg)]
+    inside = [leg for leg in state.members if leg not in outside]
+    if state.started.emergency or not outside or not inside:
+        return state.periods
+    beside = tuple(period for period in state.periods if period.leg not in outside)
+    parties = [_party(state.legs[leg].target, state.legs[leg].terms) for leg in inside]
+    return beside + limits.regroup(state.periods, outside, parties, at)
 
 
 def _limit_warned(state: CallState, event: e.LimitWarned) -> None:
@@ -296,6 +321,8 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.CallReplanned: _aside,
     e.Parked: _parked,
     e.Unparked: _unparked,
+    e.RoomEntered: _room_entered,
+    e.RoomLeft: _room_left,
     e.LimitWarned: _limit_warned,
     e.LegTaken: _leg_taken,
     e.LegGiven: _leg_given,

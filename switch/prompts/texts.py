@@ -178,6 +178,7 @@ _SAID = {
     "conf_muted": "You are muted.",
     "conf_unmuted": "You are not muted any more.",
     "conf_locked": "This conference is locked.",
+    "conf_opened": "This conference is open again.",
     "conf_full": "This conference is full.",
     "conf_ended": "The conference has ended.",
     # recording
