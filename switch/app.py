@@ -117,6 +117,7 @@ class Exchange:
         self._model = compiled.model
         self._credentials = handed.Credentials()
         self._account_passwords = handed.AccountPasswords()
+        self._conference_pins = handed.ConferencePins()
         token = Tokens()
         self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
         self._chores = Chores(self._notices.error)
@@ -213,6 +214,7 @@ class Exchange:
             account_refused=self._notices.account_code_refused,
             words=self._prompts,
             desk=self._mailboxes.desk,
+            check_conference=self._check_conference,
         )
         install(self.core.calls.context, house)
         self.core.messages.shared = self._mailboxes.desk.of_line
@@ -483,6 +485,7 @@ class Exchange:
         self._model = compiled.model
         self._credentials.use(compiled)
         self._account_passwords.use(compiled)
+        self._conference_pins.use(compiled)
         self._emergency_numbers.use(compiled.model)
         self._mailer.settings = compiled.mail
         self._mailboxes.use(compiled, folder_of(self._places.config))
@@ -545,6 +548,13 @@ class Exchange:
         if compiled.mailboxes:
             self._prompts.prepare(MAILBOX_PROMPTS)
             self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])
+
+    def _check_conference(self, room: str, pin: str, then: Callable[[str, float], None]) -> None:
+        async def look() -> None:
+            role = await asyncio.to_thread(self._conference_pins.role, room, pin)
+            self.core.go_on(lambda now: then(role, now), self._clock.now())
+
+        self._chores.begin("conference pin", look())
 
     # -- the core's hands ---------------------------------------------------------------------------------------
 

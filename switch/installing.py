@@ -14,16 +14,17 @@ from types import MappingProxyType
 import msgspec
 
 from dialplan.model import Model
-from dialplan.plan import Collect, Feature, Voicemail
+from dialplan.plan import Collect, Conference, Feature, Voicemail
 from switch.calls import transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes
+from switch.features import account_codes, conference
 from switch.features.account_codes import AccountCodes
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
 from switch.features.codes import FeatureCodes
+from switch.features.conference import Conferences
 from switch.features.voicemail.deposit import Deposits
 from switch.features.voicemail.retrieval import Retrievals
 from switch.features.voicemail.wording import Wording
@@ -33,7 +34,8 @@ from switch.prompts.words import Words
 
 class House(msgspec.Struct, frozen=True, kw_only=True):
     """What features need of the process. `model` gives the dialplan of the moment; `wish` sets something for a line
-    (`Wishing.change`); the others are as in `AccountCodes`."""
+    (`Wishing.change`); `prompts` are the words that services say; the others are as in `AccountCodes`
+    and `Conferences`."""
 
     model: Callable[[], Model]
     wish: Callable[[str, Sequence[str], str], None]
@@ -43,6 +45,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     """The prompts."""
     desk: Desk
     """The mailboxes."""
+    check_conference: conference.Check
 
 
 def install(context: Context, house: House) -> None:
@@ -54,14 +57,17 @@ def install(context: Context, house: House) -> None:
     keys: Mapping[str, Key] = MappingProxyType({})
     limiting = Limiting()
     pressed = CallKeys(lambda: house.model().call_keys, keys)
+    conferences = Conferences(house.model, house.check_conference, house.words)
     context.executors = {
         **BUILT_IN,
         Feature: codes,
         Collect: AccountCodes(house.check_account, house.account_refused),
         Voicemail: deposits,
+        Conference: conferences,
     }
     context.resumes = {
         transfer.SERVICE: transfer.resume,
+        conference.PREFIX: conferences.resume,
         "voicemail": deposits.resume,
         "mailbox": retrievals.resume,
     }

@@ -32,7 +32,7 @@ from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
 from switch.calls.ending import end
 from switch.calls.leg import is_trunk
-from switch.prompts.prompts import Prompts
+from switch.prompts.words import Words
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -47,6 +47,7 @@ TRIES = 3
 MOST_WRONG = 5
 MOST_WRONG_OUTSIDE = 50
 WINDOW_S = 15 * 60.0
+OUT = Termination(Result.ANSWERED, Reason.SERVICE_ENDED, 200)
 CLOSED = Termination(Result.ANSWERED, Reason.ROOM_CLOSED, 200)
 ENTRY = Tune(("tone:880:120", "tone:1175:160"), over=True)
 EXIT = Tune(("tone:1175:120", "tone:880:160"), over=True)
@@ -56,8 +57,8 @@ _OUTSIDE = "outside"
 class Conferences:
     """All rooms. The executor of `Conference` steps; `resume` makes a member again after a crash."""
 
-    def __init__(self, model: Callable[[], Model], check: Check, prompts: Prompts) -> None:
-        self.prompts = prompts
+    def __init__(self, model: Callable[[], Model], check: Check, words: Words) -> None:
+        self.words = words
         self.check = check
         self._model = model
         self._members: dict[str, dict[str, Member]] = {}
@@ -122,6 +123,15 @@ def _counters(call: Call) -> Iterator[tuple[str, int]]:
         yield front.target, MOST_WRONG
 
 
+def _name(call: Call) -> str:
+    """How a member is called; empty for one who is not to be shown, or of whom nobody knows."""
+    kind, _, line = call.front.target.partition(":")
+    if kind == "line":
+        return call.context.directory.shown(line)[1]
+    started = call.state.started
+    return "" if started.hidden else started.caller_name
+
+
 class Member:
     """One call's part in a room: the service that its front talks with (`switch.calls.serving.Service`)."""
 
@@ -133,14 +143,18 @@ class Member:
         self._dialogue: Dialogue
         self._tried = 0
         self._pressed = ""
+        self._known = ""
+        self._was: e.RoomEntered | None = None
+        """How it was in the room, until the others have heard that it is gone."""
 
     # -- what the call tells ------------------------------------------------------------------------------------
 
     def begin(self, call: Call, now: float) -> None:
         """The front is answered; after a crash it may be in the room already."""
-        self.call, self._dialogue = call, Dialogue(call, call.front)
+        self.call, self._dialogue, self._known = call, Dialogue(call, call.front), _name(call)
         settings = self._rooms.settings(self.room)
         if self._part is not None:
+            self._was = self._part
             self._rooms.enter(self)
             self._mix()
         elif settings is None:
@@ -173,7 +187,7 @@ class Member:
     def _ask(self, now: float, *before: str) -> None:
         settings = self._rooms.settings(self.room)
         needed = settings is None or settings.pin
-        words = self._rooms.prompts.sources(*before, "conf_pin_enter")
+        words = self._rooms.words.sources(*before, "conf_pin_enter")
         ask = Ask(words=words, most=12, least=1 if needed else 0, first_s=8.0, between_s=5.0, secret=True)
         self._tried += 1
         self._dialogue.ask(ask, self._answered, now)
@@ -211,7 +225,7 @@ class Member:
 
     @property
     def _part(self) -> e.RoomEntered | None:
-        return self.call.state.members.get(self.call.front.index)
+        return self.call.state.members.get(self.call.state.front)
 
     @property
     def chair(self) -> bool:
@@ -242,8 +256,9 @@ class Member:
 
     def _record(self, *, chair: bool, muted: bool, locks: bool = False) -> None:
         call = self.call
-        leg = call.front.index
-        call.record(e.RoomEntered(call.id, call.state.n, call.context.at(), leg, self.room, chair, muted, locks))
+        front = call.state.front
+        call.record(e.RoomEntered(call.id, call.state.n, call.context.at(), front, self.room, chair, muted, locks))
+        self._was = self._part
 
     def _mix(self) -> None:
         part = self._part
@@ -251,17 +266,17 @@ class Member:
         self.call.context.engine.mix(ports.leased(self.call.front), self.name, Part(speaks=speaks))
 
     def _leave(self, now: float) -> None:
-        part, call = self._part, self.call
+        was, call = self._was, self.call
         self._rooms.leave(self)
-        if part is None:
+        if was is None:
             return
-        call.record(e.RoomLeft(call.id, call.state.n, call.context.at(), part.leg, self.room))
-        if part.leg in call.legs and not call.over:
-            call.context.engine.stop(ports.leased(call.front))
+        self._out(call)
+        if was.leg in call.legs:
+            call.context.engine.stop(ports.leased(call.legs[was.leg]))
         settings, others = self._rooms.settings(self.room), self._rooms.inside(self.room)
         if settings is None:
             return
-        if settings.chair_ends and part.chair and not any(other.chair for other in others):
+        if settings.chair_ends and was.chair and not any(other.chair for other in others):
             for other in others:
                 other.close(now)
         else:
@@ -272,21 +287,27 @@ class Member:
         call = self.call
         try:
             self._rooms.leave(self)
-            leg = call.front.index
-            call.record(e.RoomLeft(call.id, call.state.n, call.context.at(), leg, self.room))
-            self._dismiss(now, "conf_chair_left", "conf_ended")
+            self._out(call)
+            self._dismiss(now, "conf_chair_left", "conf_ended", ending=CLOSED)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
 
-    def _dismiss(self, now: float, *why: str) -> None:
+    def _out(self, call: Call) -> None:
+        """Record that it is not in the room any more; a leg that has left the call says so itself."""
+        self._was = None
+        part = self._part
+        if part is not None:
+            call.record(e.RoomLeft(call.id, call.state.n, call.context.at(), part.leg, self.room))
+
+    def _dismiss(self, now: float, *why: str, ending: Termination = OUT) -> None:
         """Say why, and hang up."""
-        self._dialogue.say(self._rooms.prompts.sources(*why), lambda then: end(self.call, CLOSED, then), now)
+        self._dialogue.say(self._rooms.words.sources(*why), lambda then: end(self.call, ending, then), now)
 
     # -- what is said in the room -------------------------------------------------------------------------------
 
     def _say(self, *prompts: str) -> None:
         if prompts:
-            self._play(Tune(self._rooms.prompts.sources(*prompts), over=True))
+            self._play(Tune(self._rooms.words.sources(*prompts), over=True))
 
     def _play(self, tune: Tune) -> None:
         self.call.context.engine.play(ports.leased(self.call.front), tune)
@@ -298,20 +319,11 @@ class Member:
             return
         tune = tone
         if settings.announce == "name":
-            prompts, name = self._rooms.prompts, self._name()
-            words = (*prompts.said(name), *prompts.sources(named)) if name else prompts.sources(unnamed)
+            say, name = self._rooms.words, self._known
+            words = (*say.said(name), *say.sources(named)) if name else say.sources(unnamed)
             tune = Tune(words, over=True)
         for other in others:
             other._play(tune)
-
-    def _name(self) -> str:
-        """How this member is called; empty for one who is not to be shown, or of whom nobody knows."""
-        call = self.call
-        kind, _, line = call.front.target.partition(":")
-        if kind == "line":
-            return call.context.directory.shown(line)[1]
-        started = call.state.started
-        return "" if started.hidden else started.caller_name
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
@@ -330,7 +342,7 @@ class Member:
             self._say("conf_locked" if not part.locks else "conf_opened")
         elif digit == "4":
             count = len(self._rooms.inside(self.room))
-            words = (*self._rooms.prompts.number(count), *self._rooms.prompts.sources("conf_people"))
+            words = (*self._rooms.words.number(count), *self._rooms.words.sources("conf_people"))
             self._play(Tune(words, over=True))
 
     def mute(self, muted: bool) -> None:

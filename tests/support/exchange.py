@@ -204,6 +204,9 @@ class Exchange:
         self.hash_s = 0.005
         self.asked_accounts: list[str] = []
         self.refused_accounts: list[tuple[str, str, bool]] = []
+        self.pins: dict[tuple[str, str], str] = {}
+        """Whose PIN it is, `chair` or `member`, by room and PIN; `asked_pins` are those that were looked at."""
+        self.asked_pins: list[str] = []
         self.tolerates = False
         """Whether internal errors are what the test is about."""
         self.crashes = 0
@@ -268,6 +271,7 @@ class Exchange:
             account_refused=lambda *said: self.refused_accounts.append(said),
             words=self.words,
             desk=self.desk,
+            check_conference=self._check_conference,
         )
         install(self.core.calls.context, house)
         if self.boxes:
@@ -323,6 +327,17 @@ class Exchange:
                 self._after()
 
         self.clock.timers.start(self.clock.now() + self.hash_s, self, done)
+
+    def _check_conference(self, room: str, pin: str, then: Callable[[str, float], None]) -> None:
+        self.asked_pins.append(pin)
+        core = self.core
+
+        def looked(now: float) -> None:
+            if core is self.core and self.alive:
+                core.go_on(lambda at: then(self.pins.get((room, pin), ""), at), now)
+                self._after()
+
+        self.clock.timers.start(self.clock.now() + self.hash_s, self, looked)
 
     def use_trunks(self, trunks: Mapping[str, TrunkHost]) -> None:
         """Another configuration of trunks."""
