@@ -62,7 +62,7 @@ from switch.notices import Notices
 from switch.operations import Operations, Recent
 from switch.prompts import prompts
 from switch.prompts.prompts import Prompts
-from switch.prompts.texts import MAILBOX_PROMPTS, REFUSALS
+from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, REFUSALS
 from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
 from switch.registrar import Registrar
 from switch.replay import replay, welcome
@@ -545,6 +545,11 @@ class Exchange:
         self._prompts.use(settings, await asyncio.to_thread(prompts.look, settings, self._places.data / "prompts"))
         if compiled.calls.announcements != "off":
             self._prompts.prepare(REFUSALS)
+        rooms, people = compiled.model.conferences.values(), compiled.model.lines.values()
+        if rooms:
+            self._prompts.prepare(CONFERENCE_PROMPTS)
+        if any(room.announce == "name" for room in rooms):
+            self._prompts.prepare((), [line.name for line in people if line.name])
         if compiled.mailboxes:
             self._prompts.prepare(MAILBOX_PROMPTS)
             self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])

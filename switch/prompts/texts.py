@@ -245,3 +245,5 @@ MAILBOX_PROMPTS = tuple(
     if each.startswith(("vm_", "pin_", "number_", "month_", "day_", "weekday_")) or each in _ALSO_MAILBOXES
 )
 """What mailboxes say."""
+CONFERENCE_PROMPTS = (*(each for each in TEXTS if each.startswith("conf_")), "pin_wrong", "pin_locked")
+"""What conferences say, but for numbers."""
