@@ -42,6 +42,13 @@ class Codec(Protocol):
         """The payload of 20 ms, which are `rate // 50` samples."""
 
 
+def warm() -> None:
+    """Load what is slow to load, so that the first packet of a call does not wait for it."""
+    import av  # noqa: F401
+
+    _tables(True), _tables(False)
+
+
 def known(name: str) -> bool:
     """Whether `make` can make it."""
     return name.upper() in KNOWN

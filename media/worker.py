@@ -26,7 +26,7 @@ from pathlib import Path
 
 import msgspec
 
-from media import wire
+from media import codecs, wire
 from media.engine import Lease, MediaEvent, Stats, kept_back
 from media.lines import Lines
 from media.ports import EXPEDITED_FORWARDING, PortPool
@@ -450,6 +450,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     relay.watch(listener.fileno(), control)
     ending = Ending(relay)
     relay.tick(time.monotonic())
+    codecs.warm()
     # The loop makes no cycles of objects; a collection in its midst would only be a pause in the sound.
     gc.collect()
     gc.freeze()
