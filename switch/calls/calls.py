@@ -23,6 +23,7 @@ from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
 from switch.calls.presentation import contact_value
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
+from switch.calls.taking import replaced_by, take
 from switch.calls.terms import terms_of
 from switch.decided import draw_of, told
 from switch.sip.errors import RemoteProtocolError
@@ -112,6 +113,10 @@ class Calls:
         )
         wanted = self._wanted(request, source)
         facts, plan = self._decided(wanted, call_id)
+        replaced = None
+        if not plan.emergency and request.header("Replaces") is not None:
+            replaced = replaced_by(context, request, source.device, source.line)
+            plan = structs.replace(plan, because=(*plan.because, ("replaces", "takes the place of another leg")))
         if plan.line and plan.line != source.line:
             # Chosen by a code before the number, or an emergency call on somebody else's line.
             number, name = context.directory.shown(plan.line)
@@ -174,7 +179,10 @@ class Calls:
         self.by_tag[call_id] = leg
         leg.usage.trying(now)
         try:
-            call.begin(plan, now)
+            if replaced is not None:
+                take(call, replaced, now)
+            else:
+                call.begin(plan, now)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
         if plan.notify:

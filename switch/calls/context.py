@@ -116,8 +116,8 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     def extension_lines(self, reliable: bool) -> tuple[str, ...]:
         """The header lines in which our INVITEs say what we can do; `reliable`: also take 18x reliably."""
         tags = [tag for tag, wanted in (("100rel", reliable), ("timer", self.sessions.interval_s)) if wanted]
-        supported = (f"Supported: {', '.join(tags)}",) if tags else ()
-        return (*supported, *self.sessions.lines) if self.sessions.interval_s else supported
+        supported = f"Supported: {', '.join((*tags, 'replaces', 'norefersub'))}"
+        return (supported, *self.sessions.lines) if self.sessions.interval_s else (supported,)
 
 
 def _unset(*_: object) -> None:
@@ -165,5 +165,7 @@ class Context(msgspec.Struct):
     """Told of each recording that has ended, also when its leg is no more."""
     leg_of: Callable[[str], Leg | None] = lambda tag: None
     """The leg with that tag of ours, of whatever call."""
+    may_take: Callable[[str, str, Leg], bool] = lambda device, line, leg: leg.target == f"line:{line}"
+    """Whether a device that calls on a line may take that leg's place (INVITE with Replaces)."""
     extensions: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """Header lines of our INVITEs: without reliable 18x, and with."""

@@ -12,17 +12,17 @@ ALLOW = "Allow: " + ", ".join(SERVED)
 
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "INVITE": ("100rel", "timer"),
+        "INVITE": ("100rel", "timer", "replaces"),
         "UPDATE": ("timer",),
         "PRACK": ("100rel",),
-        "OPTIONS": ("100rel", "timer", "path", "outbound"),
+        "OPTIONS": ("100rel", "timer", "replaces", "path", "outbound"),
         "REGISTER": ("path", "outbound"),
         "REFER": ("norefersub", "nosub"),
     }
 )
 """Option tags that a request may require of us, by method (RFC 3262, 4028, 3327, 5626, 4488, 7614); the rest is 420."""
-SUPPORTED = "Supported: 100rel, timer"
-SUPPORTED_ALL = "Supported: 100rel, timer, path, outbound"
+SUPPORTED = "Supported: 100rel, timer, replaces, norefersub"
+SUPPORTED_ALL = "Supported: 100rel, timer, replaces, norefersub, path, outbound"
 ACCEPT = "Accept: application/sdp, multipart/mixed"
 CAPABILITIES = (ALLOW, ACCEPT, "Accept-Encoding: identity", "Accept-Language: en", SUPPORTED_ALL)
 """What OPTIONS is answered with, in a dialog or not (RFC 3261 section 11.2)."""

@@ -42,13 +42,14 @@ class Replaces(msgspec.Struct, frozen=True, gc=False):
         return Replaces(call_id, to_tag, from_tag, find_param(params, "early-only") is not None)
 
     def names(self, usage: InviteUsage) -> bool:
-        """Whether that dialog is the one named. The tag "0" stands for none too, as of RFC 2543 (section 3)."""
+        """Whether that dialog is the one named. The tag "0" stands for none too, as of RFC 2543 (section 3). Where our
+        INVITE has no answer yet, several may ring by it: our own tag, which nobody can guess, names them all."""
         dialog = usage.dialog
-        return (
-            dialog.call_id == self.call_id
-            and dialog.local_tag == self.to_tag
-            and (dialog.remote_tag == self.from_tag or (self.from_tag == "0" and not dialog.remote_tag))
-        )
+        if dialog.call_id != self.call_id or dialog.local_tag != self.to_tag:
+            return False
+        if not dialog.remote_tag:
+            return usage.inviting or self.from_tag == "0"
+        return dialog.remote_tag == self.from_tag
 
     def verdict(self, usage: InviteUsage) -> int:
         """What an INVITE that would replace this dialog is refused with (section 3); 0: it may.
