@@ -277,7 +277,7 @@ class Exchange:
             clock.at,
         )
         watching = Watching(self.core.subscriptions, clock.now, clock.at)
-        asked = (operations, guarding, wishing, lifting, explaining, watching)
+        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking)
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )

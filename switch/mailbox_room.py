@@ -16,6 +16,7 @@ from switch import mailbox_mail
 from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.core import Core
+from switch.mailbox_asking import MailboxAsking
 from switch.mailbox_desk import Desk
 from switch.mailbox_files import MailboxFiles
 from switch.mailbox_mail import Notice
@@ -50,6 +51,7 @@ class MailboxRoom:
         self._files = MailboxFiles(folder)
         self.desk = Desk(core.mailboxes, self._files, self._off_the_loop, clock.at, token)
         self.desk.left, self.desk.locked = self._left, notices.mailbox_locked
+        self.asking = MailboxAsking(self.desk, lambda act: core.go_on(act, clock.now()))
         self._letters: Mailer[Notice] = Mailer(
             self._mailed,
             chores.begin,

@@ -302,6 +302,51 @@ class QuotasView(msgspec.Struct, frozen=True, kw_only=True):
     quotas: tuple[QuotaView, ...] = ()
 
 
+class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
+    """One mailbox: how many messages are `new`, of these `urgent`, and `old`, and for how many there is `room`. `pin`:
+    whether one is set; `locked_s`: for how long no PIN is looked at. `email`: who is told of new messages."""
+
+    mailbox: str
+    name: str = ""
+    extension: str = ""
+    new: int = 0
+    old: int = 0
+    urgent: int = 0
+    room: int = 0
+    pin: bool = False
+    locked_s: float = 0.0
+    shared_with: tuple[str, ...] = ()
+    email: str = ""
+
+
+class MailboxMessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a mailbox. `state` is new, old or saved; `call` the call in which it was left; `sent_by` the
+    mailbox that it was forwarded from."""
+
+    at: datetime.datetime
+    number: str = ""
+    name: str = ""
+    seconds: float = 0.0
+    state: str = "new"
+    urgent: bool = False
+    sent_by: str = ""
+    call: str = ""
+
+
+class MailboxesView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `mailboxes` and `mailbox_unlock`. `messages` are there when one mailbox was asked for."""
+
+    mailboxes: tuple[MailboxView, ...] = ()
+    messages: tuple[MailboxMessageView, ...] = ()
+
+
+class MailboxPinView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `mailbox_pin`. `pin` is the one that was made, empty where it was given."""
+
+    mailbox: str
+    pin: str = ""
+
+
 class WishesView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `set`. `out_of` are those of the `groups` whose calls the user does not want. Of a telephone, `locked`
     alone is known, and `line` is `device:NAME`."""

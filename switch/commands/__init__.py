@@ -16,6 +16,7 @@ from switch.commands import (
     hangup,
     history,
     init,
+    mailbox,
     phones,
     quota,
     reload,
@@ -83,6 +84,7 @@ for _name, _verb, _panel in (
 ):
     app.command(_name, rich_help_panel=_panel)(_verb)
 app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
+app.add_typer(mailbox.app, name="mailbox", rich_help_panel="Running")
 app.add_typer(quota.app, name="quota", rich_help_panel="Running")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 
