@@ -7,6 +7,7 @@ import csv
 import datetime
 import io
 import json
+import re
 import threading
 import tomllib
 from pathlib import Path
@@ -17,6 +18,7 @@ from msgspec import structs
 from typer.testing import CliRunner
 
 from config import compile as compiling
+from config.compiled import MailboxSettings
 from dialplan.lines import Outside, Quotas
 from records.cdr import CallRecord, LegRecord, Passed
 from records.events import Forwarded, LegStarted
@@ -30,6 +32,9 @@ from switch.commands.phones import reachable
 from switch.control import ControlServer, Refused
 from switch.facts import LiveFacts
 from switch.lifting import Lifting
+from switch.mailbox_asking import MailboxAsking
+from switch.mailbox_desk import Desk, Tried
+from switch.mailboxes import Mailboxes
 from switch.views import (
     CallView,
     MessageView,
@@ -49,11 +54,16 @@ from switch.views import (
 from switch.wishing import Wishing
 from tests.support.call_events import DIALOG, FLOW, started
 from tests.support.exchange import changed, house
+from tests.support.sounds import Sounds
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime.datetime.now(datetime.UTC)
 AGO = NOW - datetime.timedelta(seconds=192)
 
+BOXES = (
+    MailboxSettings(id="anna", name="Anna", extension="201", owner="anna", lines=("anna", "ben"), pin_tries=2),
+    MailboxSettings(id="sales", extension="290"),
+)
 STATUS = StatusView(
     version="0.1.0",
     process=4711,
@@ -152,6 +162,9 @@ class Exchange:
         self.lifting = Lifting(house, facts, lambda: NOW, lambda events: [facts.record(each) for each in events])
         self.wishing = Wishing(house, facts, lambda: NOW, lambda events: [facts.record(each) for each in events])
         self.loop = asyncio.new_event_loop()
+        self.desk = Desk(Mailboxes(), Sounds(), lambda work, then: then(work(), 0.0), lambda: NOW, lambda: "m1")
+        self.desk.use(BOXES)
+        self.mailboxes = MailboxAsking(self.desk, lambda act: act(0.0))
         self.server = ControlServer(
             {
                 "status": lambda _: self.status,
@@ -164,6 +177,7 @@ class Exchange:
                 "hangup": self.hang_up,
                 **self.wishing.handlers(),
                 **self.lifting.handlers(),
+                **self.mailboxes.handlers(),
             },
             lambda *_: None,
         )
@@ -348,6 +362,37 @@ def test_quota_shows_who_has_called_how_much_and_lets_somebody_call_again(exchan
     assert limits == [("bob", "calls", 1), ("bob", "minutes_day", 10)]
     assert "calls" in run("quota", "reset", "bob"), "a call that is up is one still"
     assert "there is no user and no line “bobb”" in errors("quota", "reset", "bobb", status=1)
+
+
+def test_mailbox_shows_messages_and_sets_pins_pin_5(exchange):
+    desk = exchange.desk
+    message = desk.begin("anna", "c1", "+16695550100", "Ada")
+    desk.complete("anna", message, urgent=True)
+    shown = run("mailbox", "list")
+    assert re.search(r"anna +Anna +201 +1 +1 +none +ben", shown)
+    assert re.search(r"sales +290 +none", shown)
+    shown = run("mailbox", "show", "201")
+    for part in ("1 new, 0 old, room for 99 more", "No PIN is set", "+16695550100", "Ada", "0:05", "urgent, new"):
+        assert part in shown
+    found = json.loads(run("mailbox", "show", "anna", "--json"))
+    assert found["messages"][0]["call"] == "c1"
+    given = re.search(r"the PIN of anna is ([0-9]{6})", run("mailbox", "pin", "anna", "--random"))
+    tried = []
+    desk.try_pin("anna", given[1], "x", lambda outcome, now: tried.append(outcome))
+    assert tried == [Tried.GOOD]
+    result = CliRunner().invoke(app, ["mailbox", "pin", "anna"], input="371942\n")
+    assert result.stdout == "the PIN of anna is set\n"
+    simple = CliRunner().invoke(app, ["mailbox", "pin", "anna"], input="123456\n")
+    assert "too easy to guess" in simple.stderr
+    short = CliRunner().invoke(app, ["mailbox", "pin", "anna"], input="3719\n")
+    assert "at least 6 digits" in short.stderr
+    for _ in range(2):
+        desk.try_pin("anna", "000000", "x", lambda outcome, now: tried.append(outcome))
+    assert "locked 15:00" in run("mailbox", "list")
+    assert run("mailbox", "unlock", "anna") == "anna is not locked\n"
+    desk.try_pin("anna", "371942", "x", lambda outcome, now: tried.append(outcome))
+    assert tried[-1] is Tried.GOOD
+    assert "did you mean `anna`" in errors("mailbox", "pin", "ana", "--random", status=1)
 
 
 def test_trace_draws_the_ladder(exchange):
