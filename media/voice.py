@@ -36,6 +36,7 @@ class Voice:
         "_event_timestamp",
         "_leg",
         "_payload",
+        "_quiet",
         "_resampler",
         "_sequence",
         "_ssrc",
@@ -59,6 +60,8 @@ class Voice:
         self._timestamp = draw.getrandbits(32)
         self._event_timestamp = 0
         self._tick = -1
+        self._quiet = True
+        """Nothing went out last time, or ever."""
         self.aim()
 
     def aim(self) -> None:
@@ -108,7 +111,7 @@ class Voice:
         """Let the timestamp go on to this tick. Whether something was left out before."""
         gone = tick - self._tick if self._tick >= 0 else 0
         self._timestamp = (self._timestamp + gone * (codecs.clock_of(self.codec) // _STEPS)) & 0xFFFFFFFF
-        marker = self._tick < 0 or gone > 1
+        marker = self._quiet or gone > 1
         self._tick = tick
         return marker
 
@@ -116,7 +119,8 @@ class Voice:
         leg = self._leg
         out, remote = leg.rtp.out, leg.remote
         self.octets = 0
-        if out is None or remote is None or not remote.receive:
+        self._quiet = out is None or remote is None or not remote.receive
+        if self._quiet or out is None:
             return
         packet = bytearray(rtp.HEADER_BYTES)
         rtp.write_header(packet, number, marker, self._sequence, timestamp, self._ssrc)
