@@ -19,7 +19,7 @@ from switch.calls import transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes, conference
+from switch.features import account_codes, conference, three_way
 from switch.features.account_codes import AccountCodes
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
@@ -54,8 +54,9 @@ def install(context: Context, house: House) -> None:
     retrievals = Retrievals(house.desk, wording)
     deposits = Deposits(house.desk, wording, retrievals.instead)
     codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals})
-    keys: Mapping[str, Key] = MappingProxyType({})
     limiting = Limiting()
+    three = three_way.ThreeWay(house.words)
+    keys: Mapping[str, Key] = MappingProxyType({three_way.FEATURE: three.add})
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     conferences = Conferences(house.model, house.check_conference, house.words)
     context.executors = {
@@ -67,12 +68,13 @@ def install(context: Context, house: House) -> None:
     }
     context.resumes = {
         transfer.SERVICE: transfer.resume,
+        three_way.NAME: three_way.resume,
         conference.PREFIX: conferences.resume,
         "voicemail": deposits.resume,
         "mailbox": retrievals.resume,
     }
     context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
-    context.joined = (transfer.joined, limiting.joined)
-    context.over = (transfer.over, pressed.over, limiting.over)
+    context.joined = (transfer.joined, three.joined, limiting.joined)
+    context.over = (transfer.over, three.over, pressed.over, limiting.over)
     context.overdue = limiting.overdue

@@ -455,7 +455,9 @@ class Call:
             self.context.forget_leg(leg.tag)
 
     def other(self, leg: Leg) -> Leg | None:
-        """The leg that this one talks with; None while a service of ours talks with the front."""
+        """The leg that this one talks with; None while a service of ours talks with the front, or it is in a room."""
+        if leg.index in self.state.members:
+            return None
         if leg.index != self.state.front:
             return self.legs.get(self.state.front)
         return self.legs.get(self.state.peer) if self.state.peer is not None else None

@@ -71,6 +71,7 @@ class Calls:
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg
         context.leg_of = self.by_tag.get
+        context.calls = self.by_id.values
         context.forget_call = lambda call: self.by_id.pop(call, None)
         context.register_media = self.by_media.__setitem__
         context.forget_media = lambda leg: self.by_media.pop(leg, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -163,6 +163,8 @@ class Context(msgspec.Struct):
     """Told of a digit that a leg sends while no service listens."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
+    calls: Callable[[], Iterable[Call]] = lambda: ()
+    """All that are up."""
     leg_of: Callable[[str], Leg | None] = lambda tag: None
     """The leg with that tag of ours, of whatever call."""
     may_take: Callable[[str, str, Leg], bool] = lambda device, line, leg: leg.target == f"line:{line}"

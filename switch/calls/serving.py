@@ -40,6 +40,8 @@ class Service(Protocol):
 
 
 Resume = Callable[["Call", str], Service | None]
+TOGETHER = "three-way"
+"""What keeps a call going whose legs are in a room of its own. No leg is served by it, and the record names it not."""
 Resumes = Mapping[str, Resume]
 """By the part of a service's name before the colon: how it is made again after a crash, from the part after it. None
 where it cannot go on; the call is ended then."""
@@ -55,6 +57,8 @@ def release(call: Call, now: float) -> None:
 def resume(call: Call) -> bool:
     """After a crash: make the service again that the call was with. False where there is one that cannot go on."""
     prefix, _, rest = call.state.service.partition(":")
+    if not prefix and call.state.members:
+        prefix = TOGETHER
     make = call.context.resumes.get(prefix)
     if make is None:
         return True

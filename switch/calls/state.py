@@ -177,6 +177,12 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
     if event.service.startswith(MEETING):
         return ()
     sides = (event.front,) if event.leg == event.front else (event.front, event.leg)
+    # Whoever waits beside them, as while a third party is rung, is in the call still, and so is his clock (LIM-5).
+    beside = tuple(each for each in state.periods if each.leg not in sides)
+    return beside + _between(state, event, sides)
+
+
+def _between(state: CallState, event: e.Connected, sides: Sequence[int]) -> limits.Periods:
     outside = [side for side in sides if _outside(state, side)]
     if not outside:
         return ()
