@@ -16,12 +16,12 @@ from media import codecs, spool
 from media.engine import RecordEnded, Spool
 from media.meter import Meter
 from tests.unit.media.media_phone import Phone, sine
-from tests.unit.media.test_media_engine_conformance import LocalStage, Stage, WorkerStage, leg, staged
+from tests.unit.media.media_stage import LocalStage, Stage, WorkerStage, leg, staged
 
 SILENCE = b"\xff" * 160
 
 
-@pytest.fixture(params=["local", "worker"])
+@pytest.fixture(params=["local", "worker", "workers"])
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(request.param, tmp_path) as made:
         yield made
@@ -268,8 +268,9 @@ async def test_what_was_received_outlives_the_worker(tmp_path: Path) -> None:
         await stage.quiet()
         said = await say(stage, first, second, sine(1000, 20))
         await stage.until(lambda: path.exists() and path.stat().st_size > 20 * 172)
-        stage.worker.send_signal(signal.SIGKILL)
-        await stage.worker.wait()
+        (worker,) = stage.workers
+        worker.send_signal(signal.SIGKILL)
+        await worker.wait()
         assert packets(path) == said
         whole = path.read_bytes()
         for cut in (1, 100, 182, 184):
