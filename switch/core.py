@@ -127,7 +127,7 @@ class Core:
         self.subscriptions = Subscriptions(
             endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
         )
-        self.subscriptions.watched = self._watched
+        self.subscriptions.watched = self.watched
         self.messages = MessageSummary(self.mailboxes.counts, lambda: directory.model, self._line_of)
         self.subscriptions.add(
             Dialogs(self.lamps, lambda: directory.model, self._line_of),
@@ -297,10 +297,9 @@ class Core:
         self.registrations.close(now)
         self._finish(now)
 
-    def _watched(self, any_: bool) -> None:
+    def watched(self, any_: bool) -> None:
         """Calls are followed for lamps only while there is one."""
-        if any_:
-            self.lamps.begin()
+        self.lamps.follow(any_)
         self.facts.hand_on(self.lamps.record if any_ else self._events.append)
 
     def _line_of(self, user: str) -> str | None:

@@ -36,6 +36,8 @@ class Lamps:
         append: Callable[[e.AnyEvent], object],
         shown: Callable[[str], tuple[str, str]],
     ) -> None:
+        self.watched = False
+        """Whether calls are followed."""
         self.touched: dict[str, None] = {}
         """The calls that the input at hand has changed."""
         self.lit: set[str] = set()
@@ -56,13 +58,19 @@ class Lamps:
         if isinstance(event, e.Event):
             self.touched[event.call] = None
 
-    def begin(self) -> None:
-        """Somebody watches from now on: which calls there are is looked up once."""
+    def follow(self, watched: bool) -> None:
+        """Somebody watches from now on: which calls there are is looked up once. Or nobody any more."""
+        self.watched = watched
         self.touched.clear()
         self._resources.clear()
         self._of.clear()
-        for call in self._calls:
-            self._look(call)
+        if watched:
+            for call in self._calls:
+                self._look(call)
+
+    def places(self) -> dict[str, frozenset[str]]:
+        """By call, where it is: what there is a lamp for."""
+        return dict(self._resources)
 
     def changed(self, resource: str) -> None:
         """Something that is in no call looks different, as `mailbox:anna`."""
@@ -80,7 +88,7 @@ class Lamps:
         """Note anew where a call is; where it was and is."""
         before = self._resources.get(call, frozenset())
         up = self._calls.get(call)
-        now = frozenset(_resources(up.state)) if up is not None and not up.over else frozenset()
+        now = places_of(up.state) if up is not None and not up.over else frozenset()
         if now != before:
             for resource in before - now:
                 calls = self._of[resource]
@@ -133,6 +141,11 @@ class Lamps:
             number, name = self._shown(leg.target[len(LINE) :])
             return Party(uri_of(number, host), name)
         return Party(uri_of(started.number or started.dialled, host)) if index == CALLER else Party()
+
+
+def places_of(state: CallState) -> frozenset[str]:
+    """What there is a lamp for that the call is a matter of."""
+    return frozenset(_resources(state))
 
 
 def _resources(state: CallState) -> Iterator[str]:

@@ -44,6 +44,7 @@ from switch.mailboxes import Mailboxes
 from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.targets import Group, Place, Target, Wish
+from switch.presence.lamps import places_of
 from switch.presence.subscriptions import subscribed
 from switch.qualify import QualifySettings
 from switch.registrar import Registrar, RegistrarSettings
@@ -280,6 +281,7 @@ class Exchange:
             lambda: self.model, self.core.facts, self.clock.at, lambda said: self.core.wish(said, self.clock.now())
         )
         self.core.facts.use(self.model)
+        self.core.watched(True)  # so that every test is one of the lamps, too
         self.engine.on_event = self.tell
         registrar.resume(self.clock.now(), self.clock.at())
         self.core.trunks_changed(self.clock.now())
@@ -499,7 +501,11 @@ class Exchange:
         self.check_subscriptions()
 
     def check_subscriptions(self) -> None:
-        """The journal has every subscription as it is, but for how many NOTIFYs have gone out since."""
+        """The lamps know where every call is. The journal has every subscription as it is, but for how many NOTIFYs
+        have gone out since."""
+        if self.core.lamps.watched and not self.core.lamps.touched:
+            where = {call.id: places for call in self.calls if (places := places_of(call.state))}
+            assert self.core.lamps.places() == where
         if not self.core.subscriptions.by_tag:
             return
         kept = recover(self.events).subscribed
