@@ -84,13 +84,19 @@ class Subscriber:
         came: list[Text] = []
         for _ in range(round(seconds / 0.05)):
             self.wait(0.03)
-            while self.phone.has("NOTIFY"):
-                number = int(next(each for each in self.phone.inbox if each.kind == "NOTIFY").get("CSeq").split()[0])
-                if number in self.cseqs:
-                    self.phone.reply(self.phone.take("NOTIFY"), 200)
-                else:
-                    came.append(self.take())
+            came += self.answered()
             self.wait(0.02)
+        return came
+
+    def answered(self) -> list[Text]:
+        """The NOTIFYs that have come, each answered; not the copies."""
+        came: list[Text] = []
+        while self.phone.has("NOTIFY"):
+            number = int(next(each for each in self.phone.inbox if each.kind == "NOTIFY").get("CSeq").split()[0])
+            if number in self.cseqs:
+                self.phone.reply(self.phone.take("NOTIFY"), 200)
+            else:
+                came.append(self.take())
         return came
 
     def states(self, seconds: float = 0.7) -> list[str]:
