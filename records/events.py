@@ -98,6 +98,14 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hold_music: str = ""
 
 
+class Party(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who a leg is, as the other side may be shown it. `hidden`: not by number and name."""
+
+    number: str
+    name: str = ""
+    hidden: bool = False
+
+
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What all events of a call have: the call's id, the event's number in it, and the instant (zone-aware, UTC)."""
 
@@ -373,7 +381,8 @@ class LimitClock(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     """An answered leg came out of another call, `of`, where it was leg `was`, with all that it is: a transfer, a parked
     call that was taken. The fields are those of `LegStarted`, `LegMedia` and `LegHeld`; `session` is as it was agreed
-    on last. `terms` are those of the line whose leg it is, and `clocks` the limits that run on it."""
+    on last. `terms` are those of the line whose leg it is, and `clocks` the limits that run on it; `party` is who it
+    is."""
 
     leg: int
     of: str
@@ -391,6 +400,7 @@ class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     session: SessionTimed | None = None
     terms: Terms | None = None
     clocks: tuple[LimitClock, ...] = ()
+    party: Party | None = None
 
 
 class LegGiven(Event, frozen=True, array_like=True, gc=False, tag=17):

@@ -15,7 +15,7 @@ import msgspec
 
 from dialplan.model import Model
 from dialplan.plan import Collect, Conference, Feature, Voicemail
-from switch.calls import transfer
+from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
@@ -75,6 +75,6 @@ def install(context: Context, house: House) -> None:
     }
     context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
-    context.joined = (transfer.joined, three.joined, limiting.joined)
+    context.joined = (identity.joined, transfer.joined, three.joined, limiting.joined)
     context.over = (transfer.over, three.over, pressed.over, limiting.over)
     context.overdue = limiting.overdue

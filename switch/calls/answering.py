@@ -71,6 +71,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     call.record(e.LegAnswered(call.id, call.state.n, at, CALLER, caller.dialog_value()))
     call.record(e.Connected(call.id, call.state.n, at, leg.index, "", leg.terms_value()))
     caller.usage.accept(body, now, call.connected(leg), offered=asked is None)
+    caller.shown = leg.tag
     if asked is None:
         call.offers.expect_answer(caller)
     else:

@@ -19,6 +19,7 @@ from switch.calls import location, ports, sound
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
+from switch.calls.identity import party
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.sound import SdpError, Sound
@@ -47,6 +48,7 @@ def ring(
     branch, dialect = start.branch, phone.dialect
     leg = Leg(call, call.numbered, target, branch.id, contact)
     leg.policy = branch.policy
+    leg.shown = call.front.tag
     leg.sound = media
     if dialect is not None:
         media.codecs = dialect.settings.codecs
@@ -118,16 +120,16 @@ def as_from_front(call: Call) -> CallState:
     state = call.state
     if state.front == CALLER:
         return state
-    started, target = state.started, state.legs[state.front].target
-    kind, _, name = target.partition(":")
-    if kind == "line":
-        number, shown = call.context.directory.shown(name)
-        trunk, line, hidden = None, name, False
-    else:
-        # Whom the caller had called outside.
-        number, shown, trunk, line, hidden = started.number, "", name, None, False
+    started, who = state.started, party(call, call.front)
+    kind, _, name = call.front.target.partition(":")
     started = structs.replace(
-        started, caller_number=number, caller_name=shown, trunk=trunk, line=line, hidden=hidden, believed=False
+        started,
+        caller_number=who.number,
+        caller_name=who.name,
+        trunk=name if kind == "trunk" else None,
+        line=name if kind == "line" else None,
+        hidden=who.hidden,
+        believed=False,
     )
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 

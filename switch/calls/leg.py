@@ -45,6 +45,7 @@ class Leg:
         "looks",
         "music",
         "policy",
+        "shown",
         "sound",
         "target",
         "told",
@@ -69,6 +70,8 @@ class Leg:
         """Who takes what the leg's keys and tunes tell, in place of the call's service."""
         self.music: tuple[str, ...] = ()
         """What its peer hears while it holds, where its line's own music could not be played."""
+        self.shown = ""
+        """The tag of the leg that its far end is shown as the other side."""
         self.asserted = ""
         """How its 2xx named who has answered."""
         self.hides = False

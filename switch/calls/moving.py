@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from records import events as e
 from switch.calls import limits
+from switch.calls.identity import party
 from switch.calls.leg import Leg, flow_value
 from switch.calls.sound import far_value
 
@@ -53,6 +54,7 @@ def move(leg: Leg, to: Call, now: float) -> Leg:
         state.session,
         state.terms,
         limits.clocks(before.state.periods, was),
+        party(before, leg),
     )
     before.record(e.LegGiven(before.id, before.state.n, at, was, to.id, index))
     to.record(taken)

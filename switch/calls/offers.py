@@ -18,6 +18,7 @@ UPDATE. It waits until the leg is free, and after a 491 for a while (section 14.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from media import sdp
@@ -42,7 +43,7 @@ class Offers:
     """The offer/answer exchange between a call's two sides. It does not hold the call, which is handed in each time, so
     that a call that is over leaves no cycle behind."""
 
-    __slots__ = ("_alone", "_asking", "_correcting", "_owed")
+    __slots__ = ("_alone", "_asking", "_correcting", "_owed", "_telling", "_told")
 
     def __init__(self) -> None:
         self._asking: Leg | None = None
@@ -53,6 +54,9 @@ class Offers:
         """Corrections that wait for their leg to be free."""
         self._correcting: dict[int, Description | str] = {}
         """Corrections under way."""
+        self._telling: dict[int, Sequence[str]] = {}
+        """Header lines that say who speaks now, which wait for their leg to be free; `_told` are under way."""
+        self._told: dict[int, Sequence[str]] = {}
 
     def expect_answer(self, leg: Leg) -> None:
         """Our 2xx to this leg made an offer: its ACK brings the answer."""
@@ -122,6 +126,8 @@ class Offers:
         """The leg leaves the call. What it has asked is refused for now; whoever was asked for it keeps what held."""
         self._owed.pop(leg.index, None)
         self._correcting.pop(leg.index, None)
+        self._telling.pop(leg.index, None)
+        self._told.pop(leg.index, None)
         if self._asking is leg:
             self.cancelled(call, leg, now)
             leg.usage.refuse_offer(491, now)
@@ -166,6 +172,10 @@ class Offers:
             if status in _LATER and what is not REFRESH:
                 self._owed[leg.index] = what
                 call.context.endpoint.timers.start(now + _pause_s(leg), leg, SETTLE)
+            told = self._told.pop(leg.index, None)
+            if told is not None and status in _LATER:
+                self._telling.setdefault(leg.index, told)
+                call.context.endpoint.timers.start(now + _pause_s(leg), leg, SETTLE)
             return
         asking, self._asking = self._asking, None
         if asking is not None:
@@ -188,7 +198,7 @@ class Offers:
         if leg is self._asking:
             self._asking = None
             self._answer(call, leg, body, now)
-        if self._owed:
+        if self._owed or self._telling:
             self.settle(call, now)
 
     def _answer(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
@@ -260,9 +270,25 @@ class Offers:
             usage.offer(sound.again(leg.sound), now)
         leg.record_move()
 
+    def tell(self, call: Call, leg: Leg, lines: Sequence[str], now: float) -> None:
+        """The leg's far end is to learn who speaks now (`identity.py`), as soon as the leg is free."""
+        self._telling[leg.index] = lines
+        self.settle(call, now)
+
+    def _say_who(self, leg: Leg, lines: Sequence[str], now: float) -> None:
+        leg.reach(now)
+        self._correcting[leg.index] = REFRESH
+        self._told[leg.index] = lines
+        if leg.usage.allows_update:
+            leg.usage.update(now, identity=lines)
+        else:
+            leg.usage.offer(sound.again(leg.sound), now, lines)
+        leg.record_move()
+
     def refreshed(self, call: Call, leg: Leg, now: float) -> None:
-        """The session timer runs anew."""
+        """The session timer runs anew, or the far end knows who speaks."""
         self._correcting.pop(leg.index, None)
+        self._told.pop(leg.index, None)
         leg.record_move()
         self.settle(call, now)
 
@@ -280,9 +306,9 @@ class Offers:
             if leg is None:
                 del self._owed[index]
                 continue
-            usage = leg.usage
-            if self._asking is not None or usage.offer_pending or usage.needs_ack or not usage.confirmed:
+            if not self._is_free(leg):
                 continue
+            usage = leg.usage
             what, before = self._owed.pop(index), leg.sound.local
             leg.reach(now)
             try:
@@ -297,9 +323,21 @@ class Offers:
             usage.offer(body, now)
             leg.record_move()
 
+        for index in list(self._telling):
+            leg = call.legs.get(index)
+            if leg is None:
+                del self._telling[index]
+            elif index not in self._owed and self._is_free(leg):
+                self._say_who(leg, self._telling.pop(index), now)
+
+    def _is_free(self, leg: Leg) -> bool:
+        usage = leg.usage
+        return self._asking is None and usage.confirmed and not usage.offer_pending and not usage.needs_ack
+
     def _corrected(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The leg has taken a correction. Where its sound is may have changed on this occasion."""
         del self._correcting[leg.index]
+        self._told.pop(leg.index, None)
         _acknowledge(leg, now)
         leg.sound.settled = b""
         if call.state.answered_at is None:

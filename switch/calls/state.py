@@ -43,6 +43,8 @@ class LegState(msgspec.Struct):
     terms: e.Terms | None = None
     """Those of the line whose leg it is."""
     ended: Termination | None = None
+    party: e.Party | None = None
+    """Who it is, if it came out of another call."""
 
 
 class CallState(msgspec.Struct):
@@ -227,6 +229,7 @@ def _leg_taken(state: CallState, event: e.LegTaken) -> None:
         settled=event.settled,
         session=event.session,
         terms=event.terms,
+        party=event.party,
     )
     state.periods += limits.taken(event.leg, event.clocks)
 

@@ -45,6 +45,8 @@ class PhoneCall:
         self.txn: ClientTransaction | None = None
         self.referred: list[int] = []
         """What our REFERs were answered with."""
+        self.shown: list[str] = []
+        """Whom later requests in the dialog named as the other side (P-Asserted-Identity)."""
         self.told: list[tuple[str, str]] = []
         """The NOTIFYs that came: the fragment's status line, and the state of the subscription."""
 
@@ -406,6 +408,8 @@ class Phone:
         endpoint = self.station.endpoint
         if request.to_tag is not None:
             call = self.by_tag.get(request.to_tag)
+            if call is not None and request.header("P-Asserted-Identity"):
+                call.shown.append(request.header("P-Asserted-Identity") or "")
             if call is not None and request.method == "NOTIFY":
                 call.told.append((request.body.decode().strip(), request.header("Subscription-State") or ""))
                 endpoint.respond(txn, self.notify_status, now)
