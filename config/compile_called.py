@@ -101,6 +101,11 @@ def attendants(settings: Configuration, levels: Levels) -> dict[str, Attendant]:
         name: Attendant(
             **_named(name, each, levels),
             greeting=each.greeting or "",
+            say=each.say or "",
+            timeout_s=each.timeout,
+            tries=each.tries,
+            dial_extension=each.dial_extension,
+            directory=each.directory or "",
             choices={key: to for key, to in each.choices.items() if destination(to) is not None},
         )
         for name, each in settings.attendants.items()

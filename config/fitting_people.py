@@ -25,6 +25,7 @@ def people_problems(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     yield from _mailboxes(loaded, levels)
     yield from _members(loaded)
     yield from _areas(loaded, levels)
+    yield from _menus(loaded)
 
 
 def people_warnings(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
@@ -32,6 +33,19 @@ def people_warnings(loaded: Loaded, levels: Levels) -> Iterator[Problem]:
     yield from _locked(loaded, levels)
     yield from _unfinished(loaded, levels)
     yield from _zones(loaded, levels)
+
+
+def _menus(loaded: Loaded) -> Iterator[Problem]:
+    """Attendants that say two things, or have two meanings for a key."""
+    for name, menu in loaded.settings.attendants.items():
+        if menu.say and menu.greeting:
+            message = "a menu has a `greeting` file or words to `say`, not both"
+            yield Problem(
+                "conflicting-keys", loaded.mark("attendants", name, "say"), message, "leave either of them out"
+            )
+        if menu.directory and menu.directory in menu.choices:
+            message = f"key {menu.directory} is a choice, and the `directory`"
+            yield Problem("conflicting-keys", loaded.mark("attendants", name, "directory"), message, "take another key")
 
 
 def _licences(loaded: Loaded) -> Iterator[Problem]:

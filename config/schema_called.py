@@ -12,7 +12,16 @@ from config.schema_people import Lines
 from config.section import Section
 from config.times import TimeZone
 from config.types import Boolean, Extension, File, Identifier, OneOrMore, SecretText, Text, choice, duration, integer
-from config.words import AccountNumber, ChoiceKey, DestinationWord, FeatureCode, NameOrNone, Slots
+from config.words import (
+    AccountNumber,
+    ChoiceKey,
+    DestinationWord,
+    DirectoryKey,
+    FeatureCode,
+    NameOrNone,
+    Slots,
+    Spoken,
+)
 from dialplan.codes import CALL_KEYS, FEATURES
 
 RingTime = Annotated[float, duration(5, 300)]
@@ -71,8 +80,23 @@ class Attendant(Called):
     """An auto attendant: a menu."""
 
     greeting: File | None = Field(default=None, description="the file that is played")
+    say: Spoken | None = Field(
+        default=None,
+        description="what is said in its place, as text; needs espeak-ng. Without either the choices are read out",
+    )
     choices: dict[ChoiceKey, DestinationWord] = Field(
-        default_factory=dict, description="where each key leads; also `timeout` and `invalid`"
+        default_factory=dict,
+        description="where each key leads; also `timeout` and `invalid`, when it was asked `tries` times in vain",
+    )
+    timeout: Annotated[float, duration(1, 60)] = Field(
+        default=5.0, description="how long a key is waited for when all is said"
+    )
+    tries: Annotated[int, integer(1, 10)] = Field(default=3, description="how often it asks in all")
+    dial_extension: Boolean = Field(
+        default=False, description="whether callers may dial the internal number of whom they want"
+    )
+    directory: DirectoryKey | None = Field(
+        default=None, description="the key for dialling by name; it finds those who are `listed`"
     )
 
 

@@ -11,6 +11,7 @@ from config.types import DURATION_PATTERN, E164, Identifier, Typed, choice, pars
 from dialplan.destinations import NOWHERE, Destination, To
 from dialplan.lines import Permission
 
+MOST_SPOKEN = 1000
 NONE = "none"
 """What undoes a value of a higher level: no forward, no limit, no number."""
 
@@ -180,6 +181,20 @@ def _choice_key(value: Any) -> str:
     return word
 
 
+def _directory_key(value: Any) -> str:
+    word = text(value)
+    if not re.fullmatch(r"[0-9*#]", word, re.ASCII):
+        raise Wrong("one key of a telephone is wanted here", "such as `8`")
+    return word
+
+
+def _spoken(value: Any) -> str:
+    said = text(value).strip()
+    if not 0 < len(said) <= MOST_SPOKEN:
+        raise Wrong("what is said has 1 to 1,000 characters", "for longer words a `greeting` file")
+    return said
+
+
 def _account_code(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(r"[0-9]{1,16}", word, re.ASCII):
@@ -201,6 +216,8 @@ CallerId = Annotated[str, Typed(_caller_id, type="string")]
 NameOrNone = Annotated[str, Typed(_name_or_none, type=_EITHER)]
 Contact = Annotated[str, Typed(_contact, type=_EITHER)]
 FeatureCode = Annotated[str, Typed(_feature_code, type="string")]
+DirectoryKey = Annotated[str, Typed(_directory_key, type=_EITHER)]
+Spoken = Annotated[str, Typed(_spoken, type="string")]
 ChoiceKey = Annotated[str, Typed(_choice_key, type=_EITHER)]
 AccountNumber = Annotated[str, Typed(_account_code, type=_EITHER)]
 Money = Annotated[int, Typed(_money, type=_EITHER, **{UNIT: 1_000_000})]

@@ -52,12 +52,21 @@ class RingGroup(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Attendant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An auto attendant: a menu. `choices` maps a digit, or `timeout` and `invalid`, to where the call goes then."""
+    """An auto attendant: a menu. `choices` maps a digit, or `timeout` and `invalid`, to where the call goes then.
+
+    `greeting` is a file, `say` a text in its place. A key is waited for `timeout_s`; it asks `tries` times in all.
+    `dial_extension`: whether internal numbers may be dialled; `directory` is the key for dialling by name (DIR-1).
+    """
 
     id: str
     name: str = ""
     extension: str = ""
     greeting: str = ""
+    say: str = ""
+    timeout_s: float = 5.0
+    tries: int = 3
+    dial_extension: bool = False
+    directory: str = ""
     choices: dict[str, Destination] = {}
     time_zone: str = "UTC"
     hours: str = ""

@@ -339,6 +339,16 @@ class Unparked(Event, frozen=True, array_like=True, gc=False, tag=27):
     by: str = ""
 
 
+class MenuChosen(Event, frozen=True, array_like=True, gc=False, tag=38):
+    """The front of the call has chosen in the menu `attendant`, and goes to `to`, as `ring_group:sales`; empty: it is
+    hung up on. `how`: a key (`1`), `extension` or `name` for those who dialled one, `timeout` or `invalid` for those
+    who did not choose."""
+
+    attendant: str
+    how: str
+    to: str = ""
+
+
 class RoomEntered(Event, frozen=True, array_like=True, gc=False, tag=28):
     """A leg is in a room, or takes part in it in another way than before: an absolute statement. `room` is the name of
     a conference; empty: the room of this call alone, where three talk with each other. A `chair` may mute all and lock
@@ -600,6 +610,7 @@ CallEvent = (
     | CallReplanned
     | Parked
     | Unparked
+    | MenuChosen
     | RoomEntered
     | RoomLeft
     | LimitWarned

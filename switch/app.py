@@ -46,6 +46,7 @@ from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.explaining import Explaining
+from switch.features import attendant
 from switch.figures import readings
 from switch.guarding import Guarding
 from switch.installing import House, install
@@ -545,6 +546,7 @@ class Exchange:
         self._prompts.use(settings, await asyncio.to_thread(prompts.look, settings, self._places.data / "prompts"))
         if compiled.calls.announcements != "off":
             self._prompts.prepare(REFUSALS)
+        self._prompts.prepare((), sorted(attendant.texts(compiled.model)))
         rooms, people = compiled.model.conferences.values(), compiled.model.lines.values()
         if rooms:
             self._prompts.prepare(CONFERENCE_PROMPTS)

@@ -14,13 +14,14 @@ from types import MappingProxyType
 import msgspec
 
 from dialplan.model import Model
-from dialplan.plan import Collect, Conference, Feature, Voicemail
+from dialplan.plan import Attendant, Collect, Conference, Feature, Voicemail
 from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
 from switch.features import account_codes, conference, three_way
 from switch.features.account_codes import AccountCodes
+from switch.features.attendant import Attendants
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
 from switch.features.codes import FeatureCodes
@@ -59,14 +60,17 @@ def install(context: Context, house: House) -> None:
     keys: Mapping[str, Key] = MappingProxyType({three_way.FEATURE: three.add})
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     conferences = Conferences(house.model, house.check_conference, house.words)
+    attendants = Attendants(house.model, house.words)
     context.executors = {
         **BUILT_IN,
+        Attendant: attendants,
         Feature: codes,
         Collect: AccountCodes(house.check_account, house.account_refused),
         Voicemail: deposits,
         Conference: conferences,
     }
     context.resumes = {
+        "attendant": attendants.resume,
         transfer.SERVICE: transfer.resume,
         three_way.NAME: three_way.resume,
         conference.PREFIX: conferences.resume,
@@ -76,5 +80,5 @@ def install(context: Context, house: House) -> None:
     context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
     context.joined = (identity.joined, transfer.joined, three.joined, limiting.joined)
-    context.over = (transfer.over, three.over, pressed.over, limiting.over)
+    context.over = (transfer.over, three.over, pressed.over, limiting.over, attendants.over)
     context.overdue = limiting.overdue

@@ -40,7 +40,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     `ends` are the keys that end the answer before (they are not part of it). `first_s` is the time for the first digit
     after the words, `between_s` for each further one. `barge_in`: a digit cuts the words short; else digits count from
     their end on. `tries`: how often it is asked in all, when there are fewer than `least` digits or `good` does not
-    like them; `again` is said before it is repeated. `secret`: the answer is a PIN or a password.
+    like them; `again` is said before it is repeated. `secret`: the answer is a PIN or a password. `enough`: whether an
+    answer is complete before it has `most` digits.
     """
 
     words: Sources = ()
@@ -54,6 +55,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     again: Sources = ()
     good: Callable[[str], bool] | None = None
     secret: bool = False
+    enough: Callable[[str], bool] | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -234,7 +236,7 @@ class Dialogue:
             self._finish(True, digit, now)
             return
         self._digits += digit
-        if len(self._digits) >= ask.most:
+        if len(self._digits) >= ask.most or (ask.enough is not None and ask.enough(self._digits)):
             self._finish(True, "", now)
 
     def _finish(self, complete: bool, key: str, now: float) -> None:

@@ -329,6 +329,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.GroupRung: _aside,
     e.CallReplanned: _aside,
     e.Parked: _parked,
+    e.MenuChosen: _aside,
     e.Unparked: _unparked,
     e.RoomEntered: _room_entered,
     e.RoomLeft: _room_left,

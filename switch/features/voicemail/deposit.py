@@ -21,8 +21,8 @@ from media.engine import Digit, MediaEvent, RecordEnded, Spool
 from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
+from switch.calls.elsewhere import go_on, request
 from switch.calls.leg import Leg
-from switch.features.voicemail.onward import go_on, request
 from switch.features.voicemail.wording import BEEP, Wording
 from switch.mailbox_desk import Desk
 

@@ -18,10 +18,10 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, MediaEvent, RecordEnded
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue, Then
+from switch.calls.elsewhere import go_on, request
 from switch.calls.leg import Leg
 from switch.features.voicemail.greetings import Greetings
 from switch.features.voicemail.listening import Listening
-from switch.features.voicemail.onward import go_on, request
 from switch.features.voicemail.wording import Wording
 from switch.mailbox_desk import Desk, Tried
 

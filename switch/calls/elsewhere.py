@@ -29,7 +29,7 @@ def request(call: Call, digits: str) -> CallRequest:
         caller_name=started.caller_name or None,
         proven=started.proven,
         attested=started.attested,
-        anonymous=started.hidden,
+        anonymous=started.hidden and started.trunk is not None,
         hops=started.hops,
     )
 
