@@ -5,7 +5,7 @@ The file is a gzipped tar archive of mode 0600 (it holds passwords and call reco
     manifest.json     format, version, when and where it was made; size and SHA-256 of every member; what was left out
     config/…          the operator's YAML, and the files of secrets and certificates that lie beside it
     data/…            state and records (each copied by SQLite's own online backup), the journal, kept configurations,
-                      the key by which carriers know our Contact
+                      the key by which carriers know our Contact, voicemail
 
 The databases are copied first and the journal last, with the journal's shared lock held throughout, so that the copy
 of the journal has all that the copies of the databases have not: what came in meanwhile is taken in again after the way
@@ -39,6 +39,7 @@ from switch.arguments import Places
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASES = ("state.sqlite3", "records.db")
+VOICEMAIL = "voicemail"
 KEY = "trunks.key"
 MAX_MANIFEST = 16 << 20
 _REFERENCE = re.compile(
@@ -106,7 +107,11 @@ def save(places: Places, target: Path, version: str, at: datetime.datetime, data
                 tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
             ):
                 for name, path in _sources(places, Path(scratch)):
-                    members[name] = _add(archive, name, path, at)
+                    try:
+                        members[name] = _add(archive, name, path, at)
+                    except FileNotFoundError:
+                        if not name.startswith(f"data/{VOICEMAIL}/"):  # a message that was deleted meanwhile
+                            raise
                 manifest = Manifest(
                     version=version,
                     made_at=at,
@@ -142,6 +147,8 @@ def _sources(places: Places, scratch: Path) -> Iterator[tuple[str, Path]]:
             yield f"data/{path.relative_to(places.data).as_posix()}", path
         for segment in segments(places.journal):
             yield f"data/journal/{segment.path.name}", segment.path
+    for path in sorted((places.data / VOICEMAIL).glob("*/*.wav")):
+        yield f"data/{path.relative_to(places.data).as_posix()}", path
 
 
 def _config_files(config: Path) -> list[Path]:

@@ -52,7 +52,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
 def install(context: Context, house: House) -> None:
     """Put all features into the call layer."""
     wording = Wording(house.words)
-    retrievals = Retrievals(house.desk, wording)
+    retrievals = Retrievals(house.desk, wording, house.model)
     deposits = Deposits(house.desk, wording, retrievals.instead)
     codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals})
     limiting = Limiting()

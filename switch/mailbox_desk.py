@@ -68,8 +68,8 @@ class Files(Protocol):
     def drop(self, mailbox: str, name: str) -> None:
         """Take the sound away."""
 
-    def names(self) -> set[tuple[str, str]]:
-        """All that there is."""
+    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
+        """All that there is, and has been for so long."""
 
 
 class Tried(enum.StrEnum):
@@ -352,6 +352,19 @@ class Desk:
                 self.complete(each.mailbox, each.id)
             elif not (each.open or each.mailed or each.deleted) and now_s - each.at.timestamp() < MOST_AGE_S:
                 self._tell(each.mailbox, each.id)
+
+    def tidy(self) -> None:
+        """At a start: sound that belongs to nothing goes, as that of a greeting during which the process died."""
+
+        def found(names: set[tuple[str, str]] | None, now: float) -> None:
+            kept = {(each.mailbox, each.id) for each in self.mailboxes.all()}
+            for mailbox in self.mailboxes.names():
+                values = self.mailboxes.values(mailbox)
+                kept |= {(mailbox, values.get(f"{GREETING}.{kind}", "")) for kind in KINDS}
+            for mailbox, name in (names or set()) - kept:
+                self.discard(mailbox, name)
+
+        self._run(lambda: self.files.names(MOST_AGE_S), found)
 
     def sweep(self) -> None:
         """To be called now and then: what was deleted goes for good, and what is too old is deleted."""

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,13 +85,15 @@ class MailboxFiles:
         finally:
             made.unlink(missing_ok=True)
 
-    def names(self) -> set[tuple[str, str]]:
-        """Mailbox and name of all that lies there."""
-        return {
-            (path.parent.name, path.name.partition(".")[0])
-            for suffix in (SPOOL, SOUND)
-            for path in self._folder.glob(f"*/*{suffix}")
-        }
+    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
+        """Mailbox and name of all that lies there for so long."""
+        found = set()
+        for suffix in (SPOOL, SOUND):
+            for path in self._folder.glob(f"*/*{suffix}"):
+                with contextlib.suppress(OSError):
+                    if time.time() - path.stat().st_mtime >= older_s:
+                        found.add((path.parent.name, path.name.partition(".")[0]))
+        return found
 
     def _path(self, mailbox: str, name: str, suffix: str) -> Path:
         for part in (mailbox, name):

@@ -489,6 +489,17 @@ def test_a_delegate_hears_and_deletes_with_the_own_pin_and_it_is_so_for_both_dvm
     scene.finish()
 
 
+def test_on_the_delegators_line_it_is_the_delegators_mailbox_xrl_7() -> None:
+    scene = Stage(alice={"mailbox": "alice"}, bob=BOX | {"delegates": (Delegate(line="alice", place=True),)})
+    alice = scene.phone("alice")
+    scene.message(scene.phone("carol"))
+    scene.set_pin("alice", "482053")
+    call = opened(scene, alice, "*102#*97", "482053")
+    assert scene.heard(call).startswith("vm_mailbox,“Bob”,vm_you_have,1,vm_new_message,")
+    call.hang_up()
+    scene.finish()
+
+
 def test_from_the_own_mailbox_to_one_that_is_shared_without_another_pin() -> None:
     scene = Stage(alice={"mailbox": "alice"}, bob=BOX | {"delegates": (Delegate(line="alice"),)})
     alice = scene.phone("alice")

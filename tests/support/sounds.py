@@ -42,7 +42,7 @@ class Sounds:
         """See `MailboxFiles.drop`."""
         self.there.discard((mailbox, name))
 
-    def names(self) -> set[tuple[str, str]]:
+    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
         """See `MailboxFiles.names`."""
         return set(self.there)
 

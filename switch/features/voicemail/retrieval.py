@@ -10,9 +10,11 @@ always the delegator's mailbox (XRL-7), and it is said whose it is (DVM-6).
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from config.compiled import MailboxSettings
+from dialplan.model import Model
 from dialplan.plan import Feature
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, MediaEvent, RecordEnded
@@ -41,9 +43,17 @@ class Retrievals:
     """The executor of the features `voicemail` (of the line that calls) and `mailbox` (of the number behind the code,
     or asked for), and who makes their services again after a crash."""
 
-    def __init__(self, desk: Desk, wording: Wording) -> None:
+    def __init__(self, desk: Desk, wording: Wording, model: Callable[[], Model]) -> None:
         self._desk = desk
         self._wording = wording
+        self._model = model
+
+    def _made(self, call: Call, box: MailboxSettings | None, step: str) -> Retrieval:
+        """Who this is, the telephone says: on a delegator's line it is the delegate's still."""
+        started = call.state.started
+        device = self._model().devices.get(started.device or "")
+        line = device.lines[0] if device is not None and device.lines else started.line
+        return Retrieval(self._desk, self._wording, box, step, line or "")
 
     def __call__(self, call: Call, step: Feature, now: float) -> None:
         """Let the caller talk with the mailbox."""
@@ -56,26 +66,27 @@ class Retrievals:
         elif step.argument:
             box = self._desk.by_extension(step.argument)
         else:
-            serve(call, Retrieval(self._desk, self._wording, None, step.id), now)
+            serve(call, self._made(call, None, step.id), now)
             return
         if box is None:
             call.refuse_step(step.id, REFUSED, "No Such Mailbox", now)
         else:
-            serve(call, Retrieval(self._desk, self._wording, box, step.id), now)
+            serve(call, self._made(call, box, step.id), now)
 
     def instead(self, call: Call, mailbox: str, step: str, now: float) -> None:
         """Who hears a greeting fetches the messages of that mailbox in place of leaving one."""
-        serve(call, Retrieval(self._desk, self._wording, self._desk.box(mailbox), step), now)
+        serve(call, self._made(call, self._desk.box(mailbox), step), now)
 
     def resume(self, call: Call, mailbox: str) -> Retrieval | None:
         """See `switch.calls.serving.Resume`. The PIN is asked for again."""
-        return Retrieval(self._desk, self._wording, self._desk.box(mailbox), "")
+        return self._made(call, self._desk.box(mailbox), "")
 
 
 class Retrieval:
-    """The service of one call. `box` is None while it is not known which mailbox is wanted."""
+    """The service of one call. `box` is None while it is not known which mailbox is wanted; `line` is the caller's own,
+    empty for one from outside."""
 
-    def __init__(self, desk: Desk, wording: Wording, box: MailboxSettings | None, step: str) -> None:
+    def __init__(self, desk: Desk, wording: Wording, box: MailboxSettings | None, step: str, line: str) -> None:
         self.name = f"{NAME}:{box.id if box is not None else ''}"
         self.desk = desk
         self.wording = wording
@@ -86,7 +97,7 @@ class Retrieval:
         """Who this is, for the journal."""
         self.over = False
         self._step = step
-        self._line = ""
+        self._line = line
         self._keeper = ""
         """Whose PIN was good."""
         self._tries = 0
@@ -99,7 +110,6 @@ class Retrieval:
         """See `Service.begin`."""
         started = call.state.started
         self.call, self.talk = call, Dialogue(call, call.front)
-        self._line = started.line or ""
         self.by = f"device:{started.device}" if started.device else f"number:{started.caller_number}"
         if self.box.id:
             self._ask_pin(now)

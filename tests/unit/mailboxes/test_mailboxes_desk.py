@@ -228,6 +228,30 @@ def test_the_greeting_that_fits_the_cause_and_the_recorded_before_the_configured
     assert house.desk.greeting("nobody", 408) == ""
 
 
+def test_sound_that_belongs_to_nothing_goes_at_a_start() -> None:
+    house = House()
+    message = house.leave()
+    house.desk.use_greeting("anna", "own", "greeting-1", "x")
+    house.sounds.there |= {("anna", "greeting-1"), ("anna", "greeting-2"), ("gone", "m7")}
+    house.desk.tidy()
+    house.run()
+    assert house.sounds.there == {("anna", message), ("anna", "greeting-1")}
+
+
+def test_a_wav_that_cannot_be_made_is_tried_again() -> None:
+    house = House()
+    message = house.desk.begin("anna", "call", "+16695550100", "Ada")
+    heard: list[bool] = []
+    house.desk.complete("anna", message, urgent=True, then=lambda is_one, now: heard.append(is_one))
+    _, then = house.work.popleft()
+    then(None, 0.0)  # the disk is full
+    assert heard == [True], "it is kept, as its packets are"
+    assert house.boxes.counts("anna") == Counts()
+    house.desk.sweep()
+    house.run()
+    assert house.boxes.counts("anna") == Counts(new=1, urgent_new=1)
+
+
 def test_a_message_that_was_mailed_whole_may_be_deleted_here() -> None:
     house = House()
     boxes = [

@@ -40,6 +40,8 @@ def office(tmp_path):
     (made.data / "journal" / SEGMENT).write_bytes(b"frames")
     (made.data / "models" / "0123.msgpack").write_bytes(b"model")
     (made.data / "live.msgpack").write_bytes(b"live")
+    (made.data / "voicemail" / "anna").mkdir(parents=True)
+    (made.data / "voicemail" / "anna" / "m1.wav").write_bytes(b"hello")
     (made.data / "lock").touch()
     with sqlite3.connect(made.data / "records.db") as records:
         records.execute("PRAGMA journal_mode = WAL")
@@ -69,6 +71,7 @@ def test_there_and_back_on_another_machine(office, tmp_path):
     assert not (other.config / ".ringplan.yaml.swp").exists()
     assert (other.data / "journal" / SEGMENT).read_bytes() == b"frames"
     assert (other.data / "models" / "0123.msgpack").read_bytes() == b"model"
+    assert (other.data / "voicemail" / "anna" / "m1.wav").read_bytes() == b"hello"
     assert calls(other.data / "records.db") == ["one"]
     for path in [*other.data.rglob("*"), *other.config.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
