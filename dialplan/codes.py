@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dialplan import rules
 from dialplan.destinations import To
 from dialplan.draft import Draft, reject
-from dialplan.groups import ParkLot
+from dialplan.groups import lot_for
 from dialplan.model import Model
 from dialplan.plan import Feature
 from dialplan.termination import Reason
@@ -96,21 +96,13 @@ def step(draft: Draft, found: Found) -> str:
             return reject(draft, "feature", 404, Reason.NOT_FOUND, "No Such Group", "unknown_code")
         argument = to.name
     if found.feature == PARK:
-        lot = _lot(draft, argument)
+        group = draft.speaking.group if draft.speaking is not None else ""
+        lot = lot_for(draft.model.park_lots.values(), group, argument)
         if lot is None:
             draft.say(rules.feature(found.code), f"{argument}: no such slot" if argument else "there is no park lot")
             return reject(draft, "feature", 404, Reason.NOT_FOUND, "No Such Slot", "unknown_code")
         argument = f"{lot.id}/{argument}" if argument else lot.id
     return draft.add(Feature(id=draft.name("feature"), feature=found.feature, argument=argument))
-
-
-def _lot(draft: Draft, slot: str) -> ParkLot | None:
-    """The lot of a slot. Without one the first lot from which the caller could take the call back, else the first."""
-    lots = list(draft.model.park_lots.values())
-    if slot:
-        return next((lot for lot in lots if lot.has(slot)), None)
-    group = draft.speaking.group if draft.speaking is not None else ""
-    return next((lot for lot in lots if not lot.retrieve or group in lot.retrieve), lots[0] if lots else None)
 
 
 class Given(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -127,9 +128,23 @@ class ParkLot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     music: str = ""
     retrieve: tuple[str, ...] = ()
 
+    def slots(self) -> Iterator[str]:
+        """The numbers of its slots, in order."""
+        wide = len(self.first)
+        return (f"{number:0{wide}}" for number in range(int(self.first), int(self.last) + 1))
+
     def has(self, digits: str) -> bool:
         """Whether that is the number of one of its slots."""
         return len(digits) == len(self.first) and self.first <= digits <= self.last and digits.isdigit()
+
+
+def lot_for(lots: Iterable[ParkLot], group: str, slot: str = "") -> ParkLot | None:
+    """The lot that has the slot. Without one, the first from which somebody of the group could take a call back, else
+    the first of all."""
+    lots = list(lots)
+    if slot:
+        return next((lot for lot in lots if lot.has(slot)), None)
+    return next((lot for lot in lots if not lot.retrieve or group in lot.retrieve), lots[0] if lots else None)
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):

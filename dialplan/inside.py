@@ -23,12 +23,13 @@ def number(draft: Draft, digits: str) -> str | None:
         return enter(draft, found)
     for lot in model.park_lots.values():
         if lot.has(digits):
+            if draft.request.transferor is not None:
+                draft.say(f"park:{lot.id}", f"slot {digits}")
+                return draft.add(Park(id=draft.name("park"), lot=lot.id, slot=digits))
             if lot.retrieve and (draft.speaking is None or draft.speaking.group not in lot.retrieve):
                 draft.say(f"park:{lot.id}", f"slot {digits}: not for the caller's group to take calls from")
                 return reject(draft, "retrieve", 403, Reason.NOT_PERMITTED, "Not Permitted", "not_permitted")
             draft.say(f"park:{lot.id}", f"slot {digits}")
-            if draft.request.transferor is not None:
-                return draft.add(Park(id=draft.name("park"), lot=lot.id, slot=digits))
             return draft.add(Retrieve(id=draft.name("retrieve"), lot=lot.id, slot=digits))
     return None
 

@@ -316,7 +316,7 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
 
 
 class Parked(Event, frozen=True, array_like=True, gc=False, tag=26):
-    """The front of the call is parked in a slot of a lot by `by`, as `line:anna`, who is known as `name`. After
+    """The front of the call, who is known as `name`, is parked in a slot of a lot by `by`, as `line:anna`. After
     `timeout_s` it rings there, and then goes to `fallback`, as `ring_group:front`. `music` is the file that it hears;
     empty: the exchange's own. Recorded once more when it is parked again in the same slot."""
 

@@ -217,7 +217,7 @@ class Exchange:
             desk=self._mailboxes.desk,
             check_conference=self._check_conference,
         )
-        install(self.core.calls.context, house)
+        self._features = install(self.core.calls.context, house)
         self.core.messages.shared = self._mailboxes.desk.of_line
         self._post = ThreadPoolExecutor(2, "mail")
         self._mailer = Mailer(

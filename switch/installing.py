@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from dialplan.model import Model
-from dialplan.plan import Attendant, Collect, Conference, Feature, Voicemail
+from dialplan.plan import Attendant, Collect, Conference, Feature, Park, Retrieve, Voicemail
 from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
@@ -26,6 +26,8 @@ from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
 from switch.features.codes import FeatureCodes
 from switch.features.conference import Conferences
+from switch.features.park import services as park
+from switch.features.park.parking import Parking
 from switch.features.voicemail.deposit import Deposits
 from switch.features.voicemail.retrieval import Retrievals
 from switch.features.voicemail.wording import Wording
@@ -49,15 +51,22 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     check_conference: conference.Check
 
 
-def install(context: Context, house: House) -> None:
+class Installed(msgspec.Struct, frozen=True):
+    """What the process asks of features that are in place."""
+
+    parking: Parking
+
+
+def install(context: Context, house: House) -> Installed:
     """Put all features into the call layer."""
     wording = Wording(house.words)
     retrievals = Retrievals(house.desk, wording, house.model)
     deposits = Deposits(house.desk, wording, retrievals.instead)
-    codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals})
+    parking = Parking(house.model, lambda: context.calls(), house.words)
+    codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals, "park": parking.code})
     limiting = Limiting()
     three = three_way.ThreeWay(house.words)
-    keys: Mapping[str, Key] = MappingProxyType({three_way.FEATURE: three.add})
+    keys: Mapping[str, Key] = MappingProxyType({three_way.FEATURE: three.add, "park": parking.key})
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     conferences = Conferences(house.model, house.check_conference, house.words)
     attendants = Attendants(house.model, house.words)
@@ -68,6 +77,8 @@ def install(context: Context, house: House) -> None:
         Collect: AccountCodes(house.check_account, house.account_refused),
         Voicemail: deposits,
         Conference: conferences,
+        Park: parking.park,
+        Retrieve: parking.retrieve,
     }
     context.resumes = {
         "attendant": attendants.resume,
@@ -76,9 +87,13 @@ def install(context: Context, house: House) -> None:
         conference.PREFIX: conferences.resume,
         "voicemail": deposits.resume,
         "mailbox": retrievals.resume,
+        park.PARK: parking.resume,
+        park.RETRIEVE: parking.resume_fetch,
+        park.SAY: parking.resume_saying,
     }
     context.recorded = lambda event, now: house.desk.recorded(event)
     context.digit = pressed
-    context.joined = (identity.joined, transfer.joined, three.joined, limiting.joined)
-    context.over = (transfer.over, three.over, pressed.over, limiting.over, attendants.over)
+    context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined)
+    context.over = (transfer.over, parking.over, three.over, pressed.over, limiting.over, attendants.over)
     context.overdue = limiting.overdue
+    return Installed(parking)

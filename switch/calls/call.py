@@ -106,7 +106,7 @@ class Call:
         """How the call ends when the front has heard that nobody was reached."""
         self.deadline = float("inf")
         """When it is cut by its limit: what comes in that instant comes too late (K.12)."""
-        self.numbered = max(state.legs)
+        self.numbered = state.numbered
         """The highest leg number in use so far; numbers are not used twice."""
 
     @classmethod

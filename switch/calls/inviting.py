@@ -134,6 +134,15 @@ def as_from_front(call: Call) -> CallState:
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 
 
+def _as_parked(call: Call, state: CallState) -> CallState:
+    """A parked call that comes back says so in its name."""
+    parked = call.state.parked
+    if parked is None:
+        return state
+    started = structs.replace(state.started, caller_name=f"Parked {parked.name}".rstrip())
+    return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
+
+
 def _to_telephone(
     call: Call, state: CallState, start: v.StartBranch, phone: Phone, side: Side, host: str
 ) -> tuple[str, str, list[str]]:
@@ -142,6 +151,7 @@ def _to_telephone(
     directory, for_ = call.context.directory, start.branch.for_
     here = directory.domains.own or host
     shown = directory.shown(for_) if for_ else None
+    state = _as_parked(call, state)
     local, own = to_telephone(state, here, told(state, start.hops, side), phone.uri, shown)
     return uri_of(shown[0], here) if shown is not None else phone.to, local, own
 

@@ -106,7 +106,10 @@ class Limiting:
 
 def rings(call: Call) -> bool:
     """Whether somebody is rung to whom the call is being transferred."""
-    return call.ringer is not None and call.service is None and call.state.parked is None
+    state = call.state
+    if state.parked is not None:
+        return False
+    return call.errand is not None or (call.ringer is not None and call.service is None and not state.service)
 
 
 def _warn(call: Call, left_s: float, now: float) -> None:

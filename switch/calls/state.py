@@ -62,6 +62,8 @@ class CallState(msgspec.Struct):
     service_s: float = 0.0
     """For so long the service sounds, from `served_at`; 0: until somebody hangs up, or it ends."""
     served_at: datetime.datetime | None = None
+    numbered: int = 0
+    """The highest number that a leg has had: none is used twice."""
     recovered: int = 0
     transfer: e.TransferBegun | None = None
     """The transfer that is under way."""
@@ -104,6 +106,7 @@ def fold(events: Iterable[e.CallEvent]) -> CallState:
 
 
 def _leg_started(state: CallState, event: e.LegStarted) -> None:
+    state.numbered = max(state.numbered, event.leg)
     state.legs[event.leg] = LegState(
         event.target, event.contact, event.flow, event.dialog, event.branch, device=event.device
     )
@@ -215,6 +218,7 @@ def _outside(state: CallState, leg: int) -> bool:
 
 
 def _leg_taken(state: CallState, event: e.LegTaken) -> None:
+    state.numbered = max(state.numbered, event.leg)
     state.legs[event.leg] = LegState(
         event.target,
         event.contact,
@@ -263,7 +267,8 @@ def _parked(state: CallState, event: e.Parked) -> None:
 
 
 def _unparked(state: CallState, event: e.Unparked) -> None:
-    state.parked, state.unparked = None, True
+    # Whoever has joined it already has it with its clocks.
+    state.parked, state.unparked = None, state.peer is None
 
 
 def _room_entered(state: CallState, event: e.RoomEntered) -> None:

@@ -208,7 +208,7 @@ class BookEngine:
     def _part(self, book: Book) -> None:
         if book.peer is not None and book.peer in self.legs:
             self.legs[book.peer].peer = None
-        book.peer, book.tune, book.over = None, None, None
+        book.peer, book.tune = None, None
         book.room, book.part = "", Part()
 
     def _lost(self, *command: Any) -> bool:

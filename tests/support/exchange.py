@@ -274,7 +274,7 @@ class Exchange:
             desk=self.desk,
             check_conference=self._check_conference,
         )
-        install(self.core.calls.context, house)
+        self.features = install(self.core.calls.context, house)
         if self.boxes:
             self.core.messages.shared = self.desk.of_line
         self.lifting = Lifting(
