@@ -302,8 +302,11 @@ def _unpack(source: Path, manifest: Manifest, staged: dict[str, Path]) -> None:
                 file = archive.extractfile(info) if sound and wanted is not None else None
                 if file is None or wanted is None:
                     raise BackupError(f"{source} holds {info.name!r}, which its manifest does not name")
-                into = staged[path.parts[0]].joinpath(*path.parts[1:])
-                into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                into = staged[path.parts[0]]
+                for part in path.parts[1:-1]:
+                    into /= part
+                    into.mkdir(mode=0o700, exist_ok=True)
+                into /= path.name
                 if _write(file, into) != wanted:
                     raise BackupError(f"{source} is damaged: {info.name} is not what it was")
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:

@@ -235,7 +235,7 @@ def test_the_commands(office, tmp_path):
     here = ["--config", str(office.config), "--data", str(office.data)]
     done = run(app, ["backup", str(target), *here])
     assert done.exit_code == 0, done.output
-    assert "6 files, 1 KiB" in done.stdout
+    assert "7 files, 1 KiB" in done.stdout
     there = ["--config", str(tmp_path / "c"), "--data", str(tmp_path / "d")]
     assert "restored" in run(app, ["restore", str(target), *there]).stdout
     assert "there is no file" in run(app, ["restore", str(tmp_path / "none"), *there]).output
