@@ -39,6 +39,7 @@ from config.compiled import (
     MediaSettings,
     MetricsSettings,
     PromptSettings,
+    RecordingSettings,
     RecordSettings,
     RegistrarSettings,
     account_code_password,
@@ -53,6 +54,7 @@ from config.schema_calls import Calls
 from config.schema_guard import Guard
 from config.schema_listener import Listener
 from config.schema_people import Device as DeviceSection
+from config.schema_recordings import Recordings
 from config.validate import Loaded
 from dialplan.areas import area_of
 from dialplan.lines import Profile
@@ -118,6 +120,7 @@ def compile_loaded(
         conferences=pins,
         mail=post,
         mailboxes=boxes,
+        recordings=_recordings(settings.recordings),
         prompts=PromptSettings(
             folder=settings.prompts.folder or "", language=settings.prompts.language, voice=settings.prompts.voice
         ),
@@ -153,6 +156,16 @@ def _domains(settings: schema.Configuration) -> tuple[str, ...]:
         return ()
     told = [each.advertise for each in settings.listen if each.advertise]
     return tuple(dict.fromkeys(name.lower().rstrip(".") for name in [*settings.domains, *told]))
+
+
+def _recordings(each: Recordings) -> RecordingSettings:
+    return RecordingSettings(
+        folder=each.folder or "",
+        keep_days=each.keep_days,
+        keep_spools=each.keep_spools,
+        emergency=each.emergency,
+        longest_s=each.longest,
+    )
 
 
 def _calls(calls: Calls) -> CallSettings:

@@ -16,7 +16,7 @@ from config.problems import Problem
 from dialplan.destinations import Destination
 from dialplan.model import Model
 
-FORMAT = 6
+FORMAT = 7
 
 
 class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,6 +319,17 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     json: bool | None
 
 
+class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The recordings. `folder` is relative to the configuration's; empty: in the data folder. `keep_days` 0: for
+    ever."""
+
+    folder: str = ""
+    keep_days: int = 0
+    keep_spools: bool = False
+    emergency: bool = False
+    longest_s: float = 6 * 3600.0
+
+
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The database's URL; empty for SQLite in the data folder. It may hold a password."""
 
@@ -351,6 +362,7 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mail: MailSettings | None = None
     mailboxes: tuple[MailboxSettings, ...] = ()
     prompts: PromptSettings = PromptSettings()
+    recordings: RecordingSettings = RecordingSettings()
     domains: tuple[str, ...] = ()
     """The names of this exchange; empty: any."""
     warnings: tuple[Problem, ...] = ()

@@ -34,6 +34,7 @@ _LIVE = (
     "calls.limit_warning",
     "calls.announcements",
     "prompts",
+    "recordings",
     "guard.allow",
     "guard.ban",
     "guard.hidden",

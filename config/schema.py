@@ -31,6 +31,7 @@ from config.schema_hours import Holidays, OpeningHours
 from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_people import Account, Device, Group, Licences, Line, Site, User
 from config.schema_prompts import Prompts
+from config.schema_recordings import Recordings
 from config.schema_routes import RateFile, Route, RouteFile, Routing
 from config.schema_tests import Test
 from config.schema_trunk import Trunk, TrunkHost
@@ -238,6 +239,7 @@ class Configuration(Section):
     emergency: Emergency = Field(default_factory=Emergency, description="emergency calls: `docs/emergency.md`")
     mail: Mail | None = Field(default=None, description="how e-mail is sent; none is, when left out")
     media: Media = Field(default_factory=Media, description="the sound")
+    recordings: Recordings = Field(default_factory=Recordings, description="recorded calls")
     prompts: Prompts = Field(default_factory=Prompts, description="the words that the exchange says")
     registrar: Registrar = Field(default_factory=Registrar, description="how telephones sign in")
     calls: Calls = Field(default_factory=Calls, description="times of a call")

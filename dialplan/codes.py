@@ -49,7 +49,7 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
 )
 """Every feature that a code can be given, and whether something may be dialled behind the code."""
 
-CALL_KEYS = ("record", "transfer", "blind_transfer", "park", "add_party")
+CALL_KEYS = ("record", "record_pause", "transfer", "blind_transfer", "park", "add_party")
 """What may be done by keys during a call: record it, or stop that; transfer it after a word with the target, or at
 once; park it; take a third one in."""
 

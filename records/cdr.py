@@ -33,6 +33,9 @@ from records.events import (
     LegRinging,
     LegStarted,
     LegTaken,
+    RecordingEnded,
+    RecordingPaused,
+    RecordingStarted,
     Recovered,
     TransferBegun,
     TransferOver,
@@ -96,6 +99,21 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     over_at: Instant | None = None
 
 
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """The call was recorded into `file`, or was to be: see `records.events.RecordingStarted` and `RecordingEnded`.
+    `legs` are those recorded, `announced` those who were told. An empty `why`: up to the end of the call."""
+
+    at: Instant
+    file: str
+    by: str
+    legs: tuple[int, ...] = ()
+    announced: tuple[int, ...] = ()
+    pauses: int = 0
+    why: str = ""
+    detail: str = ""
+    over_at: Instant | None = None
+
+
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """The planner was asked again: see `records.events.CallReplanned`."""
 
@@ -149,6 +167,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     attested: bool = False
     again: tuple[Asked, ...] = ()
     transfers: tuple[Transfer, ...] = ()
+    recordings: tuple[Recorded, ...] = ()
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -348,6 +367,34 @@ def _transfer_over(record: CallRecord, event: TransferOver, at: Instant) -> Call
     return replace(record, n=event.n + 1, last_at=at, transfers=transfers)
 
 
+def _recording_started(record: CallRecord, event: RecordingStarted, at: Instant) -> CallRecord:
+    recordings = record.recordings
+    if not recordings or recordings[-1].file != event.file:
+        recordings = (*recordings, Recorded(at, event.file, event.by))
+    last = recordings[-1]
+    legs = last.legs if event.leg in last.legs else (*last.legs, event.leg)
+    announced = (*last.announced, event.leg) if event.announced and event.leg not in last.announced else last.announced
+    last = replace(last, legs=legs, announced=announced)
+    return replace(record, n=event.n + 1, last_at=at, recordings=(*recordings[:-1], last))
+
+
+def _recording_paused(record: CallRecord, event: RecordingPaused, at: Instant) -> CallRecord:
+    recordings = record.recordings
+    if recordings and event.paused:
+        recordings = (*recordings[:-1], replace(recordings[-1], pauses=recordings[-1].pauses + 1))
+    return replace(record, n=event.n + 1, last_at=at, recordings=recordings)
+
+
+def _recording_ended(record: CallRecord, event: RecordingEnded, at: Instant) -> CallRecord:
+    recordings = record.recordings
+    if event.file and recordings and recordings[-1].file == event.file:
+        over = replace(recordings[-1], why=event.why, detail=event.detail, over_at=at)
+        recordings = (*recordings[:-1], over)
+    else:
+        recordings = (*recordings, Recorded(at, "", event.by, why=event.why, detail=event.detail, over_at=at))
+    return replace(record, n=event.n + 1, last_at=at, recordings=recordings)
+
+
 def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:
     return replace(record, n=event.n + 1, last_at=at, recovered=True)
 
@@ -368,6 +415,9 @@ _CHANGES: dict[type[Event], Callable[[CallRecord, Any, Instant], CallRecord]] = 
     LegGiven: _leg_given,
     TransferBegun: _transfer_begun,
     TransferOver: _transfer_over,
+    RecordingStarted: _recording_started,
+    RecordingPaused: _recording_paused,
+    RecordingEnded: _recording_ended,
 }
 
 

@@ -63,8 +63,9 @@ from switch.notices import Notices
 from switch.operations import Operations, Recent
 from switch.prompts import prompts
 from switch.prompts.prompts import Prompts
-from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, REFUSALS
+from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, RECORDING_PROMPTS, REFUSALS
 from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
+from switch.recordings import RecordCommand, Recordings
 from switch.registrar import Registrar
 from switch.replay import replay, welcome
 from switch.sip.endpoint import Endpoint, Timings
@@ -208,6 +209,7 @@ class Exchange:
         self._mailboxes = MailboxRoom(
             self._places.data / "voicemail", self.core, clock, token, self._chores, self._notices, self._log
         )
+        self._recordings = Recordings(self._places.data / "recordings", self.core, clock, self._chores, self._log)
         house = House(
             model=lambda: self._model,
             wish=wishing.change,
@@ -216,6 +218,7 @@ class Exchange:
             words=self._prompts,
             desk=self._mailboxes.desk,
             check_conference=self._check_conference,
+            recordings=self._recordings,
         )
         self._features = install(self.core.calls.context, house)
         self.core.messages.shared = self._mailboxes.desk.of_line
@@ -278,7 +281,8 @@ class Exchange:
             clock.at,
         )
         watching = Watching(self.core.subscriptions, clock.now, clock.at)
-        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking)
+        record = RecordCommand(self.core, self._features.recording, clock.now)
+        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record)
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )
@@ -343,6 +347,7 @@ class Exchange:
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._mailboxes.start()
+        self._recordings.start()
         self._keeper.start()
         self._ban_keeper.start()
         self._fact_keeper.start()
@@ -490,6 +495,7 @@ class Exchange:
         self._emergency_numbers.use(compiled.model)
         self._mailer.settings = compiled.mail
         self._mailboxes.use(compiled, folder_of(self._places.config))
+        self._recordings.use(compiled, folder_of(self._places.config))
         swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
         self._trust(trunks)
         self._guard(compiled)
@@ -552,6 +558,8 @@ class Exchange:
             self._prompts.prepare(CONFERENCE_PROMPTS)
         if any(room.announce == "name" for room in rooms):
             self._prompts.prepare((), [line.name for line in people if line.name])
+        if any(line.policy.record or line.policy.on_demand for line in people):
+            self._prompts.prepare(RECORDING_PROMPTS)
         if compiled.mailboxes:
             self._prompts.prepare(MAILBOX_PROMPTS)
             self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])

@@ -15,6 +15,7 @@ import msgspec
 
 from dialplan.model import Model
 from dialplan.plan import Attendant, Collect, Conference, Feature, Park, Retrieve, Voicemail
+from media.engine import RecordEnded
 from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
@@ -28,6 +29,7 @@ from switch.features.codes import FeatureCodes
 from switch.features.conference import Conferences
 from switch.features.park import services as park
 from switch.features.park.parking import Parking
+from switch.features.recording import Keeping, Recording
 from switch.features.voicemail.deposit import Deposits
 from switch.features.voicemail.retrieval import Retrievals
 from switch.features.voicemail.wording import Wording
@@ -49,12 +51,15 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     desk: Desk
     """The mailboxes."""
     check_conference: conference.Check
+    recordings: Keeping
+    """The files of recorded calls."""
 
 
 class Installed(msgspec.Struct, frozen=True):
     """What the process asks of features that are in place."""
 
     parking: Parking
+    recording: Recording
 
 
 def install(context: Context, house: House) -> Installed:
@@ -64,12 +69,25 @@ def install(context: Context, house: House) -> Installed:
     deposits = Deposits(house.desk, wording, retrievals.instead)
     parking = Parking(house.model, lambda: context.calls(), house.words)
     codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals, "park": parking.code})
+    recording = Recording(house.recordings, house.words.sources)
     limiting = Limiting()
     three = three_way.ThreeWay(house.words)
-    keys: Mapping[str, Key] = MappingProxyType({three_way.FEATURE: three.add, "park": parking.key})
+    keys: Mapping[str, Key] = MappingProxyType(
+        {
+            three_way.FEATURE: three.add,
+            "park": parking.key,
+            "record": recording.key,
+            "record_pause": recording.pause_key,
+        }
+    )
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     conferences = Conferences(house.model, house.check_conference, house.words)
     attendants = Attendants(house.model, house.words)
+
+    def recorded(event: RecordEnded, now: float) -> None:
+        house.desk.recorded(event)
+        recording.recorded(event, now)
+
     context.executors = {
         **BUILT_IN,
         Attendant: attendants,
@@ -91,9 +109,18 @@ def install(context: Context, house: House) -> Installed:
         park.RETRIEVE: parking.resume_fetch,
         park.SAY: parking.resume_saying,
     }
-    context.recorded = lambda event, now: house.desk.recorded(event)
+    context.played = recording.played
+    context.recorded = recorded
     context.digit = pressed
-    context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined)
-    context.over = (transfer.over, parking.over, three.over, pressed.over, limiting.over, attendants.over)
+    context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
+    context.over = (
+        transfer.over,
+        parking.over,
+        three.over,
+        pressed.over,
+        limiting.over,
+        attendants.over,
+        recording.over,
+    )
     context.overdue = limiting.overdue
-    return Installed(parking)
+    return Installed(parking, recording)

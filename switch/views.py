@@ -241,6 +241,15 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     legs: tuple[LegView, ...] = ()
 
 
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `record`: the state is on, paused or off. `announcing`: it begins when all have heard that."""
+
+    call: str
+    file: str = ""
+    state: str
+    announcing: bool = False
+
+
 class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `reload` when it was taken; a refusal has the errors in its details. Laid out as `check` does."""
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed, Transfer
-from records.events import Forwarded
+from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
+from records.events import Forwarded, RecordingRendered
 
 
 class Besides(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,6 +91,7 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         _asked(record),
         _json(record.again) if record.again else "",
         _json(record.transfers) if record.transfers else "",
+        _json(record.recordings) if record.recordings else "",
     )
 
 
@@ -121,6 +122,42 @@ def _forwards(record: CallRecord) -> str:
         for each in record.forwards
     ]
     return msgspec.json.encode(cleaned).decode()
+
+
+def file_row(file: RecordingRendered) -> dict[str, Any]:
+    """The row of a recording's file."""
+    return {
+        "file": clean(file.file),
+        "call": file.call,
+        "sha256": file.sha256,
+        "octets": file.octets,
+        "duration_ms": round(file.duration_s * 1000),
+        "rate": file.rate,
+        "sides": file.sides,
+        "began_at": to_us(file.began_at),
+        "packets": file.packets,
+        "lost": file.lost,
+        "rendered_at": to_us(file.at),
+        "wrong": clean(file.wrong),
+    }
+
+
+def file_of(row: Any) -> RecordingRendered:
+    """The same, back."""
+    return RecordingRendered(
+        row["call"],
+        row["file"],
+        row["sha256"],
+        row["octets"],
+        row["duration_ms"] / 1000,
+        row["rate"],
+        row["sides"],
+        _instant(row["began_at"]),
+        row["packets"],
+        row["lost"],
+        _instant(row["rendered_at"]),
+        row["wrong"],
+    )
 
 
 def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
@@ -168,6 +205,7 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         attested=asked.attested,
         again=msgspec.json.decode(row["again"], type=tuple[Asked, ...]) if row["again"] else (),
         transfers=msgspec.json.decode(row["transfers"], type=tuple[Transfer, ...]) if row["transfers"] else (),
+        recordings=msgspec.json.decode(row["recordings"], type=tuple[Recorded, ...]) if row["recordings"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),

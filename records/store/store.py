@@ -36,15 +36,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
+from records.events import RecordingRendered
 from records.segments import BEGIN, Position
-from records.store.rows import call_row, leg_rows, record_of, to_us
-from records.store.tables import VERSION_TABLE, call_legs, calls, consumers
+from records.store.rows import call_row, file_of, file_row, leg_rows, record_of, to_us
+from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, recording_files
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0005"
+NEWEST = "0006"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
@@ -75,6 +76,9 @@ class Store:
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
         self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
         self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
+        rendered = dialect.insert(recording_files)
+        changed = {column.name: rendered.excluded[column.name] for column in recording_files.c if column.name != "file"}
+        self._put_file = rendered.on_conflict_do_update(index_elements=["file"], set_=changed)
         position = dialect.insert(consumers)
         self._put_position = position.on_conflict_do_update(
             index_elements=["name"], set_={"segment": position.excluded.segment, "offset": position.excluded.offset}
@@ -113,11 +117,26 @@ class Store:
 
     # Writing
 
-    def apply(self, records: Sequence[CallRecord], position: Position, consumer: str = "records") -> None:
-        """Write finished calls and the position behind them, both or neither."""
-        self._run(lambda connection: self._apply(connection, records, position, consumer))
+    def apply(
+        self,
+        records: Sequence[CallRecord],
+        position: Position,
+        consumer: str = "records",
+        files: Sequence[RecordingRendered] = (),
+    ) -> None:
+        """Write finished calls, the files of recordings, and the position behind them: all or nothing."""
+        self._run(lambda connection: self._apply(connection, records, position, consumer, files))
 
-    def _apply(self, connection: Connection, records: Sequence[CallRecord], position: Position, consumer: str) -> None:
+    def _apply(
+        self,
+        connection: Connection,
+        records: Sequence[CallRecord],
+        position: Position,
+        consumer: str,
+        files: Sequence[RecordingRendered],
+    ) -> None:
+        for file in files:
+            connection.execute(self._put_file, file_row(file))
         if records:
             connection.exec_driver_sql(self._add_call, [call_row(record) for record in records])
             legs = [row for record in records for row in leg_rows(record)]
@@ -127,6 +146,11 @@ class Store:
         connection.execute(self._put_position, row)
 
     # Reading
+
+    def files(self, call: str) -> list[RecordingRendered]:
+        """The files of the recordings of a call that are made, in the order in which they begin."""
+        query = select(recording_files).where(recording_files.c.call == call).order_by(recording_files.c.began_at)
+        return self._run(lambda connection: [file_of(row) for row in connection.execute(query).mappings()])
 
     def position(self, consumer: str = "records") -> Position:
         """Up to where the consumer has applied the journal."""

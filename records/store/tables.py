@@ -62,6 +62,7 @@ calls = Table(
     Column("asked", Text, nullable=False, server_default=""),
     Column("again", Text, nullable=False, server_default=""),
     Column("transfers", Text, nullable=False, server_default=""),
+    Column("recordings", Text, nullable=False, server_default=""),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),
@@ -88,6 +89,25 @@ call_legs = Table(
     Index("call_legs_target", "target", "started_at"),
     sqlite_with_rowid=False,
 )
+
+recording_files = Table(
+    "recording_files",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("rate", Integer, nullable=False),
+    Column("sides", Integer, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("packets", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("rendered_at", BigInteger, nullable=False),
+    Column("wrong", Text, nullable=False),
+    Index("recording_files_call", "call"),
+)
+"""The files of `calls.recordings` that are there. They come later than the calls, or not at all."""
 
 consumers = Table(
     "consumers",

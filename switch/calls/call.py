@@ -228,6 +228,8 @@ class Call:
                 self._sounded(leg, event, now)
 
     def _sounded(self, leg: Leg, event: Digit | PlayEnded | RecordEnded | DigitsSent, now: float) -> None:
+        if type(event) is PlayEnded and event.id and self.context.played(self, leg, event, now):
+            return
         if leg.listener is not None:
             leg.listener.heard(self, leg, event, now)
         elif self.service is not None:

@@ -12,7 +12,7 @@ import msgspec
 from dialplan.facts import Facts
 from dialplan.model import CivicAddress
 from dialplan.plan import CallRequest, Plan, Service, TrunkTarget
-from media.engine import MediaEngine, RecordEnded
+from media.engine import MediaEngine, PlayEnded, RecordEnded
 from records.events import CallEvent
 from switch.calls.channels import Channels
 from switch.calls.dialect import Dialect
@@ -161,6 +161,9 @@ class Context(msgspec.Struct):
     """Told when a call is over, before its record is closed."""
     digit: Callable[[Call, Leg, str, float], None] = lambda call, leg, digit, now: None
     """Told of a digit that a leg sends while no service listens."""
+    played: Callable[[Call, Leg, PlayEnded, float], bool] = lambda call, leg, event, now: False
+    """Told of the end of a tune that has an id, before anybody else. Whether it was a feature's own, played over what
+    the leg hears otherwise, and nobody else's business."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
     calls: Callable[[], Iterable[Call]] = lambda: ()

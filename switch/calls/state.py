@@ -47,6 +47,17 @@ class LegState(msgspec.Struct):
     """Who it is, if it came out of another call."""
 
 
+class RecordingState(msgspec.Struct):
+    """A recording that is on (`records.events.RecordingStarted`): by leg the spool and the side, and which of them
+    have heard the announcement."""
+
+    file: str
+    by: str
+    spools: dict[int, tuple[str, int]]
+    announced: set[int]
+    paused: bool = False
+
+
 class CallState(msgspec.Struct):
     """A call between `CallStarted` and `CallEnded`. `n` is the number of the next event. `front` is the leg for whom
     others are rung, and whom a service serves: the caller, until he has left the call."""
@@ -71,6 +82,12 @@ class CallState(msgspec.Struct):
     """How many there were."""
     ended: Termination | None = None
     parked: e.Parked | None = None
+    recording: RecordingState | None = None
+    """What is being recorded."""
+    recordings: int = 0
+    """How many files were begun."""
+    unrecorded: bool = False
+    """Recording was switched off, or could not begin: no more of it by itself."""
     periods: limits.Periods = ()
     """The clocks of its limit (`limits.py`)."""
     members: dict[int, e.RoomEntered] = {}
@@ -305,6 +322,25 @@ def _transfer_over(state: CallState, event: e.TransferOver) -> None:
     state.transfer = None
 
 
+def _recording_started(state: CallState, event: e.RecordingStarted) -> None:
+    if state.recording is None or state.recording.file != event.file:
+        state.recording = RecordingState(event.file, event.by, {}, set())
+        state.recordings += 1
+    state.recording.spools[event.leg] = event.spool, event.side
+    if event.announced:
+        state.recording.announced.add(event.leg)
+
+
+def _recording_paused(state: CallState, event: e.RecordingPaused) -> None:
+    if state.recording is not None:
+        state.recording.paused = event.paused
+
+
+def _recording_ended(state: CallState, event: e.RecordingEnded) -> None:
+    if event.why != "refused":
+        state.recording, state.unrecorded = None, True
+
+
 def _aside(state: CallState, event: e.CallEvent) -> None:
     """Of importance to others than the call itself."""
 
@@ -343,6 +379,9 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.LegGiven: _leg_given,
     e.TransferBegun: _transfer_begun,
     e.TransferOver: _transfer_over,
+    e.RecordingStarted: _recording_started,
+    e.RecordingPaused: _recording_paused,
+    e.RecordingEnded: _recording_ended,
 }
 
 

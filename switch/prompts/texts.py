@@ -245,5 +245,7 @@ MAILBOX_PROMPTS = tuple(
     if each.startswith(("vm_", "pin_", "number_", "month_", "day_", "weekday_")) or each in _ALSO_MAILBOXES
 )
 """What mailboxes say."""
+RECORDING_PROMPTS = tuple(each for each in TEXTS if each.startswith("rec_"))
+"""What recordings say. An announcement that is not there keeps them from beginning."""
 CONFERENCE_PROMPTS = (*(each for each in TEXTS if each.startswith("conf_")), "pin_wrong", "pin_locked")
 """What conferences say, but for numbers."""

@@ -62,6 +62,7 @@ from switch.views import WishesView
 from switch.wishing import Wishing
 from tests.support.engine import BookEngine
 from tests.support.network import Network
+from tests.support.recordings import BookOfRecordings
 from tests.support.sounds import Sounds, SpokenIds
 
 HERE = ("192.0.2.10", 5060)
@@ -192,6 +193,7 @@ class Exchange:
         """The messages that were complete, and that somebody may be told of."""
         self.sounds = Sounds()
         self.words = SpokenIds()
+        self.recordings = BookOfRecordings()
         self.events: list[e.AnyEvent] = []
         """The whole journal, as it is read back."""
         self.engine = BookEngine(address[0], media_ports)
@@ -273,6 +275,7 @@ class Exchange:
             words=self.words,
             desk=self.desk,
             check_conference=self._check_conference,
+            recordings=self.recordings,
         )
         self.features = install(self.core.calls.context, house)
         if self.boxes:

@@ -130,6 +130,7 @@ CASES = {
     "calls.limit_warning": ("", "calls: {limit_warning: {by: both, to: both}}"),
     "calls.announcements": ("", "calls: {announcements: answer}"),
     "prompts": ("", "prompts: {voice: en-gb}"),
+    "recordings": ("", "recordings: {keep_days: 90}"),
     "calls.session_timer": ("", "calls: {session_timer: {enabled: false}}"),
     "account.permission": ("lines: {a: {}}", "lines: {a: {}}\naccount: {permission: international}"),
     "users": ("", "users: {a: {extension: 201}}"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from functools import reduce
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, CdrFolder, fold
+from records.cdr import CallRecord, CdrFolder, Recorded, fold
 from records.events import (
     CallEnded,
     CallEvent,
@@ -19,6 +20,9 @@ from records.events import (
     LegMoved,
     LegRinging,
     LegStarted,
+    RecordingEnded,
+    RecordingPaused,
+    RecordingStarted,
     Recovered,
 )
 from tests.support.call_events import DIALOG, FLOW, answered_call, at, started
@@ -155,3 +159,30 @@ def test_interleaved_and_repeated_events_give_each_record_once(
     records = [record for event in stream if (record := folder.feed(event))]
     assert sorted(records, key=lambda record: record.call) == [record_of(one), record_of(two)]
     assert folder.open == {}
+
+
+def test_recordings_are_told_with_who_asked_who_was_told_and_why_they_ended() -> None:
+    """REC-4, REC-7: files by name; what could not begin has none, and the reason."""
+    call = answered_call("c1")
+    n, end = call[-1].n, call[-1]
+    file, more = "2026-01-05/c1-1.wav", "2026-01-05/c1-2.wav"
+    record = record_of(
+        [
+            *call[:-1],
+            RecordingEnded("c1", n, at(71), "", "refused", "device:bob", "may not"),
+            RecordingStarted("c1", n + 1, at(72), 0, file, "s0", 0, "device:anna", True),
+            RecordingStarted("c1", n + 2, at(72), 1, file, "s1", 1, "device:anna"),
+            RecordingPaused("c1", n + 3, at(73), file, True),
+            RecordingPaused("c1", n + 4, at(74), file, False),
+            RecordingStarted("c1", n + 5, at(75), 2, file, "s2", 1, "device:anna"),
+            RecordingEnded("c1", n + 6, at(76), file, "off", "device:anna"),
+            RecordingStarted("c1", n + 7, at(77), 0, more, "s3", 0, "operator:root"),
+            msgspec.structs.replace(end, n=n + 8, at=at(80)),
+        ]
+    )
+    assert record.recordings == (
+        Recorded(at(71), "", "device:bob", why="refused", detail="may not", over_at=at(71)),
+        Recorded(at(72), file, "device:anna", (0, 1, 2), (0,), 1, "off", over_at=at(76)),
+        Recorded(at(77), more, "operator:root", (0,)),
+    )
+    assert record.ended_at == at(80)

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -17,8 +18,8 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from records import heartbeat
-from records.cdr import CdrFolder
-from records.events import AnyEvent, CallEnded
+from records.cdr import CdrFolder, Recorded
+from records.events import AnyEvent, CallEnded, RecordingRendered, RecordingStarted
 from records.feed import Feeder
 from records.heartbeat import Heartbeat, Watch
 from records.journal import BEGIN, FileJournal, Position
@@ -158,7 +159,7 @@ def test_a_store_that_fails_is_caught_up_with(tmp_path: Path, store: Store, monk
     feeder = Feeder(tmp_path / "journal", store)
     apply = store.apply
 
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
         raise OperationalError("INSERT", {}, Exception("database is locked"))
 
     for number in range(3):
@@ -298,7 +299,7 @@ def test_a_call_that_could_not_be_stored_keeps_its_events(
     feed_all(feeder)
     journal.append(call[5:])
     with monkeypatch.context() as patch:
-        patch.setattr(store, "apply", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        patch.setattr(store, "apply", lambda *_, **_named: (_ for _ in ()).throw(OSError("no space")))
         with pytest.raises(OSError, match="no space"):
             feeder.step()
     feeder.sweep()
@@ -364,7 +365,7 @@ def test_the_feeder_says_that_it_lives_and_what_it_lacks(
     assert watch.trouble(time.time()) == ""
     assert watch.lag_s(time.time()) < 5
     journal.append(answered_call("c2"))
-    monkeypatch.setattr(store, "apply", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    monkeypatch.setattr(store, "apply", lambda *_, **_named: (_ for _ in ()).throw(OSError("no space")))
     turn()
     assert watch.trouble(time.time() + 1) == "records: OSError: no space; history is late"
     monkeypatch.undo()
@@ -374,4 +375,27 @@ def test_the_feeder_says_that_it_lives_and_what_it_lacks(
     assert watch.trouble(now + 59) == ""
     os.utime(beat, (now + 200, now + 200))
     assert watch.trouble(now + 200) == "records: history is 200 s late"
+    journal.close()
+
+
+def rendered(call: str, at_s: float = 90.0, sha256: str = "ab" * 32) -> RecordingRendered:
+    """The file of a recording, made after the call's end."""
+    return RecordingRendered(call, f"2026-01-05/{call}-1.wav", sha256, 44, 1.5, 8000, 2, at(10), 150, 2, at(at_s))
+
+
+def test_files_of_recordings_come_after_the_call_and_may_come_twice(tmp_path: Path, store: Store) -> None:
+    """REC-7: the call's record names the file, and the file has its hash, once, as told last."""
+    journal = FileJournal(tmp_path / "journal")
+    call = answered_call("c1")
+    begun = RecordingStarted("c1", call[-1].n, at(70), 0, "2026-01-05/c1-1.wav", "s", 0, "policy", True)
+    journal.append([*call[:-1], begun, msgspec.structs.replace(call[-1], n=call[-1].n + 1, at=at(80))])
+    feeder = Feeder(tmp_path / "journal", store)
+    feed_all(feeder)
+    assert store.files("c1") == []
+    for again in ("cd" * 32, "ef" * 32):
+        journal.append([rendered("c1", sha256=again), bound(1)])
+        feed_all(feeder)
+    assert store.files("c1") == [rendered("c1", sha256="ef" * 32)] and store.files("c2") == []
+    (record,) = store.history()
+    assert record.recordings == (Recorded(at(70), "2026-01-05/c1-1.wav", "policy", (0,), (0,)),)
     journal.close()

@@ -1,0 +1,454 @@
+"""Recording of calls (REC-1 to REC-7): automatic from the answer on, or switched on during the call; who is to be told
+hears the announcement to its end before anything is kept.
+
+    off        -[joined, and a policy says so; a key; the operator]->  announcing | on
+    announcing -[all have heard it]->                                  on
+    announcing -[it could not be played to its end, or in time]->      off for good, and the record says why (REC-4)
+    on         -[a leg comes in]->   on, with it: told first where it is to be told
+    on         -[pause]->            paused -[resume]-> on
+    on         -[a key, the operator, the disk]->                      off for good, but when it is asked for again
+
+Each leg has a spool of its own (`media.engine.Spool`), on the side of the caller or on the other one; all of a
+recording become one file (`Keeping`). It follows who talks with whom (`Context.joined`): through hold, park and
+transfer, and into the call that a leg goes over to. It is a fold of the call's events (`CallState.recording`), and goes
+on after a crash.
+
+Whose rules hold is as `ringplan explain` tells it (`dialplan.question`): of calls in the house those of both, of others
+those of the line that is called, or that pays. An emergency call is recorded only where the operator wants that, and
+never waits for an announcement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from media.engine import PlayEnded, RecordEnded, Spool, Tune
+from records import events as e
+from switch.calls.leg import CALLER, Leg, is_trunk
+from switch.control import Refused
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+    from switch.sip.timer import Timer
+
+ANNOUNCE_S = 30.0
+"""An announcement that has not been heard by then cannot be played."""
+ANNOUNCEMENT = "rec_announcement"
+POLICY = "policy"
+_OURS = 0x52 << 24
+"""The ids of our tunes begin with it."""
+MEETING = "conference:"
+
+
+class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`emergency`: whether emergency calls are recorded, all of them and without an announcement. A recording ends
+    after `most_s` seconds."""
+
+    emergency: bool = False
+    most_s: float = 6 * 3600.0
+
+
+class Keeping(Protocol):
+    """Who has the files (`switch/recordings.py`). Names are relative to its folders; nothing here waits for a disk."""
+
+    settings: RecordingSettings
+
+    def begun(self, call: str, file: str, spool: str) -> str:
+        """A spool of that file begins, or goes on. The path to record to."""
+
+    def closed(self, path: str) -> None:
+        """Nothing more comes into that spool."""
+
+    def over(self, file: str) -> None:
+        """No more spools come for that file: it is made as soon as all are closed."""
+
+
+Prompt = Callable[[str], tuple[str, ...]]
+"""The sources of a prompt of `switch.prompts.texts`: files, or tones where there are none."""
+
+
+class Asking:
+    """An announcement that is being heard: by which legs, with the ids of the tunes. `presser` asked for it."""
+
+    __slots__ = ("_failed", "_owner", "by", "call", "heard", "presser", "timer", "waiting")
+
+    def __init__(self, call: Call, by: str, presser: int | None, failed: Callable[[Call, str, float], None]) -> None:
+        self.call = call
+        self.by = by
+        self.presser = presser
+        self.waiting: dict[int, int] = {}
+        self.heard: set[int] = set()
+        self.timer: Timer | None = None
+        self._failed = failed
+
+    def on_timer(self, what: object, now: float) -> None:
+        """It takes too long."""
+        try:
+            self._failed(self.call, "the announcement was not heard to its end in time", now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            self.call.broken(error, now)
+
+    def stop(self) -> None:
+        """It is settled."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Active(msgspec.Struct):
+    """A spool that is on: of which call, and of which port of its leg."""
+
+    call: Call
+    leg: Leg
+    media: int
+    path: str
+
+    @property
+    def open(self) -> bool:
+        """Whether the leg has that port still, here or in another call."""
+        return self.leg.call.legs.get(self.leg.index) is self.leg and _media(self.leg) == self.media
+
+
+class Recording:
+    """All recordings that are on. The methods up to `command` are hooks of the call layer."""
+
+    def __init__(self, keeping: Keeping, prompt: Prompt) -> None:
+        self._keeping = keeping
+        self._prompt = prompt
+        self._asking: dict[str, Asking] = {}
+        self._active: dict[str, Active] = {}
+        """By path."""
+        self._by_media: dict[int, str] = {}
+        self._tunes = 0
+
+    def joined(self, call: Call, now: float) -> None:
+        """Who talks with whom has changed (`Context.joined`)."""
+        if call.over or call.state.answered_at is None:
+            return
+        brought = self._brought(call)
+        recording, asking = call.state.recording, self._asking.get(call.id)
+        if recording is not None:
+            self._go_on(call)
+            self._follow(call, recording.by, now)
+        elif asking is not None:
+            self._follow(call, asking.by, now)
+        elif not call.state.unrecorded:
+            by = brought or (POLICY if self._automatic(call) else "")
+            if by:
+                self._follow(call, by, now)
+
+    def over(self, call: Call, now: float) -> None:
+        """The call is over (`Context.over`). Its legs are closed, and their spools with them; those of a leg that has
+        gone elsewhere end here."""
+        asking = self._asking.pop(call.id, None)
+        if asking is not None:
+            asking.stop()
+        if call.state.recording is not None:
+            self._end_spools(call)
+            self._keeping.over(call.state.recording.file)
+
+    def recorded(self, event: RecordEnded, now: float) -> None:
+        """A spool has ended (`Context.recorded`)."""
+        active = self._active.pop(event.path, None)
+        if active is None:
+            return
+        if self._by_media.get(active.media) == event.path:
+            del self._by_media[active.media]
+        self._keeping.closed(event.path)
+        call, recording = active.call, active.call.state.recording
+        if call.over or recording is None or call.legs.get(active.leg.index) is not active.leg:
+            return
+        if event.why in ("failed", "limit"):
+            self._end(call, event.why, "", event.detail)
+        elif event.why == "closed" and active.leg in _talkers(call):
+            self._follow(call, recording.by, now)  # it has another port now
+
+    def played(self, call: Call, leg: Leg, event: PlayEnded, now: float) -> bool:
+        """A tune has ended (`Context.played`). Whether it was one of ours."""
+        asking = self._asking.get(call.id)
+        if asking is not None and asking.waiting.get(leg.index) == event.id:
+            if event.failed:
+                self._fail(call, "the announcement cannot be played", now)
+            else:
+                del asking.waiting[leg.index]
+                asking.heard.add(leg.index)
+                self._settle(call, asking, now)
+        return event.id >> 24 == _OURS >> 24
+
+    def key(self, call: Call, leg: Leg, now: float) -> None:
+        """Somebody has pressed the code that switches recording on, and off again."""
+        by, recording = _who(call, leg), call.state.recording
+        if not self._may(call, leg):
+            self._refuse(call, leg, by)
+        elif recording is not None:
+            self._end(call, "off", by)
+            self._say(leg, "rec_stopped")
+        elif call.id not in self._asking and _talkers(call):
+            self._follow(call, by, now, leg.index)
+
+    def pause_key(self, call: Call, leg: Leg, now: float) -> None:
+        """The code that pauses it, for card data, and lets it go on."""
+        terms, recording = call.state.legs[leg.index].terms, call.state.recording
+        if recording is None:
+            return
+        if terms is None or not (terms.record or terms.on_demand):
+            self._refuse(call, leg, _who(call, leg))
+            return
+        self._pause(call, not recording.paused, _who(call, leg))
+        self._say(leg, "rec_paused" if call.state.recording is not None and recording.paused else "rec_resumed")
+
+    def command(self, call: Call, what: str, by: str, now: float) -> None:
+        """The operator says on, off, pause or resume. Raises Refused."""
+        recording = call.state.recording
+        if call.over or call.state.answered_at is None or (what == "on" and not _talkers(call)):
+            raise Refused("nobody talks with anybody in this call yet")
+        if what == "on":
+            if recording is not None:
+                raise Refused("this call is recorded already")
+            if call.state.started.emergency and not self._keeping.settings.emergency:
+                raise Refused("emergency calls are not recorded: see `recordings: emergency` in the configuration")
+            self._follow(call, by, now)
+        elif recording is None:
+            raise Refused("this call is not recorded")
+        elif what == "off":
+            self._end(call, "off", by)
+        elif recording.paused is (what == "pause"):
+            raise Refused("the recording is paused already" if recording.paused else "the recording is not paused")
+        else:
+            self._pause(call, what == "pause", by)
+
+    # -- whether ------------------------------------------------------------------------------------------------
+
+    def _may(self, call: Call, leg: Leg) -> bool:
+        """REC-1, REC-5."""
+        terms = call.state.legs[leg.index].terms
+        emergency = call.state.started.emergency and not self._keeping.settings.emergency
+        return terms is not None and terms.on_demand and not emergency
+
+    def _automatic(self, call: Call) -> bool:
+        if call.state.started.emergency:
+            return self._keeping.settings.emergency
+        return any(_recorders(call, _talkers(call)))
+
+    def _to_tell(self, call: Call, legs: list[Leg], by: str) -> set[int]:
+        """Which of the legs are to hear the announcement (REC-2). Who decided it is gone after a transfer: whoever
+        comes in then is told if anybody was."""
+        if call.state.started.emergency:
+            return set()
+        if by == POLICY:
+            terms = list(_recorders(call, legs))
+        else:
+            terms = [each for leg in legs if (each := call.state.legs[leg.index].terms) is not None]
+        told = {each.announce for each in terms}
+        announce = next(iter(told)) if len(told) == 1 else "all" if told - {"none"} else "none"
+        recording = call.state.recording
+        if not terms and recording is not None and recording.announced:
+            announce = "all"
+        caller = next((leg.index for leg in legs if leg.index == CALLER), call.state.front)
+        return {
+            leg.index
+            for leg in legs
+            if announce == "all" or announce == ("caller" if leg.index == caller else "callee")
+        }
+
+    def _brought(self, call: Call) -> str:
+        """Legs that came out of another call were recorded there: that ends, and goes on here if it was asked for by
+        somebody and is not paused."""
+        by = ""
+        for leg in call.legs.values():
+            path = self._by_media.get(_media(leg), "")
+            active = self._active.get(path)
+            if active is not None and active.call is not call:
+                before = active.call.state.recording
+                if before is not None and before.by != POLICY and not before.paused:
+                    by = before.by
+                call.context.engine.end_record(active.media, path)
+        return by
+
+    # -- on, off, paused ----------------------------------------------------------------------------------------
+
+    def _follow(self, call: Call, by: str, now: float, presser: int | None = None) -> None:
+        """Record those who talk and are not recorded yet, when all have heard what they are to hear."""
+        asking, recording = self._asking.get(call.id), call.state.recording
+        legs = _talkers(call)
+        new = [leg for leg in legs if not self._is_on(call, leg)]
+        told = recording.announced if recording is not None else set()
+        wanting = [leg for leg in new if leg.index in self._to_tell(call, legs, by) - told]
+        if asking is None:
+            if not new:
+                return
+            asking = Asking(call, by, presser, self._fail)
+            if wanting:
+                asking.timer = call.context.endpoint.timers.after(ANNOUNCE_S, now, asking, None)
+                self._asking[call.id] = asking
+        here = {leg.index for leg in legs}
+        asking.waiting = {leg: tune for leg, tune in asking.waiting.items() if leg in here}
+        untold = [leg for leg in wanting if leg.index not in asking.waiting and leg.index not in asking.heard]
+        if untold and not any(source.startswith("file:") for source in self._prompt(ANNOUNCEMENT)):
+            self._fail(call, "the announcement is not there: tones would be heard in its place", now)
+            return
+        for leg in untold:
+            asking.waiting[leg.index] = self._say(leg, ANNOUNCEMENT)
+        self._settle(call, asking, now)
+
+    def _settle(self, call: Call, asking: Asking, now: float) -> None:
+        if asking.waiting:
+            return
+        asking.stop()
+        self._asking.pop(call.id, None)
+        recording = call.state.recording
+        file = recording.file if recording is not None else ""
+        for leg in _talkers(call):
+            if not self._is_on(call, leg):
+                self._start(call, leg, file, asking)
+                file = call.state.recording.file if call.state.recording is not None else file
+        presser = call.legs.get(asking.presser) if asking.presser is not None else None
+        if presser is not None and call.state.recording is not None and presser.index not in asking.heard:
+            self._say(presser, "rec_started")
+
+    def _start(self, call: Call, leg: Leg, file: str, asking: Asking) -> None:
+        media, at = _media(leg), call.context.at()
+        if media < 0:
+            return
+        if not file:
+            file = f"{at:%Y-%m-%d}/{call.id}-{call.state.recordings + 1}.wav"
+        side = self._side(call, leg)
+        spool = f"{file[:-4]}.{side}.{leg.index}.{media}.spool"
+        announced = leg.index in asking.heard
+        call.record(
+            e.RecordingStarted(call.id, call.state.n, at, leg.index, file, spool, side, asking.by, announced),
+        )
+        self._open(call, leg, file, spool)
+
+    def _side(self, call: Call, leg: Leg) -> int:
+        """The caller's is 0; whoever comes later has the side that his partner has not."""
+        recording = call.state.recording
+        spools = recording.spools if recording is not None else {}
+        if leg.index in spools:
+            return spools[leg.index][1]
+        for other in _talkers(call):
+            if other is not leg and other.index in spools:
+                return 1 - spools[other.index][1]
+        return 0 if leg.index in (CALLER, call.state.front) and CALLER not in spools else 1
+
+    def _open(self, call: Call, leg: Leg, file: str, spool: str) -> None:
+        """Have the engine record a leg, or tell it once more."""
+        recording, media, engine = call.state.recording, _media(leg), call.context.engine
+        path = self._keeping.begun(call.id, file, spool)
+        self._active[path] = Active(call, leg, media, path)
+        self._by_media[media] = path
+        engine.record(media, Spool(path, self._keeping.settings.most_s))
+        if recording is not None and recording.paused:
+            engine.pause(media, path)
+
+    def _go_on(self, call: Call) -> None:
+        """After a crash: the engine is told once more, and we know again which spools are on."""
+        recording = call.state.recording
+        if recording is None:
+            return
+        for index, (spool, _) in recording.spools.items():
+            leg = call.legs.get(index)
+            media = _media(leg) if leg is not None else -1
+            if leg is not None and spool.endswith(f".{media}.spool") and media not in self._by_media:
+                self._open(call, leg, recording.file, spool)
+
+    def _is_on(self, call: Call, leg: Leg) -> bool:
+        active = self._active.get(self._by_media.get(_media(leg), ""))
+        return active is not None and active.call is call
+
+    def _pause(self, call: Call, paused: bool, by: str) -> None:
+        recording, engine = call.state.recording, call.context.engine
+        if recording is None:
+            return
+        call.record(e.RecordingPaused(call.id, call.state.n, call.context.at(), recording.file, paused, by))
+        for active in self._of(call):
+            if paused:
+                engine.pause(active.media, active.path)
+            else:
+                engine.record(active.media, Spool(active.path, self._keeping.settings.most_s))
+
+    def _end(self, call: Call, why: str, by: str, detail: str = "") -> None:
+        """No more is kept of this call."""
+        recording = call.state.recording
+        file = recording.file if recording is not None else ""
+        self._end_spools(call)
+        call.record(e.RecordingEnded(call.id, call.state.n, call.context.at(), file, why, by, detail))
+        if file:
+            self._keeping.over(file)
+
+    def _end_spools(self, call: Call) -> None:
+        for active in self._of(call):
+            if active.open:
+                call.context.engine.end_record(active.media, active.path)
+            if self._by_media.get(active.media) == active.path:
+                del self._by_media[active.media]
+
+    def _of(self, call: Call) -> list[Active]:
+        return [active for active in self._active.values() if active.call is call]
+
+    # -- what is said -------------------------------------------------------------------------------------------
+
+    def _fail(self, call: Call, detail: str, now: float) -> None:
+        """REC-4: nothing is kept where somebody was to be told and could not be."""
+        asking = self._asking.pop(call.id, None)
+        if asking is None or call.over:
+            return
+        asking.stop()
+        for index in asking.waiting:
+            if index in call.legs:
+                call.context.engine.stop(_media(call.legs[index]), over=True)
+        self._end(call, "announcement", asking.by, detail)
+        presser = call.legs.get(asking.presser) if asking.presser is not None else None
+        if presser is not None:
+            self._say(presser, "rec_failed")
+
+    def _refuse(self, call: Call, leg: Leg, by: str) -> None:
+        detail = "this line may not record on demand"
+        call.record(e.RecordingEnded(call.id, call.state.n, call.context.at(), "", "refused", by, detail))
+        self._say(leg, "refused_not_permitted")
+
+    def _say(self, leg: Leg, prompt: str) -> int:
+        """Over whatever the leg hears. The id of the tune."""
+        self._tunes = (self._tunes + 1) & 0xFFFFFF
+        tune = Tune(self._prompt(prompt), over=True, id=_OURS | self._tunes)
+        leg.call.context.engine.play(_media(leg), tune)
+        return tune.id
+
+
+def _media(leg: Leg) -> int:
+    return leg.sound.lease.leg if leg.sound.lease is not None else -1
+
+
+def _who(call: Call, leg: Leg) -> str:
+    device = call.state.legs[leg.index].device
+    return f"device:{device}" if device else leg.target
+
+
+def _talkers(call: Call) -> list[Leg]:
+    """Those who talk with each other: the front and its peer, or the front in a conference."""
+    front = call.legs.get(call.state.front)
+    if front is None:
+        return []
+    peer = call.other(front)
+    if peer is not None and peer.index in call.legs:
+        return [front, peer]
+    return [front] if call.state.service.startswith(MEETING) else []
+
+
+def _recorders(call: Call, legs: list[Leg]) -> Iterable[e.Terms]:
+    """The policies by which these are recorded (REC-1, XRL-8; `dialplan.question`)."""
+    outside = [leg for leg in legs if is_trunk(leg.target)]
+    for leg in legs:
+        terms = call.state.legs[leg.index].terms
+        if leg in outside:
+            # Of a carrier's leg that we have called the payer's policy may stand with it.
+            way, terms = "outbound", leg.terms_value() if call.state.legs[leg.index].contact else None
+        elif not outside:
+            way = "internal"
+        else:
+            way = "outbound" if any(call.state.legs[each.index].contact for each in outside) else "inbound"
+        if terms is not None and way in terms.record:
+            yield terms

@@ -1,0 +1,295 @@
+"""The recordings' own corner of the process: which spools are written, and one child at a time that makes their files.
+
+    begun -> the worker writes -> closed, and the call's recording over -> rendered (`media.render`) -> the spools go
+
+Everything that has to be remembered stands in the spools' names: what a crash left unrendered is found by looking. A
+file that could not be made leaves its spools, and is tried again after the next start.
+
+    FOLDER/2026-11-22/CALL-1.wav                       the files, mode 0600
+    FOLDER/spools/2026-11-22/CALL-1.SIDE.LEG.PORT.spool   what they are made of
+    FOLDER/kept/…                                      spools that are kept
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import datetime
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from config.compiled import Compiled
+from media.render import Rendered, command, parse
+from records.events import RecordingRendered
+from switch.chores import Chores
+from switch.clock import LoopClock
+from switch.control import Handler, Refused
+from switch.core import Core
+from switch.features.recording import Recording, RecordingSettings
+from switch.views import RecordView
+
+SWEEP_S = 60.0
+"""How often it is looked at what is left, and what is too old."""
+_DAY_S = 86400.0
+_FOLDER_MODE = 0o700
+
+
+class Job(msgspec.Struct):
+    """A file that is to be made. `base` is the folder of recordings when it began."""
+
+    call: str
+    file: str
+    base: Path
+    open: set[str]
+    over_at: float | None = None
+
+
+def sides(base: Path, file: str) -> list[list[Path]]:
+    """The spools of a file that are on the disk, by side."""
+    found = sorted((base / "spools").glob(f"{file.removesuffix('.wav')}.*.*.*.spool"))
+    by_side = [[each for each in found if each.name.rsplit(".", 4)[1] == side] for side in "01"]
+    return [each for each in by_side if each]
+
+
+def left_behind(base: Path) -> dict[str, str]:
+    """The files of which there are spools, and of which call each is."""
+    found = {}
+    for each in sorted((base / "spools").glob("*/*.spool")):
+        stem, *rest = each.name.rsplit(".", 4)
+        call, dash, _ = stem.rpartition("-")
+        if len(rest) == 4 and dash:
+            found[f"{each.parent.name}/{stem}.wav"] = call
+    return found
+
+
+def settle(base: Path, file: str, keep: bool) -> None:
+    """The file is there: its spools go, or are set aside."""
+    for each in (path for side in sides(base, file) for path in side):
+        if keep:
+            to = base / "kept" / each.parent.name
+            _make(to)
+            each.replace(to / each.name)
+        else:
+            each.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (base / "spools" / file).parent.rmdir()
+
+
+def forget(base: Path, before: float) -> int:
+    """Delete files and kept spools that are older. How many there were."""
+    count = 0
+    for each in (*base.glob("????-??-??/*.wav"), *base.glob("kept/????-??-??/*.spool")):
+        with contextlib.suppress(OSError):
+            if each.stat().st_mtime < before:
+                each.unlink()
+                count += 1
+                each.parent.rmdir()
+    return count
+
+
+def _make(folder: Path) -> None:
+    for each in reversed((folder, *folder.parents)):
+        if not each.is_dir():
+            each.mkdir(_FOLDER_MODE, exist_ok=True)
+
+
+class Recordings:
+    """The `switch.features.recording.Keeping` of a real exchange. `folder` is where recordings lie by default."""
+
+    def __init__(
+        self,
+        folder: Path,
+        core: Core,
+        clock: LoopClock,
+        chores: Chores,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self.settings = RecordingSettings()
+        self._usual = self._base = folder
+        self._keep_days = 0
+        self._keep_spools = False
+        self._core = core
+        self._clock = clock
+        self._chores = chores
+        self._log = log
+        self._jobs: dict[str, Job] = {}
+        self._queue: collections.deque[Job] = collections.deque()
+        self._working = False
+
+    def use(self, compiled: Compiled, folder: Path) -> None:
+        """Another version of the configuration, whose files are relative to that folder. Recordings that are on go on
+        where they began."""
+        settings = compiled.recordings
+        self.settings = RecordingSettings(emergency=settings.emergency, most_s=settings.longest_s)
+        self._base = folder / settings.folder if settings.folder else self._usual
+        self._keep_days, self._keep_spools = settings.keep_days, settings.keep_spools
+
+    def start(self) -> None:
+        """Calls have been taken over: what a crash left is made now. Must be called in the running loop."""
+        self._chores.begin("recordings", self._look())
+        self._chores.repeat("recordings", lambda: SWEEP_S, self._sweep)
+
+    # -- what the feature tells ---------------------------------------------------------------------------------
+
+    def begun(self, call: str, file: str, spool: str) -> str:
+        """See `Keeping.begun`."""
+        job = self._jobs.get(file)
+        if job is None:
+            job = self._jobs[file] = Job(call, file, self._base, set())
+        path = str(job.base / "spools" / spool)
+        job.open.add(path)
+        return path
+
+    def closed(self, path: str) -> None:
+        """See `Keeping.closed`."""
+        for job in self._jobs.values():
+            if path in job.open:
+                job.open.discard(path)
+                self._ready(job)
+                return
+
+    def over(self, file: str) -> None:
+        """See `Keeping.over`."""
+        job = self._jobs.get(file)
+        if job is not None and job.over_at is None:
+            job.over_at = time.monotonic()
+            self._ready(job)
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def _ready(self, job: Job, *, forced: bool = False) -> None:
+        if job.over_at is None or (job.open and not forced):
+            return
+        del self._jobs[job.file]
+        self._queue.append(job)
+        if not self._working:
+            self._working = True
+            self._chores.begin("recordings", self._work())
+
+    async def _work(self) -> None:
+        """One file after the other."""
+        try:
+            while self._queue:
+                await self._render(self._queue.popleft())
+        finally:
+            self._working = False
+
+    async def _render(self, job: Job) -> None:
+        out = job.base / job.file
+        try:
+            found = await asyncio.to_thread(sides, job.base, job.file)
+            if not found:
+                self._told(job, None, "there is nothing to make it of", 0)
+                return
+            await asyncio.to_thread(_make, out.parent)
+            status, said, wrong = await _run(command(out, found))
+            rendered = parse(said) if status == 0 else None
+        except (OSError, ValueError) as error:
+            rendered, wrong = None, str(error)
+        if rendered is None:
+            self._log.error("a recording cannot be made; its spools stay", file=str(out), why=wrong)
+            self._told(job, None, wrong or "it cannot be made", len(found) if "found" in locals() else 0)
+            return
+        self._told(job, rendered, "; ".join(rendered.left_out), rendered.channels)
+        self._core.flush()  # the record first: should we die now, the file is made and told once more
+        await asyncio.to_thread(settle, job.base, job.file, self._keep_spools)
+
+    def _told(self, job: Job, rendered: Rendered | None, wrong: str, channels: int) -> None:
+        at = self._clock.at()
+        if rendered is None:
+            event = RecordingRendered(job.call, job.file, "", 0, 0.0, 0, channels, at, 0, 0, at, wrong)
+        else:
+            event = RecordingRendered(
+                job.call,
+                job.file,
+                rendered.sha256,
+                rendered.octets,
+                rendered.duration_s,
+                rendered.rate,
+                rendered.channels,
+                datetime.datetime.fromtimestamp(rendered.began_s, datetime.UTC),
+                rendered.packets,
+                rendered.lost,
+                at,
+                wrong,
+            )
+        self._core.go_on(lambda now: self._core.facts.record(event), self._clock.now())
+
+    async def _look(self) -> None:
+        """What is there of calls that are no more."""
+        up = self._core.calls.by_id
+        for file, call in (await asyncio.to_thread(left_behind, self._base)).items():
+            if file not in self._jobs and call not in up:
+                job = self._jobs[file] = Job(call, file, self._base, set(), time.monotonic())
+                self._ready(job)
+
+    async def _sweep(self) -> None:
+        """A worker that died does not tell of the ends of its spools."""
+        long_ago = time.monotonic() - SWEEP_S
+        for job in [job for job in self._jobs.values() if job.over_at is not None and job.over_at < long_ago]:
+            self._ready(job, forced=True)
+        if self._keep_days:
+            count = await asyncio.to_thread(forget, self._base, time.time() - self._keep_days * _DAY_S)
+            if count:
+                self._log.info("old recordings deleted", files=count, older_than_days=self._keep_days)
+
+
+async def _run(words: Iterable[str]) -> tuple[int, bytes, str]:
+    """Run a child to its end; it dies with us."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    try:
+        said, wrong = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
+    return process.returncode or 0, said, wrong.decode(errors="replace").strip()
+
+
+class RecordCommand:
+    """`ringplan record`, on the control socket."""
+
+    def __init__(self, core: Core, recording: Recording, now: Callable[[], float]) -> None:
+        self._core = core
+        self._recording = recording
+        self._now = now
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the name that a command asks for."""
+        return {"record": self.record}
+
+    def record(self, args: dict[str, Any]) -> RecordView:
+        """`call` (its id, or how that begins), `what` (on, off, pause, resume). Raises Refused."""
+        asked, what = str(args.get("call", "")), str(args.get("what", ""))
+        up = self._core.calls.by_id
+        found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
+        if len(found) != 1:
+            why = f"{len(found)} calls begin with {asked}; say more of it" if found else f"no call {asked} is up"
+            raise Refused(why)
+        if what not in ("on", "off", "pause", "resume"):
+            raise Refused(f"`{what}` is none of on, off, pause, resume")
+        call, refused = up[found[0]], list[Refused]()
+
+        def act(now: float) -> None:
+            try:
+                self._recording.command(call, what, str(args.get("by", "")), now)
+            except Refused as error:
+                refused.append(error)
+
+        self._core.go_on(act, self._now())
+        if refused:
+            raise refused[0]
+        recording = call.state.recording
+        return RecordView(
+            call=call.id,
+            file=recording.file if recording is not None else "",
+            state="off" if recording is None else "paused" if recording.paused else "on",
+            announcing=recording is None and what == "on",
+        )
