@@ -11,6 +11,7 @@ in sequence (the probation of RFC 3550 section 6.2.1 and A.1): far ends behind a
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -20,11 +21,12 @@ from typing import Any, Protocol
 
 from media import routes, rtp
 from media.ear import Ear
-from media.engine import Remote
+from media.engine import Keys, Remote
 from media.pipe import Pipe
 from media.playing import Playing
 from media.ports import Pair
 from media.spool import Tap
+from media.srtp import Shield
 from media.voice import Voice
 
 Send = Callable[[Any], int]
@@ -88,6 +90,7 @@ class Port:
         "packets",
         "receive",
         "recv_into",
+        "seal",
         "sock",
         "ssrc",
         "target",
@@ -108,6 +111,8 @@ class Port:
         self.target: Source | None = None
         self.out: Send | None = None
         self.forward: Send | None = None
+        self.seal: Callable[[bytes], bytes | None] | None = None
+        """Makes SRTP of what is sent; to be set before `aim` and `lock`."""
         self.packets = 0
         self.octets = 0
 
@@ -122,7 +127,7 @@ class Port:
         except OSError:
             return False
         self.locked = self.target = source
-        self.out = self.sock.send
+        self.out = self._sealed(self.sock.send)
         return True
 
     def unlock(self) -> None:
@@ -137,7 +142,10 @@ class Port:
     def aim(self, target: Source | None) -> None:
         """Send to `target` from now on, as long as no source has been learned."""
         self.target = target
-        self.out = partial(_send_to, self.sock.sendto, target) if target is not None else None
+        self.out = self._sealed(partial(_send_to, self.sock.sendto, target)) if target is not None else None
+
+    def _sealed(self, send: Send) -> Send:
+        return send if self.seal is None else partial(_send_sealed, self.seal, send)
 
     def drain(self) -> None:
         """Throw away what waits in the socket (packets for the leg that had it before)."""
@@ -165,6 +173,13 @@ class Port:
 
 def _send_to(sendto: Callable[[Any, Source], int], target: Source, data: object) -> int:
     return sendto(data, target)
+
+
+def _send_sealed(seal: Callable[[bytes], bytes | None], send: Send, data: Any) -> int:
+    sealed = seal(bytes(data))
+    if sealed is None:
+        raise OSError(errno.EBADMSG, "this packet cannot be encrypted")
+    return send(sealed)
 
 
 class Leg:
@@ -199,6 +214,7 @@ class Leg:
         "rtcp",
         "rtp",
         "seen",
+        "shield",
         "silence_s",
         "sources",
         "tap",
@@ -229,6 +245,8 @@ class Leg:
         """What transcodes them."""
         self.events: frozenset[int] = frozenset()
         """The payload numbers of its telephone-events."""
+        self.shield: Shield | None = None
+        """What comes and goes is SRTP."""
         self.ear: Ear | None = None
         self.covered = False
         self._voice: Voice | None = None
@@ -246,6 +264,7 @@ class Leg:
         """Take a new description of the far end: both sockets learn anew. Raises OSError."""
         old = self.remote
         moved = old is None or (old.address, old.port) != (remote.address, remote.port)
+        self._arm(remote.keys)
         self.remote = remote
         address = plain(remote.address)
         self.told = (address, remote.port)
@@ -262,6 +281,15 @@ class Leg:
             self.ear.names = routes.coming(remote)
         if self._voice is not None:
             self._voice.aim()
+
+    def _arm(self, keys: Keys | None) -> None:
+        """Take the keys, if they are others than before. Raises ValueError for what are no keys."""
+        if keys is None:
+            self.shield = None
+        elif self.shield is None or self.shield.keys != keys:
+            self.shield = Shield(keys)
+        self.rtp.seal = self.shield.seal if self.shield is not None else None
+        self.rtcp.seal = self.shield.seal_report if self.shield is not None else None
 
     @property
     def voice(self) -> Voice:
@@ -313,7 +341,8 @@ class Leg:
         if peer is not None and self.remote is not None and peer.remote is not None:
             route = routes.between(self.remote, peer.remote) if peer is not self else routes.back(self.remote)
             port.words, self.numbers = route.words, route.numbers
-        port.fast = port.locked is not None and port.ssrc != -1 and port.forward is not None and self.ear is None
+        plain = self.ear is None and self.shield is None
+        port.fast = plain and port.locked is not None and port.ssrc != -1 and port.forward is not None
 
     def settle(self) -> None:
         """Take what the loop counted into the counters of this leg and its peer."""

@@ -11,17 +11,30 @@ that we sent on the leg, carries all three from one call of these functions to t
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
+from msgspec import structs
 
 from media import sdp
 from media.engine import Remote
 from media.sdp import Description, Media, NotAcceptable, Origin
 
 _PLAIN = frozenset(("RTP/AVP", "RTP/AVPF"))
+_SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF"))
+SUITES = frozenset(("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"))
+KEY_BYTES = 30
+"""Master key and master salt of those suites together (RFC 4568 section 6.2)."""
+KEY = "inline:-"
+"""What stands in our own descriptions in place of our key; whoever sends them puts it there."""
+LOST_KEY = KEY + "-"
+"""In place of one that is not known any more, so that what has the next one is another description."""
+_CRYPTO = re.compile(r"([0-9]{1,9})[ \t]+(\S+)[ \t]+inline:([^\s;]+)((?:[ \t]+\S+)*)[ \t]*")
 _PASSED = ("rtpmap:", "fmtp:", "ptime:", "maxptime:", "silenceSupp:")
 _WAYS = {"sendrecv": (True, True), "sendonly": (True, False), "recvonly": (False, True), "inactive": (False, False)}
 _NAMES = {ways: name for name, ways in _WAYS.items()}
@@ -55,21 +68,86 @@ def _parsed(description: bytes | Description) -> Description:
     return description if isinstance(description, Description) else sdp.parse(description)
 
 
+def _serves(media: Media) -> bool:
+    if media.kind != "audio" or not media.port:
+        return False
+    return media.proto in _PLAIN or (media.proto in _SECURE and crypto(media) is not None)
+
+
 def _pick(description: Description) -> int:
     for index, media in enumerate(description.media):
-        if media.kind == "audio" and media.port and media.proto in _PLAIN:
+        if _serves(media):
             return index
     return -1
 
 
 def audio(description: bytes | Description) -> Media | None:
-    """The one stream that we serve: the first audio stream of plain RTP that is not refused. None if there is none."""
+    """The one stream that we serve: the first audio stream that is not refused, of plain RTP or of SRTP with a key that
+    we can use. None if there is none."""
     if description.__class__ is not Description:
         description = _parsed(description)
     for media in description.media:
-        if media.kind == "audio" and media.port and media.proto in _PLAIN:
+        if _serves(media):
             return media
     return None
+
+
+class Crypto(msgspec.Struct, frozen=True, gc=False):
+    """One a=crypto line that we can use: its tag, its suite, and the master key and salt; empty where `KEY` stands."""
+
+    tag: int
+    suite: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Crypto(tag={self.tag}, suite={self.suite!r})"
+
+
+def crypto(media: Media, tag: int | None = None) -> Crypto | None:
+    """The first a=crypto line that we can use (RFC 4568 section 7.1.2), or the one with this tag; also in RTP/AVP,
+    which means SRTP if the other side can (RFC 8643). Keys with an identifier (MKI) and session parameters that we
+    would have to know make a line useless."""
+    for line in media.crypto:
+        found = _CRYPTO.fullmatch(line)
+        if found is None or found[2] not in SUITES or (tag is not None and int(found[1]) != tag):
+            continue
+        key, *more = found[3].split("|")
+        if any(":" in each for each in more) or not all(each[0] == "-" for each in found[4].split()):
+            continue
+        try:
+            read = base64.b64decode(key, validate=True) if key.strip("-") else b""
+        except (binascii.Error, ValueError):
+            continue
+        if len(read) in (0, KEY_BYTES):
+            return Crypto(int(found[1]), found[2], read)
+    return None
+
+
+def _keyless(media: Media) -> tuple[str, ...]:
+    """The a=crypto of a description of ours, to be sent again."""
+    used = crypto(media)
+    return (f"{used.tag} {used.suite} {KEY}",) if used is not None else ()
+
+
+def keyless(description: Description) -> Description:
+    """The description without its keys, for the record."""
+    return structs.replace(description, media=tuple([_again(media) for media in description.media]))
+
+
+def agreed(theirs: bytes | Description, ours: bytes | Description) -> Crypto | None:
+    """What the far end encrypts with, if both descriptions agree on SRTP. Raises NotAcceptable if only ours has it, or
+    its key is not there any more."""
+    own = audio(ours)
+    mine = crypto(own) if own is not None else None
+    if mine is None:
+        return None
+    media = audio(theirs)
+    found = crypto(media, mine.tag) if media is not None else None
+    if found is None or found.suite != mine.suite or not found.key:
+        if media is not None and not media.crypto and media.proto in _PLAIN:
+            return None  # it was asked whether it could (RFC 8643), and cannot
+        raise NotAcceptable("no key of the far end")
+    return found
 
 
 def _ways(description: Description, media: Media) -> tuple[bool, bool]:
@@ -123,7 +201,7 @@ def only(description: Description, codecs: Sequence[str]) -> Description:
         for line in media.attributes
         if not line.startswith(("rtpmap:", "fmtp:")) or line.partition(":")[2].partition(" ")[0] in formats
     )
-    stream = Media(media.kind, media.port, media.proto, formats, media.connection, media.bandwidth, lines)
+    stream = structs.replace(media, formats=formats, attributes=lines)
     streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
     return Description(description.origin, description.name, description.connection, description.attributes, streams)
 
@@ -138,7 +216,7 @@ def widened(description: Description, codecs: Sequence[str] = ()) -> Description
     formats, lines = _wider(media.formats, media.attributes, tuple(codecs))
     if formats == media.formats:
         return description
-    stream = Media(media.kind, media.port, media.proto, formats, media.connection, media.bandwidth, lines)
+    stream = structs.replace(media, formats=formats, attributes=lines)
     streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
     return Description(description.origin, description.name, description.connection, description.attributes, streams)
 
@@ -179,7 +257,7 @@ def relay_offer(
     description = _parsed(offer)
     media = audio(description)
     if media is None:
-        raise NotAcceptable("no audio stream of plain RTP is offered")
+        raise NotAcceptable("no audio stream that we can serve is offered")
     ways = _ways(description, media)
     ours = Media("audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media.attributes, ways))
     return _written(_placed(ours, previous), address, session_id, version, previous)
@@ -189,8 +267,12 @@ def repeated(description: bytes, previous: bytes) -> bytes:
     """A description of ours that was in force before `previous` was offered, to be offered again: the same with the
     next version. Streams that `previous` added stay, with port 0 (RFC 3264 section 8)."""
     old, last = sdp.parse(description), sdp.parse(previous)
-    streams = (*old.media, *(_refused(media) for media in last.media[len(old.media) :]))
+    streams = (*(_again(media) for media in old.media), *(_refused(media) for media in last.media[len(old.media) :]))
     return _written(streams, last.origin.address, last.origin.id, last.origin.version, previous)
+
+
+def _again(media: Media) -> Media:
+    return structs.replace(media, crypto=_keyless(media)) if media.crypto else media
 
 
 def _placed(ours: Media, previous: bytes) -> tuple[Media, ...]:
@@ -202,6 +284,8 @@ def _placed(ours: Media, previous: bytes) -> tuple[Media, ...]:
     if place < 0:
         place = next((i for i, m in enumerate(before.media) if m.kind == "audio"), len(before.media))
     streams = [_refused(media) for media in before.media]
+    if place < len(streams) and before.media[place].crypto:
+        ours = structs.replace(ours, proto=before.media[place].proto, crypto=_keyless(before.media[place]))
     streams[place : place + 1] = [ours]
     return tuple(streams)
 
@@ -229,7 +313,7 @@ def relay_answer(
     asked, answered = _parsed(offer), _parsed(answer)
     place = _pick(asked)
     if place < 0:
-        raise NotAcceptable("no audio stream of plain RTP is offered")
+        raise NotAcceptable("no audio stream that we can serve is offered")
     media = audio(answered)
     ours = None
     if media is not None:
@@ -279,7 +363,9 @@ def _about(line: str) -> int | None:
 
 
 def _answered(asked: Description, place: int, ours: Media | None) -> tuple[Media, ...]:
-    """An answer's streams: `ours` in its place, the others refused."""
+    """An answer's streams: `ours` in its place, the others refused. A key is answered with one of ours."""
+    if ours is not None and asked.media[place].crypto:
+        ours = structs.replace(ours, crypto=_keyless(asked.media[place]))
     if ours is not None and len(asked.media) == 1:
         return (ours,)
     return tuple(
@@ -311,7 +397,7 @@ def answer_local(
     asked = _parsed(offer)
     place = _pick(asked)
     if place < 0:
-        raise NotAcceptable("no audio stream of plain RTP is offered")
+        raise NotAcceptable("no audio stream that we can serve is offered")
     wanted = asked.media[place]
     offered = wanted.codecs()
     chosen = _first(offered, codecs) if codecs is not None else _first_sound(offered)
@@ -365,7 +451,7 @@ def answer_again(
     the same numbers, willing to send and to receive. Raises SdpError, NotAcceptable."""
     place, own = _pick(offer), audio(mine)
     if place < 0 or own is None:
-        raise NotAcceptable("no audio stream of plain RTP is offered")
+        raise NotAcceptable("no audio stream that we can serve is offered")
     wanted = offer.media[place]
     offered = wanted.codecs()
     formats = tuple(str(number) for number, codec in own.codecs().items() if offered.get(number) == codec)
@@ -401,7 +487,7 @@ def offer_again(mine: bytes, address: str, port: int, *, session_id: int, previo
         raise NotAcceptable("no audio stream of plain RTP was agreed on")
     media = old.media[place]
     lines = _passed(media.attributes, (True, True))
-    ours = Media("audio", port, media.proto, media.formats, None, media.bandwidth, lines)
+    ours = Media("audio", port, media.proto, media.formats, None, media.bandwidth, lines, _keyless(media))
     streams = tuple(ours if index == place else each for index, each in enumerate(old.media))
     streams += tuple(_refused(each) for each in last.media[len(old.media) :])
     return _written(streams, address, session_id, 1, previous)

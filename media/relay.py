@@ -20,6 +20,8 @@ import select
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from media import rtp
 from media.engine import Digit, Lease, LegLost, MediaEvent, Part, Remote, Silent, Spool, Stats, Tune
 from media.leg import Idle, Leg, Port, Ready, Source
@@ -233,7 +235,7 @@ class Relay:
     def update(self, leg_id: int, remote: Remote, again: bool = False) -> None:
         """A new description of the far end; `again`: unless it is the one that the leg has."""
         leg = self._leg(leg_id)
-        if leg is not None and not (again and leg.remote == remote):
+        if leg is not None and not (again and _same(leg.remote, remote)):
             leg.settle()
             leg.point(remote)
             self._spools.update(leg_id, remote)
@@ -428,6 +430,20 @@ class Relay:
             size, source = port.sock.recvfrom_into(self._buffer)
         except OSError:
             return
+        self._received(port, size, source)
+
+    def _received(self, port: Port, size: int, source: Source) -> None:
+        """A packet from a socket that looks at each itself: SRTP is deciphered first of all, and rubbish ends here."""
+        shield = port.leg.shield
+        if shield is not None:
+            data = bytes(self._views[size])
+            report = size > 1 and 192 <= data[1] <= 223
+            plain = shield.open_report(data) if report else shield.open(data)
+            if plain is None:
+                port.leg.dropped += 1
+                return
+            size = len(plain)
+            self._buffer[:size] = plain
         self._packet(port, size, source)
 
     def _packet(self, port: Port, size: int, source: Source | None) -> None:
@@ -529,7 +545,7 @@ class Relay:
                 return
             except OSError:
                 continue
-            self._packet(port, size, source)
+            self._received(port, size, source)
 
     def _rtcp_ready(self, port: Port) -> None:
         leg = port.leg
@@ -537,6 +553,10 @@ class Relay:
             size, source = port.sock.recvfrom_into(self._buffer)
         except OSError:
             return
+        if leg.shield is not None:
+            plain = leg.shield.open_report(bytes(self._views[size]))
+            size = len(plain) if plain is not None else 0
+            self._buffer[:size] = plain or b""
         if rtp.kind(self._buffer, size) != rtp.RTCP or leg.remote is None:
             leg.dropped += 1
             return
@@ -571,3 +591,8 @@ class Relay:
             elif not leg.told_silent and leg.watched() and now - leg.quiet_since >= leg.silence_s:
                 leg.told_silent = True
                 self.on_event(Silent(leg.id, now - leg.quiet_since))
+
+
+def _same(one: Remote | None, other: Remote) -> bool:
+    """Whether it has been told before. Keys die with the exchange that knew them: then they are as they were."""
+    return one is not None and (one == other or (other.keys is None and structs.replace(one, keys=None) == other))

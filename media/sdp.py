@@ -22,6 +22,7 @@ import msgspec
 _SESSION_LETTERS = frozenset("iuepcbtrzka")
 _MEDIA_LETTERS = frozenset("icbka")
 _DIRECTIONS = frozenset(("sendrecv", "sendonly", "recvonly", "inactive"))
+_CRYPTO = "\na=crypto:"
 _REMEMBERED = 128
 _MEMORABLE = 2048
 """Characters of a stream's description beyond which it is read anew each time."""
@@ -65,7 +66,11 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Media(msgspec.Struct, frozen=True, gc=False):
-    """One `m=` section. `formats` are payload numbers as text for RTP. `connection` is its own `c=` address or None."""
+    """One `m=` section. `formats` are payload numbers as text for RTP. `connection` is its own `c=` address or None.
+
+    `crypto` are the values of its `a=crypto` lines (RFC 4568). They stand apart from the other attributes, which are
+    remembered and passed on: keys are neither.
+    """
 
     kind: str
     port: int
@@ -74,6 +79,10 @@ class Media(msgspec.Struct, frozen=True, gc=False):
     connection: str | None = None
     bandwidth: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    crypto: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Media({self.kind} {self.port} {self.proto} {' '.join(self.formats)})"
 
     def attribute(self, name: str) -> str | None:
         """The value of the first `a=name:value` (an empty text for `a=name`), or None."""
@@ -217,6 +226,10 @@ def _connection(value: str) -> str:
 
 def _media(section: str) -> Media:
     """One stream. All but its port is the same in every call of a telephone, so that is remembered."""
+    crypto: tuple[str, ...] = ()
+    if _CRYPTO in section:
+        crypto = tuple(each[len(_CRYPTO) - 1 :] for each in section.split("\n") if each.startswith(_CRYPTO[1:]))
+        section = "\n".join([each for each in section.split("\n") if not each.startswith(_CRYPTO[1:])])
     first, _, lines = section.partition("\n")
     fields = first.split(None, 2)
     if len(fields) < 3:
@@ -226,7 +239,7 @@ def _media(section: str) -> Media:
         raise SdpError(f"bad port in the m= line: {first[:60]!r}")
     read = _stream if len(section) <= _MEMORABLE else _stream.__wrapped__
     proto, formats, connection, bandwidth, attributes = read(fields[2], lines)
-    return Media(fields[0].lower(), int(port), proto, formats, connection, bandwidth, attributes)
+    return Media(fields[0].lower(), int(port), proto, formats, connection, bandwidth, attributes, crypto)
 
 
 @lru_cache(_REMEMBERED)
@@ -270,6 +283,9 @@ def write(description: Description) -> bytes:
     for media in streams:
         tail = _tail(media.proto, media.formats, media.connection, media.bandwidth, media.attributes)
         text += f"m={media.kind} {media.port} {tail}"
+        if media.crypto:
+            _check_breaks(*media.crypto)
+            text += "".join([f"a=crypto:{line}\r\n" for line in media.crypto])
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialplan.plan import Announce, Echo
-from media import sdp
+from media import negotiate, sdp
 from media.engine import Tune
 from records import events as e
 from switch.calls import joining, ports, sound
@@ -62,7 +62,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     if asked is not None:
         joining.note(call, asked, leg, theirs)
     else:
-        offer = sdp.write(theirs)
+        offer = sdp.write(negotiate.keyless(theirs))
     if leg.sound.local != call.state.legs[leg.index].described:
         leg.record_media()
     far = sound.far_value(leg.sound)

@@ -6,11 +6,17 @@ are put together for the one shape that a call has, a caller and a called side.
 
 from __future__ import annotations
 
+import base64
+import secrets
+
+from msgspec import structs
+
 from media import negotiate, sdp
-from media.engine import Lease, MediaEngine, Remote
+from media.engine import Keys, Lease, MediaEngine, Remote
 from media.sdp import Description, SdpError
 from records import events as e
 
+_INLINE = b"\r\na=crypto:"
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 
@@ -22,16 +28,18 @@ class Sound:
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     `codecs` are the only ones that the far end may hear of, the best first; empty for all. `widens`: it may be offered
-    what the other side has not, and we transcode.
+    what the other side has not, and we transcode. `key` is what we encrypt with (RFC 4568), once we have said so; in
+    `local` and `settled` a sign stands for it, so that it is in no journal.
     """
 
-    __slots__ = ("bound", "codecs", "far", "held", "lease", "local", "proposed", "remote", "settled", "widens")
+    __slots__ = ("bound", "codecs", "far", "held", "key", "lease", "local", "proposed", "remote", "settled", "widens")
 
     def __init__(self) -> None:
         self.lease: Lease | None = None
         self.bound = ""
         self.codecs: tuple[str, ...] = ()
         self.widens = True
+        self.key: bytes | None = None
         self.remote: Description | None = None
         self.local: bytes = b""
         self.settled: bytes = b""
@@ -49,7 +57,7 @@ def parsed(body: bytes, codecs: tuple[str, ...] = ()) -> Description:
     SdpError, NotAcceptable (488)."""
     description = sdp.parse(body)
     if negotiate.audio(description) is None:
-        raise sdp.NotAcceptable("no audio stream of plain RTP")
+        raise sdp.NotAcceptable("no audio stream of RTP, or of SRTP with a key in its description")
     return negotiate.only(description, codecs) if codecs else description
 
 
@@ -66,9 +74,9 @@ def speaks_v6(description: Description | None, signalling: str) -> bool:
 
 def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it: with what we can transcode besides."""
-    lease, offer = _leased(leg), _for(leg, offer)
+    lease, offer = _ready(leg), _for(leg, offer)
     leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return leg.local
+    return _told(leg)
 
 
 def _for(leg: Sound, offer: Description) -> Description:
@@ -87,32 +95,34 @@ def _for(leg: Sound, offer: Description) -> Description:
 
 def propose(leg: Sound, offer: Description) -> bytes:
     """`offer_to` for a session that stands, which holds until the offer is taken (RFC 6337 section 3.4)."""
+    _ready(leg)
     before = leg.local
     body = offer_to(leg, offer)
-    if body != before and not leg.settled:
+    if leg.local != before and not leg.settled:
         leg.settled = before
     return body
 
 
 def again(leg: Sound) -> bytes:
     """The description in force, as an offer. It is a new version when another was offered meanwhile."""
-    if leg.settled:
-        leg.local = negotiate.repeated(leg.settled, leg.local)
-    return leg.local
+    _ready(leg)
+    if leg.settled or _LOST in leg.local:
+        leg.local = negotiate.repeated(leg.settled or leg.local, leg.local)
+    return _told(leg)
 
 
 def answer_to(leg: Sound, offer: Description, answer: Description) -> bytes:
     """The other side's answer to this leg's offer, as this leg shall see it."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     leg.local = negotiate.relay_answer(
         offer, answer, lease.address, lease.port, session_id=lease.leg, previous=leg.local
     )
-    return leg.local
+    return _told(leg)
 
 
 def answer_ourselves(leg: Sound, offer: Description, source: str = "") -> bytes:
     """Our own answer, for sound that we make. An echo takes any codec: it sends back what comes."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     leg.local = negotiate.answer_local(
         offer,
         lease.address,
@@ -121,7 +131,7 @@ def answer_ourselves(leg: Sound, offer: Description, source: str = "") -> bytes:
         previous=leg.local,
         codecs=None if source == "echo" else negotiate.LOCAL_CODECS,
     )
-    return leg.local
+    return _told(leg)
 
 
 def keeps_codec(leg: Sound, offer: Description) -> bool:
@@ -131,37 +141,37 @@ def keeps_codec(leg: Sound, offer: Description) -> bool:
 
 def answer_again(leg: Sound, offer: Description) -> bytes:
     """Our own answer to a new offer that `keeps_codec`, with the codecs in force."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     leg.local = negotiate.answer_again(
         offer, leg.settled or leg.local, lease.address, lease.port, session_id=lease.leg, previous=leg.local
     )
-    return leg.local
+    return _told(leg)
 
 
 def offer_again(leg: Sound) -> bytes:
     """Our offer to a far end that asks for one: what is in force, open both ways."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     mine = leg.settled or leg.local
     leg.local = negotiate.offer_again(mine, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return leg.local
+    return _told(leg)
 
 
 def offer_beside(leg: Sound, other: Sound) -> bytes:
     """A first offer to this leg, which is to be joined with `other`, an answered one."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     try:
         mine = _for(leg, sdp.parse(other.settled or other.local))
         leg.local = negotiate.offer_beside(mine, lease.address, lease.port, session_id=lease.leg)
     except SdpError:
         return offer_ourselves(leg)
-    return leg.local
+    return _told(leg)
 
 
 def offer_ourselves(leg: Sound) -> bytes:
     """Our own offer, for sound that we make and a caller who made none."""
-    lease = _leased(leg)
+    lease = _ready(leg)
     leg.local = negotiate.offer_local(lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return leg.local
+    return _told(leg)
 
 
 def note(leg: Sound, description: Description, signalling: str, others: Description | None = None) -> None:
@@ -170,7 +180,20 @@ def note(leg: Sound, description: Description, signalling: str, others: Descript
     `others` is the other side's description, whose payload numbers we have passed on to this one.
     """
     leg.far = far = negotiate.remote(description, signalling, others if others is not None else leg.local or None)
+    if _INLINE in leg.local:
+        leg.far = far = _secured(leg, far, description)
     leg.held = far.port != 0 and not far.receive
+
+
+def _secured(leg: Sound, far: Remote, description: Description) -> Remote:
+    """The same with the keys that both have described. Without one that ought to be there nothing is sent or taken."""
+    try:
+        theirs = negotiate.agreed(description, leg.local)
+    except SdpError:
+        return structs.replace(far, send=False, receive=False)
+    if theirs is None or leg.key is None:
+        return far if theirs is None else structs.replace(far, send=False, receive=False)
+    return structs.replace(far, keys=Keys(theirs.suite, leg.key, theirs.key))
 
 
 def tell(engine: MediaEngine, leg: Sound, again: bool = False) -> None:
@@ -218,6 +241,27 @@ def far_of(value: e.FarEnd | None) -> Remote | None:
         codecs=value.codecs,
         sends=value.sends,
     )
+
+
+_KEY, _LOST = negotiate.KEY.encode(), negotiate.LOST_KEY.encode()
+
+
+def _ready(leg: Sound) -> Lease:
+    """Before the leg is described: its lease. A key that a former process has sent is not known any more, and what has
+    another one is a new version."""
+    if leg.key is None and _KEY in leg.local:
+        leg.key = secrets.token_bytes(negotiate.KEY_BYTES)
+        leg.local, leg.settled = leg.local.replace(_KEY, _LOST), leg.settled.replace(_KEY, _LOST)
+    return _leased(leg)
+
+
+def _told(leg: Sound) -> bytes:
+    """Our last description as the far end gets it: with the key, which stands nowhere else."""
+    if _KEY not in leg.local:
+        return leg.local
+    if leg.key is None:
+        leg.key = secrets.token_bytes(negotiate.KEY_BYTES)
+    return leg.local.replace(_KEY, b"inline:" + base64.b64encode(leg.key))
 
 
 def _leased(leg: Sound) -> Lease:
