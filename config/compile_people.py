@@ -53,6 +53,7 @@ def _line(name: str, each: User | Line, levels: Levels) -> model.Line:
         policy=_policy(name, found),
         set_up=user is None or user.set_up,
         listed=get("listed"),
+        busy_lamp=model.BusyLamp(get("busy_lamp")),
     )
 
 

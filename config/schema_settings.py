@@ -111,6 +111,9 @@ class Settings(Section):
     hold_music: File | None = Field(
         default=None, description="the file that callers hear on hold; `default`: the exchange's own"
     )
+    busy_lamp: Annotated[str, choice("everybody", "delegates", "nobody")] = Field(
+        default="everybody", description="who sees by a lamp that the line is busy, besides its own telephones"
+    )
     listed: Boolean = Field(default=True, description="whether callers find the name in the directory")
 
 

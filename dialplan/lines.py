@@ -134,6 +134,14 @@ class Vip(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     after_hours: bool = False
 
 
+class BusyLamp(enum.StrEnum):
+    """Who sees that a line is busy, besides its own telephones (IDN-2)."""
+
+    EVERYBODY = "everybody"
+    DELEGATES = "delegates"
+    NOBODY = "nobody"
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An AOR: what people ring. `id` is the user part of its address; `extension` may be empty; `ring_s` in seconds,
     without a rule for no answer (K.9).
@@ -166,3 +174,4 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     policy: Policy = Policy()
     set_up: bool = True
     listed: bool = True
+    busy_lamp: BusyLamp = BusyLamp.EVERYBODY

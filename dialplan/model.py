@@ -15,6 +15,7 @@ import msgspec
 from dialplan.destinations import Destination
 from dialplan.groups import AccountCode, Attendant, Conference, Mailbox, ParkLot, Queue, RingGroup, Site
 from dialplan.hours import Hours
+from dialplan.lines import BusyLamp as BusyLamp
 from dialplan.lines import Line as Line
 from dialplan.lines import Profile as Profile
 from dialplan.lines import Quotas

@@ -1,7 +1,8 @@
 """The packages `dialog` (RFC 4235) and `presence` (RFC 3856, as little of it as a lamp needs): who is in a call.
 
-Everybody in the house may see that a line is busy. With whom is told to the line's own telephones, and to delegates who
-may pick up or join its calls (DEL-9); of an emergency call to nobody (OUT-6: it is nobody's to touch).
+Everybody in the house may see that a line is busy, unless `busy_lamp` says otherwise (IDN-2). With whom is told to the
+line's own telephones, and to delegates who may pick up or join its calls (DEL-9); of an emergency call to nobody, as
+it is nobody's to touch (OUT-6).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from xml.sax.saxutils import escape, quoteattr
 
 from dialplan.destinations import To
+from dialplan.lines import BusyLamp
 from dialplan.model import Model
 from switch.presence import dialog_info
 from switch.presence.dialog_info import Stage
@@ -35,7 +37,7 @@ class Dialogs:
         line."""
         line = self._line_of(user)
         if line is not None:
-            return LINE + line
+            return LINE + line if self._sees(line, watcher) else Refusal(403, "Not To Be Watched")
         model = self._model()
         for lot in model.park_lots.values():
             if lot.has(user):
@@ -52,7 +54,7 @@ class Dialogs:
         if kind == "slot":
             lot, _, number = name.partition("/")
             return lot in model.park_lots and model.park_lots[lot].has(number)
-        return name in (model.lines if kind == "line" else model.conferences)
+        return self._sees(name, watcher) if kind == "line" else name in model.conferences
 
     def write(self, resource: str, watcher: Watcher, entity: str, version: int) -> bytes:
         """See Package."""
@@ -62,10 +64,17 @@ class Dialogs:
     def _knows(self, resource: str, watcher: Watcher) -> bool:
         """Whether the watcher is told with whom."""
         line = resource.removeprefix(LINE)
-        if line == resource:
-            return False
-        if line in watcher.lines:
-            return True
+        return line != resource and (line in watcher.lines or self._serves(line, watcher))
+
+    def _sees(self, line: str, watcher: Watcher) -> bool:
+        """Whether the watcher may know that the line is busy."""
+        known = self._model().lines.get(line)
+        if known is None or line in watcher.lines or known.busy_lamp is BusyLamp.EVERYBODY:
+            return known is not None
+        return known.busy_lamp is BusyLamp.DELEGATES and self._serves(line, watcher)
+
+    def _serves(self, line: str, watcher: Watcher) -> bool:
+        """Whether the watcher may take, or join, the line's calls as a delegate."""
         known = self._model().lines.get(line)
         return known is not None and any(
             each.line in watcher.lines and not each.pending and (each.pickup or each.monitor)

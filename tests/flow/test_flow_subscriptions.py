@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dialplan import model as m
-from dialplan.lines import Delegate
+from dialplan.lines import BusyLamp, Delegate
 from records import events as e
 from switch.presence import subscriptions
 from tests.support.exchange import boxes_of, changed, house
@@ -123,6 +123,26 @@ def test_only_the_lines_own_telephones_and_its_delegates_are_told_with_whom(scen
     call.cancel()
     stranger.told(), own.told(0.05)
     gone(stranger, own)
+
+
+def test_a_line_may_be_shown_to_delegates_alone_or_to_nobody(scene: Scene) -> None:
+    """IDN-2; its own telephones see it always."""
+    lamp = lamp_of(scene)
+    helper = {"delegates": (Delegate(line="alice"),)}
+    for shown, more, seen in (
+        (BusyLamp.DELEGATES, helper, True),
+        (BusyLamp.DELEGATES, {"delegates": (Delegate(line="alice", pending=True),)}, False),
+        (BusyLamp.NOBODY, helper, False),
+    ):
+        scene.exchange.use_model(changed(house(), bob={"busy_lamp": shown, **more}))
+        if not seen:
+            Subscriber(lamp.phone, "102", scene.wait).refused(403)
+            continue
+        scene.exchange.core.prune(lambda bound: True, scene.clock.now())
+        assert [state_of(each)[0] for each in lamp.told()] == ["active"]
+    scene.exchange.core.prune(lambda bound: True, scene.clock.now())
+    assert [state_of(each) for each in lamp.told()] == [("terminated", "noresource")]
+    gone(lamp_of(scene, "102", by="bob", address="192.0.2.32"))
 
 
 def test_a_call_for_help_is_only_busy(scene: Scene) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from config import loader, validate
 from config.compile import compile_loaded
-from dialplan.lines import Announce, Policy
+from dialplan.lines import Announce, BusyLamp, Policy
 from dialplan.model import Model
 from dialplan.plan import CallRequest, Plan, Reject, Ring, Trunk
 from dialplan.planner import plan
@@ -107,6 +107,12 @@ def test_out1_the_calling_country_decides_what_is_domestic() -> None:
 def test_out3_account_and_site_override_what_a_user_may_call(above: str, own: str, abroad: bool) -> None:
     """OUT-3, PRO-3."""
     assert allowed(people(own, above=above), "011442079460123", "anna") is abroad
+
+
+def test_idn2_who_may_see_that_a_line_is_busy_is_a_setting_of_every_level() -> None:
+    model = people(above="account: {busy_lamp: delegates}\n", ben="busy_lamp: nobody")
+    assert (model.lines["anna"].busy_lamp, model.lines["ben"].busy_lamp) == (BusyLamp.DELEGATES, BusyLamp.NOBODY)
+    assert people().lines["anna"].busy_lamp is BusyLamp.EVERYBODY
 
 
 def test_dir1_who_is_not_listed_is_called_by_extension_all_the_same() -> None:
