@@ -123,7 +123,7 @@ class Core:
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
         self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
-        self.lamps = Lamps(self.calls.by_id, self._events.append, directory.shown)
+        self.lamps = Lamps(self.calls.by_id, self._events.append)
         self.subscriptions = Subscriptions(
             endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
         )

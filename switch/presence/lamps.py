@@ -16,25 +16,26 @@ from hashlib import blake2b
 
 from records import events as e
 from switch.calls.call import Call
+from switch.calls.identity import party
 from switch.calls.leg import CALLER
 from switch.calls.presentation import uri_of
 from switch.calls.state import CallState, LegState
-from switch.calls.trust import Side, hidden_from
 from switch.presence.dialog_info import DialogState, Party, Stage
 
 LINE = "line:"
 SLOT = "slot:"
 ROOM = "conference:"
+NOBODY = Party("sip:anonymous@anonymous.invalid", "Anonymous")
+"""Somebody who hides (RFC 3323)."""
 
 
 class Lamps:
-    """`calls` are those that are up, by id. `shown` gives a line's number and name."""
+    """`calls` are those that are up, by id; `append` is where events go on to."""
 
     def __init__(
         self,
         calls: Mapping[str, Call],
         append: Callable[[e.AnyEvent], object],
-        shown: Callable[[str], tuple[str, str]],
     ) -> None:
         self.watched = False
         """Whether calls are followed."""
@@ -44,7 +45,6 @@ class Lamps:
         """Other resources that it has changed."""
         self._calls = calls
         self._append = append
-        self._shown = shown
         self._resources: dict[str, frozenset[str]] = {}
         """Where each call is a matter of."""
         self._of: dict[str, dict[str, None]] = {}
@@ -107,40 +107,37 @@ class Lamps:
 
     def dialogs(self, resource: str, host: str = "") -> list[DialogState]:
         """The calls of a resource. With whom is told by addresses at `host`; not at all where that is empty."""
-        states = [self._calls[call].state for call in self._of.get(resource, ())]
+        calls = [self._calls[call] for call in self._of.get(resource, ())]
         if resource.startswith(LINE):
             return [
-                self._dialog(state, index, leg, host)
-                for state in states
-                for index, leg in state.legs.items()
+                _dialog(call, index, leg, host)
+                for call in calls
+                for index, leg in call.state.legs.items()
                 if leg.ended is None and leg.target == resource
             ]
-        held = resource.startswith(SLOT)
-        return [
-            DialogState(_ident(state.id, state.front), Stage.CONFIRMED, initiator=False, held=held) for state in states
-        ]
+        stage, held = Stage.CONFIRMED, resource.startswith(SLOT)
+        return [DialogState(_ident(each.id, each.state.front), stage, initiator=False, held=held) for each in calls]
 
-    def _dialog(self, state: CallState, index: int, leg: LegState, host: str) -> DialogState:
-        front = index == state.front
-        answered = state.answered_at is not None if index == CALLER else leg.answered
-        rings = any(each.ringing for each in state.legs.values()) if front else leg.ringing
-        stage = Stage.CONFIRMED if answered else Stage.EARLY if rings else Stage.TRYING
-        remote = self._remote(state, index, host) if host and not state.started.emergency else Party()
-        return DialogState(_ident(state.id, index), stage, front, leg.held, remote)
 
-    def _remote(self, state: CallState, index: int, host: str) -> Party:
-        """With whom that leg talks, or whom it calls. Of an emergency call nobody is told."""
-        started, front = state.started, index == state.front
-        other = state.peer if front else state.front
-        leg = state.legs.get(other) if other is not None else None
-        if other == CALLER:
-            if hidden_from(state, Side.TELEPHONE):
-                return Party("sip:anonymous@anonymous.invalid", "Anonymous")
-            return Party(uri_of(started.caller_number, host), started.caller_name)
-        if leg is not None and leg.target.startswith(LINE):
-            number, name = self._shown(leg.target[len(LINE) :])
-            return Party(uri_of(number, host), name)
-        return Party(uri_of(started.number or started.dialled, host)) if index == CALLER else Party()
+def _dialog(call: Call, index: int, leg: LegState, host: str) -> DialogState:
+    state = call.state
+    front = index == state.front
+    answered = state.answered_at is not None if index == CALLER else leg.answered
+    rings = any(each.ringing for each in state.legs.values()) if front else leg.ringing
+    stage = Stage.CONFIRMED if answered else Stage.EARLY if rings else Stage.TRYING
+    remote = _remote(call, index, host) if host and not state.started.emergency else Party()
+    return DialogState(_ident(call.id, index), stage, front, leg.held, remote)
+
+
+def _remote(call: Call, index: int, host: str) -> Party:
+    """With whom that leg talks, or whom it calls. Of an emergency call nobody is told."""
+    state = call.state
+    other = state.peer if index == state.front else state.front
+    leg = call.legs.get(other) if other is not None else None
+    if leg is None:
+        return Party(uri_of(state.started.number or state.started.dialled, host)) if index == CALLER else Party()
+    who = party(call, leg)
+    return NOBODY if who.hidden else Party(uri_of(who.number, host), who.name)
 
 
 def places_of(state: CallState) -> frozenset[str]:
