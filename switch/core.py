@@ -21,6 +21,7 @@ from media.engine import MediaEngine, MediaEvent
 from records import events as e
 from switch.admission import Admission
 from switch.auth import Authenticator
+from switch.calls import referring
 from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
@@ -222,6 +223,18 @@ class Core:
             call.broken(error, now)
         self._finish(now)
         return True
+
+    def transfer(self, call_id: str, to: str, now: float) -> tuple[int, str]:
+        """The operator sends a call on to a number. The SIP status with which that is refused, 0 when it has begun, and
+        whose place in the call is taken (`line:bob`)."""
+        self._at = self._clock_at()
+        call, status, by = self.calls.by_id[call_id], 500, None
+        try:
+            status, by = referring.by_operator(call, to, now)
+        except Exception as error:  # noqa: BLE001  see Call.broken
+            call.broken(error, now)
+        self._finish(now)
+        return status, by.target if by is not None else ""
 
     def go_on(self, act: Callable[[float], object], now: float) -> None:
         """Something that was done off the loop has come to its end: `act` says what follows from it."""

@@ -20,7 +20,7 @@ from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes, conference, three_way
+from switch.features import account_codes, conference, three_way, transfer_keys
 from switch.features.account_codes import AccountCodes
 from switch.features.attendant import Attendants
 from switch.features.call_keys import CallKeys
@@ -30,6 +30,7 @@ from switch.features.conference import Conferences
 from switch.features.park import services as park
 from switch.features.park.parking import Parking
 from switch.features.recording import Keeping, Recording
+from switch.features.transfer_keys import TransferKeys
 from switch.features.voicemail.deposit import Deposits
 from switch.features.voicemail.retrieval import Retrievals
 from switch.features.voicemail.wording import Wording
@@ -72,12 +73,15 @@ def install(context: Context, house: House) -> Installed:
     recording = Recording(house.recordings, house.words.sources)
     limiting = Limiting()
     three = three_way.ThreeWay(house.words)
+    sending = TransferKeys(house.words)
     keys: Mapping[str, Key] = MappingProxyType(
         {
             three_way.FEATURE: three.add,
             "park": parking.key,
             "record": recording.key,
             "record_pause": recording.pause_key,
+            transfer_keys.BLIND: sending.blind,
+            transfer_keys.ATTENDED: sending.attended,
         }
     )
     pressed = CallKeys(lambda: house.model().call_keys, keys)
@@ -115,6 +119,7 @@ def install(context: Context, house: House) -> Installed:
     context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
     context.over = (
         transfer.over,
+        sending.over,
         parking.over,
         three.over,
         pressed.over,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from records.events import Bound, CallEnded, CallStarted, LegStarted
@@ -16,6 +17,7 @@ from switch.qualify import Reach
 from switch.reception import printable
 from switch.sip.uri import hostport
 from switch.sip.usage_state import State
+from switch.sip.writer import REASONS
 from switch.trace import Tracer
 from switch.trunk_views import trunk_views
 from switch.views import (
@@ -27,6 +29,7 @@ from switch.views import (
     ReloadView,
     StatusView,
     TraceView,
+    TransferView,
     TrunksView,
     WorkerView,
 )
@@ -143,6 +146,7 @@ class Operations:
             "trunks": self.trunks,
             "trace": self.trace,
             "hangup": self.hang_up,
+            "transfer": self.transfer,
             "reload": self.reload,
         }
 
@@ -236,6 +240,23 @@ class Operations:
 
     def hang_up(self, args: dict[str, Any]) -> CallView:
         """End the one call whose id is, or begins with, what was given. Returns it as it was."""
+        found, up = self._found(args), self._core.calls.by_id
+        ended = _view(up[found])
+        self._core.hang_up(found, self._now())
+        return ended
+
+    def transfer(self, args: dict[str, Any]) -> TransferView:
+        """Send the one call whose id is, or begins with, what was given on to a number. Raises Refused when that may
+        not be, or leads nowhere."""
+        found, to = self._found(args), str(args.get("to", ""))
+        status, by = self._core.transfer(found, to, self._now())
+        if status:
+            why = WHY.get(status) or f"{status} {REASONS.get(status, '')}".rstrip()
+            raise Refused(f"the call is not transferred to {to}: {why}")
+        return TransferView(call=found, to=to, by=by)
+
+    def _found(self, args: dict[str, Any]) -> str:
+        """The id of the one call that is meant."""
         asked = str(args.get("call", ""))
         up = self._core.calls.by_id
         found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
@@ -243,13 +264,23 @@ class Operations:
             raise Refused(f"no call {asked} is up (ringplan calls shows those that are)")
         if len(found) > 1:
             raise Refused(f"{len(found)} calls begin with {asked}; say more of it")
-        ended = _view(up[found[0]])
-        self._core.hang_up(found[0], self._now())
-        return ended
+        return found[0]
 
     async def reload(self, _: dict[str, Any]) -> ReloadView:
         """Take the configuration anew. Raises Refused with one line an error; then nothing has changed."""
         return await self._reload()
+
+
+WHY: Mapping[int, str] = MappingProxyType(
+    {
+        403: "it may not be called, or the call is not one of two telephones with one of ours",
+        404: "there is no such number",
+        482: "it would come back to one of the two who talk",
+        484: "that is no whole number",
+        491: "it is being transferred already",
+    }
+)
+"""What the statuses mean with which a transfer is refused."""
 
 
 def _is_beginning(text: str) -> bool:

@@ -285,6 +285,14 @@ class TraceView(msgspec.Struct, frozen=True, kw_only=True):
     registrations: bool = False
 
 
+class TransferView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `transfer`: it rings at `to`, in place of `by` (as `line:bob`), who stays until somebody answers."""
+
+    call: str
+    to: str
+    by: str
+
+
 class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
     """Where a line's calls go on one condition, and what the configuration says of it; both may be `off`."""
 

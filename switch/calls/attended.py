@@ -64,7 +64,9 @@ def begin(call: Call, leg: Leg, other: Leg, now: float, *, how: str = "refer", n
     second = other.call
     far = second.other(other)
     if second.state.answered_at is not None and far is not None and second.ringer is None:
-        made = Transfer(leg, number)
+        stays = call.other(leg)
+        assert stays is not None
+        made = Transfer(leg, stays, number)
         made.begin(call, _known_as(second, far), "attended", how, second.id)
         if number:
             refer.accept(leg.usage, number, now)
@@ -98,7 +100,9 @@ def _call_off(second: Call, now: float) -> None:
 def _hopeless(call: Call, leg: Leg, event: Referred, status: int, now: float) -> None:
     """There is nobody any more to transfer to. To refuse the REFER with 481 would say that its own dialog is gone: so
     it is taken, and told how it came out."""
-    made = Transfer(leg, event.number)
+    stays = call.other(leg)
+    assert stays is not None
+    made = Transfer(leg, stays, event.number)
     made.begin(call, "", "attended", "refer")
     refer.accept(leg.usage, event.number, now)
     transfer.moved(call, leg)
@@ -163,9 +167,7 @@ class Joining:
             self._fail(PENDING, now)
 
     def _join(self, second: Call, far: Leg, now: float) -> None:
-        call, made = self.call, self.made
-        stays = call.front if made.gone else call.other(made.by)
-        assert stays is not None
+        call, made, stays = self.call, self.made, self.made.stays
         call.errand = None
         terms = second.state.started.terms if far.index == CALLER else terms_of(far.policy)
         target = move(far, call, now)

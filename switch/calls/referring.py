@@ -38,7 +38,12 @@ def refusal(call: Call, leg: Leg) -> int:
         return 403
     if call.transfer is not None or call.errand is not None or call.ringer is not None:
         return 491
-    if stays is None or not stays.usage.confirmed or leg.index not in (call.state.front, call.state.peer):
+    if (
+        call.service is not None
+        or stays is None
+        or not stays.usage.confirmed
+        or leg.index not in (call.state.front, call.state.peer)
+    ):
         return 403  # who talks with a service of ours has nobody to transfer
     if is_trunk(leg.target) and not _carrier_may(call, leg):
         return 403
@@ -57,3 +62,17 @@ def dialled(call: Call, uri: str) -> str:
     except RemoteProtocolError:
         return ""
     return parsed.dialled() if call.context.directory.domains.include(parsed.host) else ""
+
+
+def by_operator(call: Call, to: str, now: float) -> tuple[int, Leg | None]:
+    """Send the call on to a number, as the operator wants: the side outside the house stays, else the caller; it goes
+    with the permission of the line whose place is taken. The status with which it is refused, 0 when it has begun, and
+    whose place is taken."""
+    front = call.legs.get(call.state.front)
+    peer = call.other(front) if front is not None else None
+    if front is None or peer is None:
+        return 403, None
+    by = front if is_trunk(peer.target) and not is_trunk(front.target) else peer
+    if is_trunk(by.target):
+        return 403, by  # two outside: nobody of the house whose permission would count
+    return refusal(call, by) or transfer.blind(call, by, to, now, how="operator"), by

@@ -27,10 +27,12 @@ from msgspec.structs import replace
 from dialplan.destinations import user
 from dialplan.plan import CallRequest, LineTarget, Plan, Reject, Ring
 from dialplan.termination import Reason, Result, Termination
-from media.engine import MediaEvent
+from media.engine import MediaEvent, Tune
 from records import events as e
+from switch.calls import ports
 from switch.calls.leg import CALLER, Leg, flow_value, is_trunk
 from switch.calls.onward import back, onward
+from switch.calls.pairing import pair
 from switch.calls.replanning import ask
 from switch.sip import refer
 
@@ -41,16 +43,20 @@ TRANSFERRED = Termination(Result.ANSWERED, Reason.TRANSFERRED, 200)
 CANCELLED = 487
 LOOP = 482
 SERVICE = "transfer"
+REFUSED = Tune(("tone:480+620:250", "silence:250", "tone:480+620:250"), over=True)
+"""What a transferor hears over the talk when nothing came of what he keyed."""
 
 
 class Transfer:
     """One transfer, from its beginning to its end: the errand of a walk for whoever stays. `number` is that of the
     REFER, 0 when it was asked for otherwise."""
 
-    __slots__ = ("by", "gone", "line", "number", "usage")
+    __slots__ = ("by", "gone", "how", "line", "number", "stays", "usage")
 
-    def __init__(self, by: Leg, number: int = 0) -> None:
+    def __init__(self, by: Leg, stays: Leg, number: int = 0) -> None:
         self.by = by
+        self.stays = stays
+        self.how = ""
         self.usage = by.usage
         self.number = number
         self.line = "" if is_trunk(by.target) else by.target.partition(":")[2]
@@ -60,7 +66,7 @@ class Transfer:
     def begin(self, call: Call, to: str, kind: str, how: str, other: str = "") -> None:
         """The record tells of it, and a REFER is accepted already."""
         named = self.number in self.usage.referrals and self.usage.referrals[self.number].named
-        call.transfer = self
+        call.transfer, self.how = self, how
         at, by = call.context.at(), self.by
         call.record(
             e.TransferBegun(call.id, call.state.n, at, by.index, by.target, to, kind, how, other, self.number, named)
@@ -81,18 +87,25 @@ class Transfer:
         status = termination.sip_status if termination.sip_status >= 400 else 480
         back_to = self.line if self.gone else ""
         self.over(call, "returned" if back_to else "failed", now, status)
-        if not self.gone:
-            back(call)
-        else:
+        if self.gone:
             return_to(call, back_to, now)
+            return
+        back(call)
+        if self.how == "code":
+            call.context.engine.play(ports.leased(self.by), REFUSED)
+
+    def served(self, call: Call, now: float) -> None:
+        """A service of ours has the front: that is where it was to go."""
+        call.errand = None
+        self.done(call, call.state.service, now)
 
     def left(self, call: Call, leg: Leg, now: float) -> bool:
         """See `Errand`. The transferor may go; without whoever stays there is nothing to be done any more."""
         if leg is not self.by:
             return False
         self.gone = True
-        front, at = call.front, call.context.at()
-        call.record(e.Connected(call.id, call.state.n, at, front.index, f"{SERVICE}:{self.line}", None, front.index))
+        stays, at = self.stays.index, call.context.at()
+        call.record(e.Connected(call.id, call.state.n, at, stays, f"{SERVICE}:{self.line}", None, stays))
         call.service = Waiting(self.line)
         return True
 
@@ -172,7 +185,7 @@ def blind(
     assert stays is not None
     made = ask(call, request(call, stays, by, digits), "transfer")
     status, text = _stands_against(made, by, stays)
-    transfer = Transfer(by, number)
+    transfer = Transfer(by, stays, number)
     to = made.dialled or made.number
     if status:
         transfer.begin(call, to, kind, how, other)
@@ -266,8 +279,7 @@ def joined(call: Call, now: float) -> None:
             _after_crash(call, state.transfer, now)
         return
     if call.errand is transfer and state.service and not state.service.startswith(f"{SERVICE}:"):
-        call.errand = None
-        transfer.done(call, state.service, now)
+        transfer.served(call, now)
 
 
 def over(call: Call, now: float) -> None:
@@ -283,6 +295,12 @@ def _after_crash(call: Call, begun: e.TransferBegun, now: float) -> None:
         refer.resume(by.usage, begun.refer, 503, now, named=begun.named)
         moved(call, by)
     call.record(e.TransferOver(call.id, call.state.n, call.context.at(), begun.leg, outcome, 503))
+    beside = [leg for index, leg in call.legs.items() if index not in (call.state.front, call.state.peer)]
+    target = call.other(by) if by is not None else None
+    if by is not None and target is not None and len(beside) == 1 and begun.how == "code":
+        # He was asking the target, whom he had called by keys: the two who talked before do so again.
+        pair(call, beside[0], by, now)
+        call.hang_up_leg(target, TRANSFERRED, now)
 
 
 def moved(call: Call, leg: Leg) -> None:

@@ -29,6 +29,7 @@ from switch.commands import (
     tell,
     test,
     trace,
+    transfer,
     trunks,
     wishes,
 )
@@ -64,6 +65,7 @@ for _name, _verb, _panel in (
     ("reload", reload.reload, "Running"),
     ("hangup", hangup.hangup, "Running"),
     ("record", record.record, "Running"),
+    ("transfer", transfer.transfer, "Running"),
     ("set", wishes.wishes, "Running"),
     ("backup", backup.backup, "Running"),
     ("restore", backup.restore, "Running"),

@@ -464,6 +464,12 @@ class Exchange:
         self._after()
         return done
 
+    def transfer(self, call: Call, to: str) -> tuple[int, str]:
+        """The operator sends a call on."""
+        done = self.core.transfer(call.id, to, self.clock.now())
+        self._after()
+        return done
+
     # -- what has to be true ------------------------------------------------------------------------------------
 
     def check_live(self) -> None:

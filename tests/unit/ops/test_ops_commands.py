@@ -46,6 +46,7 @@ from switch.views import (
     SubscriptionsView,
     SubscriptionView,
     TraceView,
+    TransferView,
     TrunkHostView,
     TrunksView,
     TrunkView,
@@ -175,6 +176,7 @@ class Exchange:
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
+                "transfer": self.transfer,
                 **self.wishing.handlers(),
                 **self.lifting.handlers(),
                 **self.mailboxes.handlers(),
@@ -192,6 +194,11 @@ class Exchange:
                 "the configuration was refused; nothing has changed", (f"{HERE}/x.yaml:3:5: unknown key “liness”",)
             )
         return ReloadView(version="77aa", changed=True, warnings=(f"{HERE}/x.yaml:9:1: warning: nobody rings",))
+
+    def transfer(self, args):
+        if args["to"] == "9":
+            raise Refused("the call is not transferred to 9: there is no such number")
+        return TransferView(call=args["call"], to=args["to"], by="line:bob")
 
     def hang_up(self, args):
         if args["call"] != CALLS[0].call:
@@ -316,6 +323,12 @@ def test_reload_prints_what_is_wrong_and_fails(exchange):
 def test_hangup_says_whose_call_it_ended_or_that_there_is_none(exchange):
     assert run("hangup", "c0a81f3e77aa0001") == "ended: 206 with 207, call c0a81f3e77aa0001\n"
     assert "no call c1 is up" in errors("hangup", "c1", status=1)
+
+
+def test_transfer_says_who_is_rung_in_whose_place_or_why_not(exchange):
+    said = run("transfer", "c0a81f3e77aa0001", "208")
+    assert said.startswith("208 is rung in place of bob, who stays in the call until somebody answers")
+    assert "there is no such number" in errors("transfer", "c0a81f3e77aa0001", "9", status=1)
 
 
 def test_set_shows_how_it_stands_and_says_what_was_meant(exchange):
