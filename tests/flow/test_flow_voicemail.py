@@ -279,6 +279,21 @@ def test_the_greeting_that_was_recorded_for_the_cause() -> None:
     scene.finish()
 
 
+def test_a_greeting_whose_file_is_missing_is_spoken_instead() -> None:
+    scene = Stage({"greeting": "/config/hello.wav"})
+    alice = scene.phone("alice")
+    call = alice.call("102")
+    scene.wait()
+    leg = scene.leg(call)
+    assert leg.tune is not None
+    assert leg.tune.sources == ("file:/config/hello.wav",)
+    scene.exchange.tell(PlayEnded(leg.lease.leg, leg.tune.id, leg.tune.sources))
+    assert scene.heard(call).endswith("vm_leave_message")
+    scene.leave(call)
+    assert scene.boxes.counts("bob").new == 1
+    scene.finish()
+
+
 def test_the_delegators_mailbox_takes_it_whoever_was_rung_xrl_7() -> None:
     away = Destination(To.VOICEMAIL)
     scene = Stage(

@@ -17,7 +17,7 @@ import msgspec
 
 from config.compiled import MailboxSettings
 from dialplan.plan import Voicemail
-from media.engine import Digit, MediaEvent, RecordEnded, Spool
+from media.engine import Digit, MediaEvent, PlayEnded, RecordEnded, Spool
 from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
@@ -76,6 +76,8 @@ class Deposit:
         self._message = ""
         """What was begun, and is not left or dropped."""
         self._path = ""
+        self._file = ""
+        """The greeting, where it is no spoken words."""
         self._recording = False
         self._urgent = False
         self._over = False
@@ -92,16 +94,15 @@ class Deposit:
         elif self._desk.full(self._box.id):
             self._finish(self._say("vm_full", "goodbye"), now)
         else:
-            file = self._desk.greeting(self._box.id, self._cause)
-            words = self._say.greeting(self._box, file, self._cause)
-            # Whatever ends the words begins the recording, but for two keys.
-            self._talk.ask(Ask(words=words, ends="", first_s=0.0), self._greeted, now)
+            self._greet(self._desk.greeting(self._box.id, self._cause), now)
 
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
         """See `Service.heard`."""
         if type(event) is RecordEnded:
             if event.path == self._path and self._recording:
                 self._recorded(event, now)
+        elif type(event) is PlayEnded and self._file and f"file:{self._file}" in event.failed:
+            self._greet("", now)  # the file is not there, or is none
         elif not self._recording:
             self._talk.heard(event, now)
         elif type(event) is Digit and event.digit == "#":
@@ -127,6 +128,12 @@ class Deposit:
             self._desk.complete(self._box.id, message, self._urgent)
 
     # -- what follows -------------------------------------------------------------------------------------------
+
+    def _greet(self, file: str, now: float) -> None:
+        self._file = file
+        words = self._say.greeting(self._box, file, self._cause)
+        # Whatever ends the words begins the recording, but for two keys.
+        self._talk.ask(Ask(words=words, ends="", first_s=0.0), self._greeted, now)
 
     def _greeted(self, answer: Answer, now: float) -> None:
         call, operator = self._call, self._box.operator
