@@ -56,6 +56,7 @@ class Counters:
         "logins_failed",
         "mailbox_lockouts",
         "messages_in",
+        "messages_left",
         "messages_out",
         "quota_alarms",
         "registrations",
@@ -87,6 +88,7 @@ class Counters:
         self.slow_callbacks = 0
         self.account_codes_refused = 0
         self.mailbox_lockouts = 0
+        self.messages_left = 0
         self.quota_alarms = 0
 
 
@@ -107,6 +109,7 @@ HELP = {
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "quota_alarms": "Times that a quota of calls outside was used to 80 or 100 per cent",
+    "messages_left": "Messages left or forwarded to mailboxes",
     "mailbox_lockouts": "Mailboxes locked after wrong PINs",
     "account_codes_refused": "Calls refused for a wrong account code or password",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",

@@ -14,6 +14,7 @@ from switch.net.targets import Target
 from switch.quota import REACHED
 from switch.registration import State
 from switch.sip.uri import hostport
+from switch.state.mailboxes import GREETING, PIN
 
 SLOW_S = 0.05
 """A turn of the loop that takes longer is logged with its name."""
@@ -97,6 +98,14 @@ class Notices:
         self._counters.account_codes_refused += 1
         told = "account codes of this line are refused for a while" if blocked else "account code refused"
         self._log.warning(told, line=line, account=account)
+
+    def set_for_mailbox(self, event: e.MailboxSet) -> None:
+        """Somebody has set a mailbox's PIN, which is not told, or its greeting."""
+        if event.key == PIN:
+            self._log.info("PIN set", mailbox=event.mailbox, by=event.by)
+        elif event.key.startswith(GREETING):
+            done = "greeting set" if event.value else "greeting taken back"
+            self._log.info(done, mailbox=event.mailbox, key=event.key, by=event.by)
 
     def mailbox_locked(self, mailbox: str, tries: int) -> None:
         """PIN-5: somebody tries out PINs."""

@@ -42,6 +42,8 @@ class Tally:
             e.HelpTold: self._help_told,
             e.QuotaReached: self._notices.quota_reached,
             e.QuotaReset: self._notices.quota_reset,
+            e.MessageLeft: self._message_left,
+            e.MailboxSet: self._notices.set_for_mailbox,
             e.Bound: self._registered,
             e.Unbound: self._registered,
             e.Subscribed: keep_subscription,
@@ -81,6 +83,9 @@ class Tally:
     def _help_told(self, event: e.HelpTold) -> None:
         self._counters.emergency_told[event.to.partition(":")[0], event.outcome] += 1
         self._notices.help_told(event)
+
+    def _message_left(self, event: e.MessageLeft) -> None:
+        self._counters.messages_left += not event.open
 
     def _leg(self, event: e.LegStarted) -> None:
         self._recent.leg(event)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from records import events as e
 from records.codec import Codec
+from switch.keeper import MailboxKeeper
 from switch.mailboxes import DELETED, GONE, MAILED, PLAYED, RESTORED, SAVED, Counts, Mailboxes
-from switch.state.mailboxes import KeptMailboxes, MailboxStore, MemoryMailboxStore, SqliteMailboxStore
+from switch.state.bindings import Position
+from switch.state.mailboxes import Changes, KeptMailboxes, MailboxStore, MemoryMailboxStore, SqliteMailboxStore
 from switch.state.sqlite import open_state
 
 AT = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=datetime.UTC)
@@ -208,3 +210,27 @@ def test_what_could_not_be_written_is_written_with_what_is_newer() -> None:
     kept: KeptMailboxes = store.load()
     assert [each.deleted > 0 for each in kept.messages] == [True]
     assert [each.value for each in kept.settings] == ["new"]
+
+
+class FullDisk(MemoryMailboxStore):
+    """A store that takes nothing while it is full."""
+
+    full = True
+
+    def apply(self, changes: Changes, position: Position) -> None:
+        if self.full:
+            raise OSError("no space left")
+        super().apply(changes, position)
+
+
+async def test_a_full_disk_is_told_and_costs_no_message() -> None:
+    made, store = boxes(left("a")), FullDisk()
+    keeper = MailboxKeeper(store, made, lambda: None, lambda: (1, 1))
+    await keeper._write()
+    assert keeper.trouble == "mailboxes cannot be saved: no space left"
+    made.change("boss", "a", PLAYED, AIDE, AT)
+    made.record(left("b"))
+    store.full = False
+    await keeper._write()
+    assert not keeper.trouble
+    assert {(each.id, each.played) for each in store.load().messages} == {("a", True), ("b", False)}

@@ -153,6 +153,25 @@ def test_a_loop_of_forwards_raises_an_alarm_and_each_forward_counts(tally: Tally
     assert (tally._counters.forwards, tally._counters.forward_loops) == (2, 2)
 
 
+def test_messages_are_counted_and_who_sets_a_pin_is_told_without_it(tally: Tally) -> None:
+    with capture_logs() as lines:
+        tally.add(
+            [
+                e.MessageLeft("anna", "m1", AT, open=True),
+                e.MessageLeft("anna", "m1", AT, seconds=5.0),
+                e.MailboxSet("anna", "pin", "scrypt$secret", "operator:root", AT),
+                e.MailboxSet("anna", "greeting.own", "greeting-1", "device:anna", AT),
+                e.MailboxSet("anna", "wrong", "1", "device:anna", AT),
+            ]
+        )
+    assert tally._counters.messages_left == 1
+    assert [(line["event"], line["mailbox"], line["by"]) for line in lines] == [
+        ("PIN set", "anna", "operator:root"),
+        ("greeting set", "anna", "device:anna"),
+    ]
+    assert "secret" not in str(lines)
+
+
 def test_what_somebody_sets_is_in_the_log_with_who(tally: Tally) -> None:
     with capture_logs() as lines:
         tally.add([said("anna", "on"), said("anna", "")])
