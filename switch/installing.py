@@ -20,8 +20,9 @@ from switch.calls import identity, transfer
 from switch.calls.context import Context
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes, conference, three_way, transfer_keys
+from switch.features import account_codes, announcements, conference, three_way, transfer_keys
 from switch.features.account_codes import AccountCodes
+from switch.features.announcements import Announcements
 from switch.features.attendant import Attendants
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
@@ -86,6 +87,7 @@ def install(context: Context, house: House) -> Installed:
     )
     pressed = CallKeys(lambda: house.model().call_keys, keys)
     conferences = Conferences(house.model, house.check_conference, house.words)
+    refusals = Announcements(house.words)
     attendants = Attendants(house.model, house.words)
 
     def recorded(event: RecordEnded, now: float) -> None:
@@ -104,6 +106,7 @@ def install(context: Context, house: House) -> Installed:
     }
     context.resumes = {
         "attendant": attendants.resume,
+        announcements.NAME: refusals.resume,
         transfer.SERVICE: transfer.resume,
         three_way.NAME: three_way.resume,
         conference.PREFIX: conferences.resume,
@@ -113,8 +116,7 @@ def install(context: Context, house: House) -> Installed:
         park.RETRIEVE: parking.resume_fetch,
         park.SAY: parking.resume_saying,
     }
-    context.played = recording.played
-    context.recorded = recorded
+from switch.features import account_codes, announcements, conference, three_way, transfer_keys
     context.digit = pressed
     context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
     context.over = (

@@ -213,7 +213,9 @@ class Call:
         if leg.index not in self.legs:
             return
         if self.state.answered_at is None or not (leg.usage.confirmed or leg.index == self.state.front):
-            if type(event) is LegLost:
+            if leg.listener is not None:
+                leg.listener.heard(self, leg, event, now)
+            elif type(event) is LegLost:
                 if self.early.held is not None:
                     end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
                 else:

@@ -12,6 +12,7 @@ import msgspec
 from dialplan.facts import Facts
 from dialplan.model import CivicAddress
 from dialplan.plan import CallRequest, Plan, Service, TrunkTarget
+from dialplan.vocabulary import Finish
 from media.engine import MediaEngine, PlayEnded, RecordEnded
 from records.events import CallEvent
 from switch.calls.channels import Channels
@@ -111,7 +112,7 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     sessions: SessionSettings = SessionSettings()
     warn_by: str = "beep"
     warn_to: str = "inside"
-    announcements: str = "early"
+    announcements: str = "off"
 
     def extension_lines(self, reliable: bool) -> tuple[str, ...]:
         """The header lines in which our INVITEs say what we can do; `reliable`: also take 18x reliably."""
@@ -164,6 +165,9 @@ class Context(msgspec.Struct):
     played: Callable[[Call, Leg, PlayEnded, float], bool] = lambda call, leg, event, now: False
     """Told of the end of a tune that has an id, before anybody else. Whether it was a feature's own, played over what
     the leg hears otherwise, and nobody else's business."""
+    announce: Callable[[Call, Finish, float], bool] = lambda call, ending, now: False
+    """Asked before a call is refused that nobody has answered: whether the caller is told why by voice, and the rest
+    follows by itself."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
     calls: Callable[[], Iterable[Call]] = lambda: ()

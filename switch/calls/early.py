@@ -66,7 +66,7 @@ class Early:
         if event.asks:
             self._asked(call, leg, event, now)
             return
-        quiet = _quiet(call)
+        quiet = is_quiet(call)
         body = self._heard(call, leg, event.body, event.fork) if event.body and not quiet else b""
         status = 180 if quiet else event.status
         # The caller is told what is new: another status, or early media after none; never a 18x for each of ten phones.
@@ -226,7 +226,7 @@ class Early:
             held(now)
 
 
-def _quiet(call: Call) -> bool:
+def is_quiet(call: Call) -> bool:
     """Whether the caller is a carrier that wants to hear of ringing, and of nothing else."""
     trunk = call.state.started.trunk
     dialect = call.context.directory.dialect(trunk) if trunk is not None else None

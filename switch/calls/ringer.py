@@ -149,7 +149,7 @@ class Ringer:
     def _finish(self, command: v.Finish, now: float) -> None:
         if self._call.state.answered_at is not None:
             onward.failed(self._call, command.termination, command.text, now)
-        else:
+        elif not self._call.context.announce(self._call, command, now):
             finish(self._call, command.termination, now, command.text)
 
     def _start(self, command: v.StartBranch, now: float) -> None:

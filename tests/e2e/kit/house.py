@@ -105,7 +105,7 @@ class House:
             f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
-            "calls: {unreachable: 1s}\n"
+            "calls: {unreachable: 1s, announcements: off}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
             f"lines:\n{lines}devices:\n{phones}{devices}{more.replace('CARRIER-PORT', str(self.carrier))}"
         )

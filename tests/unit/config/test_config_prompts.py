@@ -20,12 +20,12 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_what_is_written_is_handed_on_with_names_relative_to_the_configuration(tmp_path):
-    text = "prompts: {folder: words, language: fr_CA, voice: en-us+f3}\ncalls: {announcements: answer}\n"
+    text = "prompts: {folder: words, language: fr_CA, voice: en-us+f3}\ncalls: {announcements: off}\n"
     got = compiled(written(tmp_path, text))
     settings = prompt_settings(got, tmp_path)
     assert (settings.folder, settings.base) == (f"{tmp_path}/words", str(tmp_path))
     assert (settings.language, settings.voice) == ("fr-ca", "en-us+f3")
-    assert call_settings(got, 60.0).announcements == "answer"
+    assert call_settings(got, 60.0).announcements == "off"
 
 
 def test_what_holds_when_nothing_is_written(tmp_path):
