@@ -116,7 +116,9 @@ def install(context: Context, house: House) -> Installed:
         park.RETRIEVE: parking.resume_fetch,
         park.SAY: parking.resume_saying,
     }
-from switch.features import account_codes, announcements, conference, three_way, transfer_keys
+    context.announce = refusals
+    context.played = recording.played
+    context.recorded = recorded
     context.digit = pressed
     context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
     context.over = (
