@@ -18,6 +18,7 @@ import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from media.spool import PACKET, SpoolError, read
 
@@ -92,15 +93,20 @@ class MailboxFiles:
             for path in self._folder.glob(f"*/*{suffix}"):
                 with contextlib.suppress(OSError):
                     if time.time() - path.stat().st_mtime >= older_s:
-                        found.add((path.parent.name, path.name.partition(".")[0]))
+                        found.add((unquote(path.parent.name), unquote(path.name.removesuffix(suffix))))
         return found
 
     def _path(self, mailbox: str, name: str, suffix: str) -> Path:
         for part in (mailbox, name):
             # Names of the configuration and ids of ours hold none of these; nothing else may lead out of the folder.
-            if not part or part.startswith(".") or "/" in part or "\0" in part:
+            if not part or "/" in part or "\0" in part:
                 raise ValueError(f"no name of a mailbox's file: {part!r}")
-        return self._folder / mailbox / f"{name}{suffix}"
+        return self._folder / _visible(mailbox) / f"{_visible(name)}{suffix}"
+
+
+def _visible(part: str) -> str:
+    """A name that begins with a dot as one that does not, `.` and `..` among them."""
+    return f"%2E{part[1:]}" if part.startswith(".") else part
 
 
 def _has_sound(spool: Path) -> bool:

@@ -243,7 +243,9 @@ class Offers:
             leg.usage.answer_offer(sound.answer_ourselves(port, proposed, call.state.service), now)
             sound.note(port, proposed, leg.address)
             sound.tell(call.context.engine, port)
-        if moved and port.lease is not None:
+        if moved and call.service is not None:
+            call.service.begin(call, now)  # nothing plays and nothing listens on the new port
+        elif moved and port.lease is not None:
             call.context.engine.play(port.lease.leg, Tune((call.state.service,)))
         leg.record_move()
 

@@ -11,7 +11,7 @@ import pytest
 from config.compiled import MailboxSettings
 from dialplan import model as m
 from dialplan.destinations import Destination, To, user
-from dialplan.lines import Delegate, Forwards
+from dialplan.lines import Delegate, Forwards, Others, Vip
 from media.engine import Digit, PlayEnded, RecordEnded, Spool
 from records import events as e
 from switch.mailboxes import DELETED, PLAYED, Counts
@@ -668,4 +668,49 @@ def test_a_common_mailbox_is_opened_by_its_members() -> None:
     call = opened(scene, bob, "*98290")
     assert scene.heard(call).startswith("vm_mailbox,“Front desk”")
     call.hang_up()
+    scene.finish()
+
+
+def test_a_caller_who_puts_us_on_hold_and_comes_back_is_still_recorded() -> None:
+    scene = Stage()
+    alice = scene.phone("alice")
+    call = alice.call("102")
+    scene.wait()
+    path = scene.speaks(call)
+    call.hold()
+    scene.wait()
+    call.resume()
+    scene.wait()
+    assert list(scene.leg(call).spools) == [path]
+    call.hang_up()
+    scene.wait(0.1)
+    scene.ended()
+    assert scene.boxes.counts("bob").new == 1
+    scene.finish()
+
+
+def test_calls_that_forward_in_a_circle_end_in_the_mailbox_of_who_was_called_fwd_9() -> None:
+    away = Forwards(always=user("carol"))
+    scene = Stage(
+        bob={"mailbox": "bob", "forwards": away},
+        carol={"mailbox": "carol", "forwards": Forwards(always=user("bob"))},
+    )
+    call = scene.phone("alice").call("102")
+    scene.wait()
+    assert call.up
+    scene.leave(call)
+    assert (scene.boxes.counts("bob").new, scene.boxes.counts("carol").new) == (1, 0)
+    scene.finish()
+
+
+def test_a_vip_line_that_sends_everybody_else_to_voicemail_never_rings_vip_4f() -> None:
+    vip = Vip(contacts=frozenset(), others=Others.VOICEMAIL)
+    scene = Stage(bob={"mailbox": "bob", "vip": vip})
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call = alice.call("102")
+    scene.wait()
+    assert call.up
+    assert not bob.calls
+    scene.leave(call)
+    assert scene.boxes.counts("bob").new == 1
     scene.finish()

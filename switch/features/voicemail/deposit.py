@@ -71,6 +71,7 @@ class Deposit:
         self._box = box
         self._step = step
         self._cause = cause
+        self._begun = False
         self._call: Call
         self._talk: Dialogue
         self._message = ""
@@ -86,7 +87,9 @@ class Deposit:
 
     def begin(self, call: Call, now: float) -> None:
         """See `Service.begin`."""
-        self._call, self._talk = call, Dialogue(call, call.front)
+        if self._begun:
+            self._talk.stop()
+        self._begun, self._call, self._talk = True, call, Dialogue(call, call.front)
         begun = self._desk.mailboxes.opened(call.id, self._box.id)
         if begun is not None:
             self._message = begun.id

@@ -93,6 +93,7 @@ class Retrieval:
         self.box = box or MailboxSettings(id="")
         self.call: Call
         self.talk: Dialogue
+        self._begun = False
         self.by = ""
         """Who this is, for the journal."""
         self.over = False
@@ -109,7 +110,9 @@ class Retrieval:
     def begin(self, call: Call, now: float) -> None:
         """See `Service.begin`."""
         started = call.state.started
-        self.call, self.talk = call, Dialogue(call, call.front)
+        if self._begun:
+            self.talk.stop()
+        self._begun, self.call, self.talk = True, call, Dialogue(call, call.front)
         self.by = f"device:{started.device}" if started.device else f"number:{started.caller_number}"
         if self.box.id:
             self._ask_pin(now)

@@ -98,7 +98,20 @@ def test_nothing_was_received(files: MailboxFiles) -> None:
     assert seconds_of(files.spool("anna", "torn")) == 0.0
 
 
-@pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a\0b"])
+@pytest.mark.parametrize("name", [".", "..", ".hidden", "j.doe", "*"])
+def test_whatever_a_name_of_the_configuration_looks_like_it_is_one_folder(files: MailboxFiles, name: str) -> None:
+    spool(files.spool(name, "m1"), 0.1)
+    spool(files.spool("anna", name), 0.1)
+    assert files.names() == {(name, "m1"), ("anna", name)}
+    assert files.names(older_s=60.0) == set()
+    assert Path(files.spool(name, "m1")).parent.parent == Path(files.spool("anna", "m1")).parent.parent
+    assert not Path(files.spool(name, "m1")).parent.name.startswith(".")
+    files.drop(name, "m1")
+    files.drop("anna", name)
+    assert files.names() == set()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\0b"])
 def test_no_name_leads_out_of_the_folder(files: MailboxFiles, name: str) -> None:
     for mailbox, message in ((name, "m1"), ("anna", name)):
         with pytest.raises(ValueError, match="no name"):
