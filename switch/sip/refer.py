@@ -2,7 +2,8 @@
 
     REFER  -> the call is told (`Referred`), and answers by `accept` or `refuse`
     accept -> 202, and NOTIFY "100 Trying" at once; then NOTIFY of each status that `notify` is told, in order, one
-              after the other: of those that wait only the latest is sent. One of 200 or more is the last
+              after the other: of those that wait only the latest is sent. One of 200 or more is the last, and waits
+              for none: a BYE may be about to follow it
     quiet  -> Refer-Sub: false (RFC 4488), or nosub required (RFC 7614): 202, and nothing after it
     NOTIFY -> 2xx: the next one                    -> 491, 500, 503, 504, with Retry-After or not: again, thrice at most
            -> any other failure, or silence: the subscription is over (RFC 6665 section 4.2.2), which ends no call
@@ -245,7 +246,7 @@ def _is_last(referral: Referral) -> bool:
 
 def _say(usage: InviteUsage, referral: Referral, now: float) -> Resent | None:
     """Send what is to be said, or remember that it is, while another NOTIFY is under way."""
-    referral.waiting = referral.notify is not None
+    referral.waiting = referral.notify is not None and not _is_last(referral)
     if referral.waiting or referral.timer is not None:
         return None
     dialog = usage.dialog

@@ -63,6 +63,9 @@ class Call(pj.Call):
                 self._plug(sound)
             tell("media", call=self.name, status=media.status, direction=media.dir, codec=codec)
 
+    def onCallTransferStatus(self, prm: Any) -> None:
+        tell("transfer", call=self.name, status=prm.statusCode, reason=prm.reason, final=bool(prm.finalNotify))
+
     def _plug(self, sound: pj.AudioMedia) -> None:
         if self.recorder is None:
             self.recorder = pj.AudioMediaRecorder()
@@ -241,6 +244,12 @@ class Phone:
 
     def do_dial(self, call: str, digits: str) -> None:
         self.calls[call].dialDtmf(digits)
+
+    def do_transfer(self, call: str, uri: str) -> None:
+        self.calls[call].xfer(uri, pj.CallOpParam(True))
+
+    def do_transfer_to(self, call: str, other: str) -> None:
+        self.calls[call].xferReplaces(self.calls[other], pj.CallOpParam(True))
 
     def do_hold(self, call: str) -> None:
         self.calls[call].setHold(pj.CallOpParam())

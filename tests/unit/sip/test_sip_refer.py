@@ -130,15 +130,29 @@ def test_a_status_waits_for_the_answer_to_the_notify_before_it_and_the_latest_wi
     number = desk.refer()
     desk.accept(number)
     trying = desk.alice.take("NOTIFY")
+    assert not desk.notify(number, 182)
     assert not desk.notify(number, 180)
-    assert not desk.notify(number, 200)
     desk.alice.inbox = [each for each in desk.alice.inbox if each.get("CSeq") != trying.get("CSeq")]
     assert not desk.alice.has("NOTIFY")
     desk.alice.reply(trying, 200)
     desk.wait()
     assert desk.events[-1] == Resent(), "its number has to outlive a crash"
-    assert shown(desk.told())[0] == "SIP/2.0 200 OK\r\n"
+    assert shown(desk.told())[0] == "SIP/2.0 180 Ringing\r\n"
     assert not desk.alice.has("NOTIFY")
+
+
+def test_the_last_status_waits_for_nothing(desk: Desk) -> None:
+    """A BYE may follow it at once, after which many telephones hear no NOTIFY any more."""
+    number = desk.refer()
+    desk.accept(number)
+    trying = desk.alice.take("NOTIFY")
+    desk.alice.inbox.clear()
+    assert desk.notify(number, 200)
+    assert shown(desk.told())[0] == "SIP/2.0 200 OK\r\n"
+    desk.alice.reply(trying, 200)
+    desk.wait(40.0)
+    assert not desk.up.referrals
+    assert desk.up.confirmed
 
 
 def test_two_refers_of_one_dialog_are_told_apart_by_their_ids(desk: Desk) -> None:

@@ -1,0 +1,71 @@
+"""Transfers by real telephones' own keys, blind and attended: afterwards the right two hear each other (K.8)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.e2e.kit import sound
+from tests.e2e.kit.house import house, wait_for
+from tests.e2e.kit.phones import connect, softphones
+
+pytestmark = pytest.mark.e2e
+TONES = {"alice": 523.0, "bob": 1200.0, "carol": 850.0, "dave": 1700.0}
+
+
+def test_a_call_goes_on_to_one_and_then_to_another(tmp_path):
+    """Alice has called Bob, who sends her on to Carol; Carol asks Dave, and puts the two through."""
+    with house(tmp_path / "house") as made, softphones(made, "alice", "bob", "carol", "dave") as phones:
+        alice, bob, carol, dave = phones
+        for phone in phones:
+            phone.play(TONES[phone.name], -14)
+        here, there = connect(alice, bob, "102")
+        bob.do("transfer", call=there, uri=f"sip:103@{bob.server}")
+        assert bob.expect("transfer", final=True)["status"] == 200
+        bob.over(there)
+        first = carol.incoming()
+        assert "sip:101@" in carol.expect("incoming")["remote"], "who calls is Alice"
+        carol.expect("recording", call=first)
+        began = time.monotonic() + 0.3
+        time.sleep(1.0)
+        spans = [(began, time.monotonic())]
+        carol.do("hold", call=first)
+        carol.do("call", name="asking", uri=f"sip:104@{carol.server}")
+        carol.expect("recording", call="asking")
+        second = dave.incoming()
+        dave.expect("recording", call=second)
+        began = time.monotonic() + 0.3
+        time.sleep(0.8)
+        spans.append((began, time.monotonic()))
+        carol.do("transfer_to", call=first, other="asking")
+        assert carol.expect("transfer", final=True)["status"] == 200
+        carol.over(first)
+        carol.over("asking")
+        began = time.monotonic() + 0.3
+        time.sleep(1.0)
+        spans.append((began, time.monotonic()))
+        legs = ((alice, here), (carol, first), (carol, "asking"), (dave, second))
+        zero = {call: phone.expect("recording", call=call)["now"] for phone, call in legs}
+        alice.do("hangup", call=here)
+        dave.over(second)
+        wait_for(lambda: not made.json("calls"), 5, "the end of the calls")
+        records = made.json("history")
+        shown = (made.folder / "phones" / "alice.log").read_text()
+
+    def heard(phone, call, span):
+        samples, rate = sound.read(phone.wav(call))
+        part = samples[int((span[0] - zero[call]) * rate) : int((span[1] - zero[call] - 0.1) * rate)]
+        return {name for name, hz in TONES.items() if sound.find(part, rate, hz) is not None}
+
+    blind, asking, attended = spans
+    assert heard(alice, here, blind) == {"carol"}
+    assert heard(carol, first, blind) == {"alice"}
+    assert heard(carol, "asking", asking) == {"dave"}
+    assert heard(dave, second, asking) == {"carol"}
+    assert heard(alice, here, asking).isdisjoint({"bob", "carol", "dave"}), "music, and nobody's voice"
+    assert heard(alice, here, attended) == {"dave"}
+    assert heard(dave, second, attended) == {"alice"}
+    assert len(records) == 2
+    for number in (103, 104):
+        assert f"P-Asserted-Identity: <sip:{number}@" in shown, "her display is told"
