@@ -61,6 +61,7 @@ from switch.net.resolver import Resolver
 from switch.net.transports import Transports
 from switch.notices import Notices
 from switch.operations import Operations, Recent
+from switch.parked import ParkedAsking
 from switch.prompts import prompts
 from switch.prompts.prompts import Prompts
 from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, RECORDING_PROMPTS, REFUSALS
@@ -282,7 +283,8 @@ class Exchange:
         )
         watching = Watching(self.core.subscriptions, clock.now, clock.at)
         record = RecordCommand(self.core, self._features.recording, clock.now)
-        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record)
+        parked = ParkedAsking(self._features.parking, clock.at)
+        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked)
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )

@@ -25,6 +25,20 @@ class ExplainedView(msgspec.Struct, frozen=True, kw_only=True):
     wrong: str = ""
 
 
+class ParkedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A parked call: who it is, who has parked it (a line), since when, and in how many seconds it rings again; or it
+    does so already."""
+
+    lot: str
+    slot: str
+    call: str
+    name: str
+    by: str
+    at: datetime.datetime
+    left_s: float
+    rings: bool = False
+
+
 class SentenceView(msgspec.Struct, frozen=True):
     """A plain sentence; what follows from one stands one deeper."""
 

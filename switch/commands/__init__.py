@@ -17,6 +17,7 @@ from switch.commands import (
     history,
     init,
     mailbox,
+    parked,
     phones,
     quota,
     record,
@@ -83,6 +84,7 @@ for _name, _verb, _panel in (
     ("trunks", trunks.trunks, "Watching"),
     ("subscriptions", subscriptions.subscriptions, "Watching"),
     ("calls", calls.calls, "Watching"),
+    ("parked", parked.parked, "Watching"),
     ("trace", trace.trace, "Watching"),
     ("history", history.history, "Watching"),
 ):

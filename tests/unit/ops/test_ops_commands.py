@@ -38,6 +38,7 @@ from switch.mailboxes import Mailboxes
 from switch.views import (
     CallView,
     MessageView,
+    ParkedView,
     PhonesView,
     PhoneView,
     RefusedView,
@@ -149,6 +150,20 @@ PHONES = PhonesView(
 )
 
 
+PARKED = (
+    ParkedView(
+        lot="main",
+        slot="701",
+        call="c1",
+        name="Ada Löfgren",
+        by="bob",
+        at=NOW - datetime.timedelta(seconds=65),
+        left_s=55.0,
+    ),
+    ParkedView(lot="main", slot="702", call="c2", name="Ben", by="", at=NOW, left_s=0.0, rings=True),
+)
+
+
 HERE = Path.cwd()
 
 
@@ -173,6 +188,7 @@ class Exchange:
                 "phones": lambda _: PHONES,
                 "trunks": lambda _: TRUNKS,
                 "subscriptions": lambda _: WATCHED,
+                "parked": lambda _: PARKED,
                 "reload": self.reload,
                 "trace": self.trace,
                 "hangup": self.hang_up,
@@ -292,6 +308,15 @@ def test_phones_names_who_is_there_who_is_not_and_who_was_refused(exchange, monk
         assert part in shown
     assert TOLD in " ".join(shown.split())
     assert json.loads(run("phones", "--json"))["phones"][0]["contact"] == "sip:bob@192.0.2.9:5062"
+
+
+def test_parked_tells_who_waits_where(exchange, monkeypatch):
+    monkeypatch.setattr("switch.commands.parked.utc_now", lambda: NOW)
+    shown = run("parked")
+    assert "Ada Löfgren" in shown
+    for part in ("701", "bob", "1:05", "0:55", "702", "rings"):
+        assert part in shown, part
+    assert json.loads(run("parked", "--json"))[0]["slot"] == "701"
 
 
 def test_subscriptions_tell_which_lamp_is_whose(exchange, monkeypatch):
