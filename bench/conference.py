@@ -72,7 +72,7 @@ def members(pipe: Any, count: int, codec: str, seconds: float, begin: Any) -> No
     """A generator process: `count` members, who all speak; says how many packets came, and the longest gap of each."""
     number, name = CODECS[codec]
     clock = 960 if codec == "OPUS" else 160
-    draw, coder = random.Random(1), make(name)  # noqa: S311
+    draw, coder = random.Random(1), make(name)
     size = rate_of(name) // 50
     import numpy as np
 

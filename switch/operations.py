@@ -319,7 +319,6 @@ def _view(call: Call) -> CallView:
     started = call.state.started
     held = any(leg.sound.held for leg in call.legs.values())
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
-    peer = call.state.legs.get(call.state.peer) if call.state.peer is not None else None
     device = address = ""
     if started.emergency:
         device, address = call.context.directory.whereabouts(started.device or "", started.address)
@@ -333,9 +332,31 @@ def _view(call: Call) -> CallView:
         emergency=started.emergency,
         device=device or started.device or "",
         address=address or started.address,
-        answered_by=peer.target.partition(":")[2] if peer is not None else "",
+        answered_by=", ".join(_answered_by(call)),
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
+        room=_room(call),
+        part=", ".join(_part(call)),
     )
+
+
+def _answered_by(call: Call) -> list[str]:
+    """Who talks with the caller: one, or two in a call of three."""
+    state = call.state
+    others = [leg for leg in state.members if leg != CALLER]
+    if not others and state.peer is not None:
+        others = [state.peer]
+    return [state.legs[leg].target.partition(":")[2] for leg in others if leg in state.legs]
+
+
+def _room(call: Call) -> str:
+    members = call.state.members
+    return next((each.room for each in members.values() if each.room), "three-way" if members else "")
+
+
+def _part(call: Call) -> list[str]:
+    own = call.state.members.get(call.state.front)
+    words = {"chair": own.chair, "locks": own.locks, "muted": own.muted} if own is not None else {}
+    return [word for word, true in words.items() if true]
 
 
 def _leg_view(leg: Leg) -> LegView:

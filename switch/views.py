@@ -240,7 +240,8 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
     """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered.
-    Of an emergency call, `address` says where the caller is."""
+    Of an emergency call, `address` says where the caller is. `room` is the conference that it is in, `three-way` where
+    three talk in the call itself, and `part` how it is there: chair, locks, muted, with commas."""
 
     call: str
     started_at: datetime.datetime
@@ -253,6 +254,8 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     address: str = ""
     legs: tuple[LegView, ...] = ()
+    room: str = ""
+    part: str = ""
 
 
 class RecordView(msgspec.Struct, frozen=True, kw_only=True):

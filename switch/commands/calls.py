@@ -35,6 +35,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         begun = call.answered_at or call.started_at
         time = duration((now - begun).total_seconds())
         called = f"{call.called} → {call.answered_by}" if call.answered_by else call.called
+        if call.room:
+            called = f"{called} · {call.room}{f' ({call.part})' if call.part else ''}"
         shown.add_row(Text(call.caller), Text(called), Text(state, colour), time, Text(call.call, "dim"))
     keep_whole(shown, "Time", "Call")
     out.print(shown)
