@@ -237,6 +237,7 @@ def test_when_the_last_chair_leaves_the_conference_ends(board: Board) -> None:
     chair.hang_up()
     board.scene.wait()
     assert board.inside(second, alice)
+    board.book(alice).over = None  # the tone has been heard
     second.hang_up()
     board.scene.wait()
     assert board.scene.exchange.engine.members(ROOM) == set()
