@@ -182,28 +182,30 @@ class Recordings:
 
     async def _render(self, job: Job) -> None:
         out = job.base / job.file
+        rendered: Rendered | None = None
         try:
             found = await asyncio.to_thread(sides, job.base, job.file)
             if not found:
-                self._told(job, None, "there is nothing to make it of", 0)
+                self._told(job, None, "there is nothing to make it of")
                 return
             await asyncio.to_thread(_make, out.parent)
             status, said, wrong = await _run(command(out, found))
-            rendered = parse(said) if status == 0 else None
+            if status == 0:
+                rendered = parse(said)
         except (OSError, ValueError) as error:
-            rendered, wrong = None, str(error)
+            wrong = str(error)
         if rendered is None:
             self._log.error("a recording cannot be made; its spools stay", file=str(out), why=wrong)
-            self._told(job, None, wrong or "it cannot be made", len(found) if "found" in locals() else 0)
+            self._told(job, None, wrong or "it cannot be made")
             return
-        self._told(job, rendered, "; ".join(rendered.left_out), rendered.channels)
+        self._told(job, rendered, "; ".join(rendered.left_out))
         self._core.flush()  # the record first: should we die now, the file is made and told once more
         await asyncio.to_thread(settle, job.base, job.file, self._keep_spools)
 
-    def _told(self, job: Job, rendered: Rendered | None, wrong: str, channels: int) -> None:
+    def _told(self, job: Job, rendered: Rendered | None, wrong: str) -> None:
         at = self._clock.at()
         if rendered is None:
-            event = RecordingRendered(job.call, job.file, "", 0, 0.0, 0, channels, at, 0, 0, at, wrong)
+            event = RecordingRendered(job.call, job.file, "", 0, 0.0, 0, 0, at, 0, 0, at, wrong)
         else:
             event = RecordingRendered(
                 job.call,

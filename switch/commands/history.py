@@ -160,9 +160,8 @@ def _plain(record: CallRecord) -> dict[str, Any]:
 def _deep(record: CallRecord) -> dict[str, Any]:
     forwards = [msgspec.structs.asdict(each) for each in record.forwards]
     passed = [msgspec.structs.asdict(each) for each in record.passed]
-    return {"forwards": forwards, "passed": passed, "legs": record.legs, "because": record.because} | {
-        name: getattr(record, name) for name in DECIDED
-    }
+    more = {"legs": record.legs, "because": record.because, "recordings": record.recordings}
+    return {"forwards": forwards, "passed": passed} | more | {name: getattr(record, name) for name in DECIDED}
 
 
 def _text(value: Any) -> Any:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 ANNOUNCE_S = 30.0
 """An announcement that has not been heard by then cannot be played."""
+LOOK_S = 0.5
+"""How often it is looked at whether somebody listens again, who is to be told and holds the call."""
 ANNOUNCEMENT = "rec_announcement"
 POLICY = "policy"
 _OURS = 0x52 << 24
@@ -73,21 +75,22 @@ Prompt = Callable[[str], tuple[str, ...]]
 class Asking:
     """An announcement that is being heard: by which legs, with the ids of the tunes. `presser` asked for it."""
 
-    __slots__ = ("_failed", "_owner", "by", "call", "heard", "presser", "timer", "waiting")
+    __slots__ = ("by", "call", "due", "heard", "presser", "timer", "waiting")
 
-    def __init__(self, call: Call, by: str, presser: int | None, failed: Callable[[Call, str, float], None]) -> None:
+    def __init__(self, call: Call, by: str, presser: int | None, due: Callable[[Asking, float], None]) -> None:
         self.call = call
         self.by = by
         self.presser = presser
         self.waiting: dict[int, int] = {}
         self.heard: set[int] = set()
         self.timer: Timer | None = None
-        self._failed = failed
+        self.due = due
 
     def on_timer(self, what: object, now: float) -> None:
-        """It takes too long."""
+        """It takes too long, or it is to be looked at who listens."""
+        self.timer = None
         try:
-            self._failed(self.call, "the announcement was not heard to its end in time", now)
+            self.due(self, now)
         except Exception as error:  # noqa: BLE001  see Call.broken
             self.call.broken(error, now)
 
@@ -174,8 +177,10 @@ class Recording:
                 self._fail(call, "the announcement cannot be played", now)
             else:
                 del asking.waiting[leg.index]
-                asking.heard.add(leg.index)
-                self._settle(call, asking, now)
+                if _listens(leg):
+                    asking.heard.add(leg.index)
+                asking.stop()
+                self._follow(call, asking.by, now)
         return event.id >> 24 == _OURS >> 24
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
@@ -280,9 +285,8 @@ class Recording:
         if asking is None:
             if not new:
                 return
-            asking = Asking(call, by, presser, self._fail)
+            asking = Asking(call, by, presser, self._due)
             if wanting:
-                asking.timer = call.context.endpoint.timers.after(ANNOUNCE_S, now, asking, None)
                 self._asking[call.id] = asking
         here = {leg.index for leg in legs}
         asking.waiting = {leg: tune for leg, tune in asking.waiting.items() if leg in here}
@@ -291,12 +295,23 @@ class Recording:
             self._fail(call, "the announcement is not there: tones would be heard in its place", now)
             return
         for leg in untold:
-            asking.waiting[leg.index] = self._say(leg, ANNOUNCEMENT)
-        self._settle(call, asking, now)
-
-    def _settle(self, call: Call, asking: Asking, now: float) -> None:
-        if asking.waiting:
+            if _listens(leg):
+                asking.waiting[leg.index] = self._say(leg, ANNOUNCEMENT)
+                asking.stop()
+        if asking.waiting or untold:
+            if asking.timer is None:
+                wait_s = ANNOUNCE_S if asking.waiting else LOOK_S
+                asking.timer = call.context.endpoint.timers.after(wait_s, now, asking, None)
             return
+        self._settle(call, asking)
+
+    def _due(self, asking: Asking, now: float) -> None:
+        if asking.waiting:
+            self._fail(asking.call, "the announcement was not heard to its end in time", now)
+        else:
+            self._follow(asking.call, asking.by, now)
+
+    def _settle(self, call: Call, asking: Asking) -> None:
         asking.stop()
         self._asking.pop(call.id, None)
         recording = call.state.recording
@@ -422,13 +437,22 @@ def _media(leg: Leg) -> int:
     return leg.sound.lease.leg if leg.sound.lease is not None else -1
 
 
+def _listens(leg: Leg) -> bool:
+    """Whether what we send is heard there: it has been described, and the telephone does not hold the call."""
+    far = leg.sound.far
+    return far is not None and far.port != 0 and far.receive
+
+
 def _who(call: Call, leg: Leg) -> str:
     device = call.state.legs[leg.index].device
     return f"device:{device}" if device else leg.target
 
 
 def _talkers(call: Call) -> list[Leg]:
-    """Those who talk with each other: the front and its peer, or the front in a conference."""
+    """Those who talk with each other: the front and its peer, three in a room of the call, or the front in a
+    conference, whose others are in calls of their own."""
+    if call.state.members:
+        return [call.legs[index] for index in call.state.members if index in call.legs]
     front = call.legs.get(call.state.front)
     if front is None:
         return []

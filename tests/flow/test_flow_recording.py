@@ -198,6 +198,30 @@ def test_an_announcement_whose_end_is_not_told_of_keeps_nothing(scene: Scene) ->
 
 
 @rules(bob=LOUDLY)
+def test_who_holds_the_call_is_told_when_he_listens_again(scene: Scene) -> None:
+    """REC-4: what is played to a telephone that does not listen has not been heard, whatever the engine says."""
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    heard_out(scene, call)
+    leg, book = leg_of(scene, answer)
+    assert book.over is not None
+    answer.hold()
+    scene.wait()
+    scene.exchange.tell(PlayEnded(leg, next(iter(tunes(scene, leg))).id))
+    scene.wait(2 * ANNOUNCE_S)
+    assert kept(scene, call) == kept(scene, answer) == [] and not told(scene, e.RecordingEnded)
+    answer.resume()
+    scene.wait(1.0)
+    heard_out(scene, answer)
+    assert kept(scene, call) == kept(scene, answer) == [True]
+    hang_up(scene, call)
+
+
+def tunes(scene: Scene, leg: int) -> list[Any]:
+    """What was played to a leg on top of all else."""
+    return [command[2] for command in scene.exchange.engine.log if command[:2] == ("play", leg) and command[2].over]
+
+
+@rules(bob=LOUDLY)
 def test_tones_in_place_of_an_announcement_are_none(scene: Scene) -> None:
     """REC-4: where the words are missing, prompts are tones. Nobody is told of anything by them."""
     scene.exchange.features.recording._prompt = lambda prompt: ("tone:440:150",)
