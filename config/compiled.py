@@ -46,7 +46,8 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One telephone's digest user and its hashed secret: hex of H(username:realm:secret) (RFC 7616 section 3.4.2)."""
+    """One telephone's digest user and its hashed secret: hex of H(username:realm:secret) (RFC 7616 section 3.4.2).
+    `unasked`: it is told of its messages although it does not subscribe."""
 
     device: str
     user: str
@@ -54,6 +55,7 @@ class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ha1_md5: str
     ha1_sha256: str
     name: str = ""
+    unasked: bool = False
 
     def __repr__(self) -> str:
         return f"DeviceCredentials(device={self.device!r}, user={self.user!r}, lines={self.lines!r})"

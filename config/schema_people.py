@@ -170,6 +170,9 @@ class Device(Section):
     )
     secret: SecretText = Field(description="its password: the text itself, env:NAME or file:PATH")
     lines: Lines = Field(description="the users and lines that it rings for and may call on")
+    message_lamp: Annotated[str, choice("subscribed", "unasked")] = Field(
+        default="subscribed", description="`unasked`: it is told of its messages although it does not subscribe to that"
+    )
     country: Country | None = Field(
         default=None, description="where it stands, for emergency numbers; else as its `site`"
     )

@@ -26,7 +26,6 @@ from switch.gate import Gate
 from switch.identity import identify
 from switch.metrics import Counters
 from switch.presence.subscriptions import Held, Subscriptions
-from switch.qualify import Qualifier
 from switch.reception import Refusals
 from switch.registrar import Registrar
 from switch.sip.endpoint import Endpoint
@@ -49,7 +48,8 @@ _REQUIRING = frozenset(("require", "proxy-require"))
 
 
 class Admission:
-    """`note` takes the events that an admitted REGISTER makes; `at` is the wall time of the input at hand."""
+    """`note` takes the events that an admitted REGISTER makes, `registered` tells who follows them; `at` is the wall
+    time of the input at hand."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Admission:
         authenticator: Authenticator,
         directory: Directory,
         calls: Calls,
-        qualifier: Qualifier,
+        registered: Callable[[Iterable[e.Bound | e.Unbound], float], None],
         subscriptions: Subscriptions,
         gate: Gate,
         refusals: Refusals,
@@ -75,7 +75,7 @@ class Admission:
         self._authenticator = authenticator
         self._directory = directory
         self._calls = calls
-        self._qualifier = qualifier
+        self._registered = registered
         self._subscriptions = subscriptions
         self._refusals = refusals
         self._counters = counters
@@ -165,8 +165,7 @@ class Admission:
                 return
             outcome = self._registrar.register(request, verdict.device, txn.flow, now, self._at())
             self._note(outcome.events)
-            self._qualifier.note(outcome.events, now)
-            self._subscriptions.registered(outcome.events, now)
+            self._registered(outcome.events, now)
             if outcome.status == 200:
                 self._counters.registrations += 1
                 self._refusals.forgive(verdict.device.user)

@@ -13,7 +13,7 @@ end of the loop's turn.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from dialplan.facts import Facts
 from dialplan.plan import CallRequest, Plan, Service
@@ -36,6 +36,7 @@ from switch.presence.dialogs import Dialogs, Presence
 from switch.presence.lamps import Lamps
 from switch.presence.message_summary import MessageSummary
 from switch.presence.subscriptions import Subscriptions
+from switch.presence.unasked import Unasked
 from switch.qualify import Qualifier, QualifySettings
 from switch.reception import Refusals
 from switch.registrar import Registrar
@@ -135,6 +136,7 @@ class Core:
             self.messages,
             Presence(self.lamps, lambda: directory.model, self._line_of, registrar.has),
         )
+        self.unasked = Unasked(endpoint, directory, token, advertised, registrar.bindings, self.messages.summary)
         self.mailboxes.on_change += (lambda mailbox: self.lamps.changed(f"mailbox:{mailbox}"),)
         self.admission = Admission(
             endpoint=endpoint,
@@ -142,7 +144,7 @@ class Core:
             authenticator=authenticator,
             directory=directory,
             calls=self.calls,
-            qualifier=self.qualifier,
+            registered=self._registered,
             subscriptions=self.subscriptions,
             gate=gate,
             refusals=self.refusals,
@@ -278,6 +280,11 @@ class Core:
         self.qualifier.use(settings, now)
         self._finish(now)
 
+    def tell_unasked(self, lines: Mapping[str, str], now: float) -> None:
+        """These telephones are told of the messages of that line although they do not subscribe."""
+        self.unasked.use(lines, now)
+        self._finish(now)
+
     def trunks_changed(self, now: float) -> None:
         """The directory has been given other trunks, or the same at other addresses."""
         self._at = self._clock_at()
@@ -299,6 +306,7 @@ class Core:
         """After a start, when the calls are taken over: the subscriptions go on that the journal knows."""
         self._at = self._clock_at()
         self.subscriptions.resume(subscribed, now)
+        self.unasked.registered(self.registrar.bindings(), now)
         self._finish(now)
 
     def close(self, now: float) -> None:
@@ -321,6 +329,7 @@ class Core:
     def _registered(self, events: Iterable[e.Bound | e.Unbound], now: float) -> None:
         self.qualifier.note(events, now)
         self.subscriptions.registered(events, now)
+        self.unasked.registered(events, now)
 
     # -- after each input ---------------------------------------------------------------------------------------
 
@@ -341,6 +350,8 @@ class Core:
         if self.lamps.touched or self.lamps.lit:
             for resource in self.lamps.settle():
                 self.subscriptions.changed(resource, now)
+                if resource.startswith("mailbox:"):
+                    self.unasked.changed(now)
         if self._soon is None:
             self.flush()
         elif not self._flushing:

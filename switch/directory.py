@@ -109,7 +109,7 @@ class Directory:
             flow = self.way(binding)
             if flow is not None:
                 several = several or binding.reg_id > 0
-                phone = Phone(binding.uri, self._aor(line, flow), flow, binding.path, binding.device)
+                phone = Phone(binding.uri, self.aor(line, flow), flow, binding.path, binding.device)
                 phones.append((binding, phone))
         if several and len(phones) > 1:
             return self._by_telephone(phones)
@@ -245,7 +245,8 @@ class Directory:
         music = line.policy.hold_music if line is not None else ""
         return self.music(music)
 
-    def _aor(self, line: str, flow: Flow) -> str:
+    def aor(self, line: str, flow: Flow) -> str:
+        """The address of a line as a telephone on that flow is shown it."""
         host = self.domains.own or self._advertised(flow)[0]  # the socket's own address may be 0.0.0.0
         return f"sip:{line}@{literal(host)}"
 

@@ -81,9 +81,11 @@ def readings(
             True,
         ),
         "notifies_sent": Labelled(
-            "NOTIFYs sent to subscribers, by event package",
+            "NOTIFYs sent, by event package; unasked: of messages, to telephones that have not subscribed",
             ("package",),
-            lambda: (((name,), number) for name, number in watch.figures.notified.items()),
+            lambda: (
+                ((name,), sent) for name, sent in (*watch.figures.notified.items(), ("unasked", core.unasked.sent))
+            ),
             True,
         ),
         "trunk_registered": Labelled(

@@ -34,6 +34,7 @@ def swap(core: Core, accounts: Accounts, compiled: Compiled, trunks: Mapping[str
         return device is not None and bound.line in device.lines
 
     core.prune(allowed, now)
+    core.tell_unasked({each.device: each.lines[0] for each in compiled.devices if each.unasked and each.lines}, now)
 
 
 def reach(core: Core, accounts: Accounts, compiled: Compiled, trunks: Mapping[str, TrunkHost], now: float) -> None:

@@ -69,6 +69,11 @@ class MessageSummary:
         """See Package."""
         return write(entity, self._counts(resource.partition(":")[2]))
 
+    def summary(self, line: str, account: str) -> bytes:
+        """What a telephone of that line is told that has not asked; empty where the line has no mailbox."""
+        known = self._model().lines.get(line)
+        return write(account, self._counts(known.mailbox)) if known is not None and known.mailbox else b""
+
     def _own(self, watcher: Watcher) -> str:
         line = self._model().lines.get(watcher.line)
         return line.mailbox if line is not None else ""

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.e2e.kit.house import house
+from tests.e2e.kit.house import house, secret
 from tests.e2e.kit.phones import Softphone, connect, softphones
 from tests.e2e.kit.wire import Session, Text, WirePhone
 
@@ -18,7 +18,8 @@ INFO = "{urn:ietf:params:xml:ns:dialog-info}"
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory):
-    with house(tmp_path_factory.mktemp("house"), "account: {voicemail: true}\n") as made:
+    more = f"  quiet-phone: {{secret: {secret('quiet')}, lines: erin, message_lamp: unasked}}\n"
+    with house(tmp_path_factory.mktemp("house"), "account: {voicemail: true}\n", devices=more) as made:
         yield made
 
 
@@ -52,13 +53,16 @@ def test_pjsip_sees_a_colleague_on_the_phone_and_its_voicemail_lamp(exchange):
 
 
 def test_the_voicemail_lamp_lights_when_a_message_was_left(exchange):
-    """RFC 3842."""
+    """RFC 3842; of the telephone that subscribes, and of the one that is told without."""
     with softphones(exchange, "alice") as (alice,):
-        erin = Softphone(exchange, "erin")
+        erin, quiet = Softphone(exchange, "erin"), Softphone(exchange, "erin", name="quiet")
         try:
             erin.register(lamp=True)
-            erin.expect("messages")
-            mark = erin.mark()
+            who = {"line": "erin", "user": "quiet-phone", "password": secret("quiet")}
+            quiet.do("register", server=quiet.server, **who)
+            for each in (erin, quiet):
+                each.expect("messages")
+            mark, mark_quiet = erin.mark(), quiet.mark()
             done = exchange.run("set", "erin", "forward", "always", "voicemail")
             assert done.returncode == 0, done.stderr
             alice.play(523, -14)
@@ -71,8 +75,10 @@ def test_the_voicemail_lamp_lights_when_a_message_was_left(exchange):
             told = erin.expect("messages", since=mark)
             assert "Messages-Waiting: yes" in told["body"]
             assert "Voice-Message: 1/0 (0/0)" in told["body"]
+            assert quiet.expect("messages", since=mark_quiet)["body"] == told["body"]
         finally:
             erin.close()
+            quiet.close()
 
 
 def test_a_busy_lamp_goes_on_after_the_exchange_was_killed(exchange):
