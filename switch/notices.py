@@ -112,6 +112,11 @@ class Notices:
         self._counters.mailbox_lockouts += 1
         self._log.warning("mailbox is locked after wrong PINs", mailbox=mailbox, tries=tries)
 
+    def recording_ended(self, event: e.RecordingEnded) -> None:
+        """REC-4: what was to be recorded is not, and nobody had wanted that."""
+        if event.why in ("failed", "announcement", "limit"):
+            self._log.warning("a call is not recorded any more", call=event.call, why=event.why, detail=event.detail)
+
     def prompt(self, told: str, what: str) -> None:
         """A prompt is missing."""
         self._log.warning(told, prompt=what)

@@ -316,6 +316,7 @@ def _emergency(call: Call) -> str:
 
 
 def _view(call: Call) -> CallView:
+    recording = call.state.recording
     started = call.state.started
     held = any(leg.sound.held for leg in call.legs.values())
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
@@ -333,6 +334,7 @@ def _view(call: Call) -> CallView:
         device=device or started.device or "",
         address=address or started.address,
         answered_by=", ".join(_answered_by(call)),
+        recording="" if recording is None else "paused" if recording.paused else "on",
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
         room=_room(call),
         part=", ".join(_part(call)),

@@ -42,6 +42,7 @@ class Tally:
             e.HelpTold: self._help_told,
             e.QuotaReached: self._notices.quota_reached,
             e.QuotaReset: self._notices.quota_reset,
+            e.RecordingEnded: self._notices.recording_ended,
             e.MessageLeft: self._message_left,
             e.MailboxSet: self._notices.set_for_mailbox,
             e.Bound: self._registered,

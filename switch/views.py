@@ -239,7 +239,8 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered.
+    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered;
+    `recording` is on, paused or empty.
     Of an emergency call, `address` says where the caller is. `room` is the conference that it is in, `three-way` where
     three talk in the call itself, and `part` how it is there: chair, locks, muted, with commas."""
 
@@ -251,6 +252,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     emergency: bool = False
     answered_by: str = ""
+    recording: str = ""
     device: str = ""
     address: str = ""
     legs: tuple[LegView, ...] = ()

@@ -32,6 +32,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     for call in sorted(found, key=lambda call: call.started_at):
         colour = "bold red" if call.emergency else COLOURS.get(call.state, "")
         state = f"{call.state}, emergency" if call.emergency else call.state
+        if call.recording:
+            state += ", recorded" if call.recording == "on" else ", recording paused"
         begun = call.answered_at or call.started_at
         time = duration((now - begun).total_seconds())
         called = f"{call.called} → {call.answered_by}" if call.answered_by else call.called

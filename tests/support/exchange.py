@@ -234,6 +234,7 @@ class Exchange:
 
     def _boot(self) -> None:
         self.alive = True
+        self.recordings.forget()
         self.timers = timers = Timers()
         timers.on_earlier = lambda when: self._wake_at(timers, when)
         holder: list[Directory] = []

@@ -16,6 +16,11 @@ class BookOfRecordings:
         self.open: dict[str, set[str]] = {}
         self.finished: list[str] = []
 
+    def forget(self) -> None:
+        """The exchange has died: which spools are on is told anew."""
+        for paths in self.open.values():
+            paths.clear()
+
     def begun(self, call: str, file: str, spool: str) -> str:
         """See `Keeping`."""
         assert call in file and spool.startswith(file[:-4]), (call, file, spool)
