@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from media import g711
-from media.engine import LegLost, Part, Stats, Tune
+from media.engine import LegLost, Part, PlayEnded, Stats, Tune
 from tests.unit.media.media_phone import Phone, sine
 from tests.unit.media.media_stage import LocalStage, Stage, WorkerStage, leg, staged
 
@@ -191,6 +191,13 @@ async def test_a_tune_takes_out_of_the_room_and_one_over_it_does_not(meeting: Me
     await meeting.talk()
     assert meeting.hears(0) == {1: 8, 2: 8}
     assert meeting.hears(1) == {0: 8, 2: 8}
+    meeting.stage.engine.play(leg(meeting.phones[0]), Tune(("tone:2100:900",), over=True))
+    await meeting.talk()
+    assert meeting.hears(0) == {}  # nor is the tone that it hears instead
+    assert meeting.hears(1) == {0: 8, 2: 8}  # the others hear it all the while
+    await meeting.talk(50)
+    assert meeting.hears(0) == {1: 8, 2: 8}
+    assert PlayEnded(leg(meeting.phones[0])) in meeting.stage.events
 
 
 async def test_who_holds_the_call_is_not_heard_and_hears_nothing(meeting: Meeting) -> None:
