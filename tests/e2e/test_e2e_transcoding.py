@@ -1,7 +1,8 @@
-"""Two real softphones that have no codec in common hear each other: the exchange transcodes."""
+"""Two real softphones that have no codec in common, or not the same encryption, hear each other."""
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -39,3 +40,35 @@ def test_g722_alone_and_pcma_alone(tmp_path):
                 phone.switch_off()
             for phone in (alice, bob):
                 phone.close()
+
+
+def test_one_with_srtp_and_one_without(tmp_path):
+    """Each leg for itself: Alice offers nothing but SRTP, Bob has none. Her keys, and ours, stand nowhere."""
+    with house(tmp_path) as exchange:
+        alice, bob = Softphone(exchange, "alice", "PCMU"), Softphone(exchange, "bob", "PCMA")
+        try:
+            alice.register(srtp=True)
+            bob.register()
+            alice.play(523, -14, 1.5, before_s=0.5, loop=False)
+            bob.play(1200, -20, 1.5, before_s=0.5, loop=False)
+            here, there = connect(alice, bob, "102")
+            time.sleep(3.0)
+            alice.do("hangup", call=here)
+            alice.over(here)
+            bob.over(there)
+            for heard, hz, dbfs in ((bob.heard(there), 523, -14), (alice.heard(here), 1200, -20)):
+                tone = sound.check(heard, hz, dbfs)
+                assert tone.end_s - tone.start_s == pytest.approx(1.5, abs=0.06)
+                assert tone.gap_s < 0.05
+            keys = set(re.findall(r"inline:([A-Za-z0-9+/=]{40})", alice.log()))
+            assert len(keys) >= 2  # hers and ours
+            assert "crypto" not in bob.log()
+        finally:
+            for phone in (alice, bob):
+                phone.switch_off()
+            for phone in (alice, bob):
+                phone.close()
+        kept = [path for path in tmp_path.rglob("*") if path.is_file() and "phones" not in path.parts]
+        assert any(b"SAVP" in path.read_bytes() for path in kept)  # the journal has the descriptions, without the keys
+        for path in kept:
+            assert not [key for key in keys if key.encode() in path.read_bytes()], path

@@ -102,15 +102,23 @@ class Softphone:
 
     # -- what one does with a telephone ---------------------------------------------------------------------------
 
-    def register(self, transport: str = "udp", password: str = "", *, strict: bool = False, lamp: bool = False) -> None:
+    def register(
+        self,
+        transport: str = "udp",
+        password: str = "",
+        *,
+        strict: bool = False,
+        lamp: bool = False,
+        srtp: bool = False,
+    ) -> None:
         """Register the line, and wait for the 200. `strict`: in its calls it insists on 100rel and a session timer.
-        `lamp`: it subscribes to its mailbox."""
+        `lamp`: it subscribes to its mailbox. `srtp`: it insists on SRTP."""
         mark = self.mark()
         user = f"{self.line}-phone"
         server = f"127.0.0.1:{self.house.tls}" if transport == "tls" else self.server
         password = password or secret(self.line)
         credentials = {"user": user, "password": password}
-        how = {"transport": transport, "strict": strict, "lamp": lamp}
+        how = {"transport": transport, "strict": strict, "lamp": lamp, "srtp": srtp}
         self.do("register", server=server, line=self.line, **how, **credentials)
         self.expect("registration", since=mark, status=200)
 

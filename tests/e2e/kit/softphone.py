@@ -190,6 +190,7 @@ class Phone:
         transport: str = "udp",
         strict: bool = False,
         lamp: bool = False,
+        srtp: bool = False,
     ) -> None:
         config = pj.AccountConfig()
         config.idUri = f"sip:{line}@{self.address}"
@@ -202,6 +203,9 @@ class Phone:
             config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
             config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED
             config.callConfig.timerSessExpiresSec = 120
+        if srtp:
+            config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            config.mediaConfig.srtpSecureSignaling = 0
         config.mwiConfig.enabled = lamp
         if transport != "udp" or lamp:
             config.sipConfig.proxies.append(f"sip:{server};transport={transport};lr")
