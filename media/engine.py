@@ -113,6 +113,14 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
     ours: bool = False
 
 
+def known_already(told: Remote | None, remote: Remote) -> bool:
+    """Whether it is what was `told` before. Keys die with the exchange that knew them; without any they are as they
+    were."""
+    return told is not None and (
+        told == remote or (remote.keys is None and msgspec.structs.replace(told, keys=None) == remote)
+    )
+
+
 class LegLost(msgspec.Struct, frozen=True, tag="lost"):
     """The worker no longer has the leg (it died, or never opened it)."""
 

@@ -20,10 +20,8 @@ import select
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from msgspec import structs
-
 from media import rtp
-from media.engine import Digit, Lease, LegLost, MediaEvent, Part, Remote, Silent, Spool, Stats, Tune
+from media.engine import Digit, Lease, LegLost, MediaEvent, Part, Remote, Silent, Spool, Stats, Tune, known_already
 from media.leg import Idle, Leg, Port, Ready, Source
 from media.pipe import Pipe
 from media.playing import Players
@@ -235,7 +233,7 @@ class Relay:
     def update(self, leg_id: int, remote: Remote, again: bool = False) -> None:
         """A new description of the far end; `again`: unless it is the one that the leg has."""
         leg = self._leg(leg_id)
-        if leg is not None and not (again and _same(leg.remote, remote)):
+        if leg is not None and not (again and known_already(leg.remote, remote)):
             leg.settle()
             leg.point(remote)
             self._spools.update(leg_id, remote)
@@ -591,8 +589,3 @@ class Relay:
             elif not leg.told_silent and leg.watched() and now - leg.quiet_since >= leg.silence_s:
                 leg.told_silent = True
                 self.on_event(Silent(leg.id, now - leg.quiet_since))
-
-
-def _same(one: Remote | None, other: Remote) -> bool:
-    """Whether it has been told before. Keys die with the exchange that knew them: then they are as they were."""
-    return one is not None and (one == other or (other.keys is None and structs.replace(one, keys=None) == other))

@@ -20,6 +20,7 @@ from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
 from switch.calls.serving import resume
 from switch.calls.state import MOVED, CallState, LegState, apply, fold
@@ -234,9 +235,12 @@ def _answer_again(context: Context, call: Call, now: float) -> bool:
         # There was another request since, of the caller or of ours: the caller knows that the call stands.
         return True
     txn = context.endpoint.resume_server(_invite(state, dialog.routes), flow_of(state.started.flow), now)
-    caller.usage.accept_again(txn, caller.sound.local, now, offered=offered)
+    body = sound.repeated(caller.sound)
+    caller.usage.accept_again(txn, body, now, offered=offered)
     if offered:
         call.offers.expect_answer(caller)
+    elif body != caller.sound.local:
+        call.offers.owe(caller, RESTORE)  # the keys that it has may be these, or those that are not known any more
     return True
 
 

@@ -28,11 +28,24 @@ class Sound:
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     `codecs` are the only ones that the far end may hear of, the best first; empty for all. `widens`: it may be offered
-    what the other side has not, and we transcode. `key` is what we encrypt with (RFC 4568), once we have said so; in
-    `local` and `settled` a sign stands for it, so that it is in no journal.
+    what the other side has not, and we transcode. `key` is what we encrypt with (RFC 4568), once we have said so, and
+    `keys` are those that both have told; in `local`, `settled` and `far` they are not, so that no journal has them.
     """
 
-    __slots__ = ("bound", "codecs", "far", "held", "key", "lease", "local", "proposed", "remote", "settled", "widens")
+    __slots__ = (
+        "bound",
+        "codecs",
+        "far",
+        "held",
+        "key",
+        "keys",
+        "lease",
+        "local",
+        "proposed",
+        "remote",
+        "settled",
+        "widens",
+    )
 
     def __init__(self) -> None:
         self.lease: Lease | None = None
@@ -40,6 +53,7 @@ class Sound:
         self.codecs: tuple[str, ...] = ()
         self.widens = True
         self.key: bytes | None = None
+        self.keys: Keys | None = None
         self.remote: Description | None = None
         self.local: bytes = b""
         self.settled: bytes = b""
@@ -111,6 +125,12 @@ def again(leg: Sound) -> bytes:
     return _told(leg)
 
 
+def repeated(leg: Sound) -> bytes:
+    """The description in force, said once more after a crash to who may have heard it. A key of ours in it is another
+    one than before."""
+    return leg.local.replace(_KEY, b"inline:" + base64.b64encode(secrets.token_bytes(negotiate.KEY_BYTES)))
+
+
 def answer_to(leg: Sound, offer: Description, answer: Description) -> bytes:
     """The other side's answer to this leg's offer, as this leg shall see it."""
     lease = _ready(leg)
@@ -180,26 +200,33 @@ def note(leg: Sound, description: Description, signalling: str, others: Descript
     `others` is the other side's description, whose payload numbers we have passed on to this one.
     """
     leg.far = far = negotiate.remote(description, signalling, others if others is not None else leg.local or None)
+    leg.keys = None
     if _INLINE in leg.local:
         leg.far = far = _secured(leg, far, description)
     leg.held = far.port != 0 and not far.receive
 
 
 def _secured(leg: Sound, far: Remote, description: Description) -> Remote:
-    """The same with the keys that both have described. Without one that ought to be there nothing is sent or taken."""
+    """Take the keys that both have described. Without one that ought to be there nothing is sent or taken."""
     try:
         theirs = negotiate.agreed(description, leg.local)
     except SdpError:
         return structs.replace(far, send=False, receive=False)
-    if theirs is None or leg.key is None:
-        return far if theirs is None else structs.replace(far, send=False, receive=False)
-    return structs.replace(far, keys=Keys(theirs.suite, leg.key, theirs.key))
+    if theirs is not None and leg.key is not None:
+        leg.keys = Keys(theirs.suite, leg.key, theirs.key)
+    return far
 
 
 def tell(engine: MediaEngine, leg: Sound, again: bool = False) -> None:
-    """Tell the engine what was noted."""
-    if leg.far is not None:
-        engine.update(_leased(leg).leg, leg.far, again)
+    """Tell the engine what was noted. After a crash it alone knows the keys, until the next description."""
+    far = leg.far
+    if far is None:
+        return
+    if leg.keys is not None:
+        far = structs.replace(far, keys=leg.keys)
+    elif _INLINE in leg.local and leg.key is None:
+        again = True
+    engine.update(_leased(leg).leg, far, again)
 
 
 def far_value(leg: Sound) -> e.FarEnd | None:
@@ -283,6 +310,7 @@ __all__ = [
     "offer_to",
     "parsed",
     "propose",
+    "repeated",
     "speaks_v6",
     "tell",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from media.engine import Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune, kept_back
+from media.engine import Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune, kept_back, known_already
 
 
 class MisuseError(AssertionError):
@@ -89,7 +89,7 @@ class BookEngine:
 
     def update(self, leg: int, remote: Remote, again: bool = False) -> None:
         """See `MediaEngine.update`."""
-        if self._lost("update", leg, remote) or (again and self._opened(leg).remote == remote):
+        if self._lost("update", leg, remote) or (again and known_already(self._opened(leg).remote, remote)):
             return
         self._opened(leg).remote = remote
 
