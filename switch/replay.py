@@ -45,8 +45,7 @@ def replay(
     for bound in found.bindings.values():
         registrar.apply(bound)
     registrar.resume(now, at)
-    kept = {event.dialog.local_tag: event for event in subscribed}
-    found.subscribed = {tag: each for tag, each in kept.items() if tag not in found.unsubscribed} | found.subscribed
+    found.subscribed = laid_over(subscribed, found)
     orphans: list[e.AnyEvent] = [
         e.CallEnded(call, number, at, "failed", "internal_error", 500) for call, number in found.orphans.items()
     ]
@@ -54,6 +53,12 @@ def replay(
         log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
         journal.append(orphans)
     return found
+
+
+def laid_over(kept: Iterable[e.Subscribed], found: Recovery) -> dict[str, e.Subscribed]:
+    """The subscriptions of the state file, and over them those of the journal."""
+    older = {event.dialog.local_tag: event for event in kept}
+    return {tag: each for tag, each in older.items() if tag not in found.unsubscribed} | found.subscribed
 
 
 def _read(core: Core, journal: Journal, facts: Position, mailboxes: Position) -> Iterator[e.AnyEvent]:

@@ -45,7 +45,7 @@ SKIPPED = 10_000
 """A sequence number that was not used before a crash: at most one NOTIFY goes out every half second, and how far the
 numbers are is written at least once in `MOST_S`."""
 SPREAD_S = 0.005
-"""After a restart, from one telephone's NOTIFY to the next one's."""
+"""After a restart or a reload, from one telephone's NOTIFY to the next one's."""
 MAX_CHARS = 2048
 MAX_USER_AGENT = 96
 
@@ -238,7 +238,9 @@ class Subscriptions:
             held.sub.end(reason, now)
 
     def prune(self, now: float) -> None:
-        """After a reload: those end that the configuration no longer allows; all others are told how things are."""
+        """After a reload: those end that the configuration no longer allows; all others are told how things are, one
+        after the other."""
+        delay = 0.0
         for held in list(self.by_tag.values()):
             lines = self._lines_of(held.watcher.device)
             package = self.packages.get(held.sub.package)
@@ -250,7 +252,8 @@ class Subscriptions:
             if package is None or not package.may(held.resource, held.watcher):
                 self.end(held, "noresource", now)
             else:
-                held.sub.changed(now)
+                delay += SPREAD_S
+                held.sub.later(delay, now)
 
     # -- switch.sip.subscription.Notifier -----------------------------------------------------------------------
 

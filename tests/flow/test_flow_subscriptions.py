@@ -12,6 +12,7 @@ from dialplan.lines import BusyLamp, Delegate
 from records import events as e
 from switch.presence import subscriptions
 from tests.support.exchange import boxes_of, changed, house
+from tests.support.killer import Killer
 from tests.support.raw_phone import RawPhone
 from tests.support.scene import Scene
 from tests.support.subscriber import Subscriber, dialogs, remotes, state_of
@@ -417,21 +418,24 @@ def test_after_a_reload_what_is_gone_is_ended(scene: Scene) -> None:
 # -- connections, crashes ---------------------------------------------------------------------------------------------
 
 
-def test_by_tcp_it_goes_over_the_connection_that_there_is(scene: Scene) -> None:
-    phone = scene.raw("alice", transport="tcp")
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_over_a_connection_it_goes_on_when_the_telephone_is_back(scene: Scene, transport: str, crash: bool) -> None:
+    phone = scene.raw("alice", transport=transport)
     lamp = Subscriber(phone, "102", scene.wait)
-    lamp.ask()
+    answer = lamp.ask()
+    assert f"transport={transport}" in answer.get("Contact")
     assert dialogs(lamp.take()) == IDLE
-    scene.network.cut(phone.flow)
-    bob = scene.phone("bob")
+    bob, _ = scene.phone("bob"), scene.phone("carol")
+    scene.lose(phone.flow, crash)
     call = bob.call("103")
-    scene.wait(1.0)
+    scene.wait(3.0)
     phone.reconnect()
     scene.register(phone)
-    told = lamp.told(40.0)
-    assert dialogs(told[-1]) in (["initiator early"], ["initiator trying"], IDLE)
+    told = lamp.told(1.0)
+    assert dialogs(told[-1]) == ["initiator early"]
     call.cancel()
-    lamp.told(2.0)
+    assert lamp.states() == IDLE
     gone(lamp)
 
 
@@ -464,6 +468,47 @@ def test_one_that_ran_out_while_we_were_dead_is_forgotten(scene: Scene) -> None:
     lamp._send(600, ())
     scene.wait(0.1)
     lamp.phone.take(481)
+
+
+@pytest.mark.parametrize("mute", [False, True])
+@pytest.mark.parametrize("at", range(1, 13))
+def test_killed_at_any_moment_the_lamp_tells_the_truth_in_the_end(scene: Scene, at: int, mute: bool) -> None:
+    """Before the packets of that input have left, and after. A telephone that is not answered subscribes anew."""
+    scene.strict = False
+    phone, bob, carol = scene.raw("alice"), scene.phone("bob"), scene.phone("carol")
+    killer = Killer(scene, at, mute=mute)
+    lamp = Subscriber(phone, "102", scene.wait)
+    shown = []
+
+    def subscribe() -> bool:
+        try:
+            lamp.ask(60)
+        except AssertionError:
+            return False
+        return True
+
+    while not subscribe():
+        phone.inbox.clear()
+        scene.wait(1.0)
+        phone.inbox.clear()
+        lamp = Subscriber(phone, "102", scene.wait)
+    shown += lamp.told(0.5)
+    call = carol.call("102")
+    shown += lamp.told(0.5)
+    if bob.calls and bob.last.usage.pending_request is not None:
+        bob.last.answer()
+    shown += lamp.told(2.0)
+    if call.up:
+        call.hang_up()
+    shown += lamp.told(45.0)
+    scene.exchange.tolerates = False
+    for each in scene.exchange.calls:
+        scene.exchange.hang_up(each)
+    shown += lamp.told(5.0)
+    assert killer.done or killer.left > 0
+    assert dialogs(shown[-1]) == IDLE
+    scene.wait(100.0)
+    assert len(scene.exchange.core.subscriptions) == 0
 
 
 # -- messages, presence -----------------------------------------------------------------------------------------------

@@ -89,11 +89,13 @@ class Subscriber:
         return came
 
     def answered(self) -> list[Text]:
-        """The NOTIFYs that have come, each answered; not the copies."""
+        """The NOTIFYs that have come, each answered; not the copies, and not those of another dialog, which are 481."""
         came: list[Text] = []
         while self.phone.has("NOTIFY"):
-            number = int(next(each for each in self.phone.inbox if each.kind == "NOTIFY").get("CSeq").split()[0])
-            if number in self.cseqs:
+            first = next(each for each in self.phone.inbox if each.kind == "NOTIFY")
+            if first.get("Call-ID") != self.call_id:
+                self.phone.reply(self.phone.take("NOTIFY"), 481)
+            elif int(first.get("CSeq").split()[0]) in self.cseqs:
                 self.phone.reply(self.phone.take("NOTIFY"), 200)
             else:
                 came.append(self.take())
