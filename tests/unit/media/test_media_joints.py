@@ -149,7 +149,7 @@ class Engine:
             if self.rooms.get(part.to, ("",))[0] == room:
                 assert told.to == self.reach(part.to)[0]
             else:
-                assert told.to == part.to
+                assert worker.rooms.get(told.to, ("",))[0] != room, "a whisper to who is not there is heard by nobody"
         assert all(len(workers) == 1 for workers in places.values()), "a room is in one worker"
         inner = {leg for leg in self.homes if leg >= 100}
         used = {leg for worker in self.workers for leg in (*worker.peers, *worker.rooms) if leg >= 100}
