@@ -21,6 +21,8 @@ RUN python -m venv /opt/ringplan \
 
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="Ringplan" org.opencontainers.image.licenses="Apache-2.0"
+# The voice of prompts and menus.
+RUN apt-get update && apt-get install --yes --no-install-recommends espeak-ng && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 5060 --home-dir /var/lib/ringplan --shell /usr/sbin/nologin ringplan \
     && install -d -o ringplan -g ringplan -m 0750 /etc/ringplan /var/lib/ringplan /run/ringplan
 COPY --from=build /opt/ringplan /opt/ringplan

@@ -231,6 +231,13 @@ _SAID = {
 TEXTS: Mapping[str, str] = MappingProxyType(_SAID | dict(_spoken()))
 """What is said in English, by id."""
 
+
+def table() -> str:
+    """The end of `docs/prompts.md`: what is said by whole sentences."""
+    rows = "".join(f"| `{name}` | {text} |\n" for name, text in _SAID.items())
+    return f"| name | in English |\n|---|---|\n{rows}"
+
+
 REFUSALS = tuple(each for each in _SAID if each.startswith("refused_"))
 """What may be announced by any exchange, whatever else it serves."""
 _ALSO_MAILBOXES = frozenset(

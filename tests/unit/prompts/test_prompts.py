@@ -12,7 +12,7 @@ import pytest
 
 from switch.prompts import music, saying
 from switch.prompts.prompts import FALLBACK, Prompts, PromptSettings, look
-from switch.prompts.texts import REFUSALS, TEXTS, cardinal, ordinal
+from switch.prompts.texts import REFUSALS, TEXTS, cardinal, ordinal, table
 from switch.prompts.voice import Voice, name_of
 
 
@@ -193,3 +193,8 @@ def test_hold_music_of_our_own_is_made_once(tmp_path):
     assert 4000 < max(sound) < 16000
     assert abs(sound[0]) < 200, "no click where it begins"
     assert abs(sound[-1]) < 200, "and where it ends"
+
+
+def test_the_page_of_prompts_ends_with_the_table_of_all():
+    page = Path(__file__).parents[3] / "docs" / "prompts.md"
+    assert page.read_text("utf-8").endswith(table())
