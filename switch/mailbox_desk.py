@@ -4,8 +4,9 @@ forwarded and thrown away; PINs are set and tried; who is to be told, is told.
 Events decide everything (`switch/mailboxes.py`); this is where they come from. What takes time, files and hashes, is
 handed to `run`, which does it off the loop and comes back with an input of its own.
 
-A message is `open` from the first sound on, and complete when its WAV is there. What a crash cut off is completed at
-the next start (`recover`), with what was received until then.
+A message is `open` from the first sound on, and complete when its recording has ended; its WAV is made of the spool
+then, or when it is first needed. What a crash cut off is completed at the next start (`recover`), with what was
+received until then.
 
 **PINs** (PIN-5). A try counts as wrong before it is looked at, and is taken back when it was right, so that neither
 many tries at once nor a crash are a way around the limit. After so many wrong ones in a row nothing is looked at for a
@@ -164,31 +165,43 @@ class Desk:
         self._run(lambda: self.files.finish(mailbox, name), then)
 
     def complete(
-        self, mailbox: str, message: str, urgent: bool = False, then: Callable[[bool, float], object] = lambda ok, n: 0
+        self,
+        mailbox: str,
+        message: str,
+        urgent: bool = False,
+        then: Callable[[bool, float], object] = lambda is_one, now: None,
+        lasted_s: float = 0.0,
     ) -> None:
-        """What was recorded is a message, unless it is too short; `then` hears whether it is."""
+        """What was recorded is a message, unless it is too short; `then` hears whether it is.
+
+        Where the engine has told how long the recording `lasted_s`, it is one from now on, and its WAV is made
+        meanwhile: no lamp waits for that. Else it is one when its WAV is there.
+        """
+        if lasted_s:
+            ok = self._leave(mailbox, message, urgent, lasted_s)
+            self._run(lambda: self.files.finish(mailbox, message) if ok else 0.0, lambda seconds, now: then(ok, now))
+            return
 
         def made(seconds: float | None, now: float) -> None:
-            found = self.mailboxes.opened_as(mailbox, message)
-            if found is None:
-                then(False, now)
-                return
-            if seconds is None:
+            if seconds is None and self.mailboxes.opened_as(mailbox, message) is not None:
                 self._late[mailbox, message] = urgent
                 then(True, now)
-                return
-            if seconds < LEAST_S:
-                self.drop(mailbox, message)
-                then(False, now)
-                return
-            left = MessageLeft(
-                mailbox, message, found.at, found.call, found.number, found.name, round(seconds, 3), urgent
-            )
-            self.mailboxes.leave(left)
-            self._tell(mailbox, message)
-            then(True, now)
+            else:
+                then(self._leave(mailbox, message, urgent, seconds or 0.0), now)
 
         self.render(mailbox, message, made)
+
+    def _leave(self, mailbox: str, message: str, urgent: bool, seconds: float) -> bool:
+        found = self.mailboxes.opened_as(mailbox, message)
+        if found is None:
+            return False
+        if seconds < LEAST_S:
+            self.drop(mailbox, message)
+            return False
+        left = MessageLeft(mailbox, message, found.at, found.call, found.number, found.name, round(seconds, 3), urgent)
+        self.mailboxes.leave(left)
+        self._tell(mailbox, message)
+        return True
 
     def complete_when_ended(self, mailbox: str, message: str, urgent: bool) -> None:
         """The same, when the engine has told that it has all of it (`recorded`): the caller has hung up."""
@@ -203,10 +216,12 @@ class Desk:
             if self.nothing_said(mailbox, event):
                 self.drop(mailbox, message)
             else:
-                self.complete(mailbox, message, urgent)
+                self.complete(mailbox, message, urgent, lasted_s=event.lasted_s)
 
     def nothing_said(self, mailbox: str, event: RecordEnded) -> bool:
         """Whether it is a recording of silence. That is measured where silence ends a message."""
+        if event.lasted_s > 0 and not event.packets:
+            return True
         box = self._boxes.get(mailbox)
         return box is not None and box.silence_s > 0 and event.lasted_s > 0 and event.heard_s < LEAST_SAID_S
 

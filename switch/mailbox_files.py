@@ -59,6 +59,7 @@ class MailboxFiles:
         """Lay a copy of a message into another mailbox; False when there is nothing to copy."""
         target = self._path(to, as_name, SOUND)
         try:
+            self.finish(mailbox, name)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             beside = target.with_suffix(".part.wav")
             shutil.copyfile(self._path(mailbox, name, SOUND), beside)
@@ -76,6 +77,7 @@ class MailboxFiles:
 
     def encoded(self, mailbox: str, name: str, kind: str) -> bytes:
         """The sound as it is sent by e-mail: `wav`, `mp3` or `opus`. Raises OSError."""
+        self.finish(mailbox, name)
         sound = self._path(mailbox, name, SOUND)
         if kind == "wav":
             return sound.read_bytes()

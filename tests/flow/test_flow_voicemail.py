@@ -126,6 +126,22 @@ def test_who_hangs_up_after_the_beep_has_left_a_message_fwd_2() -> None:
     scene.finish()
 
 
+@pytest.mark.parametrize(("lasted_s", "packets", "one"), [(6.0, 300, True), (1.9, 95, False), (6.0, 0, False)])
+def test_no_lamp_waits_for_the_file_to_be_made(lasted_s: float, packets: int, *, one: bool) -> None:
+    scene = Stage()
+    scene.exchange.hash_s = 60.0
+    call = scene.phone("alice").call("102")
+    scene.wait()
+    path, leg = scene.speaks(call), scene.leg(call).lease.leg
+    call.hang_up()
+    scene.wait(0.1)
+    scene.exchange.engine.ended.clear()
+    scene.exchange.tell(RecordEnded(leg, path, "closed", packets, 160 * packets, lasted_s, lasted_s - 1.0))
+    assert scene.boxes.counts("bob").new == one
+    assert [each.seconds for each in scene.exchange.left] == ([lasted_s] if one else [])
+    scene.finish()
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1.9])
 def test_what_is_shorter_than_two_seconds_is_no_message(seconds: float) -> None:
     scene = Stage()

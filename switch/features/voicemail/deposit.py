@@ -80,6 +80,7 @@ class Deposit:
         self._file = ""
         """The greeting, where it is no spoken words."""
         self._recording = False
+        self._lasted_s = 0.0
         self._urgent = False
         self._over = False
 
@@ -128,7 +129,7 @@ class Deposit:
             if call.front.index in call.legs:
                 call.context.engine.end_record(ports.leased(call.front), self._path)
         else:
-            self._desk.complete(self._box.id, message, self._urgent)
+            self._desk.complete(self._box.id, message, self._urgent, lasted_s=self._lasted_s)
 
     # -- what follows -------------------------------------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Deposit:
         engine.record(ports.leased(self._call.front), Spool(self._path, box.longest_s, box.silence_s))
 
     def _recorded(self, event: RecordEnded, now: float) -> None:
-        self._recording = False
+        self._recording, self._lasted_s = False, event.lasted_s
         self._talk.forget()
         if event.why == "failed":
             # What was received until then is kept, if it is enough for a message.
@@ -211,7 +212,7 @@ class Deposit:
             if not self._over:
                 self._finish(self._say("vm_saved" if is_one else "vm_too_short", "goodbye"), then)
 
-        self._desk.complete(self._box.id, message, self._urgent, known)
+        self._desk.complete(self._box.id, message, self._urgent, known, self._lasted_s)
 
     def _finish(self, words: tuple[str, ...], now: float) -> None:
         self._talk.say(words, self._call.service_over, now)

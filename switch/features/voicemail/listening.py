@@ -58,9 +58,19 @@ class Listening:
         if found is None:
             session.say("vm_message_gone", then=self._next, now=now)
             return
-        session.change(found.id, PLAYED)
-        sound = f"file:{session.desk.files.sound(self._box, found.id)}"
-        self._ask((*session.wording.headed(found, self._at == 0), sound), now)
+        message = found
+
+        def ready(seconds: float | None, then: float) -> None:
+            if session.over:
+                return
+            if not seconds:
+                session.say("failed", then=self._menu, now=then)
+                return
+            session.change(message.id, PLAYED)
+            sound = f"file:{session.desk.files.sound(self._box, message.id)}"
+            self._ask((*session.wording.headed(message, self._at == 0), sound), then)
+
+        session.desk.render(self._box, message.id, ready)
 
     def _ask(self, before: tuple[str, ...], now: float) -> None:
         session = self._session
