@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.e2e.kit import sound
@@ -83,6 +84,18 @@ def lies_in(exchange: House, mailbox: str, messages: int) -> list[Path]:
     )
 
 
+def longest(path: Path, hz: float) -> float:
+    """How long that tone sounds without a break, in seconds; words before and behind it are none."""
+    samples, rate = sound.read(path)
+    size, best, run = rate // 20, 0, 0
+    for begin in range(0, len(samples) - size, size):
+        piece = samples[begin : begin + size]
+        loud = 10 * np.log10(np.mean(piece**2) + 1e-12) > -30
+        run = run + 1 if loud and abs(sound.strongest(piece, rate) - hz) < 15 else 0
+        best = max(best, run)
+    return best * size / rate
+
+
 def test_a_tone_is_left_mailed_and_heard_by_another_telephone(exchange, post):
     with softphones(exchange, "alice") as (alice,):
         alice.play(700, -14, 1.5, before_s=2.0, loop=False)
@@ -134,10 +147,7 @@ def test_a_tone_is_left_mailed_and_heard_by_another_telephone(exchange, post):
         wait_for(lambda: not exchange.json("mailbox", "show", "bob")["messages"], 15, "it is deleted")
         bob.do("hangup", call=call)
         bob.over(call)
-    heard = sound.find(*sound.read(bob.wav(call)), 700)
-    assert heard is not None
-    assert heard.hz == pytest.approx(700, abs=3)
-    assert heard.end_s - heard.start_s == pytest.approx(1.5, abs=0.1)
+    assert longest(bob.wav(call), 700) == pytest.approx(1.5, abs=0.15)
     assert sound.find(*sound.read(bob.wav(call)), 1200) is None, "nobody hears himself"
     assert PIN not in exchange.log()
 

@@ -449,6 +449,23 @@ def test_one_hears_deletes_and_restores_saves_and_goes_on() -> None:
     scene.finish()
 
 
+def test_who_presses_nothing_hears_the_choices_again_and_is_let_go() -> None:
+    scene = Stage()
+    bob = scene.phone("bob")
+    scene.message(scene.phone("alice"))
+    scene.set_pin("bob")
+    call = opened(scene, bob)
+    scene.press(call, "1")
+    assert "/voicemail/bob/" in scene.said(call)
+    for _ in range(2):
+        scene.wait(7.0)
+        assert scene.said(call) == "vm_message_menu"
+    scene.wait(7.0)
+    assert scene.said(call) == "goodbye"
+    assert call.over
+    scene.finish()
+
+
 def test_the_pin_is_needed_and_wrong_ones_lock_the_mailbox_pin_1_pin_5() -> None:
     scene = Stage({"pin_tries": 4})
     bob = scene.phone("bob")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from switch.features.voicemail.retrieval import Retrieval
 
 KEY_S = 6.0
+IDLE = 2
 
 
 class Listening:
@@ -31,6 +32,8 @@ class Listening:
         self._ids = [each.id for each in messages if (each.played or each.saved) is not new]
         self._at = 0
         self._deleted: set[str] = set()
+        self._idle = 0
+        """How often nothing of use was pressed, one after the other."""
 
     def begin(self, now: float) -> None:
         """The first one."""
@@ -75,15 +78,19 @@ class Listening:
     def _ask(self, before: tuple[str, ...], now: float) -> None:
         session = self._session
         menu = session.wording("vm_message_restore" if self._id in self._deleted else "vm_message_menu")
-        ask = Ask(words=(*before, *menu), ends="", first_s=KEY_S, tries=3, good="12345678*".__contains__)
+        ask = Ask(words=(*before, *menu), ends="", first_s=KEY_S)
         session.talk.ask(ask, self._chosen, now)
 
     def _chosen(self, answer: Answer, now: float) -> None:
         act = _KEYS.get(answer.digits)
-        if act is None:
-            self._session.goodbye(now)
-        else:
+        if act is not None:
+            self._idle = 0
             act(self, now)
+        elif self._idle < IDLE:
+            self._idle += 1
+            self._menu(now)  # the choices once more, and not the message
+        else:
+            self._session.goodbye(now)
 
     # -- what may be done ---------------------------------------------------------------------------------------
 
