@@ -46,6 +46,9 @@ SKIPPED = 10_000
 numbers are is written at least once in `MOST_S`."""
 SPREAD_S = 0.005
 """After a restart or a reload, from one telephone's NOTIFY to the next one's."""
+APART_S = 0.0002
+"""From one NOTIFY of a change to the next one: a thousand of them at once would keep calls waiting."""
+AT_MOST = 2000
 MAX_CHARS = 2048
 MAX_USER_AGENT = 96
 
@@ -217,9 +220,9 @@ class Subscriptions:
 
     def changed(self, resource: str, now: float, package: str = "") -> None:
         """A resource looks different now; of one package alone where that is named."""
-        for held in self._of_resource.get(resource, {}).values():
+        for number, held in enumerate(self._of_resource.get(resource, {}).values()):
             if not package or held.sub.package == package:
-                held.sub.changed(now)
+                held.sub.changed(now, number % AT_MOST * APART_S)
 
     def registered(self, events: Iterable[e.Bound | e.Unbound], now: float) -> None:
         """Telephones have come, or gone: what waits for a connection is told, and a line is present or not."""

@@ -65,9 +65,10 @@ def event_of(request: Request) -> tuple[str, str]:
     value = request.header("Event")
     if not value:
         raise RemoteProtocolError(489, "Bad Event")
-    package, *params = (part.strip(" \t") for part in value.split(";"))
-    ident = next((each[3:].strip() for each in params if each[:3].lower() == "id="), "")
-    return package.lower(), ident
+    package, *params = value.split(";")
+    named = (each.partition("=") for each in params)
+    ident = next((text.strip(" \t") for name, _, text in named if name.strip(" \t").lower() == "id"), "")
+    return package.strip(" \t").lower(), ident
 
 
 def state_line(left_s: float, reason: str = "", retry_s: int = 0) -> str:
@@ -187,10 +188,10 @@ class Subscription:
         self.flow = toward(txn.flow, self.dialog)
         return True
 
-    def changed(self, now: float) -> None:
-        """There is something to tell."""
+    def changed(self, now: float, behind_s: float = 0.0) -> None:
+        """There is something to tell; `behind_s`: so many others are told first."""
         if not self.final:
-            self._settle(now)
+            self._settle(now, behind_s)
 
     def later(self, delay_s: float, now: float) -> None:
         """There is something to tell, but not at once: after a restart all are told one after the other."""
@@ -265,10 +266,10 @@ class Subscription:
 
     # -- the inside ---------------------------------------------------------------------------------------------
 
-    def _settle(self, now: float) -> None:
+    def _settle(self, now: float, behind_s: float = 0.0) -> None:
         self._dirty = True
         if self._txn is None and self._due is None and not self.over:
-            self._wait(max(SETTLE_S, self._last + GAP_S - now), now)
+            self._wait(max(SETTLE_S, self._last + GAP_S - now) + behind_s, now)
 
     def _wait(self, delay_s: float, now: float) -> None:
         self._due = self.endpoint.timers.start(now + delay_s, self, _DUE)
