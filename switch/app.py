@@ -272,7 +272,7 @@ class Exchange:
         lifting = Lifting(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
-        self._standing.quotas = lifting.warnings
+        self._standing.quotas, self._standing.mailboxes = lifting.warnings, self._mailboxes.asking.warnings
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
         explaining = Explaining(

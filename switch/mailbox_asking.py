@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from config.compiled import MailboxSettings
@@ -13,6 +14,7 @@ from config.problems import did_you_mean
 from switch import pins
 from switch.control import Handler, Refused
 from switch.mailbox_desk import Desk
+from switch.state.mailboxes import LOCKED
 from switch.views import MailboxesView, MailboxMessageView, MailboxPinView, MailboxView
 
 MOST_SHOWN = 1000
@@ -65,6 +67,13 @@ class MailboxAsking:
         box, by = self._box(str(args.get("name", ""))), str(args.get("by", ""))
         self._do(lambda now: self._desk.unlock(box.id, by))
         return MailboxesView(mailboxes=(self._view(box),))
+
+    def warnings(self) -> Iterator[str]:
+        """A sentence for each mailbox whose PINs somebody has tried out."""
+        for box in self._desk.boxes():
+            if self._desk.mailboxes.values(box.id).get(LOCKED) and self._desk.locked_s(box.id):
+                left = math.ceil(self._desk.locked_s(box.id) / 60)
+                yield f"mailbox {box.id} is locked for {left} min after wrong PINs (ringplan mailbox unlock {box.id})"
 
     def _box(self, name: str) -> MailboxSettings:
         box = self._desk.box(name) or self._desk.by_extension(name)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -318,8 +319,8 @@ class Desk:
         locks = wrong >= box.pin_tries
         self.mailboxes.set(mailbox, WRONG, str(wrong), by, self._at())
         if locks:
-            until = self._at().timestamp() + box.pin_lockout_s
-            self.mailboxes.set(mailbox, LOCKED, f"{until:.0f}", by, self._at())
+            until = math.ceil(self._at().timestamp() + box.pin_lockout_s)
+            self.mailboxes.set(mailbox, LOCKED, str(until), by, self._at())
             self.mailboxes.set(mailbox, WRONG, "", by, self._at())
 
         def looked(good: bool | None, now: float) -> None:

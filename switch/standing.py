@@ -59,6 +59,8 @@ class ExchangeStanding:
         """Why nobody can read the metrics; empty when they can be read, or are not wanted."""
         self.quotas: Callable[[], Iterable[str]] = tuple
         """A sentence for each quota of calls outside that is used up, or nearly."""
+        self.mailboxes: Callable[[], Iterable[str]] = tuple
+        """A sentence for each mailbox that is locked after wrong PINs."""
         self._arguments = arguments
         self._core = core
         self._journal = journal
@@ -117,6 +119,7 @@ class ExchangeStanding:
                 realm = dialect.account.refused_realm
                 yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
         yield from self.quotas()
+        yield from self.mailboxes()
         yield from self._certificates.warnings()
         yield from sick(self._core, self._now())
 

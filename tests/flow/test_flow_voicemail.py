@@ -486,7 +486,7 @@ def test_the_pin_is_needed_and_wrong_ones_lock_the_mailbox_pin_1_pin_5() -> None
     assert LOCKED in scene.boxes.values("bob")
     call = opened(scene, bob)
     assert scene.said(call) == "pin_locked,goodbye", "the right one is not looked at either"
-    scene.wait(900.0)
+    scene.wait(901.0)
     call = opened(scene, bob)
     assert scene.heard(call) == "vm_no_messages,vm_main_menu"
     call.hang_up()

@@ -427,6 +427,9 @@ def test_mailbox_shows_messages_and_sets_pins_pin_5(exchange):
     for _ in range(2):
         desk.try_pin("anna", "000000", "x", lambda outcome, now: tried.append(outcome))
     assert "locked 15:00" in run("mailbox", "list")
+    assert [re.sub("1[56] min", "15 min", each) for each in exchange.mailboxes.warnings()] == [
+        "mailbox anna is locked for 15 min after wrong PINs (ringplan mailbox unlock anna)"
+    ]
     assert run("mailbox", "unlock", "anna") == "anna is not locked\n"
     desk.try_pin("anna", "371942", "x", lambda outcome, now: tried.append(outcome))
     assert tried[-1] is Tried.GOOD
