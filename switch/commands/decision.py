@@ -10,7 +10,7 @@ from switch.arguments import Places
 from switch.commands.common import console, duration, local_time, short_path, table, utc_now
 
 if TYPE_CHECKING:
-    from records.cdr import CallRecord, LegRecord, Passed
+    from records.cdr import CallRecord, LegRecord, Passed, Transfer
 
 
 def show(record: CallRecord, places: Places) -> None:
@@ -57,6 +57,7 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     if record.forwards:
         found.append(("forwarded", _forwarded(record)))
     found += [("forwarded", _passed(each)) for each in record.passed]
+    found += [("transferred", _transferred(each)) for each in record.transfers]
     by = record.service or record.answered_target.partition(":")[2]
     if by:
         found.append(("answered by", by))
@@ -93,6 +94,25 @@ def _passed(each: Passed) -> str:
     who = ", ".join(known for known in (each.by, each.name) if known)
     inside = " (in its group)" if each.branch else ""
     return f"by {who}: {_CAUSES.get(each.cause, str(each.cause))}, to {each.to}{inside}"
+
+
+_OUTCOMES = {
+    "done": "",
+    "failed": ", which failed",
+    "cancelled": ", which was called off",
+    "returned": ", which failed: back to who had transferred it",
+}
+
+
+def _transferred(each: Transfer) -> str:
+    """One transfer: by whom, how, to what, and what came of it."""
+    verb = "taken over" if each.kind == "taken" else each.kind.replace("_", "-")
+    how = {"code": " (by keys)", "operator": " (by the operator)"}.get(each.how, "")
+    status = f" with {each.status}" if each.status >= 300 else ""
+    to = each.target.partition(":")[2] or each.to or "nobody"
+    other = f", from call {each.other}" if each.other else ""
+    outcome = _OUTCOMES.get(each.outcome, ", not over")
+    return f"by {each.by.partition(':')[2]}, {verb}{how}, to {to}{outcome}{status}{other}"
 
 
 def reasons(record: CallRecord, places: Places) -> list[str]:

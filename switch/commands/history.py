@@ -160,8 +160,10 @@ def _plain(record: CallRecord) -> dict[str, Any]:
 def _deep(record: CallRecord) -> dict[str, Any]:
     forwards = [msgspec.structs.asdict(each) for each in record.forwards]
     passed = [msgspec.structs.asdict(each) for each in record.passed]
+    transfers = [msgspec.structs.asdict(each) for each in record.transfers]
+    told = {"forwards": forwards, "passed": passed, "transfers": transfers}
     more = {"legs": record.legs, "because": record.because, "recordings": record.recordings}
-    return {"forwards": forwards, "passed": passed} | more | {name: getattr(record, name) for name in DECIDED}
+    return told | more | {name: getattr(record, name) for name in DECIDED}
 
 
 def _text(value: Any) -> Any:

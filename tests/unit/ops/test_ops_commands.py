@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from config import compile as compiling
 from config.compiled import MailboxSettings
 from dialplan.lines import Outside, Quotas
-from records.cdr import CallRecord, LegRecord, Passed
+from records.cdr import CallRecord, LegRecord, Passed, Transfer
 from records.events import Forwarded, LegStarted
 from records.segments import Position
 from records.store import Store
@@ -546,6 +546,10 @@ def kept(tmp_path, monkeypatch):
         reason="loop",
         hidden=True,
         forwards=(Forwarded("+13105550100", reason="user-busy"),),
+        transfers=(
+            Transfer(answered.started_at, "line:bob", "105", "blind", "refer", "", "failed", 486),
+            Transfer(answered.started_at, "line:bob", "103", "attended", "code", "c2", "done", 200, "line:carol"),
+        ),
         passed=(
             Passed(AGO, "bob", 486, "102", "Bob Stone", "line:carol"),
             Passed(AGO, "carol", 408, to="voicemail:carol", branch="ring/1"),
@@ -589,6 +593,10 @@ def test_one_call_of_the_history_says_who_forwarded_it_and_what_the_carrier_gave
     assert plain["forwards"][0]["number"] == "+13105550100"
     assert [each["cause"] for each in plain["passed"]] == [486, 408]
     assert plain["legs"][0]["cause"] == "Q.850;cause=1"
+    sent_on = ("by bob, blind, to 105, which failed with 486", "by bob, attended (by keys), to carol, from call c2")
+    for part in sent_on:
+        assert part in " ".join(shown.split())
+    assert [each["outcome"] for each in plain["transfers"]] == ["failed", "done"]
 
 
 def test_a_decision_of_a_forgotten_configuration_is_shown_without_places(kept):
