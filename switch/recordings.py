@@ -82,9 +82,9 @@ def settle(base: Path, file: str, keep: bool) -> None:
 
 
 def forget(base: Path, before: float) -> int:
-    """Delete files and kept spools that are older. How many there were."""
+    """Delete files and spools that are older. How many there were."""
     count = 0
-    for each in (*base.glob("????-??-??/*.wav"), *base.glob("kept/????-??-??/*.spool")):
+    for each in (*base.glob("????-??-??/*.wav"), *base.glob("[ks]*/????-??-??/*.spool")):
         with contextlib.suppress(OSError):
             if each.stat().st_mtime < before:
                 each.unlink()

@@ -89,10 +89,7 @@ class Asking:
     def on_timer(self, what: object, now: float) -> None:
         """It takes too long, or it is to be looked at who listens."""
         self.timer = None
-        try:
-            self.due(self, now)
-        except Exception as error:  # noqa: BLE001  see Call.broken
-            self.call.broken(error, now)
+        self.due(self, now)
 
     def stop(self) -> None:
         """It is settled."""
@@ -129,6 +126,16 @@ class Recording:
 
     def joined(self, call: Call, now: float) -> None:
         """Who talks with whom has changed (`Context.joined`)."""
+        self._safely(call, self._joined, now)
+
+    def _safely(self, call: Call, what: Callable[[Call, float], None], now: float) -> None:
+        """A bug in here must not cost a call, least of all one for help."""
+        try:
+            what(call, now)
+        except Exception as error:  # noqa: BLE001  see above
+            call.context.on_error(error, f"recording of call {call.id}")
+
+    def _joined(self, call: Call, now: float) -> None:
         if call.over or call.state.answered_at is None:
             return
         brought = self._brought(call)
@@ -146,6 +153,9 @@ class Recording:
     def over(self, call: Call, now: float) -> None:
         """The call is over (`Context.over`). Its legs are closed, and their spools with them; those of a leg that has
         gone elsewhere end here."""
+        self._safely(call, self._over, now)
+
+    def _over(self, call: Call, now: float) -> None:
         asking = self._asking.pop(call.id, None)
         if asking is not None:
             asking.stop()
@@ -173,15 +183,18 @@ class Recording:
         """A tune has ended (`Context.played`). Whether it was one of ours."""
         asking = self._asking.get(call.id)
         if asking is not None and asking.waiting.get(leg.index) == event.id:
-            if event.failed:
-                self._fail(call, "the announcement cannot be played", now)
-            else:
-                del asking.waiting[leg.index]
-                if _listens(leg):
-                    asking.heard.add(leg.index)
-                asking.stop()
-                self._follow(call, asking.by, now)
+            self._safely(call, lambda call, now: self._said(asking, leg, event, now), now)
         return event.id >> 24 == _OURS >> 24
+
+    def _said(self, asking: Asking, leg: Leg, event: PlayEnded, now: float) -> None:
+        if event.failed:
+            self._fail(asking.call, "the announcement cannot be played", now)
+            return
+        del asking.waiting[leg.index]
+        if _listens(leg):
+            asking.heard.add(leg.index)
+        asking.stop()
+        self._follow(asking.call, asking.by, now)
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
         """Somebody has pressed the code that switches recording on, and off again."""
@@ -306,10 +319,13 @@ class Recording:
         self._settle(call, asking)
 
     def _due(self, asking: Asking, now: float) -> None:
-        if asking.waiting:
-            self._fail(asking.call, "the announcement was not heard to its end in time", now)
-        else:
-            self._follow(asking.call, asking.by, now)
+        def due(call: Call, now: float) -> None:
+            if asking.waiting:
+                self._fail(call, "the announcement was not heard to its end in time", now)
+            else:
+                self._follow(call, asking.by, now)
+
+        self._safely(asking.call, due, now)
 
     def _settle(self, call: Call, asking: Asking) -> None:
         asking.stop()

@@ -203,7 +203,12 @@ async def test_old_ones_are_deleted(room: Room, tmp_path: Path) -> None:
     """`keep_days`; nothing else in the folder is touched."""
     compiled: Any = SimpleNamespace(recordings=RecordingSettings(keep_days=10))
     room.made.use(compiled, tmp_path)
-    for name, days in (("2026-11-01/old-1.wav", 11), ("2026-11-01/new-1.wav", 9), ("2026-10-01/old-2.wav", 11)):
+    for name, days in (
+        ("2026-11-01/old-1.wav", 11),
+        ("2026-11-01/new-1.wav", 9),
+        ("2026-10-01/old-2.wav", 11),
+        ("spools/2026-10-01/old-3.0.0.1.spool", 11),
+    ):
         path = room.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
