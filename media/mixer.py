@@ -9,6 +9,9 @@ full scale it is bent towards it, so that loud rooms are compressed and never to
 No clicks: when somebody enters, leaves, is muted or changes the rate, what his room hears would jump from one sample
 to the next. The difference is added, and fades out over that frame.
 
+In rooms of `MANY` and more, those who say nothing in a tick are handed one and the same array, so that what they all
+hear need not be encoded for each of them.
+
 `Seat`s stand in the order of the arrays' rows, in `seats`. They change between ticks only; a tick costs what the
 product of a few arrays costs.
 """
@@ -26,6 +29,7 @@ from media.resampling import Floats, Resampler, history, samples
 Samples = npt.NDArray[np.int16]
 
 NARROW, WIDE = 8000, 16000
+MANY = 8
 _KNEE = 16384.0
 _ROOM_ABOVE = 32700.0 - _KNEE
 
@@ -82,6 +86,12 @@ class _Group:
             Resampler(rate, other, [_or_flat(seats[row], rate, other) for row in where]) for where, other in self.turned
         ]
         self.direct = [(row, row + start) for row, seat in enumerate(seats) if seat.rate == rate]
+        apart = {hearer for _, hearer in self.whispers} | set(self.deaf.tolist())
+        large = {number for number in range(len(names)) if numbers.count(number) >= MANY}
+        self.common = [
+            (row, place, numbers[row]) for row, place in self.direct if numbers[row] in large and row not in apart
+        ]
+        """Those who hear the same whenever they say nothing: row, place, and the number of their room."""
 
     def part(self) -> None:
         """Leave the pasts with the seats, for the next order of them."""
@@ -114,7 +124,9 @@ class _Group:
             heard[self.deaf] = 0.0
         return soften(heard)
 
-    def settle(self, heard: Floats, out: list[Samples | None], changed: set[str]) -> None:
+    def settle(
+        self, heard: Floats, frames: Sequence[Samples | None], out: list[Samples | None], changed: set[str]
+    ) -> None:
         """Hand out what was mixed, at each seat's own rate, without jumps in rooms that have `changed`."""
         if changed:
             self._smooth([(row, seat) for row, seat in enumerate(self.seats) if seat.room in changed], heard)
@@ -124,6 +136,10 @@ class _Group:
         whole = heard.astype(np.int16)
         for row, place in self.direct:
             out[place] = whole[row]
+        same: dict[int, Samples] = {}
+        for row, place, room in self.common:
+            if frames[place] is None and self.seats[row].room not in changed:
+                out[place] = same.setdefault(room, whole[row])
         for (where, _), resampler in zip(self.turned, self.outwards, strict=True):
             theirs = np.clip(resampler.turn(heard[where]), -32768, 32767).astype(np.int16)
             for number, row in enumerate(where):
@@ -202,7 +218,7 @@ class Mixer:
         out: list[Samples | None] = [None] * len(frames)
         for group in self._groups:
             group.gather(frames)
-            group.settle(group.mix(), out, self._changed)
+            group.settle(group.mix(), frames, out, self._changed)
         self._changed.clear()
         return out
 

@@ -6,6 +6,10 @@ Who is muted is not listened to at all, and who holds the call neither: what the
 
 from __future__ import annotations
 
+import collections
+
+from media import codecs
+from media.codecs import Codec
 from media.engine import Part
 from media.leg import Leg
 from media.mixer import Mixer
@@ -17,6 +21,8 @@ class Rooms:
     def __init__(self) -> None:
         self._mixer = Mixer()
         self._legs: dict[int, tuple[Leg, str, Part]] = {}
+        self._encoders: dict[tuple[str, str], Codec] = {}
+        """By room and codec: for what many hear alike."""
 
     def __bool__(self) -> bool:
         return bool(self._legs)
@@ -41,8 +47,10 @@ class Rooms:
         if leg.room:
             self._mixer.leave(leg.id, leg.room)
             del self._legs[leg.id]
-            leg.room = ""
+            room, leg.room = leg.room, ""
             leg.deafen()
+            if self._encoders and not self._mixer.members(room):
+                self._encoders = {key: each for key, each in self._encoders.items() if key[0] != room}
 
     def tick(self, now: float, tick: int) -> None:
         """The next 20 ms of all rooms (`media.relay.Ticking`)."""
@@ -53,5 +61,21 @@ class Rooms:
             frame = ear.frame(seat.rate, now) if ear is not None else None
             frames.append(frame if remote is not None and remote.receive else None)
             legs.append(leg)
-        for leg, seat, heard in zip(legs, seats, self._mixer.tick(frames), strict=True):
-            leg.voice.say(heard, seat.rate, tick)
+        mixed = self._mixer.tick(frames)
+        many = collections.Counter(map(id, mixed))
+        said: dict[tuple[int, str], bytes] = {}
+        for leg, seat, heard in zip(legs, seats, mixed, strict=True):
+            voice = leg.voice
+            if many[id(heard)] == 1 or heard is None or leg.covered or not voice.codec:
+                voice.say(heard, seat.rate, tick)
+                continue
+            key = id(heard), voice.codec
+            if key not in said:
+                said[key] = self._encoder(seat.room, voice.codec).encode(heard)
+            voice.send(said[key], tick)
+
+    def _encoder(self, room: str, codec: str) -> Codec:
+        found = self._encoders.get((room, codec))
+        if found is None:
+            found = self._encoders[room, codec] = codecs.make(codec)
+        return found
