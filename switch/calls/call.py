@@ -66,6 +66,7 @@ class Call:
         "legs",
         "numbered",
         "offers",
+        "prompt",
         "refused",
         "ringer",
         "said",
@@ -94,6 +95,8 @@ class Call:
         """The latest refusal of a called leg that gave a reason, and the Reason header lines."""
         self.said = ""
         """Why an executor refused its step, for the caller."""
+        self.prompt = ""
+        """The same as the id of a prompt; empty where none says it."""
         self.service: Service | None = None
         """What serves the front, if anything of ours does."""
         self.errand: Errand | None = None
@@ -163,10 +166,10 @@ class Call:
         if self.ringer is not None:
             self.ringer.feed(done, now)
 
-    def refuse_step(self, step: str, ending: Termination | None, text: str, now: float) -> None:
+    def refuse_step(self, step: str, ending: Termination | None, text: str, now: float, prompt: str = "") -> None:
         """A step cannot be carried out, or must not: the caller is told why. Without `ending` it has the step's own
-        (`dialplan.endings.unavailable`)."""
-        self.said = text
+        (`dialplan.endings.unavailable`). `prompt` is what is said of it, where refusals are."""
+        self.said, self.prompt = text, prompt
         self.done(v.StepDone(step, "unavailable", None, ending), now)
 
     # -- what the legs report -----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Transfer:
     """One transfer, from its beginning to its end: the errand of a walk for whoever stays. `number` is that of the
     REFER, 0 when it was asked for otherwise."""
 
-    __slots__ = ("by", "gone", "how", "line", "number", "stays", "usage")
+    __slots__ = ("by", "gone", "how", "line", "number", "phrase", "stays", "usage")
 
     def __init__(self, by: Leg, stays: Leg, number: int = 0) -> None:
         self.by = by
@@ -59,6 +59,8 @@ class Transfer:
         self.how = ""
         self.usage = by.usage
         self.number = number
+        self.phrase = ""
+        """What the transferor's telephone may show when it is done, such as where the call is parked."""
         self.line = "" if is_trunk(by.target) else by.target.partition(":")[2]
         self.gone = False
         """Whether the transferor has hung up."""
@@ -127,7 +129,8 @@ class Transfer:
         """Let the transferor know, if it was his telephone that asked."""
         if self.number:
             self.by.reach(now)
-            if refer.notify(self.usage, self.number, status, now):
+            phrase = self.phrase if status == 200 else ""
+            if refer.notify(self.usage, self.number, status, now, phrase):
                 moved(call, self.by)
 
 

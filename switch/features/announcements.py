@@ -96,7 +96,7 @@ class Announcements:
 
 def prompt_of(call: Call, ending: Finish) -> str:
     """What the caller is told; empty: nothing."""
-    found = BY_NAME.get(ending.announce, "")
+    found = call.prompt or BY_NAME.get(ending.announce, "")
     if found or call.state.started.trunk is not None:
         return found
     reason = ending.termination.reason

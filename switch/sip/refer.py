@@ -59,6 +59,7 @@ class Referral(msgspec.Struct, eq=False):
     quiet: bool
     status: int = 100
     """What is to be said, or was said last."""
+    phrase: str = ""
     expires_at: float = 0.0
     notify: ClientTransaction | None = None
     """The NOTIFY under way, or `timer`, which sends it again."""
@@ -218,13 +219,13 @@ def refuse(usage: InviteUsage, number: int, status: int, now: float, lines: Sequ
     _forget(usage, referral)
 
 
-def notify(usage: InviteUsage, number: int, status: int, now: float) -> bool:
-    """Tell the referrer how it goes; a status of 200 or more ends the subscription. Whether a NOTIFY was sent, so that
-    the dialog's numbers have moved on."""
+def notify(usage: InviteUsage, number: int, status: int, now: float, phrase: str = "") -> bool:
+    """Tell the referrer how it goes; a status of 200 or more ends the subscription. `phrase` is for the display, in
+    place of the usual reason phrase. Whether a NOTIFY was sent, so that the dialog's numbers have moved on."""
     referral = usage.referrals.get(number)
     if referral is None or referral.txn is not None or referral.status >= 200 or referral.status == status:
         return False
-    referral.status = status
+    referral.status, referral.phrase = status, phrase
     before = usage.dialog.local_cseq
     _say(usage, referral, now)
     return usage.dialog.local_cseq != before
@@ -260,7 +261,7 @@ def _say(usage: InviteUsage, referral: Referral, now: float) -> Resent | None:
         f"Subscription-State: {state}",
         "Content-Type: message/sipfrag;version=2.0",
     ]
-    body = f"SIP/2.0 {referral.status} {REASONS.get(referral.status, 'Failed')}\r\n"
+    body = f"SIP/2.0 {referral.status} {referral.phrase or REASONS.get(referral.status, 'Failed')}\r\n"
     referral.notify = usage.request(dialog, usage.flow, "NOTIFY", lines, body.encode(), now)
     return Resent()
 

@@ -17,6 +17,7 @@ from records import events as e
 from switch.sip import leg_events as sip
 from tests.support.exchange import CARRIER, changed, house
 from tests.support.phone import Phone, PhoneCall
+from tests.support.raw_phone import RawDialog
 from tests.support.scene import Scene
 
 LOT = ParkLot(id="main", extension="700", first="701", last="703", timeout_s=120.0)
@@ -99,7 +100,7 @@ def test_a_call_that_is_transferred_to_the_lot_is_parked_in_the_first_free_slot(
     changes: list[tuple[str, str]] = []
     scene.exchange.features.parking.slots.on_change = lambda *slot: changes.append(slot)
     three.park()
-    assert three.answered.outcome == "SIP/2.0 200 OK"
+    assert three.answered.outcome == "SIP/2.0 200 Parked at 701", "which telephones show"
     assert three.answered.over
     assert three.call.up
     assert music(scene, three.call)
@@ -288,6 +289,29 @@ def test_who_calls_the_lot_waits_there_himself(scene: Scene) -> None:
     scene.wait()
 
 
+@stage()
+def test_a_telephone_that_shows_text_shows_the_slot(scene: Scene) -> None:
+    """By MESSAGE in the call, before it is let go."""
+    alice, bob = scene.phone("alice"), scene.raw("bob")
+    dialog = RawDialog.authenticated(bob, "101", scene.wait, headers=("Allow: INVITE, ACK, BYE, CANCEL, MESSAGE",))
+    scene.wait(0.1)
+    alice.last.answer()
+    scene.wait(0.1)
+    dialog.take_answer(bob.take(200))
+    dialog.ack()
+    dialog.request("REFER", headers=("Refer-To: <sip:700@pbx.example.com>",))
+    scene.wait(0.1)
+    message = bob.take("MESSAGE")
+    assert message.body == "Parked at 701"
+    bob.reply(message, 200)
+    for method in ("NOTIFY", "NOTIFY", "BYE"):
+        scene.wait(0.1)
+        bob.reply(bob.take(method), 200)
+    scene.wait(0.1)
+    alice.last.hang_up()
+    scene.wait()
+
+
 # Full
 
 
@@ -350,9 +374,16 @@ def test_two_never_share_a_slot(scene: Scene) -> None:
 
 
 @stage()
-def test_an_empty_slot(scene: Scene) -> None:
+def test_an_empty_slot_is_said_to_be_empty_and_404(scene: Scene) -> None:
+    scene.exchange.settings = structs.replace(scene.exchange.settings, announcements="early")
+    scene.exchange.core.calls.use(scene.exchange.settings)
     call = scene.phone("alice").call("702")
     scene.wait(1)
+    assert call.rings == [183]
+    (leg,) = scene.exchange.engine.legs.values()
+    assert leg.source == "file:park_slot_empty"
+    scene.exchange.tell(PlayEnded(leg.lease.leg))
+    scene.wait()
     assert call.refused == 404
 
 

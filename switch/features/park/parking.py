@@ -160,7 +160,8 @@ class Parking:
         call.record(e.Parked(call.id, call.state.n, at, lot.id, slot, by, name, lot.timeout_s, fallback, lot.music))
         self.slots.take((lot.id, slot), call)
         transferor = call.other(call.front)
-        if call.state.transfer is not None and transferor is not None:
+        if call.transfer is not None and transferor is not None:
+            call.transfer.phrase = f"Parked at {slot}"
             self._show(transferor, slot, now)
         serve(call, Stay(self, call), now)
 
@@ -186,7 +187,7 @@ class Parking:
     def retrieve(self, call: Call, step: Retrieve, now: float) -> None:
         """`Retrieve` steps: who dials a slot gets the call that is parked there."""
         if self.slots.claim((step.lot, step.slot), call) is None:
-            call.refuse_step(step.id, EMPTY, "No Call Parked There", now)
+            call.refuse_step(step.id, EMPTY, "No Call Parked There", now, "park_slot_empty")
         else:
             serve(call, Fetch(self, (step.lot, step.slot)), now)
 
