@@ -27,6 +27,9 @@ from records.events import LimitClock
 
 WARNING_S = 20.0
 """So long before the end is the warning (LIM-2)."""
+CLOSE = datetime.timedelta(milliseconds=10)
+"""Instants that are nearer to each other are one: a timer may come a little before the wall clock."""
+NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 EXEMPT = "*"
 """The party of a leg that has no limit, whoever talks with it: it was called for help (LIM-9)."""
 
@@ -126,9 +129,11 @@ def warns(periods: Periods) -> datetime.datetime | None:
 
 
 def warned(periods: Periods, at: datetime.datetime) -> Periods:
-    """The periods after a warning at `at`: it was for all that end so soon, so that each is told of once."""
+    """The periods after a warning at `at`: it was for the one that rules and all that end so soon, so that each is told
+    of once."""
+    first, soon = ruling(periods), at + CLOSE
     return tuple(
-        structs.replace(each, warned=True) if (due := each.warns) is not None and due <= at else each
+        structs.replace(each, warned=True) if each is first or (each.warns or NEVER) <= soon else each
         for each in periods
     )
 
