@@ -471,3 +471,19 @@ def test_a_call_that_nobody_records_is_told_nothing_of_it(scene: Scene) -> None:
     hang_up(scene, call)
     assert not any(command[0] in ("record", "end_record", "pause") for command in scene.exchange.engine.log)
     assert scene.exchange.record.recordings == ()
+
+
+@rules(bob=SILENTLY)
+def test_a_bug_in_recording_costs_no_call(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and the two talk on."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    scene.exchange.tolerates = True
+    for name in ("_follow", "_over"):
+        monkeypatch.setattr(scene.exchange.features.recording, name, broken)
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    assert call.up and answer.up and any("ZeroDivisionError" in error for error in scene.exchange.errors)
+    hang_up(scene, call)
+    assert scene.exchange.record.result == "answered"

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from media import codecs, spool
-from media.engine import RecordEnded, Spool
+from media.engine import Keys, RecordEnded, Spool
 from media.meter import Meter
 from tests.unit.media.media_phone import Phone, sine
 from tests.unit.media.media_stage import LocalStage, Stage, WorkerStage, leg, staged
+from tests.unit.media.test_media_srtp import OURS, SUITE, THEIRS, Far
 
 SILENCE = b"\xff" * 160
 
@@ -316,3 +317,42 @@ def test_what_cannot_be_decoded_counts_as_said() -> None:
     meter = Meter()
     meter.use(((97, "iLBC/8000"),))
     assert meter.said(bytes((0x80, 97)) + bytes(48)) > 0
+
+
+async def test_what_comes_encrypted_is_kept_deciphered(stage: Stage, tmp_path: Path) -> None:
+    """Nobody keeps the keys: what is kept must be readable without."""
+    secure = await stage.phone(ssrc=1, keys=Keys(SUITE, OURS, THEIRS))
+    plain = await stage.phone(ssrc=2)
+    await stage.bridge(secure, plain)
+    paths = [tmp_path / "a.spool", tmp_path / "b.spool"]
+    for phone, path in zip((secure, plain), paths, strict=True):
+        stage.engine.record(leg(phone), Spool(str(path)))
+    await stage.quiet()
+    far = Far(secure)
+    said = [far.say(frame)[0] for frame in sine(1000, 5)]
+    assert await stage.hears(plain, 5) == said
+    answered = [plain.say(frame) for frame in sine(400, 5)]
+    await stage.hears(secure, 5)
+    for phone, path in zip((secure, plain), paths, strict=True):
+        stage.engine.end_record(leg(phone), str(path))
+    await ended(stage, 2)
+    assert packets(paths[0]) == said
+    assert packets(paths[1]) == answered
+
+
+async def test_a_member_of_a_room_is_kept_alone(stage: Stage, tmp_path: Path) -> None:
+    """What others say in the room is in their own spools."""
+    first, second = await stage.phone(ssrc=1), await stage.phone(ssrc=2)
+    for phone in (first, second):
+        stage.engine.mix(leg(phone), "meeting")
+    path = tmp_path / "a.spool"
+    stage.engine.record(leg(first), Spool(str(path)))
+    await stage.quiet()
+    said = []
+    for frame, other in zip(sine(1000, 5), sine(400, 5), strict=True):
+        said.append(first.say(frame))
+        second.say(other)
+        await stage.quiet()
+    stage.engine.end_record(leg(first), str(path))
+    await ended(stage)
+    assert packets(path) == said
