@@ -85,11 +85,16 @@ class Admission:
     def request(self, txn: ServerTransaction, request: Request, now: float) -> None:
         """A request outside of any dialog. Raises RemoteProtocolError when it cannot be read."""
         method = request.method
-        if method != "INVITE" and method != "REGISTER" and self.gate.hides(txn.flow.remote[0], now):
+        refusal = self._subscriptions.refuses(request) if method == "SUBSCRIBE" else None
+        if (
+            method != "INVITE"
+            and method != "REGISTER"
+            and (method != "SUBSCRIBE" or refusal is not None)
+            and self.gate.hides(txn.flow.remote[0], now)
+        ):
             self._endpoint.forget(txn, now)
             return
         if method == "SUBSCRIBE":
-            refusal = self._subscriptions.refuses(request)
             if refusal is not None:
                 self._endpoint.answer_once(txn, refusal[0], now, lines=refusal[1])
             elif self.understood(txn, request, now):

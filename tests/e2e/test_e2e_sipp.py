@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests.e2e.kit.house import house
-from tests.e2e.kit.sipp import Sipp, answering, calling, register
+from tests.e2e.kit.sipp import Sipp, answering, calling, register, watching
 
 pytestmark = [
     pytest.mark.e2e,
@@ -41,6 +41,12 @@ def test_calls_over_tcp(exchange):
     assert caller.wait() == (10, 10, 0), caller.trouble()
     assert callee.wait(5) == (10, 10, 0), callee.trouble()
     assert {record["reason"] for record in exchange.history(before + 10)[:10]} == {"caller_hung_up"}
+
+
+def test_busy_lamps_come_and_go(exchange):
+    lamps = Sipp(exchange, watching("102", "alice"), "lamps", calls=40, rate=20, dials="102")
+    assert lamps.wait() == (40, 40, 0), lamps.trouble()
+    assert exchange.json("subscriptions")["subscriptions"] == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from switch.sip.errors import LocalProtocolError
 from switch.sip.flow import Flow
 from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, describe
 from tests.support.scene import PLACES, Scene
+from tests.support.subscriber import Subscriber
 
 URI = f"sip:{DOMAIN}"
 STRANGER = ("203.0.113.5", 5060)
@@ -238,3 +239,19 @@ def test_emg_6_a_telephone_whose_name_is_banned_where_it_is_can_still_call_for_h
     carrier.reply(carrier.take("INVITE"), 503)
     scene.wait(0.2)
     call.ack_refusal(next(each for each in reversed(bob.seen) if each.kind.isdecimal()))
+
+
+def test_where_we_hide_a_password_still_opens_a_subscription(scene: Scene) -> None:
+    """A telephone may subscribe before it has registered; a stranger learns no more by that than by calling."""
+    scene.exchange.core.admission.gate = gate = Guard(Limits(), bans=BanSettings(failures=1000))
+    gate.hidden = True
+    bob = scene.raw("bob", register=False)
+    bob.outside("SUBSCRIBE", f"sip:101@{DOMAIN}", ("Event: conference",))
+    bob.outside("OPTIONS", URI)
+    scene.wait(0.1)
+    assert not bob.seen
+    lamp = Subscriber(bob, "101", scene.wait)
+    lamp.ask()
+    lamp.take()
+    lamp.ask(0)
+    lamp.take()

@@ -151,6 +151,42 @@ def _response(status: str, body: str = "") -> str:
 ENDING = "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n"
 
 
+def watching(number: str, line: str) -> str:
+    """A busy lamp: subscribed, told that the line is idle, given back, told that it ends (RFC 6665, RFC 4235)."""
+    uri = f"sip:{number}@[remote_ip]:[remote_port]"
+
+    def ask(cseq: int, expires: int, more: str = "") -> str:
+        to = f"<{uri}>[peer_tag_param]" if cseq > 2 else f"<{uri}>"
+        wish = f"Event: dialog\nAccept: application/dialog-info+xml\nExpires: {expires}\n"
+        return send(request("SUBSCRIBE", cseq, uri, to, wish + more, line=line), 'retrans="500"')
+
+    def told(state: str) -> str:
+        checks = (("hdr", 'header="Subscription-State:" ', state), ("msg", "", "state>terminated</state"))
+        actions = (
+            "".join(
+                f'<ereg regexp="{wanted}" search_in="{place}" {header}check_it="true" assign_to="{state}-{place}"/>'
+                f'<log message="[${state}-{place}]"/>'
+                for place, header, wanted in checks
+            )
+            .replace("</state", "&lt;/state")
+            .replace("state>", "state&gt;")
+        )
+        return f'<recv request="NOTIFY"><action>{actions}</action></recv>\n{send(ENDING)}'
+
+    return scenario(
+        ask(1, 600),
+        '<recv response="401" auth="true"/>\n',
+        ask(2, 600, proof(line)),
+        '<recv response="200"/>\n',
+        told("active"),
+        ask(3, 0),
+        '<recv response="401" auth="true"/>\n',
+        ask(4, 0, proof(line)),
+        '<recv response="200"/>\n',
+        told("terminated"),
+    )
+
+
 def answering(final: str = "200 OK", ringing: bool = True) -> str:
     """Ring, then answer with `final`; without a final, wait for the CANCEL."""
     steps = ['<recv request="INVITE"/>\n']
