@@ -39,14 +39,14 @@ class Subscriber:
     def ask(self, expires: int | None = None, headers: tuple[str, ...] = ()) -> Text:
         """SUBSCRIBE, the challenge met; the final answer. A 2xx is remembered."""
         self._send(expires, headers)
-        self.wait(0.02)
+        self.wait(0.03)
         challenged = self.phone.take(401)
         return self.answer(self.proven(challenged, expires, headers))
 
     def refused(self, status: int, headers: tuple[str, ...] = (), expires: int | None = None) -> Text:
         """SUBSCRIBE; the answer is that status."""
         self._send(expires, headers)
-        self.wait(0.02)
+        self.wait(0.03)
         challenged = self.phone.take(401)
         self.proven(challenged, expires, headers)
         return self.phone.take(status)
@@ -55,7 +55,7 @@ class Subscriber:
         """The same with credentials."""
         proof = self.phone.digest(self.phone.challenge_in(challenged), "SUBSCRIBE", self.target)
         self._send(expires, (f"Authorization: {proof}", *headers))
-        self.wait(0.02)
+        self.wait(0.03)
 
     def answer(self, _: None = None) -> Text:
         """The 200, remembered."""
