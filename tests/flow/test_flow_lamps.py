@@ -8,7 +8,6 @@ from msgspec import structs
 from dialplan import groups
 from dialplan import model as m
 from dialplan.destinations import of_text
-from records import events as e
 from tests.support.exchange import house
 from tests.support.scene import Scene
 from tests.support.subscriber import Subscriber, dialogs, remotes, state_of
@@ -125,26 +124,33 @@ def test_a_room_is_busy_while_somebody_is_in_it(scene: Scene) -> None:
     desk.close()
 
 
+@pytest.mark.parametrize("crash", [False, True])
 @pytest.mark.parametrize("scene", [{"model": rooms()}], indirect=True)
-def test_a_slot_is_busy_while_a_call_is_parked_there(scene: Scene) -> None:
-    """CRD-7: by what the journal says of it, whoever parks."""
-    alice, bob = scene.phone("alice"), scene.phone("bob")
-    desk = Desk(scene, "711", "712")
-    call, _ = scene.talking(alice, bob)
-    (live,) = scene.exchange.calls
-    core = scene.exchange.core
-
-    def say(kind: type[e.Event], *more: str) -> None:
-        event = kind(live.id, live.state.n, scene.clock.at(), "main", "712", *more)  # type: ignore[call-arg]
-        core.go_on(lambda now: live.record(event), scene.clock.now())
-
-    say(e.Parked)
-    assert desk.look() == {"711": IDLE, "712": ["recipient confirmed"]}
-    assert desk.who["712"] == [""]
-    say(e.Unparked, "retrieved")
-    assert desk.look() == {"711": IDLE, "712": IDLE}
-    call.hang_up()
-    scene.wait()
+def test_a_slot_is_busy_while_a_call_is_parked_there(scene: Scene, crash: bool) -> None:
+    """CRD-7."""
+    alice, bob, carol = scene.phone("alice"), scene.phone("bob"), scene.phone("carol")
+    desk = Desk(scene, "711", "712", "101", "102", "103")
+    call, there = scene.talking(alice, bob)
+    there.refer("710")
+    shown = desk.look()
+    assert shown == {
+        "711": ["recipient confirmed"],
+        "712": IDLE,
+        "101": ["initiator confirmed"],
+        "102": IDLE,
+        "103": IDLE,
+    }
+    assert desk.who["711"] == [""]
+    if crash:
+        scene.exchange.crash_and_restart(1.0)
+        assert desk.look() == shown
+    taken = carol.call("711")
+    shown = desk.look()
+    assert shown["711"] == IDLE
+    assert shown["103"][0].endswith("confirmed")
+    assert desk.who["101"] == ["sip:103@pbx.example.com"]
+    taken.hang_up()
+    assert set(map(tuple, desk.look().values())) == {tuple(IDLE)}
+    assert call.over
     desk.close()
-    no_slot = Subscriber(desk.keys["711"].phone, "714", scene.wait)
-    no_slot.refused(404)
+    Subscriber(desk.keys["711"].phone, "714", scene.wait).refused(404)
