@@ -70,7 +70,7 @@ _WARNINGS = {
     "idle-delegate": "A delegate who may neither place nor answer nor pick up calls nor monitor them.",
     "impossible-hours": "Times that never come, or a day that no calendar has.",
     "locked-value": "A value that does not count, as a level above has locked it.",
-    "missing-sound": "A file with sound that is not there: spoken words are heard in its place.",
+    "missing-sound": "A file with sound that is not there: something else is heard in its place, or nothing.",
     "never-closed": "A treatment for closed hours where there are no hours, or hours that never close.",
     "never-open": "Opening hours that are never open.",
     "no-account-code": "Account codes are wanted, and there is none: every call outside is refused.",

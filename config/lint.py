@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from config import addresses, lint_calls, lint_hours, lint_routes, lint_unused
+from config import addresses, lint_calls, lint_hours, lint_routes, lint_sounds, lint_unused
 from config.compile_called import extensions, numbered
 from config.fitting_numbers import range_warnings, slots
 from config.fitting_people import people_warnings, targets
@@ -41,6 +41,7 @@ def warnings(loaded: Loaded, levels: Levels, routes: RouteTable) -> list[Problem
     found += lint_calls.warnings(loaded, levels)
     found += lint_unused.warnings(loaded, levels, routes)
     found += lint_routes.warnings(loaded, routes)
+    found += lint_sounds.warnings(loaded)
     return found
 
 

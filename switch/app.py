@@ -177,7 +177,7 @@ class Exchange:
             self._transports.peer_names,
         )
         self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
-        self._directory.music = self._prompts.hold_music
+        self._directory.music, self._directory.file = self._prompts.hold_music, self._prompts.file
         self._directory.hosts.on_change = self._notices.host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)

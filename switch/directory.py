@@ -57,6 +57,8 @@ class Directory:
         self.domains = Domains()
         self.music: Callable[[str], tuple[str, ...]] = _music
         """What is heard on hold, by the name of a file; empty where none was chosen (MOH-1)."""
+        self.file: Callable[[str], tuple[str, ...]] = _music
+        """A sound file that the configuration names."""
         self.lost: Container[tuple[str, str, int]] = ()
         """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
 
@@ -237,6 +239,11 @@ class Directory:
         where = self.address(address)
         name = place.device if place is not None else ""
         return name or device or "unknown telephone", where.told() if where is not None else ""
+
+    def sound(self, source: str) -> tuple[str, ...]:
+        """See `switch.calls.context.Directory`."""
+        kind, _, name = source.partition(":")
+        return self.file(name) if kind == "file" else (source,)
 
     def hold_music(self, target: str) -> tuple[str, ...]:
         """See `switch.calls.context.Directory`."""

@@ -149,7 +149,7 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
     front = call.front
     terms = e.Terms(limit_s=lasts_s) if lasts_s else None
     call.record(e.Connected(call.id, call.state.n, call.context.at(), front.index, source, terms, front.index))
-    call.context.engine.play(ports.leased(front), Tune((source,)))
+    call.context.engine.play(ports.leased(front), Tune(call.context.directory.sound(source)))
     if call.ringer is not None:
         call.ringer.stop()
         call.ringer = None

@@ -89,6 +89,9 @@ class Directory(Protocol):
     def whereabouts(self, device: str, address: str) -> tuple[str, str]:
         """A telephone by its name for people, and in words where that address is."""
 
+    def sound(self, source: str) -> tuple[str, ...]:
+        """A source of the dialplan's (`plan.Announce`) as those of a `media.engine.Tune`: where a file is."""
+
     def hold_music(self, target: str) -> tuple[str, ...]:
         """What somebody hears whom that line (`line:anna`), or carrier, holds: sources of a `media.engine.Tune`."""
 

@@ -87,4 +87,4 @@ def rejoin(call: Call, now: float) -> None:
     if call.service is not None:
         call.service.begin(call, now)
     elif call.state.service:
-        engine.play(ports.leased(front), Tune((call.state.service,)), again=True)
+        engine.play(ports.leased(front), Tune(call.context.directory.sound(call.state.service)), again=True)

@@ -246,7 +246,7 @@ class Offers:
         if moved and call.service is not None:
             call.service.begin(call, now)  # nothing plays and nothing listens on the new port
         elif moved and port.lease is not None:
-            call.context.engine.play(port.lease.leg, Tune((call.state.service,)))
+            call.context.engine.play(port.lease.leg, Tune(call.context.directory.sound(call.state.service)))
         leg.record_move()
 
     # -- corrections --------------------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ class Menu:
 
     def begin(self, call: Call, now: float) -> None:
         """See `Service.begin`."""
+        self.parted(call, now)  # begun anew, as its port was: the far end has gone over to another family
         self._call, self._talk = call, Dialogue(call, call.front)
         self._idle[call.id] = idle = self._idle.get(call.id, 0) + 1
         if idle > MOST_IDLE:
@@ -173,7 +174,9 @@ class Menu:
 
     def parted(self, call: Call, now: float) -> None:
         """See `Service.parted`."""
-        self._talk.stop()
+        talk: Dialogue | None = getattr(self, "_talk", None)
+        if talk is not None:
+            talk.stop()
 
     # -- the menu -----------------------------------------------------------------------------------------------
 

@@ -141,6 +141,18 @@ def test_every_kind_of_destination_that_sounds(scene, menus, word, hears):
     scene.wait()
 
 
+def test_files_are_those_of_the_configurations_folder(scene, menus):
+    scene.exchange.core.directory.file = lambda name: (f"file:/config/{name}",)
+    front = menus(main={"choices": {"3": to("announce:file:closed.wav")}})
+    front.press("3")
+    assert front.hears == "/config/closed.wav"
+    scene.exchange.crash_and_restart()
+    scene.exchange.core.directory.file = lambda name: (f"file:/config/{name}",)
+    scene.wait()
+    front.call.hang_up()
+    scene.wait()
+
+
 def test_a_menu_leads_to_another_and_back(scene, menus):
     bob = scene.phone("bob")
     front = menus(

@@ -166,7 +166,7 @@ def _called(chance: random.Random, names: list[str]) -> str:
     text.append(f"extensions: {{90005: {{name: All, lines: [{ringing[0]}, lobby]}}}}\n")
     text.append("mailboxes:\n  shared: {extension: 90001}\n")
     text.append(
-        'attendants:\n  main: {extension: 90002, greeting: welcome.wav, hours: office, closed: "voicemail:shared", '
+        'attendants:\n  main: {extension: 90002, say: Welcome., hours: office, closed: "voicemail:shared", '
         'choices: {1: "ring_group:front", 2: "queue:help", timeout: "ring_group:front"}}\n'
     )
     text.append(

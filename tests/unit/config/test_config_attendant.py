@@ -64,3 +64,20 @@ def test_mistakes_are_told_with_their_place(tmp_path, menu, says):
     (line,) = [problem.told("error") for problem in caught.value.problems]
     assert says in line
     assert "ringplan.yaml:5:" in line
+
+
+def test_files_that_are_not_there_are_warned_of(tmp_path):
+    (tmp_path / "there.wav").write_bytes(b"sound")
+    text = """\
+account: {hold_music: there.wav}
+attendants:
+  main:
+    greeting: gone.wav
+    choices: {1: "announce:file:lost.wav", 2: "announce:file:there.wav", 3: "announce:tone:425"}
+  sub: {greeting: there.wav, choices: {1: anna}}
+prompts: {folder: words}
+sites: {here: {hold_music: music.wav}}
+"""
+    told = [each.told("warning") for each in compiled(written(tmp_path, text)).warnings if each.code == "missing-sound"]
+    assert [line.split("`")[1] for line in told] == ["music.wav", "gone.wav", "lost.wav", "words"]
+    assert "ringplan.yaml:7:" in told[1]
