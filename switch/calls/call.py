@@ -285,6 +285,7 @@ class Call:
 
     def hang_up_leg(self, leg: Leg, termination: Termination, now: float, lines: Sequence[str] = ()) -> None:
         """End one answered leg by BYE; the call goes on."""
+        self.offers.leaving(self, leg, now)
         leg.reach(now)
         if leg.usage.needs_ack:
             leg.usage.ack(now)
@@ -299,6 +300,7 @@ class Call:
                 if leg.usage.confirmed:
                     self.hang_up_leg(leg, termination, now)
                 else:
+                    self.offers.leaving(self, leg, now)
                     self.context.forget_leg(leg.tag)
                     leg_over(self, leg, termination, cause_of(self.why))
             return

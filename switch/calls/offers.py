@@ -128,9 +128,33 @@ class Offers:
         self._correcting.pop(leg.index, None)
         self._telling.pop(leg.index, None)
         self._told.pop(leg.index, None)
-        if self._asking is leg:
-            self.cancelled(call, leg, now)
-            leg.usage.refuse_offer(491, now)
+        self.leaving(call, leg, now)
+
+    def leaving(self, call: Call, leg: Leg, now: float) -> None:
+        """The leg talks with its other side no more. What it has asked is refused for now, and asked of nobody; so is
+        what was asked of it."""
+        asking = self._asking
+        other = call.other(asking) if asking is not None else None
+        if asking is None or (asking is not leg and other is not leg):
+            return
+        usage = asking.usage
+        if usage.asking is None and usage.pending_request is None:
+            # Its ACK brings an answer yet, which concerns it alone from now on.
+            self._asking, self._alone = (None, False) if asking is leg else (asking, True)
+            return
+        self._asking = None
+        asking.sound.proposed = None
+        usage.refuse_offer(491, now)
+        if other is not None:
+            other.usage.cancel_offer(now)
+
+    def parting(self, call: Call, front: Leg, peer: Leg, now: float) -> None:
+        """Those two are to talk with each other: an offer that is being passed on to somebody else is passed on no
+        more."""
+        asking = self._asking
+        other = call.other(asking) if asking is not None else None
+        if other is not None and {asking, other} != {front, peer}:
+            self.leaving(call, other, now)
 
     def answered(self, call: Call, leg: Leg, body: bytes, now: float) -> None:
         """The other side took the offer, or made one."""

@@ -20,6 +20,7 @@ def pair(call: Call, front: Leg, peer: Leg, now: float, terms: e.Terms | None = 
     """Join two answered legs of the call; `terms` are those that hold from now on, None where there is nothing to say.
     Whoever was there before is the caller's to end."""
     release(call, now)
+    call.offers.parting(call, front, peer, now)
     call.record(e.Connected(call.id, call.state.n, call.context.at(), peer.index, "", terms, front.index))
     joining.reconnect(call)
     call.rejoined(now)

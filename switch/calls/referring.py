@@ -45,6 +45,8 @@ def refusal(call: Call, leg: Leg) -> int:
         or leg.index not in (call.state.front, call.state.peer)
     ):
         return 403  # who talks with a service of ours has nobody to transfer
+    if stays.usage.accepted_offer:
+        return 491  # its answer to our offer, and with it its sound, is on the way
     if is_trunk(leg.target) and not _carrier_may(call, leg):
         return 403
     return transfer.LOOP if call.state.transfers >= MOST else 0

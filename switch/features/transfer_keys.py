@@ -205,6 +205,8 @@ class Consulting(Transfer):
         if leg is self.by:
             return self._by_left(call, leg, now)
         if leg is self.stays:
+            if self.gone:
+                return False
             if self.target is not None:
                 call.errand = None
                 self.over(call, "cancelled", now)

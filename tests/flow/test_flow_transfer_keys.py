@@ -170,6 +170,16 @@ def test_who_has_pressed_the_code_hangs_up_while_it_rings(trio: Trio, answers: b
         assert trio.transfers() == [("attended", "code", "returned")]
 
 
+def test_both_hang_up_while_it_rings(trio: Trio) -> None:
+    trio.press(trio.answered, "*2103#")
+    trio.answered.hang_up()
+    trio.scene.wait()
+    trio.call.hang_up()
+    trio.scene.wait()
+    assert trio.carol.last.over
+    assert trio.transfers() == [("attended", "code", "cancelled")]
+
+
 def test_a_target_that_is_busy_when_asked_for(trio: Trio) -> None:
     trio.carol.refuses = 486
     trio.press(trio.answered, "*2103#")
