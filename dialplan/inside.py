@@ -26,7 +26,10 @@ def number(draft: Draft, digits: str) -> str | None:
             if draft.request.transferor is not None:
                 draft.say(f"park:{lot.id}", f"slot {digits}")
                 return draft.add(Park(id=draft.name("park"), lot=lot.id, slot=digits))
-            if lot.retrieve and (draft.speaking is None or draft.speaking.group not in lot.retrieve):
+            if draft.speaking is None:
+                draft.say(f"park:{lot.id}", f"slot {digits}: for telephones of the house alone")
+                return reject(draft, "retrieve", 403, Reason.NOT_PERMITTED, "Not Permitted", "not_permitted")
+            if lot.retrieve and draft.speaking.group not in lot.retrieve:
                 draft.say(f"park:{lot.id}", f"slot {digits}: not for the caller's group to take calls from")
                 return reject(draft, "retrieve", 403, Reason.NOT_PERMITTED, "Not Permitted", "not_permitted")
             draft.say(f"park:{lot.id}", f"slot {digits}")

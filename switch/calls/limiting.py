@@ -89,7 +89,7 @@ class Limiting:
         at = call.context.at()
         ends = before.ends if before is not None and _same(before.period, period) else now + _until(period.ends, at)
         if now >= ends - CLOSE_S:
-            if not rings(call):
+            if call.transfer is None:
                 end(call, CUT, now)
                 return
             due = now + LOOK_S
@@ -102,14 +102,6 @@ class Limiting:
                 else:
                     _warn(call, ends - now, now)
         self._watched[call.id] = Watched(period, ends, call.context.endpoint.timers.start(due, self, call))
-
-
-def rings(call: Call) -> bool:
-    """Whether somebody is rung to whom the call is being transferred."""
-    state = call.state
-    if state.parked is not None:
-        return False
-    return call.errand is not None or (call.ringer is not None and call.service is None and not state.service)
 
 
 def _warn(call: Call, left_s: float, now: float) -> None:

@@ -300,8 +300,7 @@ def test_a_transfer_at_50_s_lives_by_the_limit_of_who_it_goes_to(
     start = began(scene)
     until(scene, start, 50)
     assert len(warnings(scene)) == 1
-    live, _, far = sides(scene)
-    ring(scene, live, far, number, "alice")
+    call.refer(number)
     until(scene, start, 51)
     assert call.over
     assert other.last.up
@@ -327,19 +326,40 @@ def test_a_transfer_at_50_s_lives_by_the_limit_of_who_it_goes_to(
 def test_while_a_transfer_rings_the_end_waits_for_what_comes_of_it(scene: Scene) -> None:
     """LIM-4: Bob answers at 65 s, and has his 300 s; had he not, the call would have ended."""
     alice, bob, carrier = scene.phone("alice"), scene.phone("bob"), outside(scene)
-    calls_out(scene, alice, carrier)
+    call = calls_out(scene, alice, carrier)
     scene.wait(0.1)
     start = began(scene)
     until(scene, start, 50)
-    live, _, far = sides(scene)
-    ring(scene, live, far, "102", "alice")
+    call.refer("102")
     until(scene, start, 65)
     assert carrier.last.up
     bob.last.answer()
     until(scene, start, 364.5)
+    assert call.over
     assert bob.last.up
     until(scene, start, 366)
     assert bob.last.over
+
+
+@stage
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_transfer_that_fails_after_the_end_is_cut_then(scene: Scene, gone: bool) -> None:
+    """LIM-4: nothing was reset. Also when the transferor has hung up, and would have been rung."""
+    alice, bob, carrier = scene.phone("alice"), scene.phone("bob"), outside(scene)
+    call = calls_out(scene, alice, carrier)
+    scene.wait(0.1)
+    start = began(scene)
+    until(scene, start, 50)
+    call.refer("102")
+    scene.wait(0.5)
+    if gone:
+        call.hang_up()
+    until(scene, start, 65)
+    assert carrier.last.up
+    bob.last.refuse(486)
+    scene.wait(1.0)
+    assert carrier.last.over
+    assert scene.exchange.record.reason == "duration_limit"
 
 
 @stage
@@ -352,8 +372,7 @@ def test_a_transfer_to_outside_keeps_the_transferors_limit(scene: Scene) -> None
     scene.wait(0.1)
     start = began(scene)
     until(scene, start, 30)
-    live, _, far = sides(scene)
-    ring(scene, live, far, OUTSIDE, "alice")
+    alice.last.refer(OUTSIDE)
     until(scene, start, 31)
     carrier.last.answer()
     until(scene, start, 59.5)

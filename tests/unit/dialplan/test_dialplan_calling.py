@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dialplan.destinations import Destination, To, user
 from dialplan.facts import NO_FACTS, Facts, LineFacts
@@ -312,6 +313,40 @@ def test_an_emergency_number_behind_a_code_is_one(dialled: str, locked: bool) ->
     """OUT-6: out of habit."""
     facts = Facts(lines={"device:carl": LineFacts(locked=locked)})
     assert call(house(), "carl", dialled, facts).emergency
+
+
+def test_who_may_take_parked_calls() -> None:
+    """CRD-7: everybody in the house, or the groups that are named; nobody outside, though a carrier may dial numbers of
+    the house. To park in a slot by a transfer is another matter."""
+    model = house()
+    assert refused(call(model, "carl", "705")) == "no"
+    peer = replace(model, trunks={"carrier": TrunkRule(id="carrier", profile=US, extensions=True)})
+    from_outside = plan(peer, CallRequest(digits="705", at=AT, trunk="carrier"))
+    assert refused(from_outside) == "403 Not Permitted"
+    lot = replace(model.park_lots["main"], retrieve=("desk",))
+    carl = replace(model.lines["carl"], group="desk")
+    groups = replace(model, park_lots={"main": lot}, lines={**model.lines, "carl": carl})
+    assert refused(call(groups, "carl", "705")) == "no"
+    assert refused(call(groups, "ben", "705")) == "403 Not Permitted"
+    made = call(groups, "carl", "705", transferor="ben", transferor_device="ben")
+    assert made.step(made.entry) == Park(id="park", lot="main", slot="705")
+
+
+def test_which_lot_and_slot_the_code_means() -> None:
+    model = house()
+    far = ParkLot(id="far", first="801", last="803", retrieve=("desk",))
+    carl = replace(model.lines["carl"], group="desk")
+    lots = {"far": far, **model.park_lots}
+    two = replace(model, park_lots=lots, lines={**model.lines, "carl": carl}, features={**CODES, "*68": "park"})
+    for who, digits, argument in (
+        ("carl", "*68", "far"),
+        ("ben", "*68", "main"),
+        ("ben", "*68802", "far/802"),
+        ("carl", "*68709", "main/709"),
+    ):
+        assert call(two, who, digits).steps[-1] == Feature(id="feature", feature="park", argument=argument)
+    assert refused(call(two, "ben", "*68804")) == "404 No Such Slot"
+    assert refused(call(replace(two, park_lots={}), "ben", "*68")) == "404 No Such Slot"
 
 
 def test_codes_the_operator_and_slots() -> None:
