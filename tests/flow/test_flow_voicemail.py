@@ -747,3 +747,41 @@ def test_a_vip_line_that_sends_everybody_else_to_voicemail_never_rings_vip_4f() 
     scene.leave(call)
     assert scene.boxes.counts("bob").new == 1
     scene.finish()
+
+
+def test_a_crash_while_somebody_listens_asks_for_the_pin_again() -> None:
+    scene = Stage()
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    scene.message(alice)
+    scene.set_pin("bob")
+    call = opened(scene, bob)
+    scene.press(call, "1")
+    scene.exchange.crash_and_restart(1.0)
+    scene.wait()
+    assert scene.heard(call) == "pin_enter"
+    scene.press(call, f"{PIN}#")
+    assert scene.heard(call).startswith("vm_you_have,1,vm_saved_message,"), "what was played is played still"
+    scene.press(call, "2")
+    scene.press(call, "4")
+    assert scene.said(call) == "vm_calling_back"
+    alice.last.answer()
+    scene.wait()
+    assert len(scene.exchange.engine.joined()) == 1
+    call.hang_up()
+    scene.finish()
+
+
+def test_a_caller_without_a_number_is_not_called_back() -> None:
+    scene = Stage(bob={"mailbox": "bob"})
+    bob = scene.phone("bob")
+    scene.exchange.core.go_on(
+        lambda now: scene.boxes.leave(e.MessageLeft("bob", "m1", scene.clock.at(), seconds=4.0)), scene.clock.now()
+    )
+    scene.set_pin("bob")
+    call = opened(scene, bob)
+    scene.press(call, "14")
+    assert scene.said(call) == "vm_call_back_unknown"
+    scene.press(call, "8")
+    assert scene.heard(call).startswith("vm_message_from,vm_unknown_caller,vm_received")
+    call.hang_up()
+    scene.finish()
