@@ -146,7 +146,7 @@ class PlayEnded(msgspec.Struct, frozen=True, tag="play_ended"):
 class RecordEnded(msgspec.Struct, frozen=True, tag="record_ended"):
     """The recording at `path` has ended: `why` is stopped, limit, silence, closed (the leg was) or failed (the disk is
     full, or refuses; `detail` says more). `packets` and `octets` stand in the file; `heard_s` is how long something was
-    said, `lasted_s` how long it was on, pauses left out."""
+    said (looked at only with a `silence_s`), `lasted_s` how long it was on, pauses left out."""
 
     leg: int
     path: str

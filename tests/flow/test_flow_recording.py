@@ -487,3 +487,19 @@ def test_a_bug_in_recording_costs_no_call(scene: Scene, monkeypatch: pytest.Monk
     assert call.up and answer.up and any("ZeroDivisionError" in error for error in scene.exchange.errors)
     hang_up(scene, call)
     assert scene.exchange.record.result == "answered"
+
+
+@rules(bob=LOUDLY)
+def test_who_has_not_described_himself_yet_is_told_when_he_has(scene: Scene) -> None:
+    """An INVITE without an offer: the answer comes with the ACK, and until then nothing that we play is heard."""
+    bob = scene.phone("bob")
+    call = scene.phone("alice").call("102", offer=False)
+    scene.wait()
+    bob.last.answer()
+    scene.wait(1.0)
+    sides = (call, bob.last)
+    assert all(TOLD in hears(scene, side) for side in sides) and not any(kept(scene, side) for side in sides)
+    for side in sides:
+        heard_out(scene, side)
+    assert [kept(scene, side) for side in sides] == [[True], [True]]
+    hang_up(scene, bob.last)

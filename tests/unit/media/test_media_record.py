@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media import codecs, spool
 from media.engine import Keys, RecordEnded, Spool
@@ -356,3 +360,25 @@ async def test_a_member_of_a_room_is_kept_alone(stage: Stage, tmp_path: Path) ->
     stage.engine.end_record(leg(first), str(path))
     await ended(stage)
     assert packets(path) == said
+
+
+SOUND = [(spool.PACKET, n, bytes((0x80, 0, 0, n)) + bytes(8) + bytes((n,)) * n) for n in range(1, 40)]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_crash_left_is_read_as_far_as_it_is_whole(tmp_path_factory: Any, data: st.DataObject) -> None:
+    """Any cut, and any rubbish behind it: the packets before are there, and nothing is raised."""
+    header = spool.pack(spool.HEADER, 0.0, msgspec.msgpack.encode(spool.Header(1, 1, "", 0.0)))
+    records = [spool.pack(kind, at / 1e6, content) for kind, at, content in SOUND]
+    whole = b"".join(records)
+    cut = data.draw(st.integers(0, len(whole)))
+    rubbish = data.draw(st.binary(max_size=40))
+    path = tmp_path_factory.mktemp("cut") / "a.spool"
+    path.write_bytes(spool.MAGIC + header + whole[:cut] + rubbish)
+    found = [record for record in spool.read(path) if record[0] != spool.HEADER]
+    ends = list(itertools.accumulate(map(len, records)))
+    intact = sum(end <= cut for end in ends)
+    assert found[:intact] == SOUND[:intact]
+    if not rubbish:
+        assert len(found) == intact
