@@ -70,9 +70,6 @@ class Files(Protocol):
     def drop(self, mailbox: str, name: str) -> None:
         """Take the sound away."""
 
-    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
-        """All that there is, and has been for so long."""
-
 
 class Tried(enum.StrEnum):
     """What came of a PIN."""
@@ -199,7 +196,8 @@ class Desk:
         if seconds < LEAST_S:
             self.drop(mailbox, message)
             return False
-        left = MessageLeft(mailbox, message, found.at, found.call, found.number, found.name, round(seconds, 3), urgent)
+        caller = found.call, found.number, found.name
+        left = MessageLeft(mailbox, message, found.at, *caller, round(seconds, 3), urgent, False, found.sent_by)
         self.mailboxes.leave(left)
         self._tell(mailbox, message)
         return True
@@ -227,9 +225,11 @@ class Desk:
         return box is not None and box.silence_s > 0 and event.lasted_s > 0 and event.heard_s < LEAST_SAID_S
 
     def drop(self, mailbox: str, message: str, by: str = "caller") -> None:
-        """It goes for good, and its sound with it."""
-        self.mailboxes.change(mailbox, message, GONE, by, self._at())
-        self.discard(mailbox, message)
+        """Its sound goes for good, and it with it. A crash between the two does it again; no sound is left behind."""
+        self._run(
+            lambda: self.files.drop(mailbox, message),
+            lambda done, now: self.mailboxes.change(mailbox, message, GONE, by, self._at()),
+        )
 
     def discard(self, mailbox: str, name: str) -> None:
         """Take some sound away."""
@@ -238,19 +238,22 @@ class Desk:
     def forward(self, mailbox: str, message: str, to: str, by: str, then: Callable[[bool, float], object]) -> None:
         """Lay a copy into another mailbox, as a new message there; `then` hears whether it is."""
         found, target = self.mailboxes.message(mailbox, message), self._token()
+        if found is None or to not in self._boxes:
+            self._run(lambda: None, lambda nothing, now: then(False, now))
+            return
+        begun = MessageLeft(
+            to, target, self._at(), "", found.number, found.name, found.seconds, found.urgent, True, mailbox
+        )
+        self.mailboxes.leave(begun)
 
         def copied(done: bool | None, now: float) -> None:
-            if not done or found is None or self._boxes.get(to) is None:
+            if done:
+                then(self._leave(to, target, found.urgent, found.seconds), now)
+            else:
+                self.drop(to, target, by)
                 then(False, now)
-                return
-            left = MessageLeft(
-                to, target, self._at(), "", found.number, found.name, found.seconds, found.urgent, sent_by=mailbox
-            )
-            self.mailboxes.leave(left)
-            self._tell(to, target)
-            then(True, now)
 
-        self._run(lambda: found is not None and self.files.copy(mailbox, message, to, target), copied)
+        self._run(lambda: self.files.copy(mailbox, message, to, target), copied)
 
     def _tell(self, mailbox: str, message: str) -> None:
         box, found = self._boxes.get(mailbox), self.mailboxes.message(mailbox, message)
@@ -368,19 +371,6 @@ class Desk:
                 self.complete(each.mailbox, each.id)
             elif not (each.open or each.mailed or each.deleted) and now_s - each.at.timestamp() < MOST_AGE_S:
                 self._tell(each.mailbox, each.id)
-
-    def tidy(self) -> None:
-        """At a start: sound that belongs to nothing goes, as that of a greeting during which the process died."""
-
-        def found(names: set[tuple[str, str]] | None, now: float) -> None:
-            kept = {(each.mailbox, each.id) for each in self.mailboxes.all()}
-            for mailbox in self.mailboxes.names():
-                values = self.mailboxes.values(mailbox)
-                kept |= {(mailbox, values.get(f"{GREETING}.{kind}", "")) for kind in KINDS}
-            for mailbox, name in (names or set()) - kept:
-                self.discard(mailbox, name)
-
-        self._run(lambda: self.files.names(MOST_AGE_S), found)
 
     def sweep(self) -> None:
         """To be called now and then: what was deleted goes for good, and what is too old is deleted."""

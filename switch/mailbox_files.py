@@ -14,11 +14,9 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from media.spool import PACKET, SpoolError, read
 
@@ -71,9 +69,10 @@ class MailboxFiles:
 
     def drop(self, mailbox: str, name: str) -> None:
         """Take the sound away, if it is there."""
-        for suffix in (SPOOL, SOUND):
-            with contextlib.suppress(OSError):
-                self._path(mailbox, name, suffix).unlink()
+        with self._locks[mailbox]:  # what is being made of the spool goes, too
+            for suffix in (SPOOL, SOUND):
+                with contextlib.suppress(OSError):
+                    self._path(mailbox, name, suffix).unlink()
 
     def encoded(self, mailbox: str, name: str, kind: str) -> bytes:
         """The sound as it is sent by e-mail: `wav`, `mp3` or `opus`. Raises OSError."""
@@ -87,16 +86,6 @@ class MailboxFiles:
             return made.read_bytes()
         finally:
             made.unlink(missing_ok=True)
-
-    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
-        """Mailbox and name of all that lies there for so long."""
-        found = set()
-        for suffix in (SPOOL, SOUND):
-            for path in self._folder.glob(f"*/*{suffix}"):
-                with contextlib.suppress(OSError):
-                    if time.time() - path.stat().st_mtime >= older_s:
-                        found.add((unquote(path.parent.name), unquote(path.name.removesuffix(suffix))))
-        return found
 
     def _path(self, mailbox: str, name: str, suffix: str) -> Path:
         for part in (mailbox, name):

@@ -70,7 +70,6 @@ class MailboxRoom:
     def start(self) -> None:
         """Calls have been taken over: what a crash cut off is completed. Must be called in the running loop."""
         self._core.go_on(lambda now: self.desk.recover(self._core.calls.by_id), self._clock.now())
-        self.desk.tidy()
         self._chores.repeat("mailboxes", lambda: SWEEP_S, self._sweep)
 
     def close(self) -> None:

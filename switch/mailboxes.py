@@ -100,8 +100,9 @@ class Mailboxes:
             yield from list(box.messages.values())
 
     def opened(self, call: str, mailbox: str) -> Message | None:
-        """The message of that call whose recording has begun and not ended."""
-        return next((each for each in self._of(mailbox) if each.open and each.call == call), None)
+        """The latest message of that call whose recording has begun and not ended."""
+        begun = [each for each in self._of(mailbox) if each.open and each.call == call]
+        return begun[-1] if begun else None
 
     def opened_as(self, mailbox: str, message: str) -> Message | None:
         """The message of that id, if its recording has begun and it is not complete."""

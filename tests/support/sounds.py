@@ -15,6 +15,7 @@ class Sounds:
         self.usual_s = 5.0
         self.seconds: dict[str, float] = {}
         self.there: set[tuple[str, str]] = set()
+        self.dropped: set[tuple[str, str]] = set()
 
     def spool(self, mailbox: str, name: str) -> str:
         """See `MailboxFiles.spool`."""
@@ -26,7 +27,7 @@ class Sounds:
 
     def finish(self, mailbox: str, name: str) -> float:
         """See `MailboxFiles.finish`."""
-        seconds = self.seconds.get(name, self.usual_s)
+        seconds = 0.0 if (mailbox, name) in self.dropped else self.seconds.get(name, self.usual_s)
         if seconds:
             self.there.add((mailbox, name))
         return seconds
@@ -41,10 +42,7 @@ class Sounds:
     def drop(self, mailbox: str, name: str) -> None:
         """See `MailboxFiles.drop`."""
         self.there.discard((mailbox, name))
-
-    def names(self, older_s: float = 0.0) -> set[tuple[str, str]]:
-        """See `MailboxFiles.names`."""
-        return set(self.there)
+        self.dropped.add((mailbox, name))
 
 
 class SpokenIds:

@@ -170,16 +170,6 @@ def test_the_greeting_that_fits_the_cause_and_the_recorded_before_the_configured
     assert house.desk.greeting("nobody", 408) == ""
 
 
-def test_sound_that_belongs_to_nothing_goes_at_a_start() -> None:
-    house = House()
-    message = house.leave()
-    house.desk.use_greeting("anna", "own", "greeting-1", "x")
-    house.sounds.there |= {("anna", "greeting-1"), ("anna", "greeting-2"), ("gone", "m7")}
-    house.desk.tidy()
-    house.run()
-    assert house.sounds.there == {("anna", message), ("anna", "greeting-1")}
-
-
 def test_a_wav_that_cannot_be_made_is_tried_again() -> None:
     house = House()
     message = house.desk.begin("anna", "call", "+16695550100", "Ada")
@@ -206,3 +196,4 @@ def test_a_message_that_was_mailed_whole_may_be_deleted_here() -> None:
         house.desk.mailed("anna", message)
         assert house.boxes.counts("anna").new == left
         house.desk.drop("anna", message)
+        house.run()
