@@ -9,9 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+from msgspec import structs
 
+from dialplan import groups
+from dialplan import model as m
+from dialplan.destinations import of_text
 from media.engine import Tune
 from switch.sip.leg_events import Offer
+from tests.support.exchange import house
 from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawDialog, RawPhone, Text
 from tests.support.scene import PLACES, Scene
@@ -318,6 +323,46 @@ def test_a_stream_that_is_switched_off_is_no_reason_to_hang_up(scene: Scene) -> 
     pair.offers(sdp(version=3))
     pair.assert_talking()
     pair.over()
+
+
+def board() -> m.Model:
+    """The house with a conference at 700."""
+    model = house()
+    return m.versioned(
+        structs.replace(
+            model,
+            extensions={**model.extensions, "700": of_text("conference:board")},
+            conferences={"board": groups.Conference(id="board", announce="none")},
+        )
+    )
+
+
+@pytest.mark.parametrize("scene", [{"model": board()}], indirect=True)
+@pytest.mark.parametrize("maker", HABITS)
+def test_each_makers_hold_in_a_conference(scene: Scene, maker: str) -> None:
+    """Who holds stays in the room, which hears no music of his, and is back where he was."""
+    habit, phone = HABITS[maker], scene.raw("alice")
+    dialog = RawDialog.authenticated(phone, "700", scene.wait, sdp(version=1))
+    scene.wait(0.2)
+    dialog.take_answer(phone.take(200))
+    dialog.ack()
+    scene.wait(3.0)
+    for body, asks in ((habit.hold, habit.asks), (habit.resume, habit.asks_back)):
+        dialog.request(habit.method, "" if asks else body)
+        scene.wait(0.1)
+        answer = phone.take(200)
+        if habit.method == "INVITE":
+            dialog.ack(body if asks else "")
+        scene.wait(1.0)
+        book = scene.exchange.engine.at(answer.audio_port)
+        assert book.room
+        assert book.tune is None
+        assert book.remote is not None
+        assert book.remote.receive is (body is habit.resume)
+    assert way_of(answer) == "sendrecv"
+    dialog.request("BYE")
+    scene.wait(0.1)
+    phone.take(200)
 
 
 @pytest.mark.parametrize(("way", "ours"), [("sendonly", False), ("inactive", True)])
