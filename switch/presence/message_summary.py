@@ -10,9 +10,13 @@ from collections.abc import Callable, Container
 
 from dialplan.destinations import To
 from dialplan.model import Model
+from switch.calls.presentation import uri_of
 from switch.mailboxes import Counts
 from switch.presence.package import Refusal, Watcher
+from switch.sip.uri import Uri
 
+_OWN, _ANY = "voicemail", "mailbox"
+"""The features by which messages are fetched: one's own, and those of the mailbox whose number follows."""
 CONTENT_TYPE = "application/simple-message-summary"
 
 
@@ -44,9 +48,12 @@ class MessageSummary:
         self._line_of = line_of
 
     def find(self, user: str, watcher: Watcher) -> str | Refusal:
-        """A line is asked for its mailbox, a mailbox by its extension; at the number for one's own messages, or at no
-        name at all, it is one's own."""
+        """A line is asked for its mailbox, a mailbox by its extension, which may stand behind the code for any mailbox;
+        at the code for one's own messages, or at no name at all, it is one's own."""
         model = self._model()
+        code = self._code(_ANY)
+        if code and user != code:
+            user = user.removeprefix(code)
         named = model.extensions.get(user)
         line = self._line_of(user)
         if line is not None:
@@ -67,12 +74,32 @@ class MessageSummary:
 
     def write(self, resource: str, watcher: Watcher, entity: str, version: int) -> bytes:
         """See Package."""
-        return write(entity, self._counts(resource.partition(":")[2]))
+        mailbox = resource.partition(":")[2]
+        return write(self._account(mailbox, watcher.line, entity), self._counts(mailbox))
 
-    def summary(self, line: str, account: str) -> bytes:
-        """What a telephone of that line is told that has not asked; empty where the line has no mailbox."""
+    def summary(self, line: str, address: str) -> bytes:
+        """What a telephone of that line, at that address of ours, is told that has not asked; empty where the line has
+        no mailbox."""
         known = self._model().lines.get(line)
-        return write(account, self._counts(known.mailbox)) if known is not None and known.mailbox else b""
+        if known is None or not known.mailbox:
+            return b""
+        return write(self._account(known.mailbox, line, address), self._counts(known.mailbox))
+
+    def _account(self, mailbox: str, line: str, address: str) -> str:
+        """Where the messages are fetched: many telephones dial it. Without a code for that it is the mailbox itself."""
+        model = self._model()
+        host, known = Uri.parse(address).host, model.lines.get(line)
+        if known is not None and known.mailbox == mailbox:
+            code = self._code(_OWN)
+            return uri_of(code, host) if code else address
+        numbers = {each.mailbox: each.extension for each in model.lines.values() if each.mailbox}
+        common = model.mailboxes.get(mailbox)
+        number = numbers.get(mailbox) or (common.extension if common is not None else "")
+        code = self._code(_ANY)
+        return uri_of(code + number, host) if code and number else address
+
+    def _code(self, feature: str) -> str:
+        return next((code for code, name in self._model().features.items() if name == feature), "")
 
     def _own(self, watcher: Watcher) -> str:
         line = self._model().lines.get(watcher.line)

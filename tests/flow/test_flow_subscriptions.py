@@ -563,6 +563,27 @@ def test_anothers_mailbox_is_told_only_to_delegates(scene: Scene) -> None:
     assert state_of(last) == ("terminated", "noresource")
 
 
+@pytest.mark.parametrize(
+    ("user", "account"),
+    [
+        ("101", "sip:*97@pbx.example.com"),
+        ("*97", "sip:*97@pbx.example.com"),
+        ("*98101", "sip:*97@pbx.example.com"),
+        ("102", "sip:*98102@pbx.example.com"),
+        ("*98102", "sip:*98102@pbx.example.com"),
+    ],
+)
+def test_a_lamp_tells_where_the_messages_are_fetched(scene: Scene, user: str, account: str) -> None:
+    """RFC 3842 section 5.2: what a telephone dials when its lamp's key is pressed."""
+    coded = msgspec.structs.replace(boxes(), features={"*97": "voicemail", "*98": "mailbox"})
+    scene.exchange.use_model(m.versioned(coded))
+    scene.exchange.use_mailboxes(*boxes_of(boxes(bob={"mailbox": "bob", "delegates": (Delegate(line="alice"),)})))
+    scene.exchange.core.messages.shared = scene.exchange.desk.of_line
+    lamp = watcher(scene, user, "message-summary")
+    assert f"Message-Account: {account}\r\n" in lamp.take().body
+    gone(lamp)
+
+
 def test_presence_is_open_on_the_phone_or_closed(scene: Scene) -> None:
     """RFC 3863, RFC 4480."""
     lamp = watcher(scene, event="presence")
