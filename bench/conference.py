@@ -7,7 +7,8 @@ on the loopback. All members speak (noise at -26 dBFS) all the time, which no co
 are recorded, into a temporary folder.
 
 - `tick_ms`: CPU time of a tick with sound, as the worker's own thread spent it: ears, mixer, voices and sockets.
-- `late_ms`: how long after its due time a tick was done. What exceeds 20 ms is heard as a gap.
+- `late_ms`: how long after its due time a tick was done, the first of those that were made up for at once. What exceeds
+  20 ms is heard as a gap.
 - `core_percent`: all CPU time of the worker, its writer of recordings included.
 - `gap_ms`: the longest time between two packets at a member, generators' own delays included.
 - `lost`: packets that members should have heard and did not.
@@ -58,7 +59,7 @@ def worker(argv: list[str], report: str) -> int:
         began = time.thread_time()
         wait_s = tick(self, now)
         if self.ticks != before and self._ticking:
-            spent.append(time.thread_time() - began)
+            spent.append((time.thread_time() - began) / (self.ticks - before))
             late.append(time.monotonic() - due)
         return wait_s
 
