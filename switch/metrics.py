@@ -59,6 +59,7 @@ class Counters:
         "messages_left",
         "messages_out",
         "quota_alarms",
+        "recordings",
         "registrations",
         "registrations_refused",
         "reloads",
@@ -90,6 +91,8 @@ class Counters:
         self.mailbox_lockouts = 0
         self.messages_left = 0
         self.quota_alarms = 0
+        self.recordings: Counter[tuple[str]] = Counter()
+        """By outcome: made, not_made, and why they ended before the call or did not begin."""
 
 
 HELP = {
@@ -109,6 +112,7 @@ HELP = {
     "reloads": "Configurations taken",
     "reloads_refused": "Configurations refused",
     "quota_alarms": "Times that a quota of calls outside was used to 80 or 100 per cent",
+    "recordings": "Recordings whose file was made or could not be, and that ended before the call or did not begin",
     "messages_left": "Messages left or forwarded to mailboxes",
     "mailbox_lockouts": "Mailboxes locked after wrong PINs",
     "account_codes_refused": "Calls refused for a wrong account code or password",
@@ -116,7 +120,7 @@ HELP = {
 }
 
 
-_LABELS = {"calls_ended": ["result", "reason"], "emergency_told": ["way", "outcome"]}
+_LABELS = {"calls_ended": ["result", "reason"], "emergency_told": ["way", "outcome"], "recordings": ["outcome"]}
 
 
 class Collector:

@@ -114,8 +114,15 @@ class Notices:
 
     def recording_ended(self, event: e.RecordingEnded) -> None:
         """REC-4: what was to be recorded is not, and nobody had wanted that."""
+        self._counters.recordings[(event.why,)] += 1
         if event.why in ("failed", "announcement", "limit"):
             self._log.warning("a call is not recorded any more", call=event.call, why=event.why, detail=event.detail)
+
+    def recording_made(self, event: e.RecordingRendered) -> None:
+        """REC-7: its file is there, or cannot be made."""
+        self._counters.recordings["made" if event.sha256 else "not_made",] += 1
+        if event.wrong:
+            self._log.warning("recording is not whole", call=event.call, file=event.file, why=event.wrong)
 
     def prompt(self, told: str, what: str) -> None:
         """A prompt is missing."""

@@ -43,6 +43,7 @@ class Tally:
             e.QuotaReached: self._notices.quota_reached,
             e.QuotaReset: self._notices.quota_reset,
             e.RecordingEnded: self._notices.recording_ended,
+            e.RecordingRendered: self._notices.recording_made,
             e.MessageLeft: self._message_left,
             e.MailboxSet: self._notices.set_for_mailbox,
             e.Bound: self._registered,

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import sqlite3
 import time
+import urllib.request
 
 import pytest
 
@@ -64,6 +65,8 @@ account: {{record: {{automatic: internal, announce: all}}}}
         )
         wait_for(lambda: not list(spools.rglob("*.spool")), 5, "the end of the spools")
         (told,) = made.record()["recordings"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{made.metrics}/metrics", timeout=5) as answer:
+            assert 'ringplan_recordings_total{outcome="made"} 1.0' in answer.read().decode()
         assert sound.find(*sound.read(alice.wav(here)), TOLD) is not None
         assert sound.find(*sound.read(bob.wav(there)), TOLD) is not None
     data = file.read_bytes()
