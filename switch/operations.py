@@ -320,6 +320,7 @@ def _view(call: Call) -> CallView:
     started = call.state.started
     held = any(leg.sound.held for leg in call.legs.values())
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
+    parked = call.state.parked
     device = address = ""
     if started.emergency:
         device, address = call.context.directory.whereabouts(started.device or "", started.address)
@@ -329,7 +330,8 @@ def _view(call: Call) -> CallView:
         answered_at=call.state.answered_at,
         caller=started.caller_number or "anonymous",
         called=started.number or started.dialled,
-        state=state,
+        state="parked" if parked is not None else state,
+        slot=parked.slot if parked is not None else "",
         emergency=started.emergency,
         device=device or started.device or "",
         address=address or started.address,

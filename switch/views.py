@@ -239,8 +239,8 @@ class LegView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """One call in the answer to `calls`. `state` is ringing, talking or held; `answered_by` the line that answered;
-    `recording` is on, paused or empty.
+    """One call in the answer to `calls`. `state` is ringing, talking, held or parked, in the park slot `slot`;
+    `answered_by` is the line that answered; `recording` is on, paused or empty.
     Of an emergency call, `address` says where the caller is. `room` is the conference that it is in, `three-way` where
     three talk in the call itself, and `part` how it is there: chair, locks, muted, with commas."""
 
@@ -258,6 +258,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     legs: tuple[LegView, ...] = ()
     room: str = ""
     part: str = ""
+    slot: str = ""
 
 
 class RecordView(msgspec.Struct, frozen=True, kw_only=True):

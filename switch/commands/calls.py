@@ -13,7 +13,7 @@ from switch.commands.common import (
     utc_now,
 )
 
-COLOURS = {"ringing": "yellow", "talking": "green", "held": "cyan"}
+COLOURS = {"ringing": "yellow", "talking": "green", "held": "cyan", "parked": "magenta"}
 
 
 def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
@@ -32,6 +32,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     for call in sorted(found, key=lambda call: call.started_at):
         colour = "bold red" if call.emergency else COLOURS.get(call.state, "")
         state = f"{call.state}, emergency" if call.emergency else call.state
+        if call.slot:
+            state += f" at {call.slot}"
         if call.recording:
             state += ", recorded" if call.recording == "on" else ", recording paused"
         begun = call.answered_at or call.started_at

@@ -74,6 +74,7 @@ def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):
         bob.do("dial", call=there, digits="*7")
         (parked,) = wait_for(lambda: exchange.json("parked"), 5, "the call in its slot")
         began = time.monotonic() + 0.3
+        (shown,) = exchange.json("calls")
         time.sleep(1.3)
         music = time.monotonic()
         taken = carol.call("701")
@@ -90,6 +91,7 @@ def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):
         assert tones(alice, here, began, music) == {MUSIC}
         assert tones(alice, here, joined, ended - 0.1) == {CAROL}
         assert tones(carol, taken, joined, ended - 0.1) == {ALICE}
+    assert (shown["state"], shown["slot"]) == ("parked", "701")
     assert (parked["lot"], parked["slot"], parked["name"], parked["by"]) == ("main", "701", "101", "bob")
     newest, *_ = exchange.history(before + 2)
     assert {each["reason"] for each in exchange.history(before + 2)[:2]} == {"joined", "callee_hung_up"}

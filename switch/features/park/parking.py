@@ -229,7 +229,9 @@ class Parking:
             return
         kind, _, name = parked.by.partition(":")
         if kind == "line" and parked.by != target_of(call):
-            branch = Branch(id="return/0", target=LineTarget(name), ring_s=RETURN_S)
+            line = self._model().lines.get(name)
+            policy = line.policy if line is not None else None
+            branch = Branch(id="return/0", target=LineTarget(name), ring_s=RETURN_S, policy=policy)
             ring = Ring(id="return", stages=(Stage((branch,)),))
             onward(call, Plan(entry="return", steps=(ring,), number=parked.slot), Return(self, last=False), now)
         else:

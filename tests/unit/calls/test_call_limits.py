@@ -154,6 +154,14 @@ def test_one_warning_is_for_all_that_end_so_soon_and_a_later_one_has_its_own() -
     assert all(each.warned for each in limits.warned(three, at(50)))
 
 
+def test_who_was_called_for_help_has_no_limit_whoever_talks_with_them() -> None:
+    """LIM-9: also after a transfer, and in another call."""
+    helped = (Period(1, limits.EXEMPT, "", 0.0, at(0)),)
+    assert over(regroup(helped, [1], [ANNA], at(9))) is None
+    moved = limits.taken(4, limits.clocks(helped, 1))
+    assert over(regroup(moved, [4], [ANNA], at(9))) is None
+
+
 def test_two_sets_without_a_name_of_their_own_are_not_mixed_up() -> None:
     """A leg that has gone takes its periods along."""
     assert regroup((Period(1, "line:anna", "anna", 60, at(0)),), [2], [BOB], at(9)) == (
