@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import logging
 import os
 import sys
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ LONGEST_S = 3600
 KEPT_OCTETS = 64 * 1024 * 1024
 _FRAMES_A_SECOND = 50
 _STEP_S = 2
+_MOST_LOGGED = 1000
+_log = logging.getLogger("ringplan.media.files")
 _LOW_PRIORITY = 10
 _AT_ONCE = (codecs.PCMU, codecs.PCMA)
 
@@ -78,6 +81,7 @@ class Library:
         self._most = most
         self._known: collections.OrderedDict[tuple[str, str, int, int], Recording] = collections.OrderedDict()
         self._reader: _Reader | None = None
+        self._told: set[str] = set()
 
     def recording(self, source: str, codec: str) -> Recording:
         """A source in a codec of ours, at once or growing. One that cannot be played says so, at once or later."""
@@ -86,7 +90,8 @@ class Library:
         if isinstance(what, File):
             try:
                 status = Path(what.path).stat()
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                self._complain(source, error)
                 what = None
             else:
                 key = (source, codec, status.st_mtime_ns, status.st_size)
@@ -103,7 +108,7 @@ class Library:
                 for _ in work:
                     pass
             else:
-                self._read(found, work)
+                self._read(source, found, work)
         self._known.move_to_end(key)
         return found
 
@@ -118,24 +123,31 @@ class Library:
         while held > self._most and len(self._known) > 1:
             held -= self._known.popitem(last=False)[1].octets
 
-    def _read(self, recording: Recording, work: Iterator[None]) -> None:
+    def _read(self, source: str, recording: Recording, work: Iterator[None]) -> None:
         if self._reader is None:
-            self._reader = _Reader()
-        self._reader.add(recording, work)
+            self._reader = _Reader(self._complain)
+        self._reader.add(source, recording, work)
+
+    def _complain(self, source: str, error: Exception) -> None:
+        """Log what cannot be played, once each."""
+        if source not in self._told and len(self._told) < _MOST_LOGGED:
+            self._told.add(source)
+            _log.warning("%s cannot be played: %s", source, error)
 
 
 class _Reader:
     """The thread: all that is to be read, a step of each in turn."""
 
-    def __init__(self) -> None:
-        self._jobs: collections.deque[tuple[Recording, Iterator[None]]] = collections.deque()
+    def __init__(self, complain: Callable[[str, Exception], None]) -> None:
+        self._complain = complain
+        self._jobs: collections.deque[tuple[str, Recording, Iterator[None]]] = collections.deque()
         self._wanted = threading.Semaphore(0)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sound-files", daemon=True)
         self._thread.start()
 
-    def add(self, recording: Recording, work: Iterator[None]) -> None:
-        self._jobs.append((recording, work))
+    def add(self, source: str, recording: Recording, work: Iterator[None]) -> None:
+        self._jobs.append((source, recording, work))
         self._wanted.release()
 
     def close(self) -> None:
@@ -150,15 +162,16 @@ class _Reader:
             self._wanted.acquire()
             if self._closed:
                 return
-            recording, work = self._jobs.popleft()
+            source, recording, work = self._jobs.popleft()
             try:
                 next(work)
             except StopIteration:
                 continue
-            except Exception:  # noqa: BLE001  whatever PyAV raises for a file that is no sound
+            except Exception as error:  # noqa: BLE001  whatever PyAV raises for a file that is no sound
                 recording.failed = recording.ready = True
+                self._complain(source, error)
                 continue
-            self._jobs.append((recording, work))
+            self._jobs.append((source, recording, work))
             self._wanted.release()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import struct
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from media.engine import Digit, Lease, LegLost, PlayEnded, Silent, Stats, Tune, kept_back
+from media.engine import Digit, DigitsSent, Lease, LegLost, PlayEnded, Silent, Stats, Tune, kept_back
 from tests.unit.media.media_phone import Phone, measure, sine
 from tests.unit.media.media_stage import Stage, WorkerStage, leg, staged
 
@@ -403,3 +405,48 @@ async def test_adoption_keeps_ours_closes_others_and_reports_the_missing(stage: 
     await converse(stage, first, second, 2)
     stage.engine.close(leg(first))
     await stage.until(lambda: any(isinstance(e, Stats) and e.leg == leg(first) for e in stage.events))
+
+
+async def test_a_tune_is_played_part_after_part_and_its_end_is_told(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        sound = np.round(8000 * np.sin(2 * np.pi * 600 * np.arange(3200) / 8000))
+        file.writeframes(sound.astype("<i2").tobytes())
+    phone = await stage.phone()
+    tune = Tune(("tone:1000:400", "file:/no/such/file", "silence:200", f"file:{path}"), id=77)
+    stage.engine.play(leg(phone), tune)
+    packets: list[bytes] = []
+
+    def arrived() -> bool:
+        packets.extend(phone.heard())
+        return len(packets) >= 50
+
+    await stage.until(arrived, 400.0)  # a thread reads the file meanwhile, in a time of its own
+    await stage.until(lambda: PlayEnded(leg(phone), 77, ("file:/no/such/file",)) in stage.events)
+    for part, hertz in ((packets[:20], 1000), (packets[30:50], 600)):
+        assert abs(measure([packet[12:] for packet in part])[0] - hertz) < 6
+    assert measure([packet[12:] for packet in packets[20:30]])[1] < -60
+
+
+async def test_what_plays_over_a_bridge_is_heard_in_its_place_for_that_time(stage: Stage) -> None:
+    first, second = await stage.call()
+    await converse(stage, first, second, 2)
+    stage.engine.play(leg(first), Tune(("tone:1500:300",), over=True, id=5))
+    packets = await stage.hears(first, 15)
+    assert abs(measure([packet[12:] for packet in packets[:15]])[0] - 1500) < 8
+    await stage.until(lambda: PlayEnded(leg(first), 5) in stage.events)
+    first.heard()
+    await converse(stage, first, second, 3)
+
+
+async def test_digits_are_sent_as_events_and_told_when_they_are_out(stage: Stage) -> None:
+    phone = await stage.phone(telephone_event=101)
+    stage.engine.send_digits(leg(phone), "19#")
+    await stage.until(lambda: DigitsSent(leg(phone)) in stage.events)
+    packets = await stage.hears(phone, 21)
+    events = [(packet[12], packet[13] >> 7) for packet in packets]
+    assert events == [(digit, end) for digit in (1, 9, 11) for end in (0, 0, 0, 0, 1, 1, 1)]
+    assert [bool(packet[1] & 0x80) for packet in packets] == [at % 7 == 0 for at in range(21)]

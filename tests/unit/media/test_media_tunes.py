@@ -303,6 +303,20 @@ def test_what_is_kept_of_files_is_bounded(tmp_path):
     library.close()
 
 
+def test_a_file_that_cannot_be_played_is_logged_once(tmp_path, caplog):
+    (tmp_path / "rubbish.wav").write_bytes(b"no sound")
+    library = Library()
+    for _ in range(3):
+        for name in ("rubbish.wav", "gone.wav"):
+            made = library.recording(f"file:{tmp_path}/{name}", "PCMU/8000")
+            while not made.ready:
+                time.sleep(0.001)
+    library.close()
+    told = [each.getMessage() for each in caplog.records]
+    assert len(told) == 2
+    assert all("cannot be played" in each for each in told)
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     library = Library()
     source = wav(tmp_path / "a.wav", 8000, 300, 0.5)
