@@ -113,6 +113,8 @@ def test_a_call_that_is_transferred_to_the_lot_is_parked_in_the_first_free_slot(
     scene.wait()
     assert got.up
     assert joined(scene, three.call, got)
+    assert "Carol" in three.call.shown[-1]
+    assert "Alice" in got.shown[-1]
     assert slots(scene) == {}
     (unparked,) = events(scene, e.Unparked)
     assert (unparked.how, unparked.by) == ("retrieved", "line:carol")
@@ -465,6 +467,26 @@ def test_nobody_takes_it_so_it_rings_at_the_parkers_who_sees_why(scene: Scene) -
     three.bob.last.hang_up()
     scene.wait()
     assert three.call.over
+
+
+@stage()
+def test_who_hides_is_parked_without_a_name(scene: Scene) -> None:
+    alice, carrier = scene.phone("alice"), scene.phone("carrier", CARRIER[0], register=False)
+    alice.answers = True
+    carrier.call("101", headers=("P-Asserted-Identity: <sip:+16692223333@carrier.example.com>", "Privacy: id"))
+    scene.wait()
+    alice.last.refer("700")
+    scene.wait()
+    (parked,) = events(scene, e.Parked)
+    assert parked.name == ""
+    alice.answers = False
+    scene.wait(121)
+    request = alice.last.usage.pending_request
+    assert request is not None
+    assert request.from_.display == "Anonymous"
+    assert "2223333" not in request.from_value
+    carrier.last.hang_up()
+    scene.wait()
 
 
 @stage()

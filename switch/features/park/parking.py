@@ -28,6 +28,7 @@ from records import events as e
 from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.ending import end, stop_ringing
+from switch.calls.identity import party
 from switch.calls.inviting import as_from_front
 from switch.calls.leg import Leg, is_trunk
 from switch.calls.moving import move
@@ -153,8 +154,8 @@ class Parking:
     def _put(self, call: Call, lot: ParkLot, slot: str, by: str, now: float) -> None:
         if call.state.parked is not None:
             self._leave(call, "fallback", by)
-        who = as_from_front(call).started
-        name = who.caller_name or who.caller_number
+        who = party(call, call.front)
+        name = "" if who.hidden else who.name or who.number
         fallback = str(lot.fallback) if lot.fallback is not None else ""
         at = call.context.at()
         call.record(e.Parked(call.id, call.state.n, at, lot.id, slot, by, name, lot.timeout_s, fallback, lot.music))
