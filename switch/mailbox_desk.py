@@ -34,6 +34,7 @@ LEAST_S = 2.0
 """What is shorter was no message."""
 LEAST_SAID_S = 0.3
 """Where less was said than this, nothing was."""
+MOST_NUMBER, MOST_NAME = 64, 128
 LATE_S = 10.0
 """So long the end of a recording is waited for."""
 UNDO_S = 3600.0
@@ -154,7 +155,8 @@ class Desk:
     def begin(self, mailbox: str, call: str, number: str, name: str) -> str:
         """A message is about to be recorded; its id."""
         message = self._token()
-        self.mailboxes.leave(MessageLeft(mailbox, message, self._at(), call, number, name, open=True))
+        caller = plain(number, MOST_NUMBER), plain(name, MOST_NAME)
+        self.mailboxes.leave(MessageLeft(mailbox, message, self._at(), call, *caller, open=True))
         return message
 
     def render(self, mailbox: str, name: str, then: Callable[[float | None, float], object]) -> None:
@@ -388,6 +390,13 @@ class Desk:
             old = keep_s and not each.open and now_s - each.at.timestamp() >= keep_s
             if old or (each.deleted and now_s - each.deleted >= UNDO_S):
                 self.drop(each.mailbox, each.id, "age")
+
+
+def plain(text: str, most: int) -> str:
+    """What a caller has sent of himself, as text that can be kept and shown: no bytes that are none, no control
+    characters, and no more than so many."""
+    whole = text[:most].encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() else " " for each in whole).strip()
 
 
 def _number(value: Any) -> float:

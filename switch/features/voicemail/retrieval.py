@@ -25,7 +25,7 @@ from switch.calls.leg import Leg
 from switch.features.voicemail.greetings import Greetings
 from switch.features.voicemail.listening import Listening
 from switch.features.voicemail.wording import Wording
-from switch.mailbox_desk import Desk, Tried
+from switch.mailbox_desk import MOST_NUMBER, Desk, Tried, plain
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -113,7 +113,9 @@ class Retrieval:
         if self._begun:
             self.talk.stop()
         self._begun, self.call, self.talk = True, call, Dialogue(call, call.front)
-        self.by = f"device:{started.device}" if started.device else f"number:{started.caller_number}"
+        self.by = (
+            f"device:{started.device}" if started.device else f"number:{plain(started.caller_number, MOST_NUMBER)}"
+        )
         if self.box.id:
             self._ask_pin(now)
         else:

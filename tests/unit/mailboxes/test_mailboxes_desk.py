@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 import pytest
 
 from config.compiled import MailboxSettings
 from switch.mailbox_desk import LEAST_S, UNDO_S, Tried
 from switch.mailboxes import DELETED, Counts
+from switch.state.mailboxes import SqliteMailboxStore
+from switch.state.sqlite import open_state
 from tests.support.mailboxes import ANNA, AT, House
 
 
@@ -21,6 +24,22 @@ def test_a_message_is_there_when_its_sound_is_and_not_before() -> None:
     assert house.boxes.counts("anna") == Counts(new=1, urgent_new=1)
     (left,) = house.told
     assert (left.number, left.name, left.seconds, left.call) == ("+16695550100", "Ada", 5.0, "call")
+
+
+def test_whatever_a_caller_calls_himself_can_be_kept_and_shown(tmp_path: Path) -> None:
+    house = House()
+    message = house.desk.begin("anna", "call", "\udcff7" * 99, "A\r\nB\x00\udc80\u202e" + "x" * 999)
+    house.desk.complete("anna", message)
+    house.run()
+    (left,) = house.told
+    assert left.name.startswith("A  B")
+    assert len(left.name) <= 128
+    assert len(left.number) <= 64
+    assert (left.number + left.name).isprintable()
+    store = SqliteMailboxStore(open_state(tmp_path / "state.sqlite3"))
+    store.apply(house.boxes.take(), (1, 1))
+    assert store.load().messages == [left]
+    store.close()
 
 
 @pytest.mark.parametrize("seconds", [0.0, LEAST_S - 0.1])
