@@ -68,6 +68,19 @@ def _tell(call: Call, leg: Leg, other: Leg, now: float) -> None:
         call.offers.tell(call, leg, lines, now)
 
 
+def caption(call: Call, leg: Leg, other: Leg, words: str, now: float) -> bool:
+    """Show a few words on a telephone in place of the other side's name, until it is told who that is again. By UPDATE
+    alone: nothing is negotiated anew for a few words. Whether that could be done."""
+    if is_trunk(leg.target) or not leg.usage.allows_update or leg.usage.offer_pending:
+        return False
+    who = party(call, other)
+    host = call.context.directory.domains.own or call.context.advertised(leg.usage.flow)[0]
+    address = "<sip:anonymous@anonymous.invalid>" if who.hidden else f"<{uri_of(who.number, host)}>"
+    leg.shown = ""
+    call.offers.tell(call, leg, [f"P-Asserted-Identity: {quote(words)} {address}"], now)
+    return True
+
+
 def _to_carrier(call: Call, leg: Leg, other: Leg, who: e.Party, host: str) -> list[str]:
     dialect = call.context.directory.dialect(leg.target.partition(":")[2])
     if dialect is None or not dialect.settings.trusted or "pai" not in dialect.settings.caller_out:

@@ -20,7 +20,7 @@ import msgspec
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Tune
 from records import events as e
-from switch.calls import limits, ports
+from switch.calls import identity, limits, ports
 from switch.calls.ending import end
 from switch.calls.leg import Leg, is_trunk
 from switch.calls.limits import WARNING_S, Period
@@ -114,7 +114,7 @@ def _warn(call: Call, left_s: float, now: float) -> None:
     heard = shown = False
     legs = told if settings.warn_to == "both" else inside
     for leg in legs:
-        shows = settings.warn_by != "beep" and _show(leg, left_s, now)
+        shows = settings.warn_by != "beep" and _show(call, leg, left_s, now)
         beeps = settings.warn_by != "message" or not shows
         if beeps:
             call.context.engine.play(ports.leased(leg), BEEP)
@@ -124,14 +124,18 @@ def _warn(call: Call, left_s: float, now: float) -> None:
     call.record(e.LimitWarned(call.id, call.state.n, call.context.at(), numbers, round(left_s, 1), by))
 
 
-def _show(leg: Leg, left_s: float, now: float) -> bool:
-    """A line on its display, if it takes one."""
-    if not leg.usage.allows_message:
+def _show(call: Call, leg: Leg, left_s: float, now: float) -> bool:
+    """Words on its display: by MESSAGE, if it takes that, else in place of the other side's name. A carrier has none."""
+    if is_trunk(leg.target):
         return False
-    leg.reach(now)
-    text.send(leg.usage, f"This call ends in {round(min(left_s, WARNING_S))} seconds.", now)
-    leg.record_numbers()
-    return True
+    seconds = round(min(left_s, WARNING_S))
+    if leg.usage.allows_message:
+        leg.reach(now)
+        text.send(leg.usage, f"This call ends in {seconds} seconds.", now)
+        leg.record_numbers()
+        return True
+    other = call.other(leg)
+    return other is not None and identity.caption(call, leg, other, f"{seconds} seconds left", now)
 
 
 def _same(one: Period, other: Period) -> bool:

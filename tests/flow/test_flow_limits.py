@@ -535,6 +535,27 @@ def test_the_warning_stands_on_the_display_of_a_telephone_that_shows_text(
     scene.wait(0.1)
 
 
+@pytest.mark.parametrize("scene", [{**SHORT, "settings": CallSettings(warn_by="message")}], indirect=True)
+def test_a_telephone_that_takes_update_alone_shows_it_in_place_of_the_name(scene: Scene) -> None:
+    """LIM-2. The name comes back when somebody else is there."""
+    call = calls_out(scene, scene.phone("alice"), outside(scene))
+    bob = scene.phone("bob")
+    bob.answers = True
+    scene.wait(0.1)
+    start = began(scene)
+    until(scene, start, 41)
+    assert call.shown == ['"20 seconds left" <sip:+16692223333@192.0.2.10>']
+    assert beeps(scene) == 0
+    assert warnings(scene)[0].by == "message"
+    call.refer("102")
+    scene.wait(1)
+    assert bob.last.up
+    scene.wait(281)
+    assert bob.last.shown[-1].startswith('"20 seconds left"')
+    scene.wait(25)
+    assert bob.last.over
+
+
 @pytest.mark.parametrize("scene", [{**SHORT, "settings": CallSettings(warn_to="both")}], indirect=True)
 def test_both_sides_are_warned_where_that_is_wanted(scene: Scene) -> None:
     """LIM-2."""
