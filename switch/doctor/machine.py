@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import os
 import resource
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from switch.doctor.finding import Finding, bad, good, warning
+from switch.prompts.voice import PROGRAM
 
 TIME_ERROR = 5
 """What adjtimex(2) returns when nobody keeps the clock."""
@@ -44,6 +46,7 @@ def examine(data: Path, connections: int) -> Iterator[Finding]:
     yield judge_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1], connections)
     yield judge_receive_buffer(_number("/proc/sys/net/core/rmem_max"), os.geteuid() == 0)
     yield judge_sip_helper(_text("/proc/modules"))
+    yield judge_voice(shutil.which(PROGRAM) is not None, any((data / "prompts").glob("*.wav")))
     yield judge_python(_optimised(), importlib.util.find_spec("uvloop") is not None)
 
 
@@ -104,6 +107,15 @@ def judge_sip_helper(modules: str | None) -> Finding:
         return good("SIP helper", "none in this kernel")
     said = f"{' and '.join(loaded)} may rewrite what telephones send"
     return warning("SIP helper", said, "rmmod nf_nat_sip nf_conntrack_sip, and keep them from being loaded")
+
+
+def judge_voice(installed: bool, spoken: bool) -> Finding:
+    """Whether there is something that speaks prompts; `spoken`: some were made already."""
+    if installed:
+        return good("voice", "espeak-ng speaks what there is no file for")
+    said = "espeak-ng is not installed: "
+    said += "what it has spoken is kept, new words are tones" if spoken else "tones are played in place of words"
+    return warning("voice", said, "apt install espeak-ng, or files of your own: docs/prompts.md")
 
 
 def judge_python(optimised: bool, has_uvloop: bool) -> Finding:

@@ -215,3 +215,24 @@ def test_a_number_that_there_is_not(scene: Scene) -> None:
     assert only(scene).source == "file:refused_not_found"
     ends(scene)
     dialog.ack_refusal(phone.take(404))
+
+
+@pytest.mark.parametrize("scene", [EARLY], indirect=True)
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_a_caller_with_reliable_18x_hears_it_too(scene: Scene, acknowledges: bool) -> None:
+    """RFC 3262: a refusal may follow a 183 that was not acknowledged yet."""
+    phone = scene.raw("alice")
+    dialog = RawDialog.authenticated(phone, "199", scene.wait, headers=("Require: 100rel",))
+    scene.wait(0.1)
+    progress = phone.take(183)
+    assert progress.get("RSeq")
+    if acknowledges:
+        dialog.take_answer(progress)
+        cseq = progress.get("CSeq").split()[0]
+        dialog.request("PRACK", headers=(f"RAck: {progress.get('RSeq')} {cseq} INVITE",))
+        scene.wait(0.1)
+        phone.take(200)
+    ends(scene)
+    dialog.ack_refusal(phone.take(484))
+    scene.wait(1)
+    assert scene.exchange.record.sip_status == 484
