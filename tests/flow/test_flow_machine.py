@@ -12,8 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 from switch.sip.usage_state import State
+from tests.support.exchange import SECRETS
 from tests.support.phone import Phone, PhoneCall
 from tests.support.scene import Scene
+from tests.support.subscriber import AutoLamp, Subscriber
 
 PHONES = st.integers(0, 2)
 MOMENTS = st.sampled_from([0.003, 0.011, 0.021, 0.031, 0.05, 0.2, 0.6, 2.0, 7.0, 21.0])
@@ -26,6 +28,8 @@ class Town(RuleBasedStateMachine):
         super().__init__()
         self.scene = Scene()
         self.phones: list[Phone] = []
+        self.lamps: list[AutoLamp] = []
+        """One for each of them."""
         self.rough = False
         """Whether anything was lost for good, so that one side may not know that the other has gone."""
 
@@ -33,6 +37,11 @@ class Town(RuleBasedStateMachine):
     def move_in(self, streams: tuple[str, ...]) -> None:
         for user in ("alice", "bob", "carol"):
             self.phones.append(self.scene.phone(user, transport="tcp" if user in streams else "udp"))
+        for index in range(3):
+            place = (f"192.0.2.{150 + index}", 5060)
+            lamp = AutoLamp(self.scene.network, "alice", place, secret=SECRETS["alice"])
+            Subscriber(lamp, f"10{index + 1}", self.scene.wait).ask(3600)
+            self.lamps.append(lamp)
 
     def calls(self, phone: int, *states: State) -> list[PhoneCall]:
         return [call for call in self.phones[phone].calls if call.usage.state in states]
@@ -190,6 +199,9 @@ class Town(RuleBasedStateMachine):
                 exchange.silence(leg)
         self.scene.wait(300)
         exchange.check_over()
+        for lamp in self.lamps:
+            # One that was out of reach for too long, or has run out, is not told any more.
+            assert lamp.shows == ["terminated"] or lamp.tag not in exchange.core.subscriptions.by_tag
 
 
 TestTown: Any = Town.TestCase

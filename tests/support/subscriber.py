@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
+from switch.sip.flow import Flow
 from tests.support.raw_phone import DOMAIN, RawPhone, Text
 
 INFO = "{urn:ietf:params:xml:ns:dialog-info}"
@@ -122,6 +123,23 @@ class Subscriber:
             *headers,
         ]
         self.phone.request("SUBSCRIBE", self.target, lines)
+
+
+class AutoLamp(RawPhone):
+    """A telephone with one busy lamp, which answers each NOTIFY by itself. `shows` is what it says."""
+
+    shows: list[str] = []
+    latest = 0
+    tag = ""
+
+    def _deliver(self, data: bytes, flow: Flow, now: float) -> None:
+        super()._deliver(data, flow, now)
+        while self.has("NOTIFY"):
+            notify = self.take("NOTIFY")
+            number = int(notify.get("CSeq").split()[0])
+            if number > self.latest:
+                self.latest, self.shows, self.tag = number, dialogs(notify), notify.tag("From")
+            self.reply(notify, 200)
 
 
 def dialogs(notify: Text) -> list[str]:
