@@ -57,7 +57,7 @@ class Limiting:
     def joined(self, call: Call, now: float) -> None:
         """Who talks with whom has changed."""
         if call.state.periods or call.id in self._watched:
-            self._look(call, now)
+            self._look(call, now, cut=False)
 
     def over(self, call: Call, now: float) -> None:
         """The call has ended."""
@@ -78,7 +78,9 @@ class Limiting:
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
 
-    def _look(self, call: Call, now: float) -> None:
+    def _look(self, call: Call, now: float, *, cut: bool = True) -> None:
+        """What is due is done, and what comes next gets its timer. Without `cut` the end waits for that: others are yet
+        to be told of what has just changed."""
         before = self._watched.pop(call.id, None)
         if before is not None:
             before.timer.cancel()
@@ -89,10 +91,10 @@ class Limiting:
         at = call.context.at()
         ends = before.ends if before is not None and _same(before.period, period) else now + _until(period.ends, at)
         if now >= ends - CLOSE_S:
-            if call.transfer is None:
+            if cut and call.transfer is None:
                 end(call, CUT, now)
                 return
-            due = now + LOOK_S
+            due = now + (LOOK_S if call.transfer is not None else 0.0)
         else:
             due = call.deadline = ends
             warns = ends - _until(period.ends, period.warns)
@@ -125,7 +127,7 @@ def _warn(call: Call, left_s: float, now: float) -> None:
 
 
 def _show(call: Call, leg: Leg, left_s: float, now: float) -> bool:
-    """Words on its display: by MESSAGE, if it takes that, else in place of the other side's name. A carrier has none."""
+    """Words on its display: by MESSAGE, if it takes that, else in place of the other side's name. None of a carrier."""
     if is_trunk(leg.target):
         return False
     seconds = round(min(left_s, WARNING_S))
