@@ -45,13 +45,19 @@ def replaced_by(context: Context, request: Request, device: str | None, line: st
         status = 603
     if not status and leg is not None and not (device and line and context.may_take(device, line, leg)):
         status = 403
-    if not status and leg is not None and leg.call.transfer is not None and leg.usage.confirmed:
-        status = 486  # whoever talks there is just being transferred
+    if not status and leg is not None and leg.usage.confirmed and _busy(leg):
+        status = 486
     if not status and not request.body:
         status = 488
     if status or leg is None:
         raise RemoteProtocolError(status, "")
     return leg
+
+
+def _busy(leg: Leg) -> bool:
+    """Whether that leg talks with a service of ours, in a room, or is just being transferred."""
+    call = leg.call
+    return bool(call.transfer or call.errand or call.service) or call.other(leg) is None
 
 
 def take(call: Call, replaced: Leg, now: float) -> None:
@@ -65,11 +71,11 @@ def take(call: Call, replaced: Leg, now: float) -> None:
         if not _answer_for(other, now):
             end(call, GONE, now)
             return
-    if not answer(call, now):
-        return
     stays = other.front if not replaced.usage.confirmed else other.other(replaced)
     if stays is None or stays is replaced:
         end(call, GONE, now)
+        return
+    if not answer(call, now):
         return
     target, at, by = f"line:{call.state.started.line}", other.context.at(), replaced.index
     number = call.state.started.caller_number

@@ -141,8 +141,8 @@ def answer(usage: InviteUsage, body: bytes, now: float) -> None:
     """Send the 200 to the UPDATE or PRACK that asks; `body` is the answer to its offer."""
     txn, usage.asking = usage.asking, None
     early, usage.asking_early = usage.asking_early, None
-    if txn is None:
-        return
+    if txn is None or txn.finished:
+        return  # its connection has broken meanwhile, and nobody hears the answer
     lines = [f"Contact: {usage.contact}", ALLOW]
     if txn.method == "UPDATE" and usage.confirmed:
         lines += refresh.agree_to(usage, txn.request, now)
