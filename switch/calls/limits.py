@@ -75,6 +75,8 @@ def regroup(
 ) -> Periods:
     """The periods from `at` on, when these legs with somebody outside and these parties inside talk with each other.
     With `inherit` those that come go on with what ran for those who are gone."""
+    if not periods:
+        return tuple(Period(leg, each.name, each.owner, each.limit_s, at) for leg in outside for each in inside)
     names = {each.name for each in inside}
     made: list[Period] = []
     for leg in outside:

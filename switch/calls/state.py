@@ -196,25 +196,23 @@ MEETING = "conference:"
 
 def _periods(state: CallState, event: e.Connected) -> limits.Periods:
     """The clocks of its limit, now that these two are joined, or a service of ours has the front."""
+    before, front, leg = state.periods, event.front, event.leg
+    outside = [front] if _outside(state, front) else []
+    if leg != front and _outside(state, leg):
+        outside.append(leg)
+    if not outside and not before:
+        return ()  # which is most calls
     if event.service.startswith(MEETING):
         return ()
-    sides = (event.front,) if event.leg == event.front else (event.front, event.leg)
     # Whoever waits beside them, as while a third party is rung, is in the call still, and so is his clock (LIM-5).
-    beside = tuple(each for each in state.periods if each.leg not in sides)
-    return beside + _between(state, event, sides)
-
-
-def _between(state: CallState, event: e.Connected, sides: Sequence[int]) -> limits.Periods:
-    outside = [side for side in sides if _outside(state, side)]
+    beside = tuple(each for each in before if each.leg not in (front, leg)) if before else ()
     if not outside:
-        return ()
+        return beside
     if state.started.emergency:
-        return tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
-    if len(sides) == 1:
-        return limits.regroup(state.periods, outside, (), event.at)
-    return limits.regroup(
-        state.periods, outside, _inside(state, event, outside), event.at, inherit=state.unparked or bool(state.parked)
-    )
+        return beside + tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
+    parties = _inside(state, event, outside) if leg != front else ()
+    inherit = state.unparked or state.parked is not None
+    return beside + limits.regroup(before, outside, parties, event.at, inherit=inherit)
 
 
 def _inside(state: CallState, event: e.Connected, outside: Sequence[int]) -> tuple[limits.Party, ...]:
