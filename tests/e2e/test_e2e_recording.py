@@ -46,15 +46,18 @@ account: {{record: {{automatic: internal, announce: all}}}}
         assert not list(spools.rglob("*.spool")), "kept before it was said"
         wait_for(lambda: len(list(spools.rglob("*.spool"))) == 2, 5, "the recording")
         began = time.monotonic()
-        time.sleep(1.5)
+        time.sleep(0.8)
         call = made.json("calls")[0]["call"]
+        # Each is in force somewhere between these two instants.
+        pausing = time.monotonic()
         assert made.json("record", call, "pause")["state"] == "paused"
         paused = time.monotonic()
-        time.sleep(1.2)
+        time.sleep(1.0)
+        resuming = time.monotonic()
         assert made.json("record", call[:6], "resume")["state"] == "on"
         resumed = time.monotonic()
         assert made.run("record", call, "on").returncode != 0
-        time.sleep(1.5)
+        time.sleep(0.8)
         alice.do("hangup", call=here)
         bob.over(there)
         ended = time.monotonic()
@@ -77,8 +80,8 @@ account: {{record: {{automatic: internal, announce: all}}}}
     samples, rate = sound.read(file)
     both = samples.reshape(-1, 2)
     out = int(0.3 * rate)
-    first = slice(0, int((paused - began) * rate) - out)
-    pause = slice(int((paused - began) * rate) + out, int((resumed - began) * rate) - out)
+    first = slice(0, int((pausing - began) * rate) - out)
+    pause = slice(int((paused - began) * rate) + out, int((resuming - began) * rate) - out)
     last = slice(int((resumed - began) * rate) + out, len(both) - out)
     for side, tone, other in ((0, ALICE, BOB), (1, BOB, ALICE)):
         for part in (first, last):
