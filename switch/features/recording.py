@@ -123,6 +123,8 @@ class Recording:
         """By path."""
         self._by_media: dict[int, str] = {}
         self._tunes = 0
+        self._strict: set[str] = set()
+        """Calls in which all are told, as somebody was in the call that a leg came from."""
 
     def joined(self, call: Call, now: float) -> None:
         """Who talks with whom has changed (`Context.joined`)."""
@@ -156,6 +158,7 @@ class Recording:
         self._safely(call, self._over, now)
 
     def _over(self, call: Call, now: float) -> None:
+        self._strict.discard(call.id)
         asking = self._asking.pop(call.id, None)
         if asking is not None:
             asking.stop()
@@ -204,7 +207,10 @@ class Recording:
         elif recording is not None:
             self._end(call, "off", by)
             self._say(leg, "rec_stopped")
-        elif call.id not in self._asking and _talkers(call):
+        elif call.id in self._asking:
+            self._give_up(call, "off", by)
+            self._say(leg, "rec_stopped")
+        elif _talkers(call):
             self._follow(call, by, now, leg.index)
 
     def pause_key(self, call: Call, leg: Leg, now: float) -> None:
@@ -229,6 +235,8 @@ class Recording:
             if call.state.started.emergency and not self._keeping.settings.emergency:
                 raise Refused("emergency calls are not recorded: see `recordings: emergency` in the configuration")
             self._follow(call, by, now)
+        elif recording is None and what == "off" and call.id in self._asking:
+            self._give_up(call, "off", by)
         elif recording is None:
             raise Refused("this call is not recorded")
         elif what == "off":
@@ -263,7 +271,7 @@ class Recording:
         told = {each.announce for each in terms}
         announce = next(iter(told)) if len(told) == 1 else "all" if told - {"none"} else "none"
         recording = call.state.recording
-        if not terms and recording is not None and recording.announced:
+        if call.id in self._strict or (not terms and recording is not None and recording.announced):
             announce = "all"
         caller = next((leg.index for leg in legs if leg.index == CALLER), call.state.front)
         return {
@@ -283,6 +291,8 @@ class Recording:
                 before = active.call.state.recording
                 if before is not None and before.by != POLICY and not before.paused:
                     by = before.by
+                    if before.announced:
+                        self._strict.add(call.id)
                 call.context.engine.end_record(active.media, path)
         return by
 
@@ -424,17 +434,22 @@ class Recording:
 
     def _fail(self, call: Call, detail: str, now: float) -> None:
         """REC-4: nothing is kept where somebody was to be told and could not be."""
-        asking = self._asking.pop(call.id, None)
+        asking = self._asking.get(call.id)
         if asking is None or call.over:
             return
+        self._give_up(call, "announcement", asking.by, detail)
+        presser = call.legs.get(asking.presser) if asking.presser is not None else None
+        if presser is not None:
+            self._say(presser, "rec_failed")
+
+    def _give_up(self, call: Call, why: str, by: str, detail: str = "") -> None:
+        """What was to be recorded is not."""
+        asking = self._asking.pop(call.id)
         asking.stop()
         for index in asking.waiting:
             if index in call.legs:
                 call.context.engine.stop(_media(call.legs[index]), over=True)
-        self._end(call, "announcement", asking.by, detail)
-        presser = call.legs.get(asking.presser) if asking.presser is not None else None
-        if presser is not None:
-            self._say(presser, "rec_failed")
+        self._end(call, why, by, detail)
 
     def _refuse(self, call: Call, leg: Leg, by: str) -> None:
         detail = "this line may not record on demand"

@@ -503,3 +503,31 @@ def test_who_has_not_described_himself_yet_is_told_when_he_has(scene: Scene) -> 
         heard_out(scene, side)
     assert [kept(scene, side) for side in sides] == [[True], [True]]
     hang_up(scene, bob.last)
+
+
+@rules(bob={"announce": Announce.ALL})
+def test_what_the_operator_switches_on_is_announced_by_the_lines_rules(scene: Scene) -> None:
+    """REC-6: a site's rule that all are told holds whoever records. It may be called off meanwhile."""
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    operator(scene, "on")
+    assert TOLD in hears(scene, call) and TOLD in hears(scene, answer) and kept(scene, call) == []
+    operator(scene, "off")
+    assert not hears(scene, call) and not hears(scene, answer)
+    scene.wait(2 * ANNOUNCE_S)
+    assert [event.why for event in told(scene, e.RecordingEnded)] == ["off"]
+    operator(scene, "on")
+    heard_out(scene, call)
+    heard_out(scene, answer)
+    assert kept(scene, call) == kept(scene, answer) == [True]
+    hang_up(scene, call)
+
+
+@rules(bob={"on_demand": True, "announce": Announce.CALLER})
+def test_a_key_calls_off_what_is_being_announced(scene: Scene) -> None:
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    presses(scene, answer, "*1")
+    assert TOLD in hears(scene, call)
+    presses(scene, answer, "*1")
+    assert not hears(scene, call) and "rec_stopped" in hears(scene, answer)
+    assert kept(scene, call) == [] and not told(scene, e.RecordingStarted)
+    hang_up(scene, call)

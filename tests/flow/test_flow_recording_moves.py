@@ -165,6 +165,27 @@ def test_an_attended_transfer_takes_along_what_was_asked_for(trio: Trio) -> None
     assert {event.by for event in trio.begun()} == {"device:bob"}
 
 
+@rules(bob={"on_demand": True, "announce": Announce.CALLER})
+def test_taken_along_all_are_told_when_anybody_was(trio: Trio) -> None:
+    """Carol's line has no rule of its own, and Bob, whose it was, is gone."""
+    trio.press(trio.answered, "*1")
+    trio.hears_out(trio.call)
+    trio.answered.hold()
+    trio.scene.wait()
+    asked = trio.bob.call("103")
+    trio.scene.wait()
+    trio.carol.last.answer()
+    trio.scene.wait()
+    trio.answered.refer(f"sip:103@pbx.example.com?{asked.replaces()}")
+    trio.scene.wait()
+    sides = [side for side in (trio.call, trio.carol.last) if trio.told(side)]
+    assert trio.carol.last in sides and trio.kept(trio.carol.last) == [0]
+    for side in sides:
+        trio.hears_out(side)
+    assert trio.kept(trio.call, trio.carol.last) == [1, 1]
+    trio.end(trio.call)
+
+
 @rules(alice={"record": ALWAYS})
 def test_a_third_party_is_kept_as_well(trio: Trio) -> None:
     """LIM-5's conference: three in a room of the call's own."""
