@@ -14,6 +14,13 @@ pytestmark = pytest.mark.e2e
 TONES = {"alice": 523.0, "bob": 1200.0, "carol": 850.0, "dave": 1700.0}
 
 
+def voices(phone, call, span, zero):
+    """Whose tones a telephone has heard in a call in that time."""
+    samples, rate = sound.read(phone.wav(call))
+    part = samples[int((span[0] - zero[call]) * rate) : int((span[1] - zero[call] - 0.1) * rate)]
+    return {name for name, hz in TONES.items() if sound.find(part, rate, hz) is not None}
+
+
 def test_a_call_goes_on_to_one_and_then_to_another(tmp_path):
     """Alice has called Bob, who sends her on to Carol; Carol asks Dave, and puts the two through."""
     with house(tmp_path / "house") as made, softphones(made, "alice", "bob", "carol", "dave") as phones:
@@ -54,9 +61,7 @@ def test_a_call_goes_on_to_one_and_then_to_another(tmp_path):
         shown = (made.folder / "phones" / "alice.log").read_text()
 
     def heard(phone, call, span):
-        samples, rate = sound.read(phone.wav(call))
-        part = samples[int((span[0] - zero[call]) * rate) : int((span[1] - zero[call] - 0.1) * rate)]
-        return {name for name, hz in TONES.items() if sound.find(part, rate, hz) is not None}
+        return voices(phone, call, span, zero)
 
     blind, asking, attended = spans
     assert heard(alice, here, blind) == {"carol"}
@@ -69,3 +74,41 @@ def test_a_call_goes_on_to_one_and_then_to_another(tmp_path):
     assert len(records) == 2
     for number in (103, 104):
         assert f"P-Asserted-Identity: <sip:{number}@" in shown, "her display is told"
+
+
+def test_a_telephone_without_keys_for_it_asks_and_puts_through(tmp_path):
+    """`*2`, the number, a word with the target, and hanging up; the keys come as RFC 4733."""
+    with (
+        house(tmp_path / "house", 'call_keys: {"*2": transfer}\n') as made,
+        softphones(made, "alice", "bob", "carol") as phones,
+    ):
+        alice, bob, carol = phones
+        for phone in phones:
+            phone.play(TONES[phone.name], -14)
+        here, there = connect(alice, bob, "102")
+        for key in "*2":
+            bob.do("dial", call=there, digits=key)
+        time.sleep(1.0)  # the keys go out one by one, and then it is asked for the number
+        for key in "103#":
+            bob.do("dial", call=there, digits=key)
+        target = carol.incoming(seconds=15)
+        carol.expect("recording", call=target)
+        began = time.monotonic() + 0.3
+        time.sleep(0.8)
+        spans = [(began, time.monotonic())]
+        bob.do("hangup", call=there)
+        bob.over(there)
+        began = time.monotonic() + 0.3
+        time.sleep(0.8)
+        spans.append((began, time.monotonic()))
+        legs = ((alice, here), (bob, there), (carol, target))
+        zero = {call: phone.expect("recording", call=call)["now"] for phone, call in legs}
+        alice.do("hangup", call=here)
+        carol.over(target)
+        wait_for(lambda: not made.json("calls"), 5, "the end of the call")
+    asking, after = spans
+    assert voices(bob, there, asking, zero) == {"carol"}
+    assert voices(carol, target, asking, zero) == {"bob"}
+    assert voices(alice, here, asking, zero).isdisjoint({"bob", "carol"}), "music, and nobody's voice"
+    assert voices(alice, here, after, zero) == {"carol"}
+    assert voices(carol, target, after, zero) == {"alice"}
