@@ -216,6 +216,7 @@ def _credentials(name: str, device: DeviceSection, realm: str, secret: str) -> D
         ha1_sha256=hashlib.sha256(text).hexdigest(),
         name=device.name,
         unasked=device.message_lamp == "unasked",
+        srtp=device.srtp,
     )
 
 

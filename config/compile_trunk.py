@@ -59,6 +59,7 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         caller_out=tuple(trunk.caller_out),
         codecs=tuple(trunk.codecs),
         early_media=trunk.early_media,
+        srtp=trunk.srtp,
         channels=trunk.channels or 0,
         calls_per_second=trunk.calls_per_second or 0,
         ping_s=trunk.ping,

@@ -47,7 +47,7 @@ class ListenerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One telephone's digest user and its hashed secret: hex of H(username:realm:secret) (RFC 7616 section 3.4.2).
-    `unasked`: it is told of its messages although it does not subscribe."""
+    `unasked`: it is told of its messages although it does not subscribe. `srtp`: answered, offered or required."""
 
     device: str
     user: str
@@ -56,6 +56,7 @@ class DeviceCredentials(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ha1_sha256: str
     name: str = ""
     unasked: bool = False
+    srtp: str = "answered"
 
     def __repr__(self) -> str:
         return f"DeviceCredentials(device={self.device!r}, user={self.user!r}, lines={self.lines!r})"
@@ -172,6 +173,7 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     caller_out: tuple[str, ...] = ("from",)
     codecs: tuple[str, ...] = ()
     early_media: bool = True
+    srtp: str = "answered"
     channels: int = 0
     calls_per_second: int = 0
     ping_s: float = 0.0

@@ -173,6 +173,11 @@ class Device(Section):
     message_lamp: Annotated[str, choice("subscribed", "unasked")] = Field(
         default="subscribed", description="`unasked`: it is told of its messages although it does not subscribe to that"
     )
+    srtp: Annotated[str, choice("answered", "offered", "required")] = Field(
+        default="answered",
+        description="SRTP with keys in the description: `answered` where the telephone offers it, `offered` besides "
+        "when it is called, or `required` then",
+    )
     country: Country | None = Field(
         default=None, description="where it stands, for emergency numbers; else as its `site`"
     )

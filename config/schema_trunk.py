@@ -147,6 +147,11 @@ class Trunk(Section):
     early_media: Boolean = Field(
         default=True, description="false: its callers get 180 in place of 183, and no sound before the answer"
     )
+    srtp: Annotated[str, choice("answered", "offered", "required")] = Field(
+        default="answered",
+        description="SRTP with keys in the description: `answered` where the trunk offers it, `offered` besides "
+        "when it is called, or `required` then",
+    )
     channels: Annotated[int, integer(1, 1000000)] | None = Field(
         default=None, description="calls at once, both ways together"
     )

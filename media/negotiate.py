@@ -28,6 +28,7 @@ from media.sdp import Description, Media, NotAcceptable, Origin
 _PLAIN = frozenset(("RTP/AVP", "RTP/AVPF"))
 _SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF"))
 SUITES = frozenset(("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"))
+_SUITE = "AES_CM_128_HMAC_SHA1_80"
 KEY_BYTES = 30
 """Master key and master salt of those suites together (RFC 4568 section 6.2)."""
 KEY = "inline:-"
@@ -243,6 +244,18 @@ def _wider(
 
 def _lines(number: int, ours: Ours) -> list[str]:
     return [f"rtpmap:{number} {ours.name}", *([f"fmtp:{number} {ours.parameters}"] if ours.parameters else [])]
+
+
+def secured(offer: bytes, required: bool) -> bytes:
+    """A first offer of ours with SRTP: `required` or, if the far end can, in the manner of RFC 8643."""
+    description = sdp.parse(offer)
+    place = _pick(description)
+    if place < 0:
+        return offer
+    media = description.media[place]
+    stream = structs.replace(media, proto="RTP/SAVP" if required else media.proto, crypto=(f"1 {_SUITE} {KEY}",))
+    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
+    return sdp.write(structs.replace(description, media=streams))
 
 
 def relay_offer(

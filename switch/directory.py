@@ -59,6 +59,8 @@ class Directory:
         """What is heard on hold, by the name of a file; empty where none was chosen (MOH-1)."""
         self.file: Callable[[str], tuple[str, ...]] = _music
         """A sound file that the configuration names."""
+        self.srtp: Mapping[str, str] = {}
+        """How SRTP is offered to a device, where that is not as it asks."""
         self.lost: Container[tuple[str, str, int]] = ()
         """The contacts that are known to be out of reach (`switch/qualify.py`), by line, URI and reg-id."""
 
@@ -103,7 +105,7 @@ class Directory:
     def line(self, line: str, now: float) -> list[Phone]:
         """Every telephone of a line that is not known to be out of reach, the highest q first."""
         phones = []
-        several = False
+        several, srtp = False, self.srtp.get
         lost = self.lost
         for binding in self._registrar.contacts(line, now):
             if lost and (line, binding.uri, binding.reg_id) in lost:
@@ -111,7 +113,8 @@ class Directory:
             flow = self.way(binding)
             if flow is not None:
                 several = several or binding.reg_id > 0
-                phone = Phone(binding.uri, self.aor(line, flow), flow, binding.path, binding.device)
+                to, device = self.aor(line, flow), binding.device
+                phone = Phone(binding.uri, to, flow, binding.path, device, srtp=srtp(device, ""))
                 phones.append((binding, phone))
         if several and len(phones) > 1:
             return self._by_telephone(phones)

@@ -34,6 +34,7 @@ def swap(core: Core, accounts: Accounts, compiled: Compiled, trunks: Mapping[str
         return device is not None and bound.line in device.lines
 
     core.prune(allowed, now)
+    core.directory.srtp = {each.device: each.srtp for each in compiled.devices if each.srtp != "answered"}
     core.tell_unasked({each.device: each.lines[0] for each in compiled.devices if each.unasked and each.lines}, now)
 
 

@@ -35,7 +35,8 @@ Hook = Callable[["Call", float], None]
 class Phone(msgspec.Struct, frozen=True):
     """Where one INVITE of a branch goes: a registered contact of `device`, or a carrier (no device), which has a
     `dialect`, and is shown `caller` (empty: the caller's own number; `withheld`: none). `to` is the To header's URI,
-    `ways` are other flows to the same telephone, tried one after the other when this one fails (RFC 5626)."""
+    `srtp` says how SRTP is offered (`sound.py`), `ways` are other flows to the same telephone, tried one after the
+    other when this one fails (RFC 5626)."""
 
     uri: str
     to: str
@@ -46,6 +47,7 @@ class Phone(msgspec.Struct, frozen=True):
     caller: str = ""
     ways: tuple[Phone, ...] = ()
     withheld: bool = False
+    srtp: str = ""
 
 
 class Hunt(Protocol):

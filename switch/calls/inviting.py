@@ -52,6 +52,9 @@ def ring(
     leg.sound = media
     if dialect is not None:
         media.codecs = dialect.settings.codecs
+    media.srtp = phone.srtp if dialect is None else dialect.settings.srtp
+    if call.state.started.emergency and media.srtp != sound.REQUIRED:
+        media.srtp = ""
     media.widens = not call.state.started.emergency  # nothing that a gateway might stumble over
     caller, state = call.front, as_from_front(call)
     # For a front that was answered, nobody can be asked: the offer is our own.

@@ -17,6 +17,7 @@ from media.sdp import Description, SdpError
 from records import events as e
 
 _INLINE = b"\r\na=crypto:"
+OFFERED, REQUIRED = "offered", "required"
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 
@@ -28,23 +29,14 @@ class Sound:
     answered yet. `settled` is empty while `local` is in force; else `local` is an offer that was not taken (yet), and
     `settled` holds. `far` is what the engine was told of the far end. `held`: the far end does not want to hear us.
     `codecs` are the only ones that the far end may hear of, the best first; empty for all. `widens`: it may be offered
-    what the other side has not, and we transcode. `key` is what we encrypt with (RFC 4568), once we have said so, and
+    what the other side has not, and we transcode. `srtp`: whether a first offer to it has SRTP (OFFERED, REQUIRED);
+    else it is answered as it offers. `key` is what we encrypt with (RFC 4568), once we have said so, and
     `keys` are those that both have told; in `local`, `settled` and `far` they are not, so that no journal has them.
     """
 
     __slots__ = (
-        "bound",
-        "codecs",
-        "far",
-        "held",
-        "key",
-        "keys",
-        "lease",
-        "local",
-        "proposed",
-        "remote",
-        "settled",
-        "widens",
+        *("bound", "codecs", "far", "held", "key", "keys", "lease"),
+        *("local", "proposed", "remote", "settled", "srtp", "widens"),
     )
 
     def __init__(self) -> None:
@@ -52,6 +44,7 @@ class Sound:
         self.bound = ""
         self.codecs: tuple[str, ...] = ()
         self.widens = True
+        self.srtp = ""
         self.key: bytes | None = None
         self.keys: Keys | None = None
         self.remote: Description | None = None
@@ -88,9 +81,9 @@ def speaks_v6(description: Description | None, signalling: str) -> bool:
 
 def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it: with what we can transcode besides."""
-    lease, offer = _ready(leg), _for(leg, offer)
+    lease, offer, first = _ready(leg), _for(leg, offer), not leg.local
     leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return _told(leg)
+    return _first(leg) if first else _told(leg)
 
 
 def _for(leg: Sound, offer: Description) -> Description:
@@ -184,14 +177,14 @@ def offer_beside(leg: Sound, other: Sound) -> bytes:
         leg.local = negotiate.offer_beside(mine, lease.address, lease.port, session_id=lease.leg)
     except SdpError:
         return offer_ourselves(leg)
-    return _told(leg)
+    return _first(leg)
 
 
 def offer_ourselves(leg: Sound) -> bytes:
     """Our own offer, for sound that we make and a caller who made none."""
-    lease = _ready(leg)
+    lease, first = _ready(leg), not leg.local
     leg.local = negotiate.offer_local(lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return _told(leg)
+    return _first(leg) if first else _told(leg)
 
 
 def note(leg: Sound, description: Description, signalling: str, others: Description | None = None) -> None:
@@ -280,6 +273,13 @@ def _ready(leg: Sound) -> Lease:
         leg.key = secrets.token_bytes(negotiate.KEY_BYTES)
         leg.local, leg.settled = leg.local.replace(_KEY, _LOST), leg.settled.replace(_KEY, _LOST)
     return _leased(leg)
+
+
+def _first(leg: Sound) -> bytes:
+    """A first offer as the far end gets it: with SRTP if that is to be offered."""
+    if leg.srtp in (OFFERED, REQUIRED):
+        leg.local = negotiate.secured(leg.local, leg.srtp == REQUIRED)
+    return _told(leg)
 
 
 def _told(leg: Sound) -> bytes:

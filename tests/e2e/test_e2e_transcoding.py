@@ -43,8 +43,12 @@ def test_g722_alone_and_pcma_alone(tmp_path):
 
 
 def test_one_with_srtp_and_one_without(tmp_path):
-    """Each leg for itself: Alice offers nothing but SRTP, Bob has none. Her keys, and ours, stand nowhere."""
+    """Each leg for itself: Alice offers nothing but SRTP, Bob has none. Her keys, and ours, stand nowhere. Then she is
+    called, and gets what `srtp: required` says."""
     with house(tmp_path) as exchange:
+        text = exchange.config.read_text()
+        exchange.config.write_text(text.replace("lines: alice}", "lines: alice, srtp: required}"))
+        assert exchange.run("reload").returncode == 0
         alice, bob = Softphone(exchange, "alice", "PCMU"), Softphone(exchange, "bob", "PCMA")
         try:
             alice.register(srtp=True)
@@ -60,6 +64,13 @@ def test_one_with_srtp_and_one_without(tmp_path):
                 tone = sound.check(heard, hz, dbfs)
                 assert tone.end_s - tone.start_s == pytest.approx(1.5, abs=0.06)
                 assert tone.gap_s < 0.05
+            called_there, called_here = connect(bob, alice, "101")
+            time.sleep(2.5)
+            bob.do("hangup", call=called_there)
+            bob.over(called_there)
+            alice.over(called_here)
+            sound.check(alice.heard(called_here), 1200, -20)
+            sound.check(bob.heard(called_there), 523, -14)
             keys = set(re.findall(r"inline:([A-Za-z0-9+/=]{40})", alice.log()))
             assert len(keys) >= 2  # hers and ours
             assert "crypto" not in bob.log()

@@ -157,3 +157,57 @@ def test_without_a_key_that_we_can_use_it_is_refused(line: str) -> None:
     dialog.ack_refusal(alice.take(488))
     scene.wait(0.1)
     scene.finish()
+
+
+def called(srtp: str) -> tuple[Scene, RawDialog, RawPhone, Text]:
+    """Alice calls Bob, whose telephone is offered SRTP."""
+    scene = Scene()
+    scene.exchange.core.directory.srtp = {"bob": srtp}
+    alice, bob = scene.raw("alice"), scene.raw("bob")
+    dialog = RawDialog.authenticated(alice, "102", scene.wait)
+    scene.wait(0.1)
+    return scene, dialog, bob, bob.take("INVITE")
+
+
+@pytest.mark.parametrize(("srtp", "proto"), [("offered", "AVP"), ("required", "SAVP")])
+def test_a_telephone_that_is_to_be_offered_srtp(srtp: str, proto: str) -> None:
+    scene, dialog, bob, invite = called(srtp)
+    assert f" RTP/{proto} " in invite.body
+    ours = key_in(invite)
+    bob.reply(invite, 200, secure(bob.address[0], proto=proto), tag="b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    answer = dialog.phone.take(200)
+    assert "crypto" not in answer.body
+    dialog.take_answer(answer)
+    dialog.ack(cseq=2)
+    scene.wait(0.1)
+    keys = far(scene, bob).keys
+    assert keys is not None
+    assert (keys.send, keys.receive) == (ours, HERS)
+    over(scene, dialog, bob)
+
+
+def test_offered_and_not_taken_it_is_plain() -> None:
+    scene, dialog, bob, invite = called("offered")
+    bob.reply(invite, 200, describe(bob.address[0]), tag="b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    dialog.take_answer(dialog.phone.take(200))
+    dialog.ack(cseq=2)
+    scene.wait(0.1)
+    told = far(scene, bob)
+    assert told.keys is None
+    assert told.send and told.receive
+    over(scene, dialog, bob)
+
+
+def test_required_and_not_taken_there_is_no_call() -> None:
+    scene, dialog, bob, invite = called("required")
+    bob.reply(invite, 200, describe(bob.address[0]).replace("RTP/AVP", "RTP/SAVP"), tag="b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    bob.reply(bob.take("BYE"), 200)
+    dialog.ack_refusal(dialog.phone.take(488))
+    scene.wait(0.1)
+    scene.finish()

@@ -441,3 +441,16 @@ def test_every_default_is_one_that_could_be_written() -> None:
 def test_the_guide_has_the_table_of_every_key() -> None:
     assert (ROOT / "docs/configuration.md").read_text().endswith(reference.markdown())
     assert (ROOT / "docs/dialplan.md").read_text().endswith(reference.dialplan())
+
+
+def test_srtp_at_a_device_and_at_a_trunk() -> None:
+    assert {each.srtp for each in compile_text(OFFICE).devices} == {"answered"}
+    text = OFFICE.replace("username: bob,", "username: bob, srtp: required,").replace(
+        "port: 5070,", "port: 5070, srtp: offered,"
+    )
+    made = compile_text(text)
+    assert {each.device: each.srtp for each in made.devices} == {"alice-phone": "answered", "bob-phone": "required"}
+    assert {each.id: each.srtp for each in made.trunks} == {"first": "answered", "second": "offered"}
+    (problem,) = problems(text.replace("required", "always"))
+    assert problem.startswith("a.yaml:8:")
+    assert all(word in problem for word in ("answered", "offered", "required"))
