@@ -127,7 +127,14 @@ class Core:
         self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
         self.lamps = Lamps(self.calls.by_id, self._events.append)
         self.subscriptions = Subscriptions(
-            endpoint, directory.reach, token, advertised, lambda: self._at, self._events.append, directory.lines_of
+            endpoint,
+            directory.reach,
+            token,
+            advertised,
+            lambda: self._at,
+            self._events.append,
+            directory.lines_of,
+            directory.delegators,
         )
         self.subscriptions.watched = self.watched
         self.messages = MessageSummary(self.mailboxes.counts, lambda: directory.model, self._line_of)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 import msgspec
 
@@ -79,7 +79,7 @@ class Figures(msgspec.Struct):
 
 class Subscriptions:
     """All of them. `reach` finds another way to a telephone, `record` takes what goes into the journal, `lines_of` are
-    the lines of a device that the configuration has."""
+    the lines of a device that the configuration has, and `delegators` those for whom a line may speak, too."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Subscriptions:
         at: Callable[[], datetime.datetime],
         record: Callable[[e.AnyEvent], object],
         lines_of: Callable[[str], tuple[str, ...]],
+        delegators: Callable[[str], Container[str]],
     ) -> None:
         self.packages: dict[str, Package] = {}
         self.by_tag: dict[str, Held] = {}
@@ -103,6 +104,7 @@ class Subscriptions:
         self._at = at
         self._record = record
         self._lines_of = lines_of
+        self._delegators = delegators
         self._watching = 0
         self._of_resource: dict[str, dict[str, Held]] = {}
         self._of_device: dict[str, dict[str, Held]] = {}
@@ -152,7 +154,8 @@ class Subscriptions:
             raise RemoteProtocolError(400, "Contact Is No SIP Address")
         if dialog.routes:
             Uri.parse(NameAddr.parse(dialog.routes[0]).uri)
-        if len(dialog.target) + len(dialog.call_id) + sum(map(len, dialog.routes)) > MAX_CHARS:
+        kept = (dialog.target, dialog.call_id, dialog.local, dialog.remote, dialog.remote_tag, ident, *dialog.routes)
+        if sum(map(len, kept)) > MAX_CHARS:
             raise RemoteProtocolError(400, "Subscription Too Long")
         flow = toward(txn.flow, dialog)
         host, port = self._advertised(flow)
@@ -175,10 +178,8 @@ class Subscriptions:
         if event_of(txn.request) != (sub.package, sub.ident) or sub.final or sub.over:
             self._endpoint.respond(txn, 481, now, reason="Subscription Does Not Exist")
             return
-        if not sub.in_order(txn, now):
-            return
         lifetime = self._lifetime(txn, txn.request, now)
-        if lifetime is None:
+        if lifetime is None or not sub.in_order(txn, now):
             return
         if lifetime:
             self._write(held, lifetime)
@@ -247,7 +248,7 @@ class Subscriptions:
         for held in list(self.by_tag.values()):
             lines = self._lines_of(held.watcher.device)
             package = self.packages.get(held.sub.package)
-            if held.watcher.line not in lines:
+            if not self._speaks(lines, held.watcher.line):
                 self.end(held, "rejected", now)
                 continue
             if lines != held.watcher.lines:
@@ -292,7 +293,7 @@ class Subscriptions:
         unix, delay = self._at().timestamp(), 0.0
         for event in subscribed:
             lines = self._lines_of(event.device)
-            if event.expires_at <= unix or event.package not in self.packages or event.line not in lines:
+            if event.expires_at <= unix or event.package not in self.packages or not self._speaks(lines, event.line):
                 self._record(e.Unsubscribed(event.dialog.local_tag, "expired", self._at()))
                 continue
             sub = Subscription(
@@ -311,6 +312,10 @@ class Subscriptions:
     def standing(self) -> Counter[str]:
         """How many there are, by package."""
         return Counter(held.sub.package for held in self.by_tag.values())
+
+    def _speaks(self, lines: tuple[str, ...], line: str) -> bool:
+        """Whether a telephone with these lines may still speak for that one: its own, or a delegator's."""
+        return line in lines or any(line in self._delegators(own) for own in lines)
 
     def all(self) -> Iterator[Held]:
         """Every subscription."""

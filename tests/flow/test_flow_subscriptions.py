@@ -415,6 +415,47 @@ def test_after_a_reload_what_is_gone_is_ended(scene: Scene) -> None:
     gone(other)
 
 
+def test_a_delegate_may_subscribe_for_the_delegators_line_and_keeps_that(scene: Scene) -> None:
+    """SLN-1: over a reload and a crash, until it is a delegate no more."""
+    serves = msgspec.structs.replace(house(), serves={"alice": ("bob",)})
+    scene.exchange.use_model(m.versioned(serves))
+    lamp = Subscriber(scene.raw("alice"), "103", scene.wait)
+    lamp.local = lamp.local.replace("alice", "bob")
+    lamp.ask()
+    lamp.take()
+    scene.exchange.core.prune(lambda bound: True, scene.clock.now())
+    assert [state_of(each)[0] for each in lamp.told()] == ["active"]
+    scene.exchange.crash_and_restart(1.0)
+    assert [state_of(each)[0] for each in lamp.told()] == ["active"]
+    scene.exchange.use_model(house())
+    scene.exchange.core.prune(lambda bound: True, scene.clock.now())
+    assert [state_of(each) for each in lamp.told()] == [("terminated", "rejected")]
+
+
+def test_a_refresh_that_is_refused_changes_nothing(scene: Scene) -> None:
+    lamp = lamp_of(scene)
+    contact = lamp.phone.contact
+    lamp.phone.contact = lambda: "<sip:moved@192.0.2.21:5060>"  # type: ignore[method-assign]
+    lamp.refused(423, expires=7)
+    assert next(iter(scene.exchange.core.subscriptions.all())).sub.dialog.target == "sip:alice@192.0.2.21:5060"
+    lamp.phone.contact = contact  # type: ignore[method-assign]
+    gone(lamp)
+
+
+@pytest.mark.parametrize("contact", ["<tel:+15550100>", "", "<sip:>", f"<sip:{'a' * 3000}@192.0.2.21>"])
+def test_a_contact_that_leads_nowhere_is_400(scene: Scene, contact: str) -> None:
+    phone = scene.raw("alice")
+    phone.contact = lambda: contact  # type: ignore[method-assign]
+    sub = Subscriber(phone, "102", scene.wait)
+    sub._send(600, ())
+    scene.wait(0.1)
+    if phone.has(401):
+        sub.proven(phone.take(401))
+    assert phone.has(400)
+    phone.inbox.clear()
+    assert len(scene.exchange.core.subscriptions) == 0
+
+
 # -- connections, crashes ---------------------------------------------------------------------------------------------
 
 
