@@ -62,7 +62,8 @@ def test_a_call_is_warned_of_and_cut_at_its_limit(exchange):
 
 
 def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):
-    """Bob keys *7 and is told the slot; Alice hears the lot's music; Carol dials the slot."""
+    """Bob keys *7 and is told the slot; Alice hears the lot's music, also when the exchange is killed; Carol dials the
+    slot."""
     before = exchange.settled()
     with softphones(exchange, "alice", "bob", "carol") as (alice, bob, carol):
         alice.play(ALICE, -14)
@@ -75,7 +76,11 @@ def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):
         (parked,) = wait_for(lambda: exchange.json("parked"), 5, "the call in its slot")
         began = time.monotonic() + 0.3
         (shown,) = exchange.json("calls")
-        time.sleep(1.3)
+        time.sleep(1.0)
+        exchange.kill("exchange")
+        exchange.serving(2)
+        (again,) = exchange.json("parked")
+        time.sleep(0.3)
         music = time.monotonic()
         taken = carol.call("701")
         carol.talking(taken)
@@ -91,6 +96,7 @@ def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):
         assert tones(alice, here, began, music) == {MUSIC}
         assert tones(alice, here, joined, ended - 0.1) == {CAROL}
         assert tones(carol, taken, joined, ended - 0.1) == {ALICE}
+    assert (again["slot"], again["at"]) == (parked["slot"], parked["at"])
     assert (shown["state"], shown["slot"]) == ("parked", "701")
     assert (parked["lot"], parked["slot"], parked["name"], parked["by"]) == ("main", "701", "101", "bob")
     newest, *_ = exchange.history(before + 2)
