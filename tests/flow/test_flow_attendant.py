@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from dialplan import groups
@@ -387,3 +389,47 @@ def test_the_choice_of_nobody_there_is_told_by_a_busy_tone(scene, menus):
     assert front.hears.startswith("tone:480+620")
     front.waits(5)
     assert front.call.over
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from("0123456789*#AD!"), st.sampled_from(["end", "wait", "crash"])), max_size=25))
+def test_whatever_is_pressed_the_caller_is_served_or_the_call_is_over(steps: list[str]) -> None:
+    """Nothing raises, loops or is left over; in the end the journal and the live calls agree (`Scene.finish`)."""
+    model = house()
+    tree = {
+        "main": {"1": "bob", "2": "attendant:sub", "3": "+12125550100", "timeout": "attendant:sub", "#": "echo"},
+        "sub": {"*": "attendant:main", "4": "ring_group:110", "5": "voicemail:nobody", "6": "announce:tone:425"},
+    }
+    found = {
+        name: groups.Attendant(
+            id=name,
+            greeting=f"{name}.wav",
+            dial_extension=name == "sub",
+            directory="8",
+            choices={k: to(v) for k, v in made.items()},
+        )
+        for name, made in tree.items()
+    }
+    extensions = {**model.extensions, "500": to("attendant:main"), "501": to("attendant:sub")}
+    scene = Scene(model=m.versioned(structs.replace(model, attendants=found, extensions=extensions)))
+    scene.phone("bob").refuses = 486
+    front = Front(scene)
+    for step in steps:
+        if front.call.over:
+            break
+        book = front.book
+        if step == "wait":
+            scene.wait(6.0)
+        elif step == "crash":
+            scene.exchange.crash_and_restart()
+            scene.wait(0.1)
+        elif step == "end":
+            if book.tune is not None and not book.tune.loop:
+                front.listens()
+        else:
+            front.press(step)
+    if not front.call.over:
+        front.call.hang_up()
+    scene.wait(1)
+    assert front.call.over
+    scene.finish()
