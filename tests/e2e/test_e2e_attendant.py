@@ -3,12 +3,14 @@ telephone, and both hear each other. A refusal is told before the answer."""
 
 from __future__ import annotations
 
+import shutil
 import time
 
+import numpy as np
 import pytest
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import House
+from tests.e2e.kit.house import House, wait_for
 from tests.e2e.kit.phones import softphones
 
 pytestmark = pytest.mark.e2e
@@ -17,6 +19,7 @@ MORE = """
 attendants:
   main: {extension: 500, greeting: main.wav, choices: {1: "attendant:sub", timeout: bob}}
   sub: {greeting: sub.mp3, choices: {2: bob}, dial_extension: true}
+  spoken: {extension: 501, say: "Welcome to the exchange. This is a text, and no file.", choices: {1: bob}}
 prompts: {folder: words}
 """
 
@@ -81,6 +84,24 @@ def test_keys_lead_through_two_menus_to_another_telephone(exchange, codec, level
     assert sound.absent(heard, 523)
     assert sound.check(bob.wav(there), 523, level, within_db=within).end_s > 1.0
     assert sound.absent(bob.wav(there), 900), "nobody but the caller hears the menu"
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_a_menu_of_text_speaks(exchange):
+    """The words were made while the exchange served; in their place two tones would be heard."""
+    words = exchange.folder / "data" / "prompts"
+    wait_for(lambda: len(list(words.glob("*.wav"))) > 10, 30, "the words")
+    with softphones(exchange, "alice") as (alice,):
+        call = alice.call("501")
+        alice.talking(call)
+        time.sleep(2.5)
+        alice.do("hangup", call=call)
+        alice.over(call)
+    samples, rate = sound.read(alice.wav(call))
+    assert sound.find(samples, rate, 550) is None, "the tones in place of words"
+    blocks = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+    loud = np.sqrt(np.mean(blocks**2, axis=1)) > 0.01
+    assert loud.sum() * 160 / rate > 1.0
 
 
 def test_a_refusal_is_heard_before_its_status(exchange):
