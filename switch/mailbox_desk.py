@@ -82,7 +82,8 @@ class Tried(enum.StrEnum):
 
 
 class Desk:
-    """One for the exchange. `left` is told of each message that is complete, `locked` of a mailbox that is locked."""
+    """One for the exchange. `left` is told of each message that is complete, `locked` of a mailbox that is locked.
+    `hashing` is another `run`, for PINs, so that nobody at a telephone waits for somebody else's files."""
 
     def __init__(
         self,
@@ -91,12 +92,14 @@ class Desk:
         run: Run,
         at: Callable[[], datetime.datetime],
         token: Callable[[], str],
+        hashing: Run | None = None,
     ) -> None:
         self.mailboxes = mailboxes
         self.files = files
         self.left: Callable[[MailboxSettings, Message], object] = lambda box, message: None
         self.locked: Callable[[str, int], object] = lambda mailbox, tries: None
         self._run = run
+        self._hash = hashing or run
         self._at = at
         self._token = token
         self._awaited: dict[str, tuple[str, str, bool, float]] = {}
@@ -194,6 +197,8 @@ class Desk:
     def _leave(self, mailbox: str, message: str, urgent: bool, seconds: float) -> bool:
         found = self.mailboxes.opened_as(mailbox, message)
         if found is None:
+            if not any(each.id == message for each in self.mailboxes.all_of(mailbox)):
+                self.discard(mailbox, message)  # it was dropped while this was made
             return False
         if seconds < LEAST_S:
             self.drop(mailbox, message)
@@ -314,10 +319,10 @@ class Desk:
         values = self.mailboxes.values(mailbox)
         kept = values.get(PIN, "")
         if self.locked_s(mailbox):
-            self._run(lambda: None, lambda nothing, now: then(Tried.LOCKED, now))
+            self._hash(lambda: None, lambda nothing, now: then(Tried.LOCKED, now))
             return
         if not kept:
-            self._run(lambda: None, lambda nothing, now: then(Tried.NONE, now))
+            self._hash(lambda: None, lambda nothing, now: then(Tried.NONE, now))
             return
         box = self._boxes.get(mailbox) or MailboxSettings(id=mailbox)
         wrong = int(_number(values.get(WRONG))) + 1
@@ -338,7 +343,7 @@ class Desk:
             else:
                 then(Tried.WRONG, now)
 
-        self._run(lambda: pins.fits(kept, pin), looked)
+        self._hash(lambda: pins.fits(kept, pin), looked)
 
     def unlock(self, mailbox: str, by: str) -> None:
         """Wrong tries are forgotten, and a lock-out is over."""
@@ -359,7 +364,7 @@ class Desk:
                 self.unlock(mailbox, by)
             then(bool(kept), now)
 
-        self._run(lambda: pins.hashed(pin), made)
+        self._hash(lambda: pins.hashed(pin), made)
 
     # -- by itself ----------------------------------------------------------------------------------------------
 

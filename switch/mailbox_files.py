@@ -7,7 +7,6 @@ else's.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import os
 import shutil
@@ -22,6 +21,7 @@ from media.spool import PACKET, SpoolError, read
 
 LONGEST_S = 120.0
 """So long may a child work on one file."""
+_LOCKS = 64
 SPOOL, SOUND = ".spool", ".wav"
 
 
@@ -30,8 +30,8 @@ class MailboxFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks: collections.defaultdict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-        """One for each mailbox: two threads do not make the same file."""
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
+        """Each for its share of the names: two threads do not make the same file."""
 
     def spool(self, mailbox: str, name: str) -> str:
         """Where a recording is to be written."""
@@ -45,7 +45,7 @@ class MailboxFiles:
         """Make the WAV of a spool, and let the spool go; how many seconds it lasts. 0.0: there is nothing in it. Done
         twice it is done once. Raises OSError when it cannot be made; the spool stays."""
         spool, sound = self._path(mailbox, name, SPOOL), self._path(mailbox, name, SOUND)
-        with self._locks[mailbox]:
+        with self._lock(mailbox, name):
             if not sound.exists():
                 if not _has_sound(spool):
                     return 0.0
@@ -69,7 +69,7 @@ class MailboxFiles:
 
     def drop(self, mailbox: str, name: str) -> None:
         """Take the sound away, if it is there."""
-        with self._locks[mailbox]:  # what is being made of the spool goes, too
+        with self._lock(mailbox, name):  # what is being made of the spool goes, too
             for suffix in (SPOOL, SOUND):
                 with contextlib.suppress(OSError):
                     self._path(mailbox, name, suffix).unlink()
@@ -86,6 +86,9 @@ class MailboxFiles:
             return made.read_bytes()
         finally:
             made.unlink(missing_ok=True)
+
+    def _lock(self, mailbox: str, name: str) -> threading.Lock:
+        return self._locks[hash((mailbox, name)) % _LOCKS]
 
     def _path(self, mailbox: str, name: str, suffix: str) -> Path:
         for part in (mailbox, name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,14 +48,16 @@ class MailboxRoom:
         self._chores = chores
         self._log = log
         self._threads = ThreadPoolExecutor(4, "mailboxes")
+        self._hashes = ThreadPoolExecutor(2, "pins")
+        self._post = ThreadPoolExecutor(2, "messages")
         self._files = MailboxFiles(folder)
-        self.desk = Desk(core.mailboxes, self._files, self._off_the_loop, clock.at, token)
+        self.desk = Desk(core.mailboxes, self._files, self._run, clock.at, token, self._run_hash)
         self.desk.left, self.desk.locked = self._left, notices.mailbox_locked
         self.asking = MailboxAsking(self.desk, lambda act: core.go_on(act, clock.now()))
         self._letters: Mailer[Notice] = Mailer(
             self._mailed,
             chores.begin,
-            self._threads,
+            self._post,
             write=lambda letter, sender: mailbox_mail.write(letter, sender, self._files.encoded),
         )
 
@@ -74,23 +76,27 @@ class MailboxRoom:
 
     def close(self) -> None:
         """Begin nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._hashes, self._post):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _sweep(self) -> None:
         self._core.go_on(lambda now: self.desk.sweep(), self._clock.now())
 
-    def _off_the_loop(self, work: Callable[[], T], then: Callable[[T | None, float], object]) -> None:
+    def _run(self, work: Callable[[], T], then: Callable[[T | None, float], object]) -> None:
         """See `mailbox_desk.Run`."""
+        self._chores.begin("mailbox", self._do(self._threads, work, then))
 
-        async def do() -> None:
-            try:
-                found: T | None = await asyncio.get_running_loop().run_in_executor(self._threads, work)
-            except OSError as error:
-                self._log.error("a mailbox's sound cannot be kept or read", why=str(error))
-                found = None
-            self._core.go_on(lambda now: then(found, now), self._clock.now())
+    def _run_hash(self, work: Callable[[], T], then: Callable[[T | None, float], object]) -> None:
+        """The same for PINs."""
+        self._chores.begin("PIN", self._do(self._hashes, work, then))
 
-        self._chores.begin("mailbox", do())
+    async def _do(self, threads: Executor, work: Callable[[], T], then: Callable[[T | None, float], object]) -> None:
+        try:
+            found: T | None = await asyncio.get_running_loop().run_in_executor(threads, work)
+        except OSError as error:
+            self._log.error("a mailbox's sound cannot be kept or read", why=str(error))
+            found = None
+        self._core.go_on(lambda now: then(found, now), self._clock.now())
 
     def _left(self, box: MailboxSettings, message: Message) -> None:
         letter = mailbox_mail.notice(box, message)

@@ -46,7 +46,8 @@ class _Box:
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
         self.values: dict[str, str] = {}
-        self.counts = Counts()
+        self.counts: Counts | None = None
+        """None: to be counted when somebody asks."""
 
 
 def _raised(error: BaseException, where: str) -> None:
@@ -78,7 +79,11 @@ class Mailboxes:
     def counts(self, mailbox: str) -> Counts:
         """How many messages there are."""
         box = self._boxes.get(mailbox)
-        return box.counts if box is not None else Counts()
+        if box is None:
+            return Counts()
+        if box.counts is None:
+            box.counts = _counted(box.messages.values())
+        return box.counts
 
     def messages(self, mailbox: str) -> list[Message]:
         """Those that can be heard, in the order in which they are played: new before old, urgent ones first, then the
@@ -171,8 +176,6 @@ class Mailboxes:
             self._box(message.mailbox).messages[message.id] = message
         for said in kept.settings:
             self._box(said.mailbox).values[said.key] = said.value
-        for box in self._boxes.values():
-            box.counts = _counted(box.messages.values())
 
     def replay(self, events: Iterable[e.AnyEvent], *, known: bool) -> None:
         """Events out of the journal, after `restore`. Those that are `known` count in what was restored."""
@@ -220,7 +223,7 @@ class Mailboxes:
         else:
             box.messages[event.message] = after
         self._changed[event.mailbox, event.message] = after
-        box.counts = _counted(box.messages.values())
+        box.counts = None
 
     def _box(self, mailbox: str) -> _Box:
         box = self._boxes.get(mailbox)
