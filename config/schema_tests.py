@@ -168,7 +168,8 @@ class Test(Section):
         default_factory=dict, description="what is so at the moment: `anna.dnd: on`, `sales.cursor: 2`"
     )
     presses: Annotated[list[Text], OneOrMore()] = Field(
-        default_factory=list, description="what the caller presses in menus: keys, `timeout`, `invalid`"
+        default_factory=list,
+        description="what is pressed in menus: keys, an internal number, `timeout`, `invalid`",
     )
     account: Text = Field(default="", description="the account code that is given when one is asked for")
     draw: Annotated[float, Typed(_draw, type=["string", "number"])] = Field(

@@ -52,6 +52,8 @@ _ALONE = {
     ("closed", "hours"): "Outside of the hours {hours}:",
     ("vip", "heading"): "When a VIP of {name} calls:",
     ("others", "heading"): "When anybody else calls:",
+    ("menu", "extensions"): "Callers may dial the internal number of whom they want.",
+    ("menu", "directory"): "If the caller presses {key}, the name of somebody who is listed can be spelled.",
     ("always", "limited"): "A call from outside ends after {time}.",
     ("calls", "inside"): "{name} can call every number of the house, and always emergency numbers.",
     ("calls", "no_way_out"): "There is no way out to other numbers.",

@@ -17,9 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from dialplan import hours
-from dialplan.destinations import To
+from dialplan.destinations import Destination, To
 from dialplan.facts import NO_FACTS, Facts
 from dialplan.forms import read
+from dialplan.groups import Attendant as Menu
 from dialplan.lines import Policy
 from dialplan.model import Model
 from dialplan.numbers import clean
@@ -175,8 +176,7 @@ def _chosen(
     replace = msgspec.structs.replace
     if isinstance(step, Attendant) and presses:
         menu = model.attendants.get(step.attendant)
-        choices = menu.choices if menu is not None else {}
-        to = choices.get(presses.pop()) or choices.get("invalid")
+        to = _pressed(model, menu, presses.pop()) if menu is not None else None
         hops = request.hops + len(step.hops)
         return replace(request, to=to, account=made.account, hops=hops) if to is not None else None
     if isinstance(step, Collect):
@@ -184,6 +184,12 @@ def _chosen(
         if account in model.accounts and step.number and not request.account:
             return replace(request, digits=step.number, account=account)
     return None
+
+
+def _pressed(model: Model, menu: Menu, keys: str) -> Destination | None:
+    """Where keys lead in a menu; an internal number where those may be dialled."""
+    number = model.extensions.get(keys) if menu.dial_extension else None
+    return menu.choices.get(keys) or number or menu.choices.get("invalid")
 
 
 class _Telephones(Mapping[str, Sequence[Phone]]):

@@ -222,6 +222,10 @@ class _Teller:
                 self.say(depth + 1, how, "same", key=key, other=told[to])
             else:
                 self._plan(self._planned(to), how, depth + 1, key=key)
+        if menu.directory:
+            self.say(depth + 1, "menu", "directory", key=menu.directory)
+        if menu.dial_extension:
+            self.say(depth + 1, "menu", "extensions")
 
     # Ringing
 
