@@ -216,11 +216,13 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
 
 
 def _inside(state: CallState, event: e.Connected, outside: Sequence[int]) -> tuple[limits.Party, ...]:
-    """Whose limit counts (LIM-10). Whoever is called outside brings the terms of who pays; else they are the set's."""
+    """Whose limit counts (LIM-10). Whoever is called outside brings the terms of who pays; else they are the set's, as
+    where somebody outside comes to it out of another call (LIM-4)."""
     if len(outside) == 2:
         return (_party("", event.terms),) if event.terms is not None else ()
     side = event.front if event.front not in outside else event.leg
-    called = event.leg in outside and event.terms is not None
+    comes = any(each.leg == event.leg for each in state.periods)
+    called = event.leg in outside and event.terms is not None and not comes
     return (_party(state.legs[side].target, event.terms if called else state.legs[side].terms),)
 
 

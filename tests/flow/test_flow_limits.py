@@ -414,6 +414,32 @@ def test_a_leg_takes_its_limit_along_into_another_call(scene: Scene, crash: bool
     assert inbound.over
 
 
+@stage
+@pytest.mark.parametrize("called", [False, True])
+def test_a_colleague_who_is_given_a_call_outside_has_it_by_the_own_limit(scene: Scene, called: bool) -> None:
+    """LIM-4, LIM-10: Alice talks with Bob, asks somebody outside, and gives that call to Bob: his 300 s from then."""
+    alice, bob, carrier = scene.phone("alice"), scene.phone("bob"), outside(scene)
+    if called:
+        bobs, first = scene.talking(bob, alice, "101")
+    else:
+        first, bobs = scene.talking(alice, bob)
+    first.hold()
+    scene.wait(1)
+    second = calls_out(scene, alice, carrier)
+    scene.wait(20)
+    first.transfer_to(second)
+    scene.wait(1)
+    assert first.over
+    assert second.over
+    start = began(scene)
+    assert scene.clock.now() - start < 1.5
+    until(scene, start, 299.5)
+    assert bobs.up
+    until(scene, start, 300.5)
+    assert bobs.over
+    assert carrier.last.over
+
+
 class Room:
     """A service in which others are met: a conference room (LIM-6), or anything else of ours."""
 

@@ -314,6 +314,28 @@ def test_a_telephone_that_shows_text_shows_the_slot(scene: Scene) -> None:
     scene.wait()
 
 
+@stage()
+def test_help_is_never_parked(scene: Scene) -> None:
+    """Neither by key, nor by transfer, nor by the code."""
+    alice, carrier = scene.phone("alice"), scene.phone("carrier", CARRIER[0], register=False)
+    carrier.answers = True
+    call = alice.call("911")
+    scene.wait()
+    for digit in "*7":
+        scene.exchange.tell(Digit(book(scene, call).lease.leg, digit, 100))
+    call.refer("700")
+    scene.wait()
+    call.hold()
+    scene.wait()
+    code = alice.call("*68")
+    scene.wait(1)
+    assert code.refused == 404
+    assert slots(scene) == {}
+    assert carrier.last.up
+    call.hang_up()
+    scene.wait()
+
+
 # Full
 
 

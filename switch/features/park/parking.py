@@ -49,6 +49,7 @@ RETURN_S = 30.0
 
 FULL = Termination(Result.BUSY, Reason.BUSY, 486)
 EMPTY = Termination(Result.FAILED, Reason.NOT_FOUND, 404)
+NEVER = Termination(Result.REFUSED, Reason.NOT_PERMITTED, 403)
 NOTHING = Termination(Result.FAILED, Reason.NOT_FOUND, 404)
 TAKEN = Termination(Result.ANSWERED, Reason.JOINED, 200)
 
@@ -81,6 +82,9 @@ class Parking:
             if transfer is not None and transfer.other and transfer.other == other and not step.slot:
                 slot = self.slots.free(lot, promised)
             slot = slot or self.slots.free(lot, step.slot)
+        if call.state.started.emergency:
+            call.refuse_step(step.id, NEVER, "Not With an Emergency Call", now)
+            return
         if lot is None or not slot:
             self._refuse(call, step.id, "park_slot_taken" if step.slot else "park_lot_full", now)
             return
@@ -111,7 +115,7 @@ class Parking:
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
         """The key during a call: the other side is parked, and the slot is said to who pressed it."""
-        if call.other(leg) is None or call.errand is not None:
+        if call.other(leg) is None or call.errand is not None or call.state.started.emergency:
             return
         line = self._model().lines.get(leg.target.partition(":")[2])
         lot = lot_for(self._lots.values(), line.group if line is not None else "")
@@ -141,6 +145,7 @@ class Parking:
             and leg.target == f"line:{started.line}"
             and each.other(leg) is not None
             and each.errand is None
+            and not each.state.started.emergency
         ]
         return max(found, key=lambda leg: leg.call.state.started.at, default=None)
 
