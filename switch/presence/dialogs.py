@@ -45,7 +45,7 @@ class Dialogs:
         named = model.extensions.get(user)
         if named is not None and named.kind is To.CONFERENCE:
             return ROOM + named.name
-        return LINE + watcher.line if user == watcher.device else Refusal(404)
+        return LINE + watcher.line if watcher.is_called(user) else Refusal(404)
 
     def may(self, resource: str, watcher: Watcher) -> bool:
         """Whether the line, the slot or the room is still there."""

@@ -60,7 +60,7 @@ class MessageSummary:
             mailbox = model.lines[line].mailbox if line in model.lines else ""
         elif named is not None and named.kind is To.VOICEMAIL:
             mailbox = named.name or self._own(watcher)
-        elif not user or user == watcher.device or user in model.features or user in model.services:
+        elif not user or watcher.is_called(user) or user in model.features or user in model.services:
             mailbox = self._own(watcher)
         else:
             return Refusal(404)

@@ -12,11 +12,17 @@ import msgspec
 
 
 class Watcher(msgspec.Struct, frozen=True):
-    """Who has subscribed: a telephone, all of whose `lines` count, and the `line` that it speaks for."""
+    """Who has subscribed: a telephone, all of whose `lines` count, and the `line` that it speaks for. `user` is its
+    authentication name, known while it asks."""
 
     device: str
     line: str
     lines: tuple[str, ...]
+    user: str = ""
+
+    def is_called(self, name: str) -> bool:
+        """Whether that is the telephone's own name, which stands for its line (`switch/identity.py`)."""
+        return name in (self.device, self.user)
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -136,7 +136,7 @@ class Subscriptions:
         request = txn.request
         name, ident = event_of(request)
         package = self.packages[name]
-        watcher = Watcher(device.device, line, device.lines)
+        watcher = Watcher(device.device, line, device.lines, device.user)
         answer = self._judge(package, request, watcher)
         if isinstance(answer, Refusal):
             self.figures.asked[name, "refused"] += 1
