@@ -107,7 +107,9 @@ def packets(path: Path, tally: _Tally | None = None) -> Iterator[Packet]:
     index, stream, timestamp = 0, -1, 0
     for kind, at, content in spool.read(path):
         tally.end_us = at
-        if kind == spool.PACKET:
+        if kind == spool.PACKET and len(content) < rtp.HEADER_BYTES:
+            tally.unknown += 1
+        elif kind == spool.PACKET:
             number = content[1] & 0x7F
             codec = known.get(number)
             if codec is None or rtp.header_bytes(content, len(content)) == 0:

@@ -239,7 +239,7 @@ class Writer:
                 if not writing.failed:
                     writing.append(records)
                     writing.packets += packets
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  one spool must not be the end of the thread, and of all others
                 writing.failed = True
                 self.done.append((writing, "failed", str(error)))
             if why:

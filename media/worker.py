@@ -353,11 +353,12 @@ def file_at(path: str) -> tuple[int, int] | None:
 
 
 def allow_files(pairs: int) -> int:
-    """Raise the limit of open files for so many pairs of sockets. Returns how many pairs there may be."""
+    """Raise the limit of open files for so many pairs of sockets, and a recording for each of them as far as it goes.
+    Returns how many pairs there may be."""
     wanted = 2 * pairs + _OTHER_FILES
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard >= wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else hard, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted + pairs if hard == resource.RLIM_INFINITY else hard, hard))
         return pairs
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))

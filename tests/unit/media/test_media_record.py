@@ -382,3 +382,27 @@ def test_whatever_a_crash_left_is_read_as_far_as_it_is_whole(tmp_path_factory: A
     assert found[:intact] == SOUND[:intact]
     if not rubbish:
         assert len(found) == intact
+
+
+async def test_a_bug_with_one_spool_is_not_the_end_of_others(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the thread that writes them all, nor of the relay."""
+    if not isinstance(stage, LocalStage):
+        pytest.skip("looks inside")
+
+    def broken(*_: object) -> float:
+        raise ZeroDivisionError("a bug")
+
+    first, second = await stage.call()
+    monkeypatch.setattr(Meter, "said", broken)
+    paths = [str(tmp_path / "a.spool"), str(tmp_path / "b.spool")]
+    stage.engine.record(leg(first), Spool(paths[0], silence_s=5.0))
+    stage.engine.record(leg(second), Spool(paths[1]))
+    await say(stage, first, second, sine(1000, 3))
+    said = await say(stage, second, first, sine(400, 3))
+    (end,) = await ended(stage)
+    assert (end.path, end.why, end.detail) == (paths[0], "failed", "a bug")
+    stage.engine.end_record(leg(second), paths[1])
+    assert (await ended(stage, 2))[1].why == "stopped"
+    assert packets(Path(paths[1])) == said

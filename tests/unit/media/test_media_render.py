@@ -418,7 +418,7 @@ def test_rubbish_in_packets_does_no_harm(tmp_path: Path) -> None:
         for _ in range(draw.randrange(3)):
             data[draw.randrange(12)] = draw.randrange(256)
         parts.append((START + 1 + n / 100, bytes(data)))
-    tape.put(*parts)
+    tape.put(*parts, *((START + 21, bytes(size)) for size in range(12)))
     rendered = render(tmp_path / "a.wav", [[tape.end(21.0)]])
     assert rendered.duration_s == pytest.approx(21.0, abs=0.2) and rendered.unknown
 
