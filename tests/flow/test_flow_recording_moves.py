@@ -210,3 +210,80 @@ def test_over_a_crash_a_transferred_call_goes_on(trio: Trio) -> None:
     trio.scene.wait()
     assert trio.kept(trio.call, trio.carol.last) == [1, 1] and len(trio.begun()) == 3
     trio.end(trio.call)
+
+
+def consulted(trio: Trio) -> PhoneCall:
+    """Bob has Alice recorded and held, and asks Carol."""
+    trio.press(trio.answered, "*1")
+    for side in (trio.call, trio.answered):
+        if trio.book(side).over is not None:
+            trio.hears_out(side)
+    trio.answered.hold()
+    trio.scene.wait()
+    asked = trio.bob.call("103")
+    trio.scene.wait()
+    trio.carol.last.answer()
+    trio.scene.wait()
+    return asked
+
+
+@rules(bob={"on_demand": True})
+def test_a_leg_that_goes_into_another_call_takes_its_recording_along(trio: Trio) -> None:
+    """The call that it leaves has its file, and the one that it comes into another; nothing is written to both."""
+    asked = consulted(trio)
+    asked.refer(f"sip:101@pbx.example.com?{trio.answered.replaces()}")
+    trio.scene.wait()
+    assert trio.call.up and trio.carol.last.up
+    assert trio.kept(trio.call, trio.carol.last) == [1, 1]
+    assert len({event.call for event in trio.begun()}) == len({event.file for event in trio.begun()}) == 2
+    trio.end(trio.call)
+
+
+@rules(bob={"on_demand": True, "announce": Announce.CALLER})
+def test_who_is_in_the_other_call_is_told_as_well(trio: Trio) -> None:
+    """REC-2: Alice was told on Bob's behalf. Carol hears her speak, and is told, although no rule is left that says
+    so."""
+    asked = consulted(trio)
+    asked.refer(f"sip:101@pbx.example.com?{trio.answered.replaces()}")
+    trio.scene.wait()
+    assert trio.told(trio.carol.last) and trio.kept(trio.carol.last) == [0]
+    for side in (trio.call, trio.carol.last):
+        if trio.told(side):
+            trio.hears_out(side)
+    assert trio.kept(trio.call, trio.carol.last) == [1, 1]
+    trio.end(trio.call)
+
+
+@rules(bob={"on_demand": True})
+def test_a_paused_recording_is_not_taken_along(trio: Trio) -> None:
+    """Card data: what was not to be heard is not begun anew behind the back of who paused it."""
+    trio.press(trio.answered, "*1")
+    trio.hears_out(trio.answered)
+    trio.press(trio.answered, "*3")
+    trio.hears_out(trio.answered)
+    trio.answered.hold()
+    trio.scene.wait()
+    asked = trio.bob.call("103")
+    trio.scene.wait()
+    trio.carol.last.answer()
+    trio.scene.wait()
+    asked.refer(f"sip:101@pbx.example.com?{trio.answered.replaces()}")
+    trio.scene.wait()
+    assert trio.kept(trio.call, trio.carol.last) == [0, 0]
+    trio.end(trio.call)
+
+
+@rules()
+def test_all_three_are_kept_when_the_operator_wants_it(trio: Trio) -> None:
+    trio.press(trio.call, "*4103#")
+    trio.carol.last.answer()
+    trio.scene.wait()
+    exchange = trio.scene.exchange
+    (live,) = exchange.calls
+    exchange.core.go_on(
+        lambda now: exchange.features.recording.command(live, "on", "operator:test", now), trio.scene.clock.now()
+    )
+    assert trio.kept(trio.call, trio.answered, trio.carol.last) == [1, 1, 1]
+    trio.call.hang_up()
+    trio.scene.wait()
+    trio.end(trio.answered)
