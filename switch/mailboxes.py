@@ -28,6 +28,7 @@ DELETED = "deleted"
 RESTORED = "restored"
 MAILED = "mailed"
 GONE = "gone"
+_KINDS: frozenset[type] = frozenset((e.MessageLeft, e.MessageChanged, e.MailboxSet))
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -181,7 +182,7 @@ class Mailboxes:
         """Events out of the journal, after `restore`. Those that are `known` count in what was restored."""
         if not known:
             for event in events:
-                if isinstance(event, e.MailboxEvent):
+                if type(event) in _KINDS and isinstance(event, e.MailboxEvent):  # a start reads very many others
                     self._apply(event)
 
     def take(self) -> Changes:
