@@ -102,13 +102,15 @@ def header(packet: bytes) -> tuple[int, bool, int, int, int]:
 
 
 def one_stream(packets: list[bytes], clock: int) -> None:
-    """All packets are of one source, each 20 ms after the one before."""
+    """All packets are of one source, each 20 ms after the one before; or later, with a marker, where the machine had no
+    time for the worker."""
     heads = [header(packet) for packet in packets]
     assert len({head[4] for head in heads}) == 1
-    sequence, timestamp = heads[0][2], heads[0][3]
+    sequence = heads[0][2]
     assert [head[2] for head in heads] == [(sequence + n) & 0xFFFF for n in range(len(heads))]
-    assert [head[3] for head in heads] == [(timestamp + n * clock // 50) & 0xFFFFFFFF for n in range(len(heads))]
-    assert [head[1] for head in heads] == [True] + [False] * (len(heads) - 1)
+    steps = [(two[3] - one[3]) & 0xFFFFFFFF for one, two in pairwise(heads)]
+    assert all(step % (clock // 50) == 0 and 0 < step < clock * 5 for step in steps)
+    assert [head[1] for head in heads] == [True, *[step > clock // 50 for step in steps]]
 
 
 @pytest.mark.parametrize(
@@ -119,13 +121,14 @@ async def test_without_a_common_codec_each_hears_the_others_tone(stage: Stage, o
     first, second = await pair(stage, speaks(one), speaks(other))
     speakers = [Speaker(first, one, 1000), Speaker(second, other, 400)]
     await converse(stage, speakers)
+    exact = isinstance(stage, LocalStage)  # a worker may have to wait for the machine
     for speaker, hertz in zip(speakers, (400, 1000), strict=True):
-        assert len(speaker.heard) >= 25
+        assert len(speaker.heard) >= (25 if exact else 15)
         assert {header(packet)[0] for packet in speaker.heard} == {speaker.number}
         one_stream(speaker.heard, speaker.codec.clock)
         frequency, level = speaker.tone()
         assert frequency == pytest.approx(hertz, abs=15)
-        assert level == pytest.approx(0, abs=0.7)
+        assert level == pytest.approx(0, abs=0.7 if exact else 3)
 
 
 async def test_what_both_have_is_relayed_whatever_each_likes_best(stage: Stage) -> None:
