@@ -467,7 +467,8 @@ def answer_again(
         raise NotAcceptable("no audio stream that we can serve is offered")
     wanted = offer.media[place]
     offered = wanted.codecs()
-    formats = tuple(str(number) for number, codec in own.codecs().items() if offered.get(number) == codec)
+    known = own.codecs()
+    formats = tuple(str(number) for number, codec in offered.items() if known.get(number) == codec)
     lines = tuple(
         line
         for line in own.attributes

@@ -148,7 +148,12 @@ def answer_ourselves(leg: Sound, offer: Description, source: str = "") -> bytes:
 
 
 def keeps_codec(leg: Sound, offer: Description) -> bool:
-    """Whether a new offer of the leg's far end leaves the other side alone: the codec in use is still in it."""
+    """Whether a new offer of the leg's far end leaves the other side alone: the codec in use is still in it, or the one
+    that it had chosen itself, to which we transcode."""
+    media = negotiate.audio(offer)
+    chosen = leg.far.codecs[:1] if leg.far is not None else ()
+    if media is not None and chosen and media.codecs().get(chosen[0][0]) == chosen[0][1]:
+        return True
     return negotiate.keeps_codec(offer, leg.settled or leg.local)
 
 

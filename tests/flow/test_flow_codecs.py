@@ -145,3 +145,30 @@ def test_an_offer_that_we_cannot_transcode_passes_as_it_is() -> None:
     bob.reply(invite, 486, tag="b")
     scene.wait(0.1)
     scene.finish()
+
+
+def test_who_is_transcoded_to_holds_alone() -> None:
+    """He had chosen what the caller has not; that he holds is no business of the caller's telephone."""
+    scene = Scene()
+    alice, bob = scene.raw("alice"), scene.raw("bob")
+    dialog = RawDialog.authenticated(alice, "102", scene.wait)
+    scene.wait(0.1)
+    invite = bob.take("INVITE")
+    bob.reply(invite, 200, describe(bob.address[0], formats="9 101"), tag="b")
+    his = RawDialog.of_invite(bob, invite, "b")
+    scene.wait(0.1)
+    bob.take("ACK")
+    dialog.take_answer(alice.take(200))
+    dialog.ack(cseq=2)
+    scene.wait(0.1)
+    his.request("INVITE", body=describe(bob.address[0], way="sendonly", version=2, formats="9 101"))
+    scene.wait(0.1)
+    held = bob.take(200)
+    assert codecs_of(held.body) == ["G722/8000", "TELEPHONE-EVENT/8000"]
+    his.ack()
+    scene.wait(0.1)
+    assert not alice.has("INVITE")
+    dialog.request("BYE")
+    scene.wait(0.1)
+    bob.reply(bob.take("BYE"), 200)
+    scene.finish()
