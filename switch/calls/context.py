@@ -171,8 +171,8 @@ class Context(msgspec.Struct):
     """Told of the end of a tune that has an id, before anybody else. Whether it was a feature's own, played over what
     the leg hears otherwise, and nobody else's business."""
     announce: Callable[[Call, Finish, float], bool] = lambda call, ending, now: False
-    """Asked before a call is refused that nobody has answered: whether the caller is told why by voice, and the rest
-    follows by itself."""
+    """Asked when a walk has come to nothing: whether the caller, or the front that was answered before and has no peer,
+    is told why by voice, and the rest follows by itself."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
     calls: Callable[[], Iterable[Call]] = lambda: ()

@@ -147,10 +147,13 @@ class Ringer:
                 forwarded(self._call, hops[number - 1], self._state.plan.step(step_id), branch, now)
 
     def _finish(self, command: v.Finish, now: float) -> None:
-        if self._call.state.answered_at is not None:
-            onward.failed(self._call, command.termination, command.text, now)
-        elif not self._call.context.announce(self._call, command, now):
-            finish(self._call, command.termination, now, command.text)
+        call = self._call
+        if call.errand is None and call.context.announce(call, command, now):
+            return
+        if call.state.answered_at is not None:
+            onward.failed(call, command.termination, command.text, now)
+        else:
+            finish(call, command.termination, now, command.text)
 
     def _start(self, command: v.StartBranch, now: float) -> None:
         branch = command.branch

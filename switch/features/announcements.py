@@ -8,6 +8,8 @@ So it is where it cannot be told, too: to who made no offer, or hears a telephon
 carrier that wants no early media, where there is no port for it or no codec of ours. Emergency calls are never kept
 waiting for words.
 
+A front that was answered already, by a menu say, is told in either mode, and hears also that nobody answers.
+
 What is told is what the plan says (`Reject.announce`). Our own lines are told besides of numbers that do not exist or
 are not complete, of people who are out of reach, and of ways out that are used up.
 """
@@ -27,6 +29,7 @@ from switch.calls.early import EARLY, is_quiet
 from switch.calls.ending import end, finish
 from switch.calls.leg import CALLER, Leg
 from switch.calls.sound import SdpError
+from switch.prompts.texts import TEXTS
 from switch.prompts.words import Sources, Words
 from switch.sip.headers import quote
 
@@ -75,6 +78,8 @@ class Announcements:
         caller = call.legs.get(CALLER)
         if mode == "off" or not prompt or caller is None or call.state.started.emergency:
             return False
+        if call.state.answered_at is not None:
+            return self._after(call, prompt, ending, now)
         if ending.termination.reason is Reason.OUTAGE and call.unfit:
             return False  # which is no outage, but a want of codecs
         if not ports.ensure(call, caller):
@@ -85,10 +90,21 @@ class Announcements:
             return True
         return Early(call, caller, ending).begin(self._words.sources(prompt), now)
 
+    def _after(self, call: Call, prompt: str, ending: Finish, now: float) -> bool:
+        """Tell a front that has chosen in a menu, say, and waits for somebody who cannot be reached."""
+        if call.front.index not in call.legs or call.other(call.front) is not None:
+            return False
+        if call.ringer is not None:
+            call.ringer.stop()
+            call.ringer = None
+        call.tone = False
+        serve(call, Refusal(prompt, self._words.sources(prompt), ending.termination, ending.text or call.said), now)
+        return True
+
     def resume(self, call: Call, name: str) -> Refusal | None:
         """See `switch.calls.serving.Resume`."""
         status, reason, prompt = (*name.split(":"), "", "")[:3]
-        if not status.isdecimal() or reason not in set(Reason):
+        if not status.isdecimal() or reason not in set(Reason) or prompt not in TEXTS:
             return None
         ending = Termination(Result.REFUSED, Reason(reason), int(status))
         return Refusal(prompt, self._words.sources(prompt), ending, "")
@@ -97,9 +113,11 @@ class Announcements:
 def prompt_of(call: Call, ending: Finish) -> str:
     """What the caller is told; empty: nothing."""
     found = call.prompt or BY_NAME.get(ending.announce, "")
-    if found or call.state.started.trunk is not None:
+    reason, answered = ending.termination.reason, call.state.answered_at is not None
+    if answered and reason in (Reason.NO_ANSWER, Reason.REJECTED):
+        return found or "refused_unavailable"
+    if found or (call.state.started.trunk is not None and not answered):
         return found
-    reason = ending.termination.reason
     if reason in (Reason.NOT_PERMITTED, Reason.BLOCKED) and "Account" in call.said:
         return "refused_account"
     return BY_REASON.get(reason, "")

@@ -16,6 +16,7 @@ from dialplan.destinations import of_text, user
 from dialplan.hours import Hours
 from media.engine import Digit, PlayEnded
 from records import events as e
+from switch.calls.context import CallSettings
 from switch.calls.onward import RINGING_TONE
 from switch.features import attendant
 from tests.support.engine import Book
@@ -433,3 +434,32 @@ def test_whatever_is_pressed_the_caller_is_served_or_the_call_is_over(steps: lis
     scene.wait(1)
     assert front.call.over
     scene.finish()
+
+
+@pytest.mark.parametrize(
+    ("scene", "refuses", "hears"),
+    [
+        ({"settings": CallSettings(announcements="early")}, 480, "refused_unavailable"),
+        ({"settings": CallSettings(announcements="answer")}, 603, "refused_unavailable"),
+        ({"settings": CallSettings(announcements="early")}, 486, "tone:480+620:500,silence:500"),
+        ({"settings": CallSettings(announcements="off")}, 480, "tone:480+620:500,silence:500"),
+    ],
+    indirect=["scene"],
+)
+@pytest.mark.parametrize("crash", [False, True])
+def test_who_is_not_reached_from_a_menu_is_told_by_voice(scene, menus, refuses, hears, crash):
+    scene.phone("bob").refuses = refuses
+    front = menus(main={"choices": {"1": to("bob")}})
+    front.press("1")
+    front.waits(0.5)
+    assert front.hears == hears
+    if hears.startswith("refused"):
+        if crash:
+            scene.exchange.crash_and_restart()
+            scene.wait(0.1)
+            assert front.hears == hears
+        front.listens()
+    else:
+        front.waits(5)
+    assert front.call.over
+    assert scene.exchange.record.service == "attendant:main"
