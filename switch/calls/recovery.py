@@ -37,6 +37,9 @@ waits for long; but who has it already would only be made to acknowledge it agai
 THEIR_OWN = frozenset((Reason.BUSY, Reason.REJECTED, Reason.OUTAGE, Reason.NOT_FOUND))
 """How a called leg ends that has said so itself, or cannot be reached: there is nothing to cancel."""
 
+SAID_BYE = frozenset((Reason.CALLER_HUNG_UP, Reason.CALLEE_HUNG_UP))
+"""How an answered leg ends whose far end has said so itself."""
+
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
 
 
@@ -67,8 +70,27 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
     if not _answer_again(context, call, now):
         call.end_broken(now)
         return None
+    _bye_again(context, call, events, now)
     time_service(call, now)
     return call
+
+
+def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now: float) -> None:
+    """Legs that were sent away a moment ago, as by a transfer, may not have got their BYE. One who has answers 481."""
+    oldest = context.at() - datetime.timedelta(seconds=JUST_S)
+    ends = [each for each in events if isinstance(each, e.LegEnded) and each.at >= oldest]
+    ours = [each for each in ends if each.result == Result.ANSWERED and each.reason not in SAID_BYE]
+    if not ours:
+        return
+    state = fold(event for event in events if not isinstance(event, e.LegEnded))
+    for event in ours:
+        leg_state = state.legs.get(event.leg)
+        if leg_state is None or not leg_state.answered or leg_state.dialog is None:
+            continue
+        leg = _leg(context, call, event.leg, leg_state)
+        leg.sound.lease = None
+        leg.usage.bye(now)
+        context.remember_leg(leg.tag, leg)
 
 
 def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> list[Leg]:

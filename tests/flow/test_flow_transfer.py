@@ -390,3 +390,45 @@ def test_the_operator_ends_the_call_while_it_is_transferred(scene: Scene, trio: 
     assert trio.call.over
     assert trio.answered.over
     assert trio.answered.outcome == "SIP/2.0 487 Request Terminated"
+
+
+def test_a_crash_before_the_transferors_bye_has_left(scene: Scene, trio: Trio) -> None:
+    """The record says that he is out, so his telephone is told once more."""
+    trio.transfer(trio.answered)
+    scene.exchange.mute = True
+    trio.carol.last.answer()
+    scene.wait(0.05)
+    assert trio.answered.up
+    scene.exchange.crash_and_restart(0.5)
+    scene.wait(2)
+    assert trio.answered.over
+    assert trio.joined(trio.call, trio.carol.last)
+    trio.call.hang_up()
+    scene.wait()
+
+
+def test_asked_first_a_service_of_ours_and_put_through_to_it(scene: Scene, trio: Trio) -> None:
+    """Bob has called a service, and puts Alice through: she goes there herself, and his own call to it ends."""
+    second = trio.bob.call("601")
+    scene.wait()
+    assert second.up
+    trio.answered.transfer_to(second)
+    scene.wait()
+    assert trio.answered.outcome == "SIP/2.0 200 OK"
+    assert second.over
+    assert trio.answered.over
+    assert trio.call.up
+    assert [call.state.service for call in scene.exchange.calls] == ["tone:440"]
+    trio.call.hang_up()
+    scene.wait()
+
+
+def test_who_talks_with_a_service_has_nobody_to_transfer(scene: Scene) -> None:
+    alice = scene.phone("alice")
+    call = alice.call("601")
+    scene.wait()
+    call.refer("102")
+    scene.wait()
+    assert call.referred == [403]
+    call.hang_up()
+    scene.wait()
