@@ -19,7 +19,7 @@ from switch.calls import location, ports, sound
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
-from switch.calls.identity import party
+from switch.calls.identity import address_of, party
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.sound import SdpError, Sound
@@ -156,6 +156,9 @@ def _to_telephone(
     shown = directory.shown(for_) if for_ else None
     state = _as_parked(call, state)
     local, own = to_telephone(state, here, told(state, start.hops, side), phone.uri, shown)
+    if call.transfer is not None and call.transfer.line:
+        # RFC 3892: who is called by a transfer learns by whom.
+        own = [*own, f"Referred-By: {address_of(e.Party(*directory.shown(call.transfer.line)), here)}"]
     return uri_of(shown[0], here) if shown is not None else phone.to, local, own
 
 

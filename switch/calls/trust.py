@@ -73,7 +73,8 @@ _TABLE = {
     # What concerns one network, or a claim that nobody has verified.
     "Identity":                "-    -    -         -    -    -         -    -    -   ",
     "Reason":                  "-    -    -         -    -    -         -    -    -   ",
-    "Referred-By":             "-    -    -         -    -    -         -    -    -   ",
+    # By whom a call was transferred (RFC 3892): our own telephones are told.
+    "Referred-By":             "make -    -         make -    -         make -    -   ",
     "P-Called-Party-ID":       "make -    -         make -    -         make -    -   ",
     "P-Charging-Vector":       "-    -    -         -    -    -         -    -    -   ",
     "P-Access-Network-Info":   "-    -    -         -    -    -         -    -    -   ",

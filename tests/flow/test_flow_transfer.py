@@ -39,6 +39,7 @@ def test_blind_by_the_called(scene: Scene, trio: Trio) -> None:
     assert trio.answered.up, "the call is kept until the target has answered"
     assert trio.carol.last.usage.pending_request is not None
     assert trio.carol.last.usage.pending_request.from_.display == "Alice"
+    assert trio.carol.last.usage.pending_request.header("Referred-By") == '"Bob" <sip:102@192.0.2.10>'
     trio.carol.last.answer()
     scene.wait()
     assert trio.answered.told[-1] == ("SIP/2.0 200 OK", "terminated;reason=noresource")
