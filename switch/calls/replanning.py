@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from dialplan.plan import CallRequest, Plan
 from records import events as e
 from switch.decided import draw_of, told, written
@@ -19,6 +21,9 @@ def ask(call: Call, request: CallRequest, step: str) -> Plan:
     plan = context.plan(request, facts)
     kept = told(facts, plan.consulted) if plan.consulted else ""
     number = plan.number if request.account else ""
+    if plan.dialled:
+        # The password of an account code is written nowhere (CST-4); what is shown leads to the same decision.
+        request = replace(request, digits=plan.dialled)
     at, asked = context.at(), written(request)
     call.record(e.CallReplanned(call.id, call.state.n, at, step, kept, plan.because, asked, request.account, number))
     return plan

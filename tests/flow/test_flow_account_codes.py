@@ -212,3 +212,30 @@ def test_a_delegate_charges_the_delegators_line() -> None:
     record = made.exchange.record
     assert (record.line, record.account, record.device) == ("bob", "4711", "alice")
     nowhere(made)
+
+
+@pytest.mark.parametrize(("secret", "charged"), [(SECRET, True), ("99999", False)])
+def test_a_call_is_transferred_outside_on_an_account_and_the_password_is_nowhere(secret: str, charged: bool) -> None:
+    """CST-2, CST-4, CST-6: whoever transfers dials the code, the account and the password with the number."""
+    made = scene()
+    alice, bob = made.phone("alice"), made.phone("bob")
+    switch = made.carrier()
+    call, answered = made.talking(alice, bob)
+    answered.refer(f"sip:*11*4711*{secret}%23{NUMBER}@pbx.example.com")
+    made.wait()
+    if charged:
+        invite = made.taken(switch, "s")
+        assert "+12125550100" in invite.uri
+        made.wait()
+        assert answered.over
+    else:
+        assert answered.outcome.startswith("SIP/2.0 4")
+        assert answered.up
+    call.hang_up()
+    made.wait()
+    while switch.has("BYE"):
+        switch.reply(switch.take("BYE"), 200)
+    made.wait()
+    made.finish()
+    nowhere(made, secret)
+    assert made.exchange.record.account == ("4711" if charged else "")
