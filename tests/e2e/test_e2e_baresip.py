@@ -50,3 +50,27 @@ def test_baresip_calls_a_pjsip_telephone(exchange):
         bob.over(there)
     assert sound.strongest(*sound.read(alice.heard())) == pytest.approx(1200, abs=4)
     assert sound.strongest(*sound.read(bob.wav(there))) == pytest.approx(440, abs=4)
+
+
+def test_a_baresip_sends_a_call_on(exchange):
+    """REFER by another stack: Alice has called Bob's baresip, which sends her on to Carol (RFC 3515, K.8)."""
+    with (
+        baresips(exchange, "bob", answer="auto") as (bob,),
+        softphones(exchange, "alice", "carol") as (alice, carol),
+    ):
+        alice.play(1200, -20)
+        carol.play(850, -20)
+        here = alice.call("102")
+        alice.talking(here)
+        bob.expect("CALL_ESTABLISHED")
+        bob.do("transfer", f"sip:103@127.0.0.1:{exchange.sip}")
+        there = carol.incoming()
+        carol.expect("recording", call=there)
+        bob.expect("CALL_CLOSED")
+        time.sleep(1.0)
+        carol.do("hangup", call=there)
+        alice.over(here)
+        assert bob.received("NOTIFY")[-1].body.strip() == "SIP/2.0 200 OK"
+    assert sound.strongest(*sound.read(carol.wav(there))) == pytest.approx(1200, abs=4)
+    samples, rate = sound.read(alice.wav(here))
+    assert sound.find(samples[-int(0.8 * rate) :], rate, 850) is not None
