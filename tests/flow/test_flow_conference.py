@@ -226,7 +226,10 @@ def test_a_chair_mutes_all_and_takes_it_back_and_anybody_mutes_himself(board: Bo
     assert [board.book(call).part.speaks for call in (chair, alice, bob)] == [True, True, True]
     board.press(alice, "*2*3")  # who is no chair
     assert [board.book(call).part.speaks for call in (chair, alice, bob)] == [True, True, True]
-    board.press(alice, "1*4")
+    assert board.hears(alice) == ["conf_unmuted"]  # and nothing of a lock
+    board.press(alice, "1")  # without a star it is none of the keys
+    assert board.book(alice).part.speaks
+    board.press(alice, "*4")
     assert board.hears(alice) == ["3", "conf_people"]
 
 
@@ -289,3 +292,35 @@ def test_in_a_room_that_the_configuration_has_no_more_they_talk_on(board: Board)
     alice.hang_up()
     board.scene.wait()
     assert board.inside(bob)
+
+
+def test_without_a_chair_in_it_a_room_does_not_end_by_who_leaves(board: Board) -> None:
+    board.set(chair_pin=True, chair_ends=True)
+    alice, bob = board.enter("alice"), board.enter("bob")
+    for call in (alice, bob):
+        board.press(call, "#")
+    alice.hang_up()
+    board.scene.wait()
+    assert board.inside(bob)
+
+
+@pytest.mark.parametrize("keyed", ["2", PIN + "#"])
+def test_who_hangs_up_while_the_pin_is_asked_or_looked_at_is_not_in(board: Board, keyed: str) -> None:
+    board.set(pin=True)
+    alice = board.enter("alice")
+    for digit in keyed:
+        board.scene.exchange.tell(Digit(board.book(alice).lease.leg, digit, 100))
+    alice.hang_up()
+    board.scene.wait(30)
+    assert board.scene.exchange.engine.members(ROOM) == set()
+    assert board.scene.exchange.record.reason == "caller_hung_up"
+
+
+def test_who_leaves_after_a_crash_is_heard_to_leave(board: Board) -> None:
+    alice, bob = board.enter("alice"), board.enter("bob")
+    board.scene.exchange.crash_and_restart()
+    board.scene.wait()
+    bob.hang_up()
+    board.scene.wait()
+    assert board.book(alice).over == EXIT
+    assert [event.room for event in board.scene.exchange.events if isinstance(event, e.RoomLeft)] == ["board"]

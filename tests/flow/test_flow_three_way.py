@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from dialplan import model as m
-from dialplan.lines import Policy
+from dialplan.destinations import of_text
+from dialplan.lines import Forwards, Policy
 from media.engine import Digit
 from records import events as e
 from tests.support.engine import Book
@@ -123,11 +124,11 @@ def test_who_is_held_in_another_call_is_taken_in_without_a_word(table: Table) ->
     assert [record.reason for record in table.scene.exchange.records] == ["joined"]
 
 
-@pytest.mark.parametrize("refuses", ["busy", "nowhere", "nothing", "hangs up"])
+@pytest.mark.parametrize("refuses", ["busy", "nowhere", "nothing", "a service", "hangs up"])
 def test_it_stays_at_two_when_nobody_comes(table: Table, refuses: str) -> None:
     table.talk()
     scene = table.scene
-    table.press(table.first, {"nowhere": "*3999#", "nothing": "*3#"}.get(refuses, "*3103#"))
+    table.press(table.first, {"nowhere": "*3999#", "nothing": "*3#", "a service": "*3600#"}.get(refuses, "*3103#"))
     if refuses == "busy":
         table.carol.last.refuse(486)
     elif refuses == "hangs up":
@@ -141,6 +142,65 @@ def test_it_stays_at_two_when_nobody_comes(table: Table, refuses: str) -> None:
     assert book(scene, table.first).over is not None  # told by a tone
     assert table.first.up
     assert table.second.up
+    third = table.third()  # he may try again
+    assert table.together(table.first, table.second, third)
+
+
+def test_a_mailbox_in_place_of_the_third_one_is_not_taken_in(scene: Scene) -> None:
+    table = Table(scene)
+    model = scene.exchange.model
+    forwards = {"forwards": Forwards(no_answer=of_text("echo"))}
+    scene.exchange.use_model(changed(model, carol=forwards))
+    table.talk()
+    table.press(table.first, "*3103#")
+    scene.wait(25)  # Carol's telephone has rung for 20 s
+    assert table.first.up
+    assert table.second.up
+    assert len(scene.exchange.engine.joined()) == 1
+    assert book(scene, table.first).over is not None
+    table.first.hang_up()
+    scene.wait()
+
+
+def test_who_hangs_up_while_he_is_asked_leaves_nothing_behind(table: Table) -> None:
+    table.talk()
+    table.press(table.first, "*31")
+    table.first.hang_up()
+    table.scene.wait(30)
+    assert table.second.over
+
+
+def test_another_call_that_is_not_held_is_left_alone(table: Table) -> None:
+    table.talk()
+    other = table.alice.call("103")
+    table.scene.wait()
+    table.carol.last.answer()
+    table.scene.wait()
+    table.press(other, "*3")
+    assert book(table.scene, other).source == "file:number_enter"
+    assert table.first.up
+
+
+def test_the_limits_of_all_who_are_inside_count_and_the_earliest_rules(table: Table) -> None:
+    """LIM-5: Alice may talk 60 s with somebody outside, Bob 30 s; both talk with him from the same instant on."""
+    scene = table.scene
+    carrier = scene.carrier()
+    scene.exchange.use_model(changed(scene.exchange.model, bob={"policy": Policy(owner="bob", limit_s=30.0)}))
+    table.talk()
+    table.press(table.first, "*32125550100#")
+    scene.taken(carrier, "c")
+    scene.wait(0.5)
+    (live,) = scene.exchange.calls
+    assert len(live.state.members) == 3
+    assert sorted(each.limit_s for each in live.state.periods) == [30.0, 60.0]
+    scene.wait(28.5)
+    assert table.first.up
+    scene.wait(2)
+    assert table.first.over
+    assert table.second.over
+    carrier.reply(carrier.take("BYE"), 200, tag="c")
+    scene.wait()
+    assert scene.exchange.record.reason == "duration_limit"
 
 
 def test_the_second_one_leaves_while_the_third_rings(table: Table) -> None:
