@@ -25,7 +25,7 @@ from media.engine import Keys, Remote
 from media.pipe import Pipe
 from media.playing import Playing
 from media.ports import Pair
-from media.spool import Tap
+from media.recorder import Tap
 from media.srtp import Shield
 from media.voice import Voice
 

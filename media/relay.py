@@ -26,9 +26,9 @@ from media.leg import Idle, Leg, Port, Ready, Source
 from media.pipe import Pipe
 from media.playing import Players
 from media.ports import Pair, PortPool
+from media.recorder import Spools
 from media.rooms import Rooms
 from media.routes import COMFORT, TRANSCODE
-from media.spool import Spools
 
 MAX_PACKET_BYTES = 4096
 FRAME_S = 0.02
