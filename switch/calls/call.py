@@ -37,6 +37,7 @@ from switch.calls.endings import (
 )
 from switch.calls.joining import reconnect
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.limits import EXEMPT
 from switch.calls.offers import Offers
 from switch.calls.onward import Errand
 from switch.calls.presentation import (
@@ -135,6 +136,11 @@ class Call:
     def front(self) -> Leg:
         """The leg for whom others are rung, and whom a service serves."""
         return self.legs[self.state.front]
+
+    @property
+    def for_help(self) -> bool:
+        """Whether it is an emergency call, or a leg is in it that came out of one."""
+        return self.state.started.emergency or any(each.party == EXEMPT for each in self.state.periods)
 
     @property
     def over(self) -> bool:

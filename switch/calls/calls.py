@@ -212,7 +212,7 @@ class Calls:
         """End the youngest call on a trunk that is none of emergency (EMG-6). False when there is none."""
         target = f"trunk:{trunk}"
         for call in sorted(self.by_id.values(), key=lambda call: call.state.started.at, reverse=True):
-            if not call.state.started.emergency and any(leg.target == target for leg in call.legs.values()):
+            if not call.for_help and any(leg.target == target for leg in call.legs.values()):
                 try:
                     call.preempt(now)
                 except Exception as error:  # noqa: BLE001  see Call.broken

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dialplan.plan import CallRequest
 from dialplan.vocabulary import StepDone
 from records import events as e
-from switch.calls import onward
+from switch.calls import onward, transfer
 from switch.calls.serving import release
 from switch.decided import draw_of, told, written
 
@@ -17,21 +17,8 @@ if TYPE_CHECKING:
 
 
 def request(call: Call, digits: str) -> CallRequest:
-    """What the planner is asked on behalf of whoever called."""
-    started, context = call.state.started, call.context
-    return CallRequest(
-        digits=digits,
-        at=context.at(),
-        device=started.device,
-        line=started.line,
-        trunk=started.trunk,
-        caller_number=started.caller_number or None,
-        caller_name=started.caller_name or None,
-        proven=started.proven,
-        attested=started.attested,
-        anonymous=started.hidden and started.trunk is not None,
-        hops=started.hops,
-    )
+    """What the planner is asked on behalf of whoever is with us: who called, but for a call that was transferred."""
+    return transfer.request(call, call.front, None, digits)
 
 
 def go_on(call: Call, step: str, asked: CallRequest, now: float) -> None:

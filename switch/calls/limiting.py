@@ -91,10 +91,10 @@ class Limiting:
         at = call.context.at()
         ends = before.ends if before is not None and _same(before.period, period) else now + _until(period.ends, at)
         if now >= ends - CLOSE_S:
-            if cut and call.transfer is None:
+            if cut and not _rings(call):
                 end(call, CUT, now)
                 return
-            due = now + (LOOK_S if call.transfer is not None else 0.0)
+            due = now + (LOOK_S if _rings(call) else 0.0)
         else:
             due = call.deadline = ends
             warns = ends - _until(period.ends, period.warns)
@@ -104,6 +104,12 @@ class Limiting:
                 else:
                     _warn(call, ends - now, now)
         self._watched[call.id] = Watched(period, ends, call.context.endpoint.timers.start(due, self, call))
+
+
+def _rings(call: Call) -> bool:
+    """Whether a transfer is under way that brings another limit along; one whose target is only being asked, and talks
+    already, does not."""
+    return call.transfer is not None and not (call.errand is call.transfer and call.ringer is None)
 
 
 def _warn(call: Call, left_s: float, now: float) -> None:

@@ -62,5 +62,6 @@ def move(leg: Leg, to: Call, now: float) -> Leg:
     before.early.over(leg)
     del before.legs[was]
     leg.call, leg.index, leg.branch = to, index, ""
+    leg.listener = None  # who asked it something did so in that call
     to.legs[index] = leg
     return leg

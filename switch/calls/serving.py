@@ -48,7 +48,10 @@ where it cannot go on; the call is ended then."""
 
 
 def release(call: Call, now: float) -> None:
-    """End what serves the call's front, if anything does."""
+    """End what serves the call's front, if anything does. Nor is a leg asked for anything any more: what it keys is for
+    whomever it talks with next."""
+    for leg in call.legs.values():
+        leg.listener = None
     service, call.service = call.service, None
     if service is not None:
         service.parted(call, now)

@@ -31,6 +31,7 @@ from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
 from switch.calls.ending import end
+from switch.calls.inviting import as_from_front
 from switch.calls.leg import is_trunk
 from switch.prompts.words import Words
 
@@ -115,7 +116,7 @@ class Conferences:
 
 
 def _counters(call: Call) -> Iterator[tuple[str, int]]:
-    front, started = call.front, call.state.started
+    front, started = call.front, as_from_front(call).started
     if is_trunk(front.target):
         yield f"{front.target} {started.caller_number}", MOST_WRONG
         yield _OUTSIDE, MOST_WRONG_OUTSIDE
@@ -128,7 +129,7 @@ def _name(call: Call) -> str:
     kind, _, line = call.front.target.partition(":")
     if kind == "line":
         return call.context.directory.shown(line)[1]
-    started = call.state.started
+    started = as_from_front(call).started
     return "" if started.hidden else started.caller_name
 
 
@@ -141,6 +142,7 @@ class Member:
         self.call: Call
         self._rooms = rooms
         self._dialogue: Dialogue
+        self._begun = False
         self._tried = 0
         self._pressed = ""
         self._known = ""
@@ -151,6 +153,9 @@ class Member:
 
     def begin(self, call: Call, now: float) -> None:
         """The front is answered; after a crash it may be in the room already."""
+        if self._begun:
+            self._dialogue.stop()
+        self._begun = True
         self.call, self._dialogue, self._known = call, Dialogue(call, call.front), _name(call)
         settings = self._rooms.settings(self.room)
         if self._part is not None:
@@ -195,6 +200,7 @@ class Member:
     def _answered(self, answer: Answer, now: float) -> None:
         if answer.good and not answer.digits:
             self._enter("member", now)  # only chairs have a PIN
+            self.call.rejoined(now)
         elif not answer.digits:
             self._checked("", False, now)
         elif self._rooms.blocked(self.room, self.call, now):
@@ -213,6 +219,7 @@ class Member:
     def _checked(self, role: str, given: bool, now: float) -> None:
         if role:
             self._enter(role, now)
+            self.call.rejoined(now)
             return
         if given:
             self._rooms.wrong(self.room, self.call, now)

@@ -42,7 +42,7 @@ ANNOUNCEMENT = "rec_announcement"
 POLICY = "policy"
 _OURS = 0x52 << 24
 """The ids of our tunes begin with it."""
-MEETING = "conference:"
+PARKED = "park:"
 
 
 class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +105,8 @@ class Active(msgspec.Struct):
     leg: Leg
     media: int
     path: str
+    hushed: bool = False
+    """Whether nothing is kept as the leg talks with a service of ours."""
 
     @property
     def open(self) -> bool:
@@ -144,6 +146,7 @@ class Recording:
         recording, asking = call.state.recording, self._asking.get(call.id)
         if recording is not None:
             self._go_on(call)
+            self._hush(call)
             self._follow(call, recording.by, now)
         elif asking is not None:
             self._follow(call, asking.by, now)
@@ -232,7 +235,7 @@ class Recording:
         if what == "on":
             if recording is not None:
                 raise Refused("this call is recorded already")
-            if call.state.started.emergency and not self._keeping.settings.emergency:
+            if call.for_help and not self._keeping.settings.emergency:
                 raise Refused("emergency calls are not recorded: see `recordings: emergency` in the configuration")
             self._follow(call, by, now)
         elif recording is None and what == "off" and call.id in self._asking:
@@ -251,18 +254,18 @@ class Recording:
     def _may(self, call: Call, leg: Leg) -> bool:
         """REC-1, REC-5."""
         terms = call.state.legs[leg.index].terms
-        emergency = call.state.started.emergency and not self._keeping.settings.emergency
+        emergency = call.for_help and not self._keeping.settings.emergency
         return terms is not None and terms.on_demand and not emergency
 
     def _automatic(self, call: Call) -> bool:
-        if call.state.started.emergency:
+        if call.for_help:
             return self._keeping.settings.emergency
         return any(_recorders(call, _talkers(call)))
 
     def _to_tell(self, call: Call, legs: list[Leg], by: str) -> set[int]:
         """Which of the legs are to hear the announcement (REC-2). Who decided it is gone after a transfer: whoever
         comes in then is told if anybody was."""
-        if call.state.started.emergency:
+        if call.for_help:
             return set()
         if by == POLICY:
             terms = list(_recorders(call, legs))
@@ -406,10 +409,26 @@ class Recording:
             return
         call.record(e.RecordingPaused(call.id, call.state.n, call.context.at(), recording.file, paused, by))
         for active in self._of(call):
+            if not active.open:
+                continue
             if paused:
                 engine.pause(active.media, active.path)
-            else:
+            elif not active.hushed:
                 engine.record(active.media, Spool(active.path, self._keeping.settings.most_s))
+
+    def _hush(self, call: Call) -> None:
+        """What is said or keyed to a mailbox, a menu, or before a room is not of the talk that was to be recorded, and
+        may be a PIN (PIN-5): it is silence in the file. What a parked one says is (REC-7)."""
+        recording, service = call.state.recording, call.state.service
+        hush = bool(service) and not service.startswith(PARKED) and not _talkers(call)
+        for active in self._of(call):
+            if active.hushed is hush or recording is None or not active.open:
+                continue
+            active.hushed = hush
+            if hush:
+                call.context.engine.pause(active.media, active.path)
+            elif not recording.paused:
+                call.context.engine.record(active.media, Spool(active.path, self._keeping.settings.most_s))
 
     def _end(self, call: Call, why: str, by: str, detail: str = "") -> None:
         """No more is kept of this call."""
@@ -485,12 +504,8 @@ def _talkers(call: Call) -> list[Leg]:
     if call.state.members:
         return [call.legs[index] for index in call.state.members if index in call.legs]
     front = call.legs.get(call.state.front)
-    if front is None:
-        return []
-    peer = call.other(front)
-    if peer is not None and peer.index in call.legs:
-        return [front, peer]
-    return [front] if call.state.service.startswith(MEETING) else []
+    peer = call.other(front) if front is not None else None
+    return [front, peer] if front is not None and peer is not None and peer.index in call.legs else []
 
 
 def _recorders(call: Call, legs: list[Leg]) -> Iterable[e.Terms]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import CallRequest, Ring, Trunk
 from dialplan.termination import Reason, Result, Termination
-from media.engine import MediaEvent, Tune
+from media.engine import Digit, MediaEvent, Tune
 from records import events as e
 from switch.calls import ports, sound
 from switch.calls.dialogue import Answer, Ask, Dialogue
@@ -56,7 +56,9 @@ class Together:
             engine.mix(ports.leased(leg), f"call:{call.id}")
 
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
-        """Keys mean nothing here."""
+        """Keys mean what they do among two, where they can: recording may be switched on."""
+        if type(event) is Digit:
+            call.context.digit(call, leg, event.digit, now)
 
     def left(self, call: Call, leg: Leg, now: float) -> bool:
         """The other two talk on, if one of them is of the house."""
@@ -89,8 +91,13 @@ class ThreeWay:
         """Somebody has keyed the code (`switch.features.call_keys.Feature`)."""
         other = call.other(leg)
         free = call.service is None and call.errand is None and call.transfer is None and call.ringer is None
-        if not free or other is None or call.state.started.emergency or call.id in self._adding:
+        if not free or other is None or call.for_help:
             return
+        before = self._adding.get(call.id)
+        if before is not None:
+            if before.asking:
+                return
+            before.dialogue.stop()
         held = _held(call, leg)
         if held is None:
             self._adding[call.id] = adding = Adding(self, call, leg, other)
@@ -122,7 +129,7 @@ def _held(call: Call, leg: Leg) -> tuple[Call, Leg] | None:
     """Whom the same telephone holds in another call, and that call."""
     mine = call.state.legs[leg.index]
     for other in call.context.calls():
-        busy = other.service or other.errand or other.transfer or other.ringer or other.state.started.emergency
+        busy = other.service or other.errand or other.transfer or other.ringer or other.for_help
         if other is call or other.over or other.state.answered_at is None or busy:
             continue
         for each in other.legs.values():
@@ -162,15 +169,21 @@ class Adding:
         words = self._owner.words.sources("number_enter")
         self.dialogue.ask(Ask(words=words, most=MOST_DIGITS, first_s=8.0, between_s=4.0), self._answered, now)
 
+    @property
+    def asking(self) -> bool:
+        """Whether he is asked still."""
+        return self._by.listener is self and self._by.call is self._call and not self._call.over
+
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
         """See `Listener`."""
         self.dialogue.heard(event, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
         call, by = self._call, self._by
-        by.listener = None
-        if call.over or by.index not in call.legs:
+        if not self.asking:
+            self._owner.done(call)  # he talks with somebody else now, or is being sent there
             return
+        by.listener = None
         if not answer.digits:
             self._give_up(now)
             return

@@ -58,8 +58,13 @@ class TransferKeys:
         self._begin(call, leg, consult=True, now=now)
 
     def _begin(self, call: Call, leg: Leg, *, consult: bool, now: float) -> None:
-        if call.id in self._asking or leg.listener is not None or referring.refusal(call, leg):
+        if leg.listener is not None or referring.refusal(call, leg):
             return
+        before = self._asking.get(call.id)
+        if before is not None:
+            if before.asking:
+                return
+            before.dialogue.stop()
         self._asking[call.id] = asking = Asking(self, call, leg, consult)
         asking.begin(now)
 
@@ -92,16 +97,21 @@ class Asking:
         words = self._owner.words.sources("number_enter")
         self.dialogue.ask(Ask(words=words, most=MOST_DIGITS, first_s=8.0, between_s=4.0), self._answered, now)
 
+    @property
+    def asking(self) -> bool:
+        """Whether he is asked still."""
+        return self._by.listener is self and self._by.call is self._call and not self._call.over
+
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
         """See `Listener`."""
         self.dialogue.heard(event, now)
 
     def _answered(self, answer: Answer, now: float) -> None:
         call, by = self._call, self._by
-        by.listener = None
         self._owner.done(call)
-        if call.over or by.index not in call.legs:
-            return
+        if not self.asking:
+            return  # he talks with somebody else now, or is being sent there
+        by.listener = None
         if not answer.digits or referring.refusal(call, by):
             refused(call, by)
         elif self._consult:

@@ -82,7 +82,7 @@ class Parking:
             if transfer is not None and transfer.other and transfer.other == other and not step.slot:
                 slot = self.slots.free(lot, promised)
             slot = slot or self.slots.free(lot, step.slot)
-        if call.state.started.emergency:
+        if call.for_help:
             call.refuse_step(step.id, NEVER, "Not With an Emergency Call", now)
             return
         if lot is None or not slot:
@@ -115,7 +115,7 @@ class Parking:
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
         """The key during a call: the other side is parked, and the slot is said to who pressed it."""
-        if call.other(leg) is None or call.errand is not None or call.state.started.emergency:
+        if call.other(leg) is None or call.errand is not None or call.for_help:
             return
         line = self._model().lines.get(leg.target.partition(":")[2])
         lot = lot_for(self._lots.values(), line.group if line is not None else "")
@@ -145,7 +145,7 @@ class Parking:
             and leg.target == f"line:{started.line}"
             and each.other(leg) is not None
             and each.errand is None
-            and not each.state.started.emergency
+            and not each.for_help
         ]
         return max(found, key=lambda leg: leg.call.state.started.at, default=None)
 

@@ -22,6 +22,7 @@ from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
 from switch.calls.elsewhere import go_on, request
+from switch.calls.inviting import as_from_front
 from switch.calls.leg import Leg
 from switch.features.voicemail.wording import BEEP, Wording
 from switch.mailbox_desk import Desk
@@ -149,7 +150,7 @@ class Deposit:
             self._begin_message(now)
 
     def _begin_message(self, now: float) -> None:
-        started = self._call.state.started
+        started = as_from_front(self._call).started
         self._message = self._desk.begin(
             self._box.id, self._call.id, "" if started.hidden else started.caller_number, started.caller_name
         )

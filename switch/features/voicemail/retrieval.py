@@ -21,6 +21,7 @@ from media.engine import Digit, MediaEvent, RecordEnded
 from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue, Then
 from switch.calls.elsewhere import go_on, request
+from switch.calls.inviting import as_from_front
 from switch.calls.leg import Leg
 from switch.features.voicemail.greetings import Greetings
 from switch.features.voicemail.listening import Listening
@@ -50,10 +51,10 @@ class Retrievals:
 
     def _made(self, call: Call, box: MailboxSettings | None, step: str) -> Retrieval:
         """Who this is, the telephone says: on a delegator's line it is the delegate's still."""
-        started = call.state.started
-        device = self._model().devices.get(started.device or "")
-        line = device.lines[0] if device is not None and device.lines else started.line
-        return Retrieval(self._desk, self._wording, box, step, line or "")
+        kind, _, name = call.front.target.partition(":")
+        device = self._model().devices.get(call.state.legs[call.front.index].device)
+        line = device.lines[0] if device is not None and device.lines else name if kind == "line" else ""
+        return Retrieval(self._desk, self._wording, box, step, line)
 
     def __call__(self, call: Call, step: Feature, now: float) -> None:
         """Let the caller talk with the mailbox."""
@@ -109,13 +110,11 @@ class Retrieval:
 
     def begin(self, call: Call, now: float) -> None:
         """See `Service.begin`."""
-        started = call.state.started
+        started, device = as_from_front(call).started, call.state.legs[call.front.index].device
         if self._begun:
             self.talk.stop()
         self._begun, self.call, self.talk = True, call, Dialogue(call, call.front)
-        self.by = (
-            f"device:{started.device}" if started.device else f"number:{plain(started.caller_number, MOST_NUMBER)}"
-        )
+        self.by = f"device:{device}" if device else f"number:{plain(started.caller_number, MOST_NUMBER)}"
         if self.box.id:
             self._ask_pin(now)
         else:

@@ -1,0 +1,226 @@
+"""Features that meet in one call: recording and a mailbox or a PIN, transfer and who is on the line then, a limit while
+somebody is asked, a third party when who asks is sent away, help that came out of another call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from dialplan import groups
+from dialplan import model as m
+from dialplan.destinations import Destination, To, of_text, user
+from dialplan.groups import ParkLot
+from dialplan.lines import Forwards, Policy
+from media.engine import Digit, PlayEnded
+from records import events as e
+from tests.support.engine import Book
+from tests.support.exchange import CARRIER, boxes_of, changed, house
+from tests.support.phone import Phone, PhoneCall
+from tests.support.scene import Scene
+
+ALWAYS = frozenset(("inbound", "outbound", "internal"))
+KEYS = {"*1": "record", "*2": "transfer", "*4": "add_party", "*7": "park", "##": "blind_transfer"}
+LOT = ParkLot(id="main", extension="700", first="701", last="703", timeout_s=120.0)
+OUTSIDE = "6692223333"
+
+
+def model(**lines: Any) -> m.Model:
+    """The house with a mailbox behind Carol's number, a room with a PIN at 800, a park lot, and keys."""
+    lines.setdefault("carol", {"forwards": Forwards(always=Destination(To.VOICEMAIL)), "mailbox": "carol"})
+    made = changed(house(), **lines)
+    extensions = {**made.extensions, "700": of_text("park:main"), "800": of_text("conference:board")}
+    rooms = {"board": groups.Conference(id="board", pin=True)}
+    return m.versioned(
+        structs.replace(made, extensions=extensions, conferences=rooms, park_lots={"main": LOT}, call_keys=KEYS)
+    )
+
+
+class Stage:
+    """The house, and what its telephones hear."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.phones: dict[str, Phone] = {}
+        scene.exchange.pins = {("board", "24680"): "member"}
+
+    def use(self, **lines: Any) -> None:
+        made = model(**lines)
+        self.scene.exchange.use_model(made)
+        operator = user("bob")
+        self.scene.exchange.use_mailboxes(*(structs.replace(each, operator=operator) for each in boxes_of(made)))
+
+    def phone(self, name: str) -> Phone:
+        if name not in self.phones:
+            self.phones[name] = (
+                self.scene.phone("carrier", CARRIER[0], register=False) if name == "carrier" else self.scene.phone(name)
+            )
+        return self.phones[name]
+
+    def talk(self, caller: str, callee: str, number: str) -> tuple[PhoneCall, PhoneCall]:
+        one, other = self.phone(caller), self.phone(callee)
+        call = one.call(number)
+        self.scene.wait()
+        other.last.answer()
+        self.scene.wait()
+        return call, other.last
+
+    def book(self, call: PhoneCall) -> Book:
+        line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
+        return self.scene.exchange.engine.at(int(line.split(" ")[1]))
+
+    def press(self, call: PhoneCall, digits: str) -> None:
+        for digit in digits:
+            self.scene.exchange.tell(Digit(self.book(call).lease.leg, digit, 100))
+        self.scene.wait()
+
+    def kept(self, call: PhoneCall) -> list[bool]:
+        """The recordings of a call (not messages): whether each is on."""
+        return [on for path, on in self.book(call).spools.items() if not path.startswith("carol")]
+
+    def heard_out(self, call: PhoneCall) -> None:
+        book = self.book(call)
+        assert book.tune is not None
+        self.scene.exchange.tell(PlayEnded(book.lease.leg, book.tune.id))
+        self.scene.wait(0.1)
+
+
+@pytest.fixture
+def stage(scene: Scene) -> Iterator[Stage]:
+    made = Stage(scene)
+    made.use()
+    for name in ("alice", "bob", "carol"):
+        made.phone(name)
+    yield made
+    for phone in made.phones.values():
+        for call in phone.calls:
+            if call.up:
+                call.hang_up()
+                scene.wait()
+    told, scene.exchange.engine.ended = scene.exchange.engine.ended, []
+    for event in told:
+        scene.exchange.tell(event)
+    scene.wait()
+
+
+# Recording
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_what_is_said_to_a_mailbox_is_not_in_the_recording_of_the_call_before(stage: Stage, crash: bool) -> None:
+    """REC-7, PIN-5: Bob's rules had the call recorded; what Alice leaves for Carol, or keys there, is none of his."""
+    stage.use(bob={"policy": Policy(owner="bob", record=ALWAYS)})
+    call, answered = stage.talk("alice", "bob", "102")
+    assert stage.kept(call) == [True]
+    answered.refer("103")
+    stage.scene.wait()
+    assert answered.over and stage.kept(call) == [False]
+    if crash:
+        stage.scene.exchange.crash_and_restart(1.0)
+        stage.scene.wait()
+        assert stage.kept(call) == [False]
+    stage.press(call, "0")
+    stage.phone("bob").last.answer()
+    stage.scene.wait()
+    assert stage.kept(call)[0], "she talks with somebody again"
+
+
+def test_nothing_is_kept_before_the_pin_of_a_room_was_good(stage: Stage) -> None:
+    """REC-1, PIN-5."""
+    stage.use(alice={"policy": Policy(owner="alice", record=ALWAYS)})
+    call = stage.phone("alice").call("800")
+    stage.scene.wait()
+    assert call.up and stage.kept(call) == []
+    stage.press(call, "24680#")
+    assert stage.kept(call) == [True]
+
+
+# Who it is after a transfer
+
+
+def test_a_message_is_from_who_speaks_and_not_from_who_has_transferred_the_call(stage: Stage) -> None:
+    """FWD-2: Alice has called Bob, and sends him to Carol's mailbox."""
+    call, answered = stage.talk("alice", "bob", "102")
+    call.refer("103")
+    stage.scene.wait()
+    stage.heard_out(answered)
+    stage.heard_out(answered)
+    (begun,) = [event for event in stage.scene.exchange.events if isinstance(event, e.MessageLeft)]
+    assert (begun.number, begun.name) == ("102", "Bob")
+
+
+def test_somebody_outside_who_was_sent_to_a_mailbox_goes_on_as_somebody_outside(stage: Stage) -> None:
+    """K.8: not with the permissions of who had called him."""
+    call, answered = stage.talk("alice", "carrier", OUTSIDE)
+    call.refer("103")
+    stage.scene.wait()
+    stage.press(answered, "0")
+    assert stage.phone("bob").calls
+    replanned = [event for event in stage.scene.exchange.events if isinstance(event, e.CallReplanned)][-1]
+    assert "carrier" in str(replanned) and "alice" not in str(replanned)
+
+
+# A limit
+
+
+def test_the_limit_ends_a_call_whose_target_is_only_being_asked(stage: Stage) -> None:
+    """LIM-3, LIM-11: who talks with a colleague while somebody outside waits has no more time than else."""
+    stage.use(alice={"policy": Policy(owner="alice", limit_s=60.0)}, carol={})
+    call, answered = stage.talk("alice", "carrier", OUTSIDE)
+    stage.press(call, "*2103#")
+    stage.phone("carol").last.answer()
+    stage.scene.wait(70)
+    assert answered.over
+
+
+# A third party
+
+
+@pytest.mark.parametrize("keys", ["*4", "*2"])
+def test_who_is_sent_away_while_he_is_asked_for_a_number_is_asked_no_more(stage: Stage, keys: str) -> None:
+    stage.use(carol={})
+    call, answered = stage.talk("alice", "bob", "102")
+    stage.press(call, keys)
+    answered.refer("103")
+    stage.scene.wait()
+    stage.phone("carol").last.answer()
+    stage.scene.wait()
+    assert answered.over and call.up
+    stage.press(call, "102#")
+    stage.scene.wait(10)
+    assert len(stage.phone("bob").calls) == 1
+    (live,) = stage.scene.exchange.calls
+    assert len(live.legs) == 2
+    pair = frozenset((each.phone.address[0], 4000) for each in (call, stage.phone("carol").last))
+    assert stage.scene.exchange.engine.joined() == {pair}
+
+
+def test_three_may_be_recorded_by_key(stage: Stage) -> None:
+    """REC-5."""
+    stage.use(alice={"policy": Policy(owner="alice", on_demand=True)}, carol={})
+    call, answered = stage.talk("alice", "bob", "102")
+    stage.press(call, "*4103#")
+    third = stage.phone("carol").last
+    third.answer()
+    stage.scene.wait()
+    stage.press(call, "*1")
+    assert [stage.kept(each) for each in (call, answered, third)] == [[True], [True], [True]]
+
+
+# A call for help
+
+
+def test_help_that_came_out_of_another_call_is_never_parked(stage: Stage) -> None:
+    """Alice asks for help while Bob waits, and joins the two."""
+    call, answered = stage.talk("alice", "bob", "102")
+    call.hold()
+    stage.scene.wait()
+    helped, service = stage.talk("alice", "carrier", "911")
+    call.refer(f"sip:911@pbx.example.com?{helped.replaces()}")
+    stage.scene.wait(1)
+    assert call.over and answered.up and service.up
+    stage.press(answered, "*7")
+    assert not list(stage.scene.exchange.features.parking.slots)
+    assert service.up and answered.up
