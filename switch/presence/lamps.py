@@ -125,7 +125,7 @@ def _dialog(call: Call, index: int, leg: LegState, host: str) -> DialogState:
     answered = state.answered_at is not None if index == CALLER else leg.answered
     rings = any(each.ringing for each in state.legs.values()) if front else leg.ringing
     stage = Stage.CONFIRMED if answered else Stage.EARLY if rings else Stage.TRYING
-    remote = _remote(call, index, host) if host and not state.started.emergency else Party()
+    remote = _remote(call, index, host) if host and not call.for_help else Party()
     return DialogState(_ident(call.id, index), stage, front, leg.held, remote)
 
 

@@ -29,12 +29,27 @@ OUTSIDE = "6692223333"
 
 def model(**lines: Any) -> m.Model:
     """The house with a mailbox behind Carol's number, a room with a PIN at 800, a park lot, and keys."""
+    lines.setdefault("alice", {"mailbox": "alice"})
     lines.setdefault("carol", {"forwards": Forwards(always=Destination(To.VOICEMAIL)), "mailbox": "carol"})
     made = changed(house(), **lines)
-    extensions = {**made.extensions, "700": of_text("park:main"), "800": of_text("conference:board")}
+    extensions = {
+        **made.extensions,
+        "700": of_text("park:main"),
+        "800": of_text("conference:board"),
+        "900": of_text("attendant:main"),
+    }
     rooms = {"board": groups.Conference(id="board", pin=True)}
+    menus = {"main": groups.Attendant(id="main", greeting="", say="Press one.", choices={"1": user("bob")})}
     return m.versioned(
-        structs.replace(made, extensions=extensions, conferences=rooms, park_lots={"main": LOT}, call_keys=KEYS)
+        structs.replace(
+            made,
+            extensions=extensions,
+            conferences=rooms,
+            attendants=menus,
+            park_lots={"main": LOT},
+            call_keys=KEYS,
+            features={"*97": "voicemail"},
+        )
     )
 
 
@@ -224,3 +239,129 @@ def test_help_that_came_out_of_another_call_is_never_parked(stage: Stage) -> Non
     stage.press(answered, "*7")
     assert not list(stage.scene.exchange.features.parking.slots)
     assert service.up and answered.up
+
+
+# A crash long ago
+
+
+def test_who_parks_by_key_after_a_crash_hears_the_slot(stage: Stage) -> None:
+    """CRD-7: that the call was taken over once does not mean that it was parked then."""
+    call, answered = stage.talk("alice", "bob", "102")
+    stage.scene.exchange.crash_and_restart(1.0)
+    stage.scene.wait()
+    stage.press(answered, "*7")
+    assert answered.up and "park_parked_at" in stage.book(answered).source
+    stage.heard_out(answered)
+    assert answered.over and call.up
+
+
+@pytest.mark.parametrize("crash", ["", "held", "both"])
+def test_hold_by_both_and_a_crash_and_each_comes_back(stage: Stage, crash: str) -> None:
+    """MOH-1: who is held hears music, until both want to talk."""
+    call, answered = stage.talk("alice", "bob", "102")
+    engine = stage.scene.exchange.engine
+    call.hold()
+    stage.scene.wait()
+    if crash == "held":
+        stage.scene.exchange.crash_and_restart(1.0)
+        stage.scene.wait()
+    answered.hold()
+    stage.scene.wait()
+    if crash == "both":
+        stage.scene.exchange.crash_and_restart(1.0)
+        stage.scene.wait()
+    assert stage.book(call).tune and stage.book(answered).tune and not engine.joined()
+    call.resume()
+    stage.scene.wait()
+    assert stage.book(call).tune and not stage.book(answered).tune
+    answered.resume()
+    stage.scene.wait()
+    assert len(engine.joined()) == 1
+
+
+# Whoever calls a service of ours
+
+
+@pytest.mark.parametrize("ends", ["hangs up", "crash", "worker"])
+@pytest.mark.parametrize("how", ["plain", "late", "100rel", "late 100rel", "carrier", "carrier late"])
+@pytest.mark.parametrize("number", ["103", "700", "800", "900", "*97"])
+def test_every_caller_hears_every_service_and_leaves_nothing_behind(
+    stage: Stage, number: str, how: str, ends: str
+) -> None:
+    """FWD-2, CRD-7: with an offer or without, with reliable responses, from a carrier; whatever ends it."""
+    carrier = "carrier" in how
+    phone = stage.phone("carrier" if carrier else "alice")
+    if "100rel" in how:
+        phone.extensions = ("Supported: 100rel", "Require: 100rel")
+    call = phone.call(number, offer="late" not in how)
+    stage.scene.wait()
+    if carrier and number == "*97":
+        assert call.refused in (403, 404)
+        return
+    assert call.up, call.refused
+    book = stage.book(call)
+    assert book.tune is not None and book.remote is not None
+    match ends:
+        case "hangs up":
+            call.hang_up()
+        case "crash":
+            stage.scene.exchange.crash_and_restart(1.0)
+            stage.scene.wait()
+            assert call.up and stage.book(call).tune is not None
+            call.hang_up()
+        case _:
+            stage.scene.exchange.lose_leg(book.lease.leg)
+    stage.scene.wait()
+    assert call.over and stage.scene.exchange.record.result == "answered"
+    assert not stage.scene.exchange.calls
+
+
+# What is in use is taken out of the configuration
+
+
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize(
+    ("number", "keys"),
+    [
+        *(("103", each) for each in ("0", "*", "#", "**123456#", "5#")),
+        *(("700", each) for each in ("", "1")),
+        *(("800", each) for each in ("", "24680#", "24680#*1*4*2*3", "1#")),
+        *(("900", each) for each in ("1", "9", "")),
+        *(("*97", each) for each in ("", "371942#", "371942#3", "371942#4", "371942#5103#", "371942#1", "0#")),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_service_that_is_taken_away_while_somebody_is_with_it(
+    stage: Stage, number: str, keys: str, before: bool, crash: bool
+) -> None:
+    """No bug of ours, no call that stays for ever: who is parked comes back to whoever has parked him."""
+    scene = stage.scene
+    scene.exchange.core.go_on(
+        lambda now: scene.exchange.desk.set_pin("alice", "371942", "operator:root", lambda *done: None),
+        scene.clock.now(),
+    )
+    scene.wait()
+    call = stage.phone("alice").call(number)
+    scene.wait()
+    if before:
+        stage.press(call, keys)
+    scene.exchange.use_model(m.versioned(structs.replace(house(), call_keys=KEYS)))
+    scene.exchange.use_mailboxes()
+    if crash:
+        scene.exchange.crash_and_restart(1.0)
+        scene.wait()
+    if not before and call.up:
+        stage.press(call, keys)
+    for _ in range(40):
+        if not call.up:
+            break
+        if stage.book(call).tune is not None and not stage.book(call).tune.loop:  # type: ignore[union-attr]
+            stage.heard_out(call)
+        scene.wait(10)
+        told, scene.exchange.engine.ended = scene.exchange.engine.ended, []
+        for event in told:
+            scene.exchange.tell(event)
+    if call.up:
+        call.hang_up()
+        scene.wait()
+    assert call.over and not scene.exchange.calls

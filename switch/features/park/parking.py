@@ -288,7 +288,7 @@ class Parking:
         if parked is None:
             return None
         self.slots.take((parked.lot, parked.slot), call)
-        return Stay(self, call)
+        return Stay(self, call, resumed=True)
 
     def resume_fetch(self, call: Call, rest: str) -> Service | None:
         """After a crash: who was about to take a call takes it."""

@@ -33,11 +33,13 @@ AWAY = Termination(Result.ANSWERED, Reason.TRANSFERRED, 200)
 class Stay:
     """The parked call's service: music, until somebody takes it or the time is over."""
 
-    __slots__ = ("_call", "_parking", "_timer", "_told", "name")
+    __slots__ = ("_call", "_parking", "_resumed", "_timer", "_told", "name")
 
-    def __init__(self, parking: Parking, call: Call) -> None:
+    def __init__(self, parking: Parking, call: Call, *, resumed: bool = False) -> None:
         self._parking = parking
         self._call = call
+        self._resumed = resumed
+        """Whether it was made again after a crash."""
         self._timer: Timer | None = None
         self._told = False
         parked = call.state.parked
@@ -48,7 +50,7 @@ class Stay:
         parked, context = call.state.parked, call.context
         if parked is None:
             return
-        resumed = bool(call.state.recovered)
+        resumed = self._resumed
         if resumed and call.state.transfer is None:
             for leg in list(call.legs.values()):
                 if leg.index != call.state.front:

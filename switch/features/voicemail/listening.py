@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switch.calls.dialogue import Answer, Ask
+from switch.calls.leg import is_trunk
 from switch.mailboxes import DELETED, PLAYED, RESTORED, SAVED
 from switch.state.mailboxes import Message
 
@@ -139,7 +140,7 @@ class Listening:
     def _call_back(self, now: float) -> None:
         found = self._found()
         # Only telephones of ours place calls from here: whoever guesses a PIN from outside telephones at nobody's cost.
-        if found is None or not found.number or not self._session.call.state.started.line:
+        if found is None or not found.number or is_trunk(self._session.call.front.target):
             self._session.say("vm_call_back_unknown", then=self._menu, now=now)
         else:
             number = found.number
