@@ -10,7 +10,7 @@ from switch.arguments import Places
 from switch.commands.common import console, duration, local_time, short_path, table, utc_now
 
 if TYPE_CHECKING:
-    from records.cdr import CallRecord, LegRecord, Passed, Transfer
+    from records.cdr import CallRecord, LegRecord, Passed, Recorded, Transfer
 
 
 def show(record: CallRecord, places: Places) -> None:
@@ -58,14 +58,14 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
         found.append(("forwarded", _forwarded(record)))
     found += [("forwarded", _passed(each)) for each in record.passed]
     found += [("transferred", _transferred(each)) for each in record.transfers]
-    by = record.service or record.answered_target.partition(":")[2]
-    if by:
-        found.append(("answered by", by))
+    if by := answered_by(record):
+        found.append(("answered by", ", then ".join(by)))
     result = record.result.replace("_", " ")
     reason = record.reason.replace("_", " ")
     found.append(("result", ", ".join(dict.fromkeys((result, reason))) + f" (SIP {record.sip_status})"))
     rang = f"rang {duration(record.ring_s)}"
     found.append(("time", rang + (f", talked {duration(record.talk_s)}" if record.answered_at else "")))
+    found += [("recorded", _recorded(each)) for each in record.recordings]
     if record.account:
         found.append(("account", record.account))
     if record.emergency:
@@ -73,6 +73,32 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     if record.recovered:
         found.append(("restart", "it outlived a restart of the exchange"))
     return found
+
+
+def answered_by(record: CallRecord) -> tuple[str, ...]:
+    """Whom the caller has talked with, the first one first: a person, to whom else the call was sent on, a service of
+    ours. A menu leads to a person; any other service is what a person's call went on to, as a park slot."""
+    moved = [each.target for each in record.transfers if each.outcome == "done" and each.target.startswith("line:")]
+    people = [each.partition(":")[2] for each in (record.answered_target, *moved)]
+    menu = record.service.startswith("attendant:")
+    return tuple(filter(None, (record.service, *people) if menu else (*people, record.service)))
+
+
+_UNRECORDED = {
+    "failed": "it failed",
+    "limit": "it was as long as may be",
+    "announcement": "those to be told could not be",
+    "refused": "that is not permitted",
+}
+
+
+def _recorded(each: Recorded) -> str:
+    """One recording: into which file of the folder of recordings, at whose wish, who was told, and why it ended."""
+    who = "automatic" if each.by == "policy" else f"asked for by {each.by.partition(':')[2] or each.by}"
+    told = f"{len(each.announced)} told" if each.announced else ""
+    pauses = f"{each.pauses} {'pause' if each.pauses == 1 else 'pauses'}" if each.pauses else ""
+    why = " ".join(filter(None, (_UNRECORDED.get(each.why, ""), f"({each.detail})" if each.detail else "")))
+    return ", ".join(filter(None, (each.file or "no", who, told, pauses, why)))
 
 
 def _forwarded(record: CallRecord) -> str:

@@ -27,7 +27,7 @@ from switch.commands.common import (
     utc_now,
     write_json,
 )
-from switch.commands.decision import show
+from switch.commands.decision import answered_by, show
 from switch.commands.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
@@ -181,12 +181,11 @@ def _show(found: list[CallRecord]) -> None:
     for record in found:
         caller = record.caller_number or record.line or record.trunk or "?"
         called = record.number or record.dialled
-        answered_by = record.service or record.answered_target.partition(":")[2]
         ending = record.result if record.result == "answered" else record.reason.replace("_", " ")
         shown.add_row(
             local_time(record.started_at, now),
             Text(caller),
-            Text(f"{called} → {answered_by}" if answered_by and len(called) <= room else called),
+            Text(" → ".join((called, *answered_by(record))) if len(called) <= room else called),
             Text(ending, COLOURS.get(record.result, "")) + Text(" ↺" if record.recovered else "", "cyan"),
             duration(record.talk_s) if record.answered_at else "–",
             Text(record.call, "dim"),

@@ -61,7 +61,7 @@ def show(name: Name, runtime: RuntimeOption = None, json: JsonOption = False) ->
         out.print(Text(f"{box.mailbox}, {box.name}" if box.name else box.mailbox, "bold"))
         out.print(f"{box.new} new, {box.old} old, room for {max(0, box.room - box.new - box.old)} more")
         if not box.pin:
-            out.print("No PIN is set, so nobody can fetch them: ringplan mailbox pin")
+            out.print(f"No PIN is set, so nobody can fetch them: ringplan mailbox pin {box.mailbox}")
     if not view.messages:
         return
     shown = table("When", "Number", "Name", "Length", "", "Forwarded by", right=("Length",))

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from config import compile as compiling
 from config.compiled import MailboxSettings
 from dialplan.lines import Outside, Quotas
-from records.cdr import CallRecord, LegRecord, Passed, Transfer
+from records.cdr import CallRecord, LegRecord, Passed, Recorded, Transfer
 from records.events import Forwarded, LegStarted
 from records.segments import Position
 from records.store import Store
@@ -546,6 +546,11 @@ def kept(tmp_path, monkeypatch):
         reason="loop",
         hidden=True,
         forwards=(Forwarded("+13105550100", reason="user-busy"),),
+        answered_target="line:anna",
+        recordings=(
+            Recorded(AGO, "2026-01-02/x-1.wav", "device:bob-phone", (0, 1), (1,), 2, "failed", "disk full"),
+            Recorded(AGO, "", "policy", why="announcement"),
+        ),
         transfers=(
             Transfer(answered.started_at, "line:bob", "105", "blind", "refer", "", "failed", 486),
             Transfer(answered.started_at, "line:bob", "103", "attended", "code", "c2", "done", 200, "line:carol"),
@@ -597,6 +602,15 @@ def test_one_call_of_the_history_says_who_forwarded_it_and_what_the_carrier_gave
     for part in sent_on:
         assert part in " ".join(shown.split())
     assert [each["outcome"] for each in plain["transfers"]] == ["failed", "done"]
+
+
+def test_one_call_of_the_history_says_who_talked_and_where_its_recordings_are(kept):
+    """REC-7: whom it was sent on to comes after who answered; a recording that could not be made says why."""
+    shown = " ".join(run("history", "c0a81f3e77aa0003").split())
+    assert "answered by anna, then carol" in shown
+    made = "2026-01-02/x-1.wav, asked for by bob-phone, 1 told, 2 pauses, it failed (disk full)"
+    assert f"recorded {made}" in shown
+    assert "recorded no, automatic, those to be told could not be" in shown
 
 
 def test_a_decision_of_a_forgotten_configuration_is_shown_without_places(kept):
