@@ -276,7 +276,7 @@ WHY: Mapping[int, str] = MappingProxyType(
         403: "it may not be called, or the call is not one of two telephones with one of ours",
         404: "there is no such number",
         482: "it would come back to one of the two who talk",
-        484: "that is no whole number",
+        484: "that is neither an extension nor a whole number; write it as that telephone dials it, such as 205",
         491: "it is being transferred already",
     }
 )

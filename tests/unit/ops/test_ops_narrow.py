@@ -39,7 +39,7 @@ def test_settings_have_their_whole_place_and_lock() -> None:
     lines = done.output.splitlines()
     assert max(map(len, lines)) <= 80 and "…" not in done.output
     (announce,) = (line for line in lines if line.startswith("record.announce"))
-    assert announce.split() == ["record.announce", "all", "site", "paris", "company.yaml:49", "site", "paris"]
+    assert announce.split() == ["record.announce", "all", "site", "paris", "company.yaml:48", "site", "paris"]
     assert any(line.startswith("site paris locks at company.yaml:") for line in lines)
 
 
