@@ -305,7 +305,8 @@ class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):
 class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     """The planner was asked again when the call came to `step`: with these `facts` (as in `CallStarted`), for these
     reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON. Where an account code was given,
-    `account` is the one that the call is charged to from now on, and `number` the called number, normalised."""
+    `account` is the one that the call is charged to from now on, and `number` the called number, normalised.
+    `emergency`: the answer is an emergency number, as when somebody is transferred to one."""
 
     step: str
     facts: str
@@ -313,6 +314,7 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     request: str = ""
     account: str = ""
     number: str = ""
+    emergency: bool = False
 
 
 class Parked(Event, frozen=True, array_like=True, gc=False, tag=26):

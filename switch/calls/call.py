@@ -37,7 +37,6 @@ from switch.calls.endings import (
 )
 from switch.calls.joining import reconnect
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
-from switch.calls.limits import EXEMPT
 from switch.calls.offers import Offers
 from switch.calls.onward import Errand
 from switch.calls.presentation import (
@@ -139,8 +138,8 @@ class Call:
 
     @property
     def for_help(self) -> bool:
-        """Whether it is an emergency call, or a leg is in it that came out of one."""
-        return self.state.started.emergency or any(each.party == EXEMPT for each in self.state.periods)
+        """See `CallState.for_help`."""
+        return self.state.for_help
 
     @property
     def over(self) -> bool:
@@ -215,7 +214,7 @@ class Call:
     def _wants_help(self, leg: Leg) -> bool:
         state = self.state.legs.get(leg.index)
         waits = state is not None and not state.ringing and leg.usage.state is State.EARLY
-        return waits and leg.index in self.legs and self.state.started.emergency and is_trunk(leg.target)
+        return waits and leg.index in self.legs and self.for_help and is_trunk(leg.target)
 
     def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
         """The media engine reports on a leg."""
@@ -348,7 +347,7 @@ class Call:
         at, flow = self.context.at(), flow_value(leg.usage.flow)
         moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)
         self.record(moved)
-        if self.state.started.emergency:
+        if self.for_help:
             unreachable_s = self.context.settings.unreachable_s
             leg.unreachable = self.context.endpoint.timers.after(unreachable_s, now, leg, UNREACHABLE)
 

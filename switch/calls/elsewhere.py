@@ -32,6 +32,17 @@ def go_on(call: Call, step: str, asked: CallRequest, now: float) -> None:
     plan = context.plan(asked, facts)
     kept = told(facts, plan.consulted) if plan.consulted else ""
     call.record(
-        e.CallReplanned(call.id, call.state.n, context.at(), step, kept, plan.because, written(asked), asked.account)
+        e.CallReplanned(
+            call.id,
+            call.state.n,
+            context.at(),
+            step,
+            kept,
+            plan.because,
+            written(asked),
+            asked.account,
+            "",
+            plan.emergency,
+        )
     )
     onward.onward(call, plan, None, now)

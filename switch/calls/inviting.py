@@ -40,7 +40,7 @@ def ring(
     context = call.context
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
-    if call.state.started.emergency:
+    if call.for_help:
         ports.ensure(call, call.front)  # before two that call for help take what is left with one side each
     if not ports.lease(call, media, phone.flow, v6) and not ports.lease(call, media, phone.flow, not v6):
         return None
@@ -53,9 +53,9 @@ def ring(
     if dialect is not None:
         media.codecs = dialect.settings.codecs
     media.srtp = phone.srtp if dialect is None else dialect.settings.srtp
-    if call.state.started.emergency and media.srtp != sound.REQUIRED:
+    if call.for_help and media.srtp != sound.REQUIRED:
         media.srtp = ""
-    media.widens = not call.state.started.emergency  # nothing that a gateway might stumble over
+    media.widens = not call.for_help  # nothing that a gateway might stumble over
     caller, state = call.front, as_from_front(call)
     # For a front that was answered, nobody can be asked: the offer is our own.
     beside = call.state.answered_at is not None
@@ -122,6 +122,9 @@ def as_from_front(call: Call) -> CallState:
     rung."""
     state = call.state
     if state.front == CALLER:
+        if state.help:
+            started = structs.replace(state.started, emergency=True)
+            return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
         return state
     started, who = state.started, party(call, call.front)
     kind, _, name = call.front.target.partition(":")
@@ -133,6 +136,7 @@ def as_from_front(call: Call) -> CallState:
         line=name if kind == "line" else None,
         hidden=who.hidden,
         believed=False,
+        emergency=started.emergency or state.help,
     )
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 
@@ -190,7 +194,7 @@ def _record(
         # A call on a delegator's line is the delegator's to pay (XRL-9), though its limit is the delegate's own.
         payer = owner if owner != started.line and (forwarded or not started.line) else ""
         number = branch.target.number if branch.target.number != started.number else ""
-        if started.emergency:
+        if call.for_help:
             caller = phone.caller or started.caller_number
             shown = caller if caller.startswith("+") else ""
     call.record(

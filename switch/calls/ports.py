@@ -28,7 +28,7 @@ def lease(call: Call, port: Sound, flow: Flow, v6: bool) -> bool:
     """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
     bound on all addresses, mostly; the description names the one that the far end is to send to. A call for help gets
     one of those that are kept back for it (EMG-6)."""
-    made = call.context.engine.lease(_near(call), v6, call.state.started.emergency)
+    made = call.context.engine.lease(_near(call), v6, call.for_help)
     if made is None:
         return False
     port.bound = made.address
@@ -64,7 +64,7 @@ def ensure(call: Call, leg: Leg) -> bool:
 def none_left(call: Call, leg: Leg) -> Termination:
     """Why a leg got none: they are short, or of the other family only, so that what was offered is not possible."""
     other = not sound.speaks_v6(leg.sound.remote, leg.address)
-    spare = call.context.engine.lease(None, other, call.state.started.emergency)
+    spare = call.context.engine.lease(None, other, call.for_help)
     if spare is None:
         return UNAVAILABLE
     call.context.engine.close(spare.leg)

@@ -178,7 +178,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     if dialect is not None:
         leg.usage.authenticate(dialect.account)
         leg.sound.codecs = dialect.settings.codecs
-    leg.sound.widens = not call.state.started.emergency
+    leg.sound.widens = not call.for_help
     if state.media is not None:
         leg.sound.lease = Lease(state.media.leg, state.media.worker, state.media.address, state.media.port)
         leg.sound.bound = state.media.bound or state.media.address

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
 
 
-def ask(call: Call, request: CallRequest, step: str) -> Plan:
-    """The plan for `request`; `step` says what came to it: the id of a step of the plan before, or what was done."""
+def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True) -> Plan:
+    """The plan for `request`; `step` says what came to it: the id of a step of the plan before, or what was done. Not
+    `helps`: an emergency number will not be called."""
     context = call.context
     facts = context.facts.at(context.at(), draw_of(call.id))
     plan = context.plan(request, facts)
@@ -25,5 +26,18 @@ def ask(call: Call, request: CallRequest, step: str) -> Plan:
         # The password of an account code is written nowhere (CST-4); what is shown leads to the same decision.
         request = replace(request, digits=plan.dialled)
     at, asked = context.at(), written(request)
-    call.record(e.CallReplanned(call.id, call.state.n, at, step, kept, plan.because, asked, request.account, number))
+    call.record(
+        e.CallReplanned(
+            call.id,
+            call.state.n,
+            at,
+            step,
+            kept,
+            plan.because,
+            asked,
+            request.account,
+            number,
+            helps and plan.emergency,
+        )
+    )
     return plan

@@ -192,7 +192,7 @@ class Ringer:
 
     def _start_trunk(self, command: v.StartBranch, target: TrunkTarget, now: float) -> None:
         call, branch = self._call, command.branch
-        hunt = call.context.directory.trunk(target, call.state.started.emergency, now)
+        hunt = call.context.directory.trunk(target, call.for_help, now)
         if hunt is None:
             self._inbox.append(v.Contacts(branch.id, 0))
             return
@@ -204,7 +204,7 @@ class Ringer:
 
     def _admitted(self, trunk: str, preempt: bool, now: float) -> bool:
         context = self._call.context
-        if not self._call.state.started.emergency:
+        if not self._call.for_help:
             return context.channels.admits(trunk, now)
         if context.channels.free(trunk):
             return True

@@ -92,8 +92,15 @@ class CallState(msgspec.Struct):
     """The clocks of its limit (`limits.py`)."""
     members: dict[int, e.RoomEntered] = {}
     """The legs that are in a room, and how."""
+    help: bool = False
+    """Whether it was sent on to an emergency number."""
     unparked: bool = False
     """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
+
+    @property
+    def for_help(self) -> bool:
+        """Whether it is an emergency call, was sent on as one, or a leg is in it that came out of one."""
+        return self.started.emergency or self.help or any(each.party == limits.EXEMPT for each in self.periods)
 
 
 def begin(event: e.CallStarted) -> CallState:
@@ -208,7 +215,7 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
     beside = tuple(each for each in before if each.leg not in (front, leg)) if before else ()
     if not outside:
         return beside
-    if state.started.emergency:
+    if state.started.emergency or state.help:
         return beside + tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
     parties = _inside(state, event, outside) if leg != front else ()
     inherit = state.unparked or state.parked is not None
@@ -279,6 +286,10 @@ def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
 
 
+def _replanned(state: CallState, event: e.CallReplanned) -> None:
+    state.help = state.help or event.emergency
+
+
 def _parked(state: CallState, event: e.Parked) -> None:
     state.parked = event
 
@@ -302,7 +313,7 @@ def _three_way(state: CallState, at: datetime.datetime) -> limits.Periods:
     """Who is in a three-way call talks with all others in it: what runs goes on, the earliest rules (LIM-5)."""
     outside = [leg for leg in state.members if _outside(state, leg)]
     inside = [leg for leg in state.members if leg not in outside]
-    if state.started.emergency or not outside or not inside:
+    if state.started.emergency or state.help or not outside or not inside:
         return state.periods
     beside = tuple(period for period in state.periods if period.leg not in outside)
     parties = [_party(state.legs[leg].target, state.legs[leg].terms) for leg in inside]
@@ -320,6 +331,7 @@ def _transfer_begun(state: CallState, event: e.TransferBegun) -> None:
 
 def _transfer_over(state: CallState, event: e.TransferOver) -> None:
     state.transfer = None
+    state.help = state.help and event.outcome == "done"
 
 
 def _recording_started(state: CallState, event: e.RecordingStarted) -> None:
@@ -368,7 +380,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.SessionTimed: _session_timed,
     e.CallForwarded: _aside,
     e.GroupRung: _aside,
-    e.CallReplanned: _aside,
+    e.CallReplanned: _replanned,
     e.Parked: _parked,
     e.MenuChosen: _aside,
     e.Unparked: _unparked,

@@ -143,6 +143,9 @@ class Recording:
         if call.over or call.state.answered_at is None:
             return
         brought = self._brought(call)
+        if call.for_help and not self._keeping.settings.emergency:
+            self._let_be(call)
+            return
         recording, asking = call.state.recording, self._asking.get(call.id)
         if recording is not None:
             self._go_on(call)
@@ -154,6 +157,14 @@ class Recording:
             by = brought or (POLICY if self._automatic(call) else "")
             if by:
                 self._follow(call, by, now)
+
+    def _let_be(self, call: Call) -> None:
+        """Somebody was called for help: what was recorded, or about to be, is not any more."""
+        detail = "emergency calls are not recorded"
+        if call.state.recording is not None:
+            self._end(call, "off", POLICY, detail)
+        elif call.id in self._asking:
+            self._give_up(call, "off", POLICY, detail)
 
     def over(self, call: Call, now: float) -> None:
         """The call is over (`Context.over`). Its legs are closed, and their spools with them; those of a leg that has

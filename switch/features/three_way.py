@@ -201,6 +201,7 @@ class Adding:
                 hops=call.state.started.hops,
             ),
             FEATURE,
+            helps=False,
         )
         if isinstance(plan.step(plan.entry), Ring | Trunk) and not plan.emergency:
             onward(call, plan, self, now, front=by)

@@ -151,6 +151,7 @@ def consult(call: Call, by: Leg, digits: str, now: float) -> None:
             hops=call.state.started.hops,
         ),
         ATTENDED,
+        helps=False,
     )
     step = made.step(made.entry)
     consulting = Consulting(by, stays)

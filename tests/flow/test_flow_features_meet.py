@@ -241,6 +241,64 @@ def test_help_that_came_out_of_another_call_is_never_parked(stage: Stage) -> Non
     assert service.up and answered.up
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_who_is_sent_on_to_an_emergency_number_is_in_a_call_for_help(stage: Stage, crash: bool) -> None:
+    """LIM-9, EMG-6: no limit, no recording, no slot; also out of a call that was recorded until then."""
+    rules = {"policy": Policy(owner="bob", record=ALWAYS, limit_s=60.0, on_demand=True)}
+    stage.use(bob=rules, alice={"policy": Policy(owner="alice", limit_s=60.0)})
+    call, answered = stage.talk("alice", "bob", "102")
+    assert stage.kept(call) == [True]
+    stage.phone("carrier")
+    answered.refer("911")
+    stage.scene.wait()
+    stage.phone("carrier").last.answer()
+    stage.scene.wait()
+    if crash:
+        stage.scene.exchange.crash_and_restart(1.0)
+        stage.scene.wait()
+    assert stage.kept(call) == []
+    stage.press(call, "*7")
+    assert not list(stage.scene.exchange.features.parking.slots)
+    stage.scene.wait(4000)
+    assert call.up and stage.phone("carrier").last.up
+
+
+def test_a_transfer_to_an_emergency_number_that_fails_leaves_an_ordinary_call(stage: Stage) -> None:
+    stage.phone("carrier")
+    call, answered = stage.talk("alice", "bob", "102")
+    answered.refer("911")
+    stage.scene.wait()
+    stage.phone("carrier").last.refuse(486)
+    stage.scene.wait(1)
+    (live,) = stage.scene.exchange.calls
+    assert call.up and answered.up and not live.for_help
+    stage.press(answered, "*7")
+    assert list(stage.scene.exchange.features.parking.slots)
+
+
+def test_a_recorded_call_that_help_comes_into_is_recorded_no_more(stage: Stage) -> None:
+    """EMG-6, REC-7: Alice asks for help while Bob, whose rules had the call recorded, waits, and joins the two."""
+    stage.use(bob={"policy": Policy(owner="bob", record=ALWAYS)})
+    call, answered = stage.talk("alice", "bob", "102")
+    assert stage.kept(answered) == [True]
+    call.hold()
+    stage.scene.wait()
+    helped, service = stage.talk("alice", "carrier", "911")
+    call.refer(f"sip:911@pbx.example.com?{helped.replaces()}")
+    stage.scene.wait(1)
+    assert service.up and stage.kept(answered) == [] and stage.kept(service) == []
+
+
+@pytest.mark.parametrize("keys", ["*4911#", "*2911#"])
+def test_an_emergency_number_that_is_not_called_takes_nothing_from_the_call(stage: Stage, keys: str) -> None:
+    """Neither key calls one; else it would be a way around the limit and the recording."""
+    stage.use(carol={})
+    call, answered = stage.talk("alice", "bob", "102")
+    stage.press(call, keys)
+    (live,) = stage.scene.exchange.calls
+    assert call.up and answered.up and not live.for_help
+
+
 # A crash long ago
 
 
