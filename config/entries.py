@@ -70,6 +70,7 @@ SYNONYMS = {
     **dict.fromkeys(("when", "time"), "at"),
 }
 
+PIN = "a mailbox's PIN is set while the exchange runs: `ringplan mailbox pin NAME`"
 _LOST = object()
 
 
@@ -294,7 +295,8 @@ class Reading:
                 continue
             other = SYNONYMS.get(key.lower(), "")
             meant = other if other in known else nearest(key, known)
-            self._wrong("unknown-key", entry.mark, f"unknown key `{key}`", did_you_mean(meant or key, known))
+            hint = PIN if key.lower() in ("pin", "voicemail_pin") and not meant else did_you_mean(meant or key, known)
+            self._wrong("unknown-key", entry.mark, f"unknown key `{key}`", hint)
             if meant and meant not in entries and meant not in node.entries:
                 node.entries[meant] = entry
                 guessed.add(meant)

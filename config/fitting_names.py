@@ -103,6 +103,10 @@ class Names:
             if section not in sections and name in getattr(self._settings, section):
                 said = name if kind is To.USER else f"{kind.value}:{name}"
                 return f"there is `{said}`, {section_name(section)}"
+        for section, kind in SECTIONS.items():
+            if name == kind.value and section not in sections:
+                example = next(iter(getattr(self._settings, section)), "NAME")
+                return f"write which: `{kind.value}:{example}`"
         return ""
 
 

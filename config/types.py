@@ -59,12 +59,22 @@ def parse_duration(text: str) -> float:
 
 def _duration(low_s: float, high_s: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:
-        seconds = parse_duration(_text(value))
-        if not low_s <= seconds <= high_s:
-            raise Wrong(f"must be from {shown_duration(low_s)} to {shown_duration(high_s)}")
-        return seconds
+        return bounded_duration(_text(value), low_s, high_s)
 
     return check
+
+
+def bounded_duration(text: str, low_s: float, high_s: float) -> float:
+    """Seconds. Raises Wrong beyond the bounds, and for anything without a unit; then the hint has one that fits."""
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and not low_s <= int(text) <= high_s:
+        lowest = shown_duration(low_s)
+        units = (lowest[-1], "m", "h", "d")
+        fits = next((unit for unit in units if low_s <= int(text) * _UNITS[unit] <= high_s), "")
+        raise Wrong("a duration needs a unit", f"such as `{text}{fits}`" if fits else f"such as {lowest}")
+    seconds = parse_duration(text)
+    if not low_s <= seconds <= high_s:
+        raise Wrong(f"must be from {shown_duration(low_s)} to {shown_duration(high_s)}")
+    return seconds
 
 
 def shown_duration(seconds: float) -> str:

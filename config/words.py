@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from config.problems import Wrong, nearest
-from config.types import DURATION_PATTERN, E164, Identifier, Typed, choice, parse_duration, shown_duration
+from config.types import DURATION_PATTERN, E164, Identifier, Typed, bounded_duration, choice
 from dialplan.destinations import NOWHERE, Destination, To
 from dialplan.lines import Permission
 
@@ -103,9 +103,7 @@ def _slots(value: Any) -> tuple[str, str]:
 
 def _seconds(low: int, high: int) -> Callable[[Any], float]:
     def check(value: Any) -> float:
-        seconds = parse_duration(text(value))
-        if not low <= seconds <= high:
-            raise Wrong(f"must be from {shown_duration(low)} to {shown_duration(high)}")
+        seconds = bounded_duration(text(value), low, high)
         if seconds != int(seconds):
             raise Wrong("must be whole seconds", f"write `{round(seconds)}s`")
         return seconds

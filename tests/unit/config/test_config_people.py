@@ -141,6 +141,10 @@ def problems(text: str) -> list[str]:
             "a.yaml:2:48: there is no user or line `desk` (there is `ring_group:desk`, a ring group)",
         ),
         (
+            "users: {anna: {extension: 201, forward: {busy: conference}}}\nconferences: {board: {extension: 700}}\n",
+            "a.yaml:2:48: there is no user or line `conference` (write which: `conference:board`)",
+        ),
+        (
             "users: {anna: {extension: 201, hours: offcie}}\nhours: {office: {week: {mon: 08:00-17:00}}}\n",
             "a.yaml:2:39: there is no hours `offcie` (did you mean `office`?)",
         ),

@@ -44,6 +44,14 @@ US = "country: US\n"
             US + "lines: {a: {ring: soon}}\n",
             "a.yaml:2:19: `ring`: a duration needs a unit (such as 500ms, 20s, 2m, 1h)",
         ),
+        (US + "lines: {a: {ring: 2}}\n", "a.yaml:2:19: `ring`: a duration needs a unit (such as `2m`)"),
+        (US + "lines: {a: {ring: 400}}\n", "a.yaml:2:19: `ring`: a duration needs a unit (such as 5s)"),
+        (US + "account: {mailbox: {keep: 90}}\n", "a.yaml:2:27: `keep`: a duration needs a unit (such as `90d`)"),
+        (
+            US + "users: {a: {extension: 201, pin: 4711}}\n",
+            "a.yaml:2:29: unknown key `pin` "
+            "(a mailbox's PIN is set while the exchange runs: `ringplan mailbox pin NAME`)",
+        ),
         (US + "lines: {a: {ring: 1h}}\n", "a.yaml:2:19: `ring`: must be from 5s to 5m"),
         (
             US + "lines: {a: 101}\n",
