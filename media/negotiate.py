@@ -69,15 +69,14 @@ def _parsed(description: bytes | Description) -> Description:
     return description if isinstance(description, Description) else sdp.parse(description)
 
 
-def _serves(media: Media) -> bool:
-    if media.kind != "audio" or not media.port:
-        return False
-    return media.proto in _PLAIN or (media.proto in _SECURE and crypto(media) is not None)
+def _has_key(media: Media) -> bool:
+    return media.proto in _SECURE and crypto(media) is not None
 
 
 def _pick(description: Description) -> int:
+    """Where the stream of `audio` is; -1 if there is none."""
     for index, media in enumerate(description.media):
-        if _serves(media):
+        if media.kind == "audio" and media.port and (media.proto in _PLAIN or _has_key(media)):
             return index
     return -1
 
@@ -88,7 +87,7 @@ def audio(description: bytes | Description) -> Media | None:
     if description.__class__ is not Description:
         description = _parsed(description)
     for media in description.media:
-        if _serves(media):
+        if media.kind == "audio" and media.port and (media.proto in _PLAIN or _has_key(media)):
             return media
     return None
 
@@ -158,8 +157,9 @@ def _ways(description: Description, media: Media) -> tuple[bool, bool]:
 
 
 @lru_cache(_REMEMBERED)
+@lru_cache(_REMEMBERED)
 def _passed(attributes: tuple[str, ...], ways: tuple[bool, bool]) -> tuple[str, ...]:
-    return (*(line for line in attributes if line.startswith(_PASSED)), _NAMES[ways])
+    return (*[line for line in attributes if line.startswith(_PASSED)], _NAMES[ways])
 
 
 def _refused(media: Media) -> Media:
@@ -203,7 +203,13 @@ def only(description: Description, codecs: Sequence[str]) -> Description:
         if not line.startswith(("rtpmap:", "fmtp:")) or line.partition(":")[2].partition(" ")[0] in formats
     )
     stream = structs.replace(media, formats=formats, attributes=lines)
-    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
+    return _with(description, place, stream)
+
+
+def _with(description: Description, place: int, stream: Media) -> Description:
+    """The description with that stream in this place."""
+    streams = description.media
+    streams = (*streams[:place], stream, *streams[place + 1 :])
     return Description(description.origin, description.name, description.connection, description.attributes, streams)
 
 
@@ -218,8 +224,7 @@ def widened(description: Description, codecs: Sequence[str] = ()) -> Description
     if formats == media.formats:
         return description
     stream = structs.replace(media, formats=formats, attributes=lines)
-    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
-    return Description(description.origin, description.name, description.connection, description.attributes, streams)
+    return _with(description, place, stream)
 
 
 @lru_cache(_REMEMBERED)
@@ -254,25 +259,34 @@ def secured(offer: bytes, required: bool) -> bytes:
         return offer
     media = description.media[place]
     stream = structs.replace(media, proto="RTP/SAVP" if required else media.proto, crypto=(f"1 {_SUITE} {KEY}",))
-    streams = tuple(stream if index == place else each for index, each in enumerate(description.media))
-    return sdp.write(structs.replace(description, media=streams))
+    return sdp.write(_with(description, place, stream))
 
 
 def relay_offer(
-    offer: bytes | Description, address: str, port: int, *, session_id: int, version: int = 1, previous: bytes = b""
+    offer: bytes | Description,
+    address: str,
+    port: int,
+    *,
+    session_id: int,
+    version: int = 1,
+    previous: bytes = b"",
+    widens: bool = False,
 ) -> bytes:
     """The offer for the other leg: the audio stream with our `address` and `port`, as plain RTP/AVP.
 
     Streams that we do not serve are left out of a first offer; those that the other leg has seen (in `previous`) are
     kept in their places with port 0. Raises SdpError if `offer` is malformed, NotAcceptable if there is no audio stream
-    of plain RTP in it (only SRTP, only video).
+    of plain RTP in it (only SRTP, only video). With `widens` it is `widened` by all codecs of ours on the way.
     """
     description = _parsed(offer)
     media = audio(description)
     if media is None:
         raise NotAcceptable("no audio stream that we can serve is offered")
-    ways = _ways(description, media)
-    ours = Media("audio", port, "RTP/AVP", media.formats, None, media.bandwidth, _passed(media.attributes, ways))
+    formats, lines = media.formats, media.attributes
+    if widens:
+        formats, lines = _wider(formats, lines, ())
+    lines = _passed(lines, _ways(description, media))
+    ours = Media("audio", port, "RTP/AVP", formats, None, media.bandwidth, lines)
     return _written(_placed(ours, previous), address, session_id, version, previous)
 
 

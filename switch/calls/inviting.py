@@ -46,10 +46,8 @@ def ring(
         return None
     call.numbered += 1
     branch, dialect = start.branch, phone.dialect
-    leg = Leg(call, call.numbered, target, branch.id, contact)
+    leg = Leg(call, call.numbered, target, branch.id, contact, media)
     leg.policy = branch.policy
-    leg.shown = call.front.tag
-    leg.sound = media
     if dialect is not None:
         media.codecs = dialect.settings.codecs
     media.srtp = phone.srtp if dialect is None else dialect.settings.srtp
@@ -57,6 +55,7 @@ def ring(
         media.srtp = ""
     media.widens = not call.for_help  # nothing that a gateway might stumble over
     caller, state = call.front, as_from_front(call)
+    leg.shown = caller.tag
     # For a front that was answered, nobody can be asked: the offer is our own.
     beside = call.state.answered_at is not None
     proposed = caller.sound.remote if not beside else None
@@ -141,11 +140,8 @@ def as_from_front(call: Call) -> CallState:
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 
 
-def _as_parked(call: Call, state: CallState) -> CallState:
+def _as_parked(state: CallState, parked: e.Parked) -> CallState:
     """A parked call that comes back says so in its name."""
-    parked = call.state.parked
-    if parked is None:
-        return state
     started = structs.replace(state.started, caller_name=f"Parked {parked.name}".rstrip())
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 
@@ -158,7 +154,8 @@ def _to_telephone(
     directory, for_ = call.context.directory, start.branch.for_
     here = directory.domains.own or host
     shown = directory.shown(for_) if for_ else None
-    state = _as_parked(call, state)
+    if call.state.parked is not None:
+        state = _as_parked(state, call.state.parked)
     local, own = to_telephone(state, here, told(state, start.hops, side), phone.uri, shown)
     if call.transfer is not None and call.transfer.line:
         # RFC 3892: who is called by a transfer learns by whom.

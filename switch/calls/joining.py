@@ -55,7 +55,7 @@ def reconnect(call: Call, again: bool = False) -> None:
 def _connect(call: Call, one: Leg, other: Leg, again: bool = False) -> None:
     """Whoever is held hears the holder's music (MOH-1). A carrier that holds and goes on sending plays its own."""
     engine = call.context.engine
-    held = [leg for leg, by in ((one, other), (other, one)) if _holds(by)]
+    held = [leg for leg, by in ((one, other), (other, one)) if _holds(by)] if one.sound.held or other.sound.held else ()
     if not held:
         engine.bridge(ports.leased(one), ports.leased(other))
         return

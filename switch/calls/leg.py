@@ -53,14 +53,16 @@ class Leg:
         "usage",
     )
 
-    def __init__(self, call: Call, index: int, target: str, branch: str = "", contact: int = 0) -> None:
+    def __init__(
+        self, call: Call, index: int, target: str, branch: str = "", contact: int = 0, media: Sound | None = None
+    ) -> None:
         self.call = call
         self.index = index
         self.target = target
         self.branch = branch
         self.contact = contact
         self.usage: InviteUsage = None  # type: ignore[assignment]  # set by whoever makes the leg, at once
-        self.sound = Sound()
+        self.sound = media if media is not None else Sound()
         self.unreachable: Timer | None = None
         self.told = 0
         self.looks = LOOKS

@@ -76,7 +76,7 @@ def regroup(
     """The periods from `at` on, when these legs with somebody outside and these parties inside talk with each other.
     With `inherit` those that come go on with what ran for those who are gone."""
     if not periods:
-        return tuple(Period(leg, each.name, each.owner, each.limit_s, at) for leg in outside for each in inside)
+        return tuple([Period(leg, each.name, each.owner, each.limit_s, at) for leg in outside for each in inside])
     names = {each.name for each in inside}
     made: list[Period] = []
     for leg in outside:
@@ -109,7 +109,7 @@ def taken(leg: int, clocks: Iterable[LimitClock]) -> Periods:
 
 def without(periods: Periods, leg: int) -> Periods:
     """The periods when a leg with somebody outside is gone. The next one rules then, and is not reset (K.12)."""
-    return tuple(each for each in periods if each.leg != leg)
+    return tuple([each for each in periods if each.leg != leg])
 
 
 def ruling(periods: Periods) -> Period | None:

@@ -81,9 +81,13 @@ def speaks_v6(description: Description | None, signalling: str) -> bool:
 
 def offer_to(leg: Sound, offer: Description) -> bytes:
     """The other side's offer, as this leg shall see it: with what we can transcode besides."""
-    lease, offer, first = _ready(leg), _for(leg, offer), not leg.local
-    leg.local = negotiate.relay_offer(offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local)
-    return _first(leg) if first else _told(leg)
+    lease, first, widens = _ready(leg), not leg.local, leg.widens
+    if leg.codecs:
+        offer, widens = _for(leg, offer), False
+    leg.local = negotiate.relay_offer(
+        offer, lease.address, lease.port, session_id=lease.leg, previous=leg.local, widens=widens
+    )
+    return _first(leg) if first and leg.srtp else _told(leg)
 
 
 def _for(leg: Sound, offer: Description) -> Description:

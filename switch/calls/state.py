@@ -175,7 +175,8 @@ def _leg_held(state: CallState, event: e.LegHeld) -> None:
 
 
 def _leg_ended(state: CallState, event: e.LegEnded) -> None:
-    state.members.pop(event.leg, None)
+    if state.members:
+        state.members.pop(event.leg, None)
     if state.periods:
         state.periods = limits.without(state.periods, event.leg)
     # A leg that was rung in vain is of no more use to a call that lives on; its CDR line stands in the journal.
@@ -209,7 +210,7 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
         outside.append(leg)
     if not outside and not before:
         return ()  # which is most calls
-    if event.service.startswith(MEETING):
+    if event.service and event.service.startswith(MEETING):
         return ()
     # Whoever waits beside them, as while a third party is rung, is in the call still, and so is his clock (LIM-5).
     beside = tuple(each for each in before if each.leg not in (front, leg)) if before else ()
@@ -227,10 +228,10 @@ def _inside(state: CallState, event: e.Connected, outside: Sequence[int]) -> tup
     where somebody outside comes to it out of another call (LIM-4)."""
     if len(outside) == 2:
         return (_party("", event.terms),) if event.terms is not None else ()
-    side = event.front if event.front not in outside else event.leg
-    comes = any(each.leg == event.leg for each in state.periods)
-    called = event.leg in outside and event.terms is not None and not comes
-    return (_party(state.legs[side].target, event.terms if called else state.legs[side].terms),)
+    side = state.legs[event.front if event.front not in outside else event.leg]
+    if event.terms is None or event.leg not in outside or any(each.leg == event.leg for each in state.periods):
+        return (_party(side.target, side.terms),)
+    return (_party(side.target, event.terms),)
 
 
 def _party(name: str, terms: e.Terms | None) -> limits.Party:

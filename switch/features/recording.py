@@ -298,6 +298,8 @@ class Recording:
         """Legs that came out of another call were recorded there: that ends, and goes on here if it was asked for by
         somebody and is not paused."""
         by = ""
+        if not self._active:
+            return by
         for leg in call.legs.values():
             path = self._by_media.get(_media(leg), "")
             active = self._active.get(path)

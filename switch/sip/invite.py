@@ -27,14 +27,13 @@ from switch.sip.flow import Flow
 from switch.sip.inviting import NO_FORKS, NOT_SENT
 from switch.sip.leg_events import Acked, Astray, Cancelled, Closed, Ended, LegEvent, Offer, OfferCancelled, Resent
 from switch.sip.message import Request, Response
-from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, allows_update, refusal_of, takes_from_change
+from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, refusal_of
 from switch.sip.next_hop import toward
 from switch.sip.offer_answer import Standing, standing
 from switch.sip.parts import SDP_LINE, holds_offer, session_description
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog, Provisionals
 from switch.sip.session_timer import Session, SessionSettings
-from switch.sip.text import allows_message
 from switch.sip.timer import TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.update import Update
@@ -170,8 +169,7 @@ class InviteUsage:
         usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
         usage.server = txn
         usage.reliably = reliable.wish_of(request)
-        usage.allows_update, usage.from_change = allows_update(request), takes_from_change(request)
-        usage.allows_message = allows_message(request)
+        usage.note_abilities(request)
         txn.owner = usage
         return usage
 
@@ -245,6 +243,12 @@ class InviteUsage:
     def authenticate(self, account: Account | None) -> None:
         """Answer the far end's challenges to the requests from now on, by the account that we have there."""
         self.challenges = Challenges(account, self.endpoint, self) if account is not None else None
+
+    def note_abilities(self, message: Request | Response) -> None:
+        """What the far end takes from us later on, as its INVITE, or its answer to ours, says."""
+        allowed, supported = message.header("Allow") or "", message.header("Supported") or ""
+        self.allows_update, self.allows_message = "UPDATE" in allowed, "MESSAGE" in allowed
+        self.from_change = "from-change" in supported
 
     # -- what the call may do -----------------------------------------------------------------------------------
 

@@ -19,13 +19,12 @@ from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import retry_after
 from switch.sip.leg_events import Answer, Closed, LegEvent, Lost, OfferAnswer, OfferRefusal, Progress, Refusal, Resent
 from switch.sip.message import Response
-from switch.sip.methods import AGENT, ALLOW, allows_update, takes_from_change
+from switch.sip.methods import AGENT, ALLOW
 from switch.sip.next_hop import toward
 from switch.sip.parts import session_description, type_line
 from switch.sip.privacy import asserted
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog
-from switch.sip.text import allows_message
 from switch.sip.transaction import ClientTransaction
 from switch.sip.usage_state import State
 
@@ -111,8 +110,7 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.needs_ack = True
     usage.flow = toward(usage.flow, usage.dialog, usage.carrier)
     usage.state = State.CONFIRMED
-    usage.allows_update, usage.from_change = allows_update(response), takes_from_change(response)
-    usage.allows_message = allows_message(response)
+    usage.note_abilities(response)
     refresh.agree(usage, session_timer.agreed(response), now)
     if usage.forks:
         return Answer(reliable.chosen(usage, response), *asserted(response))

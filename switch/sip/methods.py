@@ -42,12 +42,6 @@ def allows_update(message: Request | Response) -> bool:
     return allowed is not None and "UPDATE" in allowed
 
 
-def takes_from_change(message: Request | Response) -> bool:
-    """Whether the sender bears that From becomes another one in a dialog (RFC 4916)."""
-    supported = message.header("Supported")
-    return supported is not None and "from-change" in supported
-
-
 def refusal_of(method: str) -> tuple[int, list[str]]:
     """Status and header lines for a method that is not served.
 

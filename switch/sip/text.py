@@ -5,19 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switch.sip.message import Request, Response
-
 if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
 
 MOST = 200
 """So many characters at the most, so that it fits into a datagram with all headers."""
-
-
-def allows_message(message: Request | Response) -> bool:
-    """Whether the sender says that it takes MESSAGE."""
-    allowed = message.header("Allow")
-    return allowed is not None and "MESSAGE" in allowed
 
 
 def send(usage: InviteUsage, words: str, now: float) -> None:
