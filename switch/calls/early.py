@@ -128,7 +128,9 @@ class Early:
 
     def forwarded(self, call: Call, now: float) -> None:
         """A telephone that calls is told that the call is forwarded. One that hears something already, or a carrier,
-        could make nothing of it."""
+        could make nothing of it; nor could one that was answered, or has left the call since."""
+        if call.state.answered_at is not None:
+            return
         caller = call.caller
         if call.state.started.trunk is None and caller.told < EARLY:
             caller.told = 181

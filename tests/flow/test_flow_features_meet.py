@@ -177,6 +177,22 @@ def test_somebody_outside_who_was_sent_to_a_mailbox_goes_on_as_somebody_outside(
     assert "carrier" in str(replanned) and "alice" not in str(replanned)
 
 
+@pytest.mark.parametrize("to", ["103", "101"])
+def test_who_is_sent_on_by_who_was_called_and_forwarded_then_is_not_lost(stage: Stage, to: str) -> None:
+    """FWD-2: Alice has called Bob and sent him to the carrier; whoever of the two is left then, goes on."""
+    stage.use(alice={"forwards": Forwards(always=user("carol"))}, carol={})
+    stage.phone("carrier").answers = True
+    call, answered = stage.talk("alice", "bob", "102")
+    call.refer(OUTSIDE)
+    stage.scene.wait()
+    assert call.over and answered.up
+    answered.refer(to)
+    stage.scene.wait()
+    stage.phone("carol").last.answer()
+    stage.scene.wait()
+    assert stage.phone("carrier").last.up and stage.phone("carol").last.up
+
+
 # A limit
 
 
