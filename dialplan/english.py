@@ -32,6 +32,7 @@ _WHAT = {
     "attendant": "the menu {attendant} answers.",
     "queue": "the caller waits in the queue {queue}.",
     "conference": "the caller enters the conference {room}.",
+    "park": "the call waits in the park lot {lot}, until somebody dials its slot.",
     "service": "the exchange answers by itself: {service}.",
     "ends": "the call ends unanswered.",
     "ends_busy": "the caller hears that the line is busy.",

@@ -78,7 +78,13 @@ def destination(model: Model, name: str) -> Destination:
         return model.extensions[name]
     if name in model.dids:
         return model.dids[name]
-    named = ((To.RING_GROUP, model.ring_groups), (To.ATTENDANT, model.attendants), (To.QUEUE, model.queues))
+    named: tuple[tuple[To, Mapping[str, object]], ...] = (
+        (To.RING_GROUP, model.ring_groups),
+        (To.ATTENDANT, model.attendants),
+        (To.QUEUE, model.queues),
+        (To.CONFERENCE, model.conferences),
+        (To.PARK, model.park_lots),
+    )
     kind, colon, bare = name.partition(":")
     for to, known in named:
         if (bare if kind == to.value and colon else name) in known:
@@ -88,8 +94,22 @@ def destination(model: Model, name: str) -> Destination:
         return found
     if colon and kind == To.USER.value and bare in model.lines:
         return user(bare)
+    if (dialled := _dialled(model, name)) is not None:
+        raise QuestionError(
+            "name", f"`{name}` is {dialled}", f"`ringplan explain --from WHO --to '{name}'` says what it does"
+        )
     known_names = [*model.lines, *model.extensions, *model.dids, *(each for _, known in named for each in known)]
     raise QuestionError("name", f"nobody and nothing is called `{name}`", meant(name, known_names))
+
+
+def _dialled(model: Model, name: str) -> str | None:
+    """What is dialled and is nobody: a park slot, a number that we answer, a feature code."""
+    if name in model.services:
+        return "a number that the exchange answers itself"
+    if name in model.features:
+        return f"the code of the feature `{model.features[name]}`"
+    slots = (lot for lot, each in model.park_lots.items() if each.has(name))
+    return next((f"a slot of the park lot `{lot}`" for lot in slots), None)
 
 
 def tell(
@@ -199,7 +219,9 @@ class _Teller:
                 self.say(depth, when, "queue", queue=_name(self.model.queues, step.queue), **values)
             case Conference():
                 self.say(depth, when, "conference", room=_name(self.model.conferences, step.room), **values)
-            case Park() | Retrieve() | Feature() | Collect() | Announce() | Echo():
+            case Park():
+                self.say(depth, when, "park", lot=_name(self.model.park_lots, step.lot), **values)
+            case Retrieve() | Feature() | Collect() | Announce() | Echo():
                 self.say(depth, when, "service", service=summary(step), **values)
             case Reject():
                 what = {486: "ends_busy", 482: "ends_loop"}.get(step.status, "ends")

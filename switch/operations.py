@@ -340,6 +340,7 @@ def _view(call: Call) -> CallView:
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),
         room=_room(call),
         part=", ".join(_part(call)),
+        service=call.state.service,
     )
 
 

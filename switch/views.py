@@ -242,7 +242,8 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     """One call in the answer to `calls`. `state` is ringing, talking, held or parked, in the park slot `slot`;
     `answered_by` is the line that answered; `recording` is on, paused or empty.
     Of an emergency call, `address` says where the caller is. `room` is the conference that it is in, `three-way` where
-    three talk in the call itself, and `part` how it is there: chair, locks, muted, with commas."""
+    three talk in the call itself, and `part` how it is there: chair, locks, muted, with commas. `service` is what of
+    ours has the caller, as `attendant:main`."""
 
     call: str
     started_at: datetime.datetime
@@ -259,6 +260,7 @@ class CallView(msgspec.Struct, frozen=True, kw_only=True):
     room: str = ""
     part: str = ""
     slot: str = ""
+    service: str = ""
 
 
 class RecordView(msgspec.Struct, frozen=True, kw_only=True):

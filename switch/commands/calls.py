@@ -41,6 +41,8 @@ def calls(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         called = f"{call.called} → {call.answered_by}" if call.answered_by else call.called
         if call.room:
             called = f"{called} · {call.room}{f' ({call.part})' if call.part else ''}"
+        elif call.service and not (call.answered_by or call.slot):
+            called = f"{called} · {call.service}"
         shown.add_row(Text(call.caller), Text(called), Text(state, colour), time, Text(call.call, "dim"))
     keep_whole(shown, "Time", "Call")
     out.print(shown)

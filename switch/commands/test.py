@@ -139,7 +139,8 @@ def _sum_up(path: Path, ran: Run, covered: Coverage | None) -> None:
     red = len(ran.red)
     count = len(ran.outcomes)
     dot = "[bold red]●[/]" if red or ran.left else "[bold green]●[/]"
-    said = f"{count} test{'' if count == 1 else 's'}, " + (f"{red} red" if red else "all green" if count else "none")
+    came = f"{red} red" if red else "all green" if count else "as none stand under `tests:`"
+    said = f"{count} test{'' if count == 1 else 's'}, {came}"
     if ran.left:
         said += f", {ran.left} not run: together they take too long"
     if covered is not None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from config import examples, loader, validate
 from config.compile import model_of
 from dialplan import english, telling
-from dialplan.destinations import ring_group, user
+from dialplan.destinations import To, ring_group, user
 from dialplan.model import Model
 from dialplan.question import QuestionError
 from switch.commands import app
@@ -106,7 +106,7 @@ def test_what_somebody_may_call(name: str, sentence: str) -> None:
 def test_every_sentence_names_only_what_it_is_given() -> None:
     """And is a whole one: it begins and ends as sentences do."""
     known = {"who", "name", "names", "time", "owner", "number", "attendant", "queue", "room", "service", "to", "other"}
-    known |= {"key", "hours", "country", "regions", "prefixes", "count", "minutes", "cost"}
+    known |= {"key", "lot", "hours", "country", "regions", "prefixes", "count", "minutes", "cost"}
     for words in english.SENTENCES.values():
         assert {field for _, field, _, _ in string.Formatter().parse(words) if field} <= known
         assert words[-1] in ".:"
@@ -146,3 +146,18 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         assert done.exit_code == 2 and hint in done.output
     with pytest.raises(QuestionError):
         telling.destination(example(), "queue")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("2701", "a slot of the park lot `main`"), ("2800", "answers itself"), ("*97", "`voicemail`")]
+)
+def test_what_is_dialled_and_is_nobody_is_explained_instead(name, hint):
+    with pytest.raises(QuestionError, match="ringplan explain") as caught:
+        telling.destination(example(), name)
+    assert hint in str(caught.value)
+
+
+def test_rooms_and_park_lots_are_told_of_by_their_names():
+    assert told("board") == ["The caller enters the conference Board."]
+    assert told("2700") == ["The call waits in the park lot Park, until somebody dials its slot."]
+    assert telling.destination(example(), "all-hands").kind is To.CONFERENCE

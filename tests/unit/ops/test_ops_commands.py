@@ -89,6 +89,9 @@ CALLS = (
         answered_by="reception",
     ),
     CallView(call="c0a81f3e77aa0002", started_at=NOW, caller="207", called="112", state="ringing", emergency=True),
+    CallView(
+        call="c0a81f3e77aa0003", started_at=NOW, caller="208", called="500", state="talking", service="attendant:main"
+    ),
 )
 
 
@@ -331,6 +334,7 @@ def test_subscriptions_tell_which_lamp_is_whose(exchange, monkeypatch):
 def test_calls_fit_eighty_columns_with_their_whole_names(exchange, monkeypatch):
     monkeypatch.setattr("switch.commands.calls.utc_now", lambda: NOW)
     shown = run("calls")
+    assert "500 · attendant:main" in shown
     assert max(map(len, shown.splitlines())) <= 80
     for part in ("206", "207 → reception", "talking", "3:12", "c0a81f3e77aa0001", "emergency"):
         assert part in shown
