@@ -217,7 +217,7 @@ _SAID = {
     "refused_account": "This account code is not correct.",
     "refused_unknown_code": "There is no such feature code.",
     "refused_not_found": "The number you have dialled does not exist.",
-    "refused_incomplete_number": "The number you have dialled is not complete.",
+    "refused_incomplete_number": "The number you have dialled does not exist, or is not complete.",
     "refused_unavailable": "The person you are calling is not available.",
     "refused_closed": "We are closed now. Please call again during business hours.",
     "refused_congestion": "All lines are busy. Please try again later.",

@@ -214,14 +214,15 @@ def test_the_sheet_names_ring_lists(tmp_path):
 def test_the_comments_of_the_example_are_good_when_they_are_taken_in(tmp_path):
     examples.write(tmp_path)
     file = tmp_path / "ringplan.yaml"
-    text = re.sub(
-        r"^# ?(?=(extensions|trunks|default_trunk|dids|listen|  ).*)", "", file.read_text(), flags=re.MULTILINE
-    )
+    sections = "extensions|trunks|default_trunk|dids|listen|account|features|call_keys|park_lots|conferences|attendants"
+    text = re.sub(rf"^# ?(?=(({sections}):|  ).*)", "", file.read_text(), flags=re.MULTILINE)
     file.write_text(text)
     compiled = compiling.compile(tmp_path)
     assert set(compiled.trunks[0].sources) == {"192.0.2.10"}
     assert [each.line for each in compiled.model.ring_groups["300"].members] == ["alice", "bob"]
     assert {each.port for each in compiled.listeners} == {5070}
+    assert str(compiled.model.attendants["main"].choices["2"]) == "user:bob" and "alice" in compiled.model.mailboxes
+    assert set(compiled.model.extensions) >= {"500", "700", "800"} and "##" in compiled.model.call_keys
 
 
 def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path):
