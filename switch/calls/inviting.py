@@ -40,7 +40,8 @@ def ring(
     context = call.context
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
-    if call.for_help:
+    for_help = call.for_help
+    if for_help:
         ports.ensure(call, call.front)  # before two that call for help take what is left with one side each
     if not ports.lease(call, media, phone.flow, v6) and not ports.lease(call, media, phone.flow, not v6):
         return None
@@ -51,9 +52,9 @@ def ring(
     if dialect is not None:
         media.codecs = dialect.settings.codecs
     media.srtp = phone.srtp if dialect is None else dialect.settings.srtp
-    if call.for_help and media.srtp != sound.REQUIRED:
+    if for_help and media.srtp != sound.REQUIRED:
         media.srtp = ""
-    media.widens = not call.for_help  # nothing that a gateway might stumble over
+    media.widens = not for_help  # nothing that a gateway might stumble over
     caller, state = call.front, as_from_front(call)
     leg.shown = caller.tag
     # For a front that was answered, nobody can be asked: the offer is our own.
