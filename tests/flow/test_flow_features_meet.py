@@ -439,3 +439,21 @@ def test_a_service_that_is_taken_away_while_somebody_is_with_it(
         call.hang_up()
         scene.wait()
     assert call.over and not scene.exchange.calls
+
+
+def test_who_has_just_parked_and_joins_the_parked_with_somebody_else_loses_neither(stage: Stage) -> None:
+    """CRD-7: the slot is being told to him yet; it is free again then."""
+    stage.use(carol={})
+    first, other = stage.talk("bob", "carol", "103")
+    first.hold()
+    stage.scene.wait()
+    call, answered = stage.talk("bob", "alice", "101")
+    stage.press(call, "*7")
+    assert call.up and list(stage.scene.exchange.features.parking.slots)
+    first.refer(f"sip:101@pbx.example.com?{call.replaces()}")
+    stage.scene.wait(1)
+    assert other.up and answered.up
+    assert stage.scene.exchange.engine.joined() == {
+        frozenset((each.phone.address[0], 4000) for each in (other, answered))
+    }
+    assert not list(stage.scene.exchange.features.parking.slots)

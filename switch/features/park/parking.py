@@ -278,7 +278,8 @@ class Parking:
         """`Context.over`."""
         parked = call.state.parked
         if parked is not None:
-            if parked.by == target_of(call):
+            front = call.state.legs.get(call.state.front)  # it may have gone into another call
+            if front is not None and parked.by == front.target:
                 self._promised = call.id, parked.slot
             self._leave(call, "ended")
 
