@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 
 import pytest
@@ -37,7 +36,7 @@ def test_two_telephones_that_insist_on_everything(exchange):
         alice.do("unhold", call=here)
         wait_for(lambda: exchange.json("calls")[0]["state"] == "talking", 5, "the resumption")
         bob.do("update", call=there)
-        wait_for(lambda: re.search(r"SIP/2.0 200 OK\r?\n(.+\r?\n)*CSeq: \d+ UPDATE", bob.log()), 5, "its answer")
+        wait_for(lambda: "Response msg 200/UPDATE" in bob.log(), 5, "its answer")
         bob.do("hangup", call=there)
         alice.over(here)
         bob.over(there)

@@ -77,7 +77,7 @@ class Baresip:
             "ausrc_channels 1",
             "auplay_channels 1",
             f"module_path {place}",
-            f"snd_path {self.folder}",
+            "snd_path .",
             *(["module uuid.so"] if flows else []),
             *(f"module {name}" for name in MODULES if (place / name).exists()),
             *([f"sip_cafile {ca}"] if ca else []),
@@ -156,7 +156,8 @@ class Baresip:
         wait_for(lambda: "200 OK" in self.output() or "binding" in self.output(), 8, f"a registration\n{self.output()}")
 
     def heard(self) -> Path:
-        """The recording of what came (sndfile writes one for each direction). Of a long path it leaves the end away."""
+        """The recording of what came. sndfile writes one for each direction, where baresip runs: of a long path it would
+        leave the end away."""
         found = sorted(self.folder.glob("dump-*dec*"))
         assert found, list(self.folder.iterdir())
         return found[-1]
