@@ -156,8 +156,8 @@ class Baresip:
         wait_for(lambda: "200 OK" in self.output() or "binding" in self.output(), 8, f"a registration\n{self.output()}")
 
     def heard(self) -> Path:
-        """The recording of what came. sndfile writes one for each direction, where baresip runs: of a long path it would
-        leave the end away."""
+        """The recording of what came. sndfile writes one for each direction, where baresip runs: of a long path it
+        would leave the end away."""
         found = sorted(self.folder.glob("dump-*dec*"))
         assert found, list(self.folder.iterdir())
         return found[-1]
