@@ -154,7 +154,8 @@ def _without_tests(tree: Mapping) -> Mapping:
 
 
 def _decisive(model: Model) -> Model:
-    """The model without what no plan depends on: it is read by whoever answers, shows a directory, or tells why."""
+    """The model without what no plan depends on: it is read by whoever answers or carries out a step, shows a directory,
+    or tells why."""
     replace = msgspec.structs.replace
     lines = {
         name: replace(
@@ -166,7 +167,20 @@ def _decisive(model: Model) -> Model:
         for name, line in model.lines.items()
     }
     queues = {name: replace(queue, members=(), overflow=None) for name, queue in model.queues.items()}
-    return placeless(replace(model, version="", lines=lines, queues=queues, claimed=frozenset()))
+    attendants = {name: replace(each, say="") for name, each in model.attendants.items()}
+    lots = {name: replace(each, timeout_s=120.0, fallback=None, music="") for name, each in model.park_lots.items()}
+    return placeless(
+        replace(
+            model,
+            version="",
+            lines=lines,
+            queues=queues,
+            attendants=attendants,
+            park_lots=lots,
+            claimed=frozenset(),
+            call_keys={},
+        )
+    )
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, int, str, str]]:
