@@ -154,8 +154,8 @@ def _without_tests(tree: Mapping) -> Mapping:
 
 
 def _decisive(model: Model) -> Model:
-    """The model without what no plan depends on: it is read by whoever answers or carries out a step, shows a directory,
-    or tells why."""
+    """The model without what no plan depends on: it is read by whoever answers or carries out a step, shows a
+    directory, or tells why."""
     replace = msgspec.structs.replace
     lines = {
         name: replace(
