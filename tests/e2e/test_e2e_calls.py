@@ -37,7 +37,7 @@ def test_the_echo_number_gives_back_what_one_says(exchange, codec):
         alice.do("hangup", call=here)
         alice.over(here)
     tone = sound.check(alice.wav(here), 523, -14)
-    assert tone.end_s - tone.start_s == pytest.approx(1.0, abs=0.06)
+    assert sound.lasts(tone, 1.0)
 
 
 def test_the_tone_number(exchange, seen):
@@ -49,7 +49,7 @@ def test_the_tone_number(exchange, seen):
         alice.over(here)
     tone = sound.check(alice.wav(here), 425, -15.7, within_db=6)
     assert tone.end_s - tone.start_s > 0.8
-    assert tone.gap_s < 0.05
+    assert tone.gap_s < 0.1
     record = exchange.history(seen + 1)[0]
     assert (record["service"], record["reason"]) == ("tone:425", "caller_hung_up")
 

@@ -88,7 +88,7 @@ account: {{record: {{automatic: internal, announce: all}}}}
             heard = sound.find(both[part, side], rate, tone)
             assert heard is not None and abs(heard.hz - tone) < 3, (side, part)
             assert sound.find(both[part, side], rate, other) is None
-            assert heard.gap_s < 0.05
+            assert heard.gap_s < 0.1
         assert not both[pause, side].any()
         assert sound.find(both[:, side], rate, TOLD) is None
 

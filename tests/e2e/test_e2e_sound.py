@@ -35,7 +35,7 @@ def test_two_phones_hear_each_others_tone(exchange, codec, named):
 
     for heard, hz, dbfs in ((bob.wav(there), 523, -14), (alice.wav(here), 1200, -20)):
         tone = sound.check(heard, hz, dbfs)
-        assert tone.end_s - tone.start_s == pytest.approx(1.5, abs=0.06)
+        assert sound.lasts(tone, 1.5)
         assert 0.3 < tone.start_s < 1.2
-        assert tone.gap_s < 0.05  # one packet may fall to a jitter buffer that finds its depth
+        assert tone.gap_s < 0.1
         assert tone.purity > 0.95

@@ -108,6 +108,12 @@ def find(samples: Samples, rate: int, hz: float) -> Tone | None:
     )
 
 
+def lasts(tone: Tone, seconds: float) -> bool:
+    """Whether the tone is that long. A softphone takes its sound from a timer of its own: a machine that has no time
+    for it for a moment costs some frames at either end, of which no exchange knows. So a fifth of a second."""
+    return abs(tone.end_s - tone.start_s - seconds) < 0.2
+
+
 def check(path: Path, hz: float, dbfs: float, *, within_db: float = 1.5, within_hz: float = 3.0) -> Tone:
     """The tone in a recording; AssertionError when it is not that tone at that level."""
     samples, rate = read(path)
