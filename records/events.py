@@ -676,6 +676,9 @@ CallEvent = (
     | RecordingPaused
     | RecordingEnded
 )
+StoredEvent = RecordingRendered
+"""Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
+STORED = (RecordingRendered,)
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = (
     CallEvent

@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from records import heartbeat
 from records.cdr import CallRecord, CdrFolder
-from records.events import Event, RecordingRendered
+from records.events import STORED, Event, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
 from records.segments import BEGIN, Position, Reader
@@ -64,7 +64,7 @@ class Feeder:
         self._retention = Retention(directory, keep, spare_s)
         self._applied: Position | None = None
         self._waiting: list[CallRecord] = []
-        self._files: list[RecordingRendered] = []
+        self._facts: list[StoredEvent] = []
         self._calls = 0
         self._swept = -1
         self._error = ""
@@ -76,7 +76,7 @@ class Feeder:
         """
         if self._applied is None:
             self._applied = self._store.position()
-        if self._reader.position > self._applied and (self._waiting or self._files):
+        if self._reader.position > self._applied and (self._waiting or self._facts):
             self._apply()  # what the last step could not
         frames = self._reader.read()
         if not frames:
@@ -93,16 +93,16 @@ class Feeder:
                         retention.ended(event.call)
                         if new:
                             waiting.append(record)
-                elif new and isinstance(event, RecordingRendered):
-                    self._files.append(event)
+                elif new and isinstance(event, STORED):
+                    self._facts.append(event)
         if frames[-1][0] > applied:
             self._apply()
         return len(frames)
 
     def _apply(self) -> None:
         position = self._reader.position
-        self._store.apply(self._waiting, position, files=self._files)
-        self._files = []
+        self._store.apply(self._waiting, position, facts=self._facts)
+        self._facts = []
         self._applied = position
         self._calls += len(self._waiting)
         self._waiting = []

@@ -36,9 +36,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
-from records.events import RecordingRendered
+from records.events import RecordingRendered, StoredEvent
 from records.segments import BEGIN, Position
-from records.store.rows import call_row, file_of, file_row, leg_rows, record_of, to_us
+from records.store.facts import put, write
+from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
 from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, recording_files
 
 if TYPE_CHECKING:
@@ -76,13 +77,6 @@ class Store:
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
         self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
         self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
-        rendered = dialect.insert(recording_files)
-        changed = {column.name: rendered.excluded[column.name] for column in recording_files.c if column.name != "file"}
-        self._put_file = rendered.on_conflict_do_update(index_elements=["file"], set_=changed)
-        position = dialect.insert(consumers)
-        self._put_position = position.on_conflict_do_update(
-            index_elements=["name"], set_={"segment": position.excluded.segment, "offset": position.excluded.offset}
-        )
 
     def _compiled(self, statement: Insert, table: Table) -> str:
         """The driver's own text for inserting whole rows as tuples: a third of the cost of naming every value."""
@@ -122,10 +116,10 @@ class Store:
         records: Sequence[CallRecord],
         position: Position,
         consumer: str = "records",
-        files: Sequence[RecordingRendered] = (),
+        facts: Sequence[StoredEvent] = (),
     ) -> None:
-        """Write finished calls, the files of recordings, and the position behind them: all or nothing."""
-        self._run(lambda connection: self._apply(connection, records, position, consumer, files))
+        """Write finished calls, other events (`records.store.facts`), and the position behind them: all or nothing."""
+        self._run(lambda connection: self._apply(connection, records, position, consumer, facts))
 
     def _apply(
         self,
@@ -133,17 +127,17 @@ class Store:
         records: Sequence[CallRecord],
         position: Position,
         consumer: str,
-        files: Sequence[RecordingRendered],
+        facts: Sequence[StoredEvent],
     ) -> None:
-        for file in files:
-            connection.execute(self._put_file, file_row(file))
         if records:
             connection.exec_driver_sql(self._add_call, [call_row(record) for record in records])
             legs = [row for record in records for row in leg_rows(record)]
             if legs:
                 connection.exec_driver_sql(self._add_leg, legs)
+        for fact in facts:
+            write(connection, fact)
         row = {"name": consumer, "segment": position.segment, "offset": position.offset}
-        connection.execute(self._put_position, row)
+        put(connection, consumers, row)
 
     # Reading
 

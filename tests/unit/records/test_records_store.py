@@ -175,8 +175,11 @@ def test_a_store_that_fails_is_caught_up_with(tmp_path: Path, store: Store, monk
 
 
 def test_position_and_data_come_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_put_position", text("nonsense"))
-    with pytest.raises(Exception, match="nonsense"):
+    def fail(*_arguments: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("disk is full"))
+
+    monkeypatch.setattr("records.store.store.put", fail)
+    with pytest.raises(OperationalError):
         store.apply(records(*answered_call("c1")), Position(1, 1))
     assert store.history() == []
     assert store.position() == BEGIN

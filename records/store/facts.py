@@ -1,0 +1,40 @@
+"""Events that are no call's: each kind has its table, and its writer here.
+
+A writer is told an event at least once, in the order of the journal, inside the transaction that also moves the
+position; told again it must change nothing. Whatever of them the store has, the journal need not keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from records.events import RecordingRendered, StoredEvent
+from records.store.rows import file_row
+from records.store.tables import recording_files
+
+Writer = Callable[[Connection, Any], None]
+
+
+def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Write a row by its primary key, over the one that is there."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), row)
+
+
+def _recording_rendered(connection: Connection, event: RecordingRendered) -> None:
+    put(connection, recording_files, file_row(event))
+
+
+WRITERS: Mapping[type, Writer] = {RecordingRendered: _recording_rendered}
+
+
+def write(connection: Connection, event: StoredEvent) -> None:
+    """Take one event in."""
+    WRITERS[type(event)](connection, event)
