@@ -1,6 +1,6 @@
 """Every fact that a call or a registration leaves behind, as one closed union of small frozen values.
 
-A call's state is a fold over these (`switch/calls/call.py`), a CDR is another (`records/cdr.py`), a live view a third.
+A call's state is a fold over these (`switch/calls/call.py`), a CDR is another (`records/cdr/`), a live view a third.
 So an event says what happened, never what to do about it, and carries all that a fold needs after a crash. It never
 holds a secret or a media key.
 
