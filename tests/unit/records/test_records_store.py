@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import OperationalError
 
 from records import heartbeat
@@ -31,19 +31,6 @@ from records.store.tables import metadata
 from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
 
 HERE = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    # A PostgreSQL database to be emptied, such as postgresql+asyncpg://user@host/name; an SQLite file without.
-    url = os.environ.get("RINGPLAN_TEST_POSTGRES")
-    made = Store(url or f"sqlite:///{tmp_path}/db/records.db")
-    if url:
-        made._run(lambda connection: metadata.drop_all(connection))
-        made._run(lambda connection: connection.execute(text("DROP TABLE IF EXISTS records_version")))
-    made.migrate()
-    yield made
-    made.close()
 
 
 def records(*events: AnyEvent):
