@@ -18,6 +18,7 @@ from dialplan.plan import Attendant, Collect, Conference, Feature, Park, Retriev
 from media.engine import RecordEnded
 from switch.calls import identity, transfer
 from switch.calls.context import Context
+from switch.calls.keying import Keying
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
 from switch.features import account_codes, announcements, conference, three_way, transfer_keys
@@ -73,8 +74,9 @@ def install(context: Context, house: House) -> Installed:
     codes = FeatureCodes(house.wish, {"voicemail": retrievals, "mailbox": retrievals, "park": parking.code})
     recording = Recording(house.recordings, house.words.sources)
     limiting = Limiting()
-    three = three_way.ThreeWay(house.words)
-    sending = TransferKeys(house.words)
+    keying = Keying(lambda: house.words.sources("number_enter"))
+    three = three_way.ThreeWay(keying)
+    sending = TransferKeys(keying)
     keys: Mapping[str, Key] = MappingProxyType(
         {
             three_way.FEATURE: three.add,
@@ -123,9 +125,8 @@ def install(context: Context, house: House) -> Installed:
     context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
     context.over = (
         transfer.over,
-        sending.over,
+        keying.over,
         parking.over,
-        three.over,
         pressed.over,
         limiting.over,
         attendants.over,

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import CallRequest
 from dialplan.vocabulary import StepDone
-from records import events as e
 from switch.calls import onward, transfer
+from switch.calls.replanning import ask
 from switch.calls.serving import release
-from switch.decided import draw_of, told, written
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -27,22 +26,4 @@ def go_on(call: Call, step: str, asked: CallRequest, now: float) -> None:
     if call.ringer is not None and not call.ringer.over:
         call.done(StepDone(step, "replan", asked), now)
         return
-    context = call.context
-    facts = context.facts.at(context.at(), draw_of(call.id))
-    plan = context.plan(asked, facts)
-    kept = told(facts, plan.consulted) if plan.consulted else ""
-    call.record(
-        e.CallReplanned(
-            call.id,
-            call.state.n,
-            context.at(),
-            step,
-            kept,
-            plan.because,
-            written(asked),
-            asked.account,
-            "",
-            plan.emergency,
-        )
-    )
-    onward.onward(call, plan, None, now)
+    onward.onward(call, ask(call, asked, step), None, now)

@@ -27,9 +27,9 @@ from msgspec.structs import replace
 from dialplan.destinations import user
 from dialplan.plan import CallRequest, LineTarget, Plan, Reject, Ring
 from dialplan.termination import Reason, Result, Termination
-from media.engine import MediaEvent, Tune
+from media.engine import MediaEvent
 from records import events as e
-from switch.calls import ports
+from switch.calls.keying import refused
 from switch.calls.leg import CALLER, Leg, flow_value, is_trunk
 from switch.calls.onward import back, onward
 from switch.calls.pairing import pair
@@ -43,8 +43,6 @@ TRANSFERRED = Termination(Result.ANSWERED, Reason.TRANSFERRED, 200)
 CANCELLED = 487
 LOOP = 482
 SERVICE = "transfer"
-REFUSED = Tune(("tone:480+620:250", "silence:250", "tone:480+620:250"), over=True)
-"""What a transferor hears over the talk when nothing came of what he keyed."""
 
 
 class Transfer:
@@ -92,9 +90,10 @@ class Transfer:
         if self.gone:
             return_to(call, back_to, now)
             return
-        back(call)
         if self.how == "code":
-            call.context.engine.play(ports.leased(self.by), REFUSED)
+            refused(call, self.by)
+        else:
+            back(call)
 
     def served(self, call: Call, now: float) -> None:
         """A service of ours has the front: that is where it was to go."""

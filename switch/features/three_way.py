@@ -17,29 +17,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dialplan.plan import CallRequest, Ring, Trunk
+from dialplan.plan import Ring, Trunk
 from dialplan.termination import Reason, Result, Termination
-from media.engine import Digit, MediaEvent, Tune
+from media.engine import Digit, MediaEvent
 from records import events as e
-from switch.calls import ports, sound
-from switch.calls.dialogue import Answer, Ask, Dialogue
+from switch.calls import keying, ports, sound
 from switch.calls.ending import end
-from switch.calls.joining import reconnect
+from switch.calls.keying import Keying
 from switch.calls.leg import Leg, is_trunk
 from switch.calls.moving import movable, move
-from switch.calls.onward import back, onward
+from switch.calls.onward import onward
 from switch.calls.pairing import pair
-from switch.calls.replanning import ask
-from switch.prompts.words import Words
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
 
 NAME = "three-way"
 FEATURE = "add_party"
-REFUSED = Tune(("tone:480+620:250", "silence:250", "tone:480+620:250"), over=True)
 JOINED = Termination(Result.ANSWERED, Reason.JOINED, 200)
-MOST_DIGITS = 32
+GONE = Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200)
 
 
 class Together:
@@ -83,25 +79,18 @@ def resume(call: Call, rest: str) -> Together | None:
 class ThreeWay:
     """What the code `add_party` does, for all calls."""
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self._adding: dict[str, Adding] = {}
+    def __init__(self, keying: Keying) -> None:
+        self._keying = keying
 
     def add(self, call: Call, leg: Leg, now: float) -> None:
         """Somebody has keyed the code (`switch.features.call_keys.Feature`)."""
         other = call.other(leg)
         free = call.service is None and call.errand is None and call.transfer is None and call.ringer is None
-        if not free or other is None or call.for_help:
+        if not free or other is None or call.for_help or self._keying.asks(call):
             return
-        before = self._adding.get(call.id)
-        if before is not None:
-            if before.asking:
-                return
-            before.dialogue.stop()
         held = _held(call, leg)
         if held is None:
-            self._adding[call.id] = adding = Adding(self, call, leg, other)
-            adding.begin(now)
+            self._keying.ask(call, leg, lambda digits, then: _add(call, leg, digits, then), now)
             return
         elsewhere, far = held
         third = move(far, call, now)
@@ -110,19 +99,9 @@ class ThreeWay:
 
     def joined(self, call: Call, now: float) -> None:
         """A service of ours has answered in place of a third party: that is none (`Context.joined`)."""
-        adding = self._adding.get(call.id)
-        if adding is not None and call.errand is adding and call.state.service:
-            adding.refused(now)
-
-    def over(self, call: Call, now: float) -> None:
-        """The call is over (`Context.over`)."""
-        adding = self._adding.pop(call.id, None)
-        if adding is not None:
-            adding.dialogue.stop()
-
-    def done(self, call: Call) -> None:
-        """Nobody is asked or rung any more."""
-        self._adding.pop(call.id, None)
+        adding = call.errand
+        if isinstance(adding, Adding) and call.state.service:
+            adding.refused(call, now)
 
 
 def _held(call: Call, leg: Leg) -> tuple[Call, Leg] | None:
@@ -149,91 +128,37 @@ def together(call: Call, legs: list[Leg], now: float) -> None:
     call.rejoined(now)
 
 
-class Adding:
-    """The number is asked for, and rung: who listens to the leg, and the errand of the walk."""
-
-    def __init__(self, owner: ThreeWay, call: Call, by: Leg, beside: Leg) -> None:
-        self.dialogue = Dialogue(call, by)
-        self._owner = owner
-        self._call = call
-        self._by = by
-        self._beside: Leg | None = beside
-
-    def begin(self, now: float) -> None:
-        """Ask; the other one hears music meanwhile."""
-        context = self._call.context
-        self._by.listener = self
-        if self._beside is not None:
-            music = context.directory.hold_music(self._by.target)
-            context.engine.play(ports.leased(self._beside), Tune(music, loop=True))
-        words = self._owner.words.sources("number_enter")
-        self.dialogue.ask(Ask(words=words, most=MOST_DIGITS, first_s=8.0, between_s=4.0), self._answered, now)
-
-    @property
-    def asking(self) -> bool:
-        """Whether he is asked still."""
-        return self._by.listener is self and self._by.call is self._call and not self._call.over
-
-    def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
-        """See `Listener`."""
-        self.dialogue.heard(event, now)
-
-    def _answered(self, answer: Answer, now: float) -> None:
-        call, by = self._call, self._by
-        if not self.asking:
-            self._owner.done(call)  # he talks with somebody else now, or is being sent there
-            return
-        by.listener = None
-        if not answer.digits:
-            self._give_up(now)
-            return
-        line, state = by.target.partition(":")[2], call.state.legs[by.index]
-        number, name = call.context.directory.shown(line)
-        plan = ask(
-            call,
-            CallRequest(
-                digits=answer.digits,
-                at=call.context.at(),
-                device=state.device or None,
-                line=line,
-                caller_number=number or None,
-                caller_name=name or None,
-                hops=call.state.started.hops,
-            ),
-            FEATURE,
-            helps=False,
-        )
+def _add(call: Call, by: Leg, digits: str, now: float) -> None:
+    """The number is known: ring it, if it is one to be rung. Else it is two as before."""
+    if digits:
+        plan = keying.plan_of(call, by, digits, FEATURE)
         if isinstance(plan.step(plan.entry), Ring | Trunk) and not plan.emergency:
-            onward(call, plan, self, now, front=by)
-        else:
-            self._give_up(now)
+            onward(call, plan, Adding(by, call.other(by)), now, front=by)
+            return
+    keying.refused(call, by)
 
-    def _give_up(self, now: float) -> None:
-        """It is two as before."""
-        call = self._call
-        self._owner.done(call)
-        reconnect(call)
-        call.context.engine.play(ports.leased(self._by), REFUSED)
 
-    # -- the errand ---------------------------------------------------------------------------------------------
+class Adding:
+    """A third party is rung: the errand of the walk. `beside` is who waits, until he leaves."""
+
+    def __init__(self, by: Leg, beside: Leg | None) -> None:
+        self._by = by
+        self._beside = beside
 
     def progress(self, call: Call, status: int, now: float) -> None:
         """See `Errand`: the ringing tone says it."""
 
     def succeeded(self, call: Call, leg: Leg, now: float) -> None:
         """See `Errand`: all three together; without the one who has gone meanwhile it is two."""
-        self._owner.done(call)
         if self._beside is not None and self._beside.index in call.legs:
             together(call, [self._by, self._beside, leg], now)
 
     def failed(self, call: Call, termination: Termination, text: str, now: float) -> None:
         """See `Errand`: it is two as before, or one."""
-        self._owner.done(call)
         if self._beside is None:
-            end(call, Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+            end(call, GONE, now)
         else:
-            back(call)
-            call.context.engine.play(ports.leased(self._by), REFUSED)
+            keying.refused(call, self._by)
 
     def left(self, call: Call, leg: Leg, now: float) -> bool:
         """See `Errand`: who waits may go, and the third one rings on."""
@@ -242,16 +167,14 @@ class Adding:
         self._beside = None
         return True
 
-    def refused(self, now: float) -> None:
+    def refused(self, call: Call, now: float) -> None:
         """What has answered is a mailbox or the like."""
-        call = self._call
         call.errand = None
         if call.ringer is not None:
             call.ringer.stop()
             call.ringer = None
-        self._owner.done(call)
         if self._beside is None:
-            end(call, Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200), now)
+            end(call, GONE, now)
         else:
             pair(call, self._by, self._beside, now)
-            call.context.engine.play(ports.leased(self._by), REFUSED)
+            call.context.engine.play(ports.leased(self._by), keying.REFUSED)

@@ -8,41 +8,35 @@
         asking, ringing -[no number, refused, nobody answers, the code once more]-> the two talk again
         ringing -[he hangs up]-> the target goes on ringing, for the other side; his line is rung if that fails
 
-The number is asked for, once and for all, in the words of the prompts. After a crash the two talk again.
+After a crash the two talk again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dialplan.plan import CallRequest, Reject, Ring, Trunk
+from dialplan.plan import Reject, Ring, Trunk
 from dialplan.termination import Reason, Result, Termination
-from media.engine import MediaEvent, Tune
 from switch.calls import ports, referring, transfer
-from switch.calls.dialogue import Answer, Ask, Dialogue
 from switch.calls.ending import stop_ringing
-from switch.calls.joining import reconnect
+from switch.calls.keying import REFUSED, Keying, plan_of, refused
 from switch.calls.leg import Leg
 from switch.calls.onward import back, onward, ring_tone
 from switch.calls.pairing import pair
-from switch.calls.replanning import ask
-from switch.calls.transfer import REFUSED, Transfer
-from switch.prompts.words import Words
+from switch.calls.transfer import Transfer
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
 
 BLIND, ATTENDED = "blind_transfer", "transfer"
-MOST_DIGITS = 32
 NOT_WANTED = Termination(Result.ANSWERED, Reason.CALLER_HUNG_UP, 200)
 
 
 class TransferKeys:
     """What the two codes do, for all calls."""
 
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self._asking: dict[str, Asking] = {}
+    def __init__(self, keying: Keying) -> None:
+        self._keying = keying
 
     def blind(self, call: Call, leg: Leg, now: float) -> None:
         """`blind_transfer` was pressed (`switch.features.call_keys.Feature`)."""
@@ -60,99 +54,25 @@ class TransferKeys:
     def _begin(self, call: Call, leg: Leg, *, consult: bool, now: float) -> None:
         if leg.listener is not None or referring.refusal(call, leg):
             return
-        before = self._asking.get(call.id)
-        if before is not None:
-            if before.asking:
-                return
-            before.dialogue.stop()
-        self._asking[call.id] = asking = Asking(self, call, leg, consult)
-        asking.begin(now)
-
-    def over(self, call: Call, now: float) -> None:
-        """The call is over (`Context.over`)."""
-        asking = self._asking.pop(call.id, None)
-        if asking is not None:
-            asking.dialogue.stop()
-
-    def done(self, call: Call) -> None:
-        """The number is known, or there is none."""
-        self._asking.pop(call.id, None)
+        if not self._keying.asks(call):
+            self._keying.ask(call, leg, lambda digits, then: _send(call, leg, consult, digits, then), now)
 
 
-class Asking:
-    """Who has pressed a code is asked for the number; the other side hears music."""
-
-    def __init__(self, owner: TransferKeys, call: Call, by: Leg, consult: bool) -> None:
-        self.dialogue = Dialogue(call, by)
-        self._owner = owner
-        self._call = call
-        self._by = by
-        self._consult = consult
-
-    def begin(self, now: float) -> None:
-        """Ask."""
-        call = self._call
-        self._by.listener = self
-        music(call, self._by)
-        words = self._owner.words.sources("number_enter")
-        self.dialogue.ask(Ask(words=words, most=MOST_DIGITS, first_s=8.0, between_s=4.0), self._answered, now)
-
-    @property
-    def asking(self) -> bool:
-        """Whether he is asked still."""
-        return self._by.listener is self and self._by.call is self._call and not self._call.over
-
-    def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
-        """See `Listener`."""
-        self.dialogue.heard(event, now)
-
-    def _answered(self, answer: Answer, now: float) -> None:
-        call, by = self._call, self._by
-        self._owner.done(call)
-        if not self.asking:
-            return  # he talks with somebody else now, or is being sent there
-        by.listener = None
-        if not answer.digits or referring.refusal(call, by):
-            refused(call, by)
-        elif self._consult:
-            consult(call, by, answer.digits, now)
-        elif transfer.blind(call, by, answer.digits, now, how="code"):
-            refused(call, by)
+def _send(call: Call, by: Leg, consult: bool, digits: str, now: float) -> None:
+    """The number is known, or there is none."""
+    if not digits or referring.refusal(call, by):
+        refused(call, by)
+    elif consult:
+        _consult(call, by, digits, now)
+    elif transfer.blind(call, by, digits, now, how="code"):
+        refused(call, by)
 
 
-def music(call: Call, by: Leg) -> None:
-    """Whom this leg talks with hears its music."""
-    other = call.other(by)
-    if other is not None:
-        call.context.engine.play(ports.leased(other), Tune(call.context.directory.hold_music(by.target), loop=True))
-
-
-def refused(call: Call, by: Leg) -> None:
-    """The two talk again, and who wanted to transfer hears that nothing came of it."""
-    reconnect(call)
-    call.context.engine.play(ports.leased(by), REFUSED)
-
-
-def consult(call: Call, by: Leg, digits: str, now: float) -> None:
+def _consult(call: Call, by: Leg, digits: str, now: float) -> None:
     """Ring that number for who has pressed the code."""
     stays = call.other(by)
     assert stays is not None
-    line, state = by.target.partition(":")[2], call.state.legs[by.index]
-    number, name = call.context.directory.shown(line)
-    made = ask(
-        call,
-        CallRequest(
-            digits=digits,
-            at=call.context.at(),
-            device=state.device or None,
-            line=line,
-            caller_number=number or None,
-            caller_name=name or None,
-            hops=call.state.started.hops,
-        ),
-        ATTENDED,
-        helps=False,
-    )
+    made = plan_of(call, by, digits, ATTENDED)
     step = made.step(made.entry)
     consulting = Consulting(by, stays)
     consulting.begin(call, made.dialled or made.number, "attended", "code")

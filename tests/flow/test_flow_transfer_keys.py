@@ -7,13 +7,13 @@ from msgspec import structs
 
 from dialplan import model as m
 from media.engine import Digit
-from switch.calls.transfer import REFUSED
+from switch.calls.keying import REFUSED
 from tests.support.engine import Book
 from tests.support.exchange import house
 from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
 
-KEYS = {"##": "blind_transfer", "*2": "transfer"}
+KEYS = {"##": "blind_transfer", "*2": "transfer", "*3": "add_party"}
 
 
 class Trio:
@@ -73,6 +73,24 @@ def test_what_leads_nowhere_is_told_by_a_tone_and_they_talk_on(trio: Trio, digit
     assert trio.book(trio.answered).over == REFUSED
     assert trio.book(trio.call).over is None
     assert [outcome for _, _, outcome in trio.transfers()] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("code", KEYS)
+@pytest.mark.parametrize("other", KEYS)
+def test_only_one_of_two_who_talk_is_asked_for_a_number(trio: Trio, code: str, other: str) -> None:
+    """Whoever is first: the other one goes on hearing music, and his keys ask for nothing."""
+    trio.press(trio.answered, code)
+    music = trio.book(trio.call).tune
+    trio.press(trio.call, other)
+    assert trio.book(trio.call).tune is music is not None
+    assert trio.book(trio.answered).source == "file:number_enter"
+    trio.press(trio.answered, "#")
+    assert trio.book(trio.answered).over == REFUSED
+    assert trio.joined(trio.call, trio.answered)
+    trio.press(trio.call, other)
+    assert trio.book(trio.call).source == "file:number_enter"
+    trio.call.hang_up()
+    trio.scene.wait()
 
 
 def test_a_busy_target_of_a_blind_transfer(trio: Trio) -> None:

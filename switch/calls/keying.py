@@ -1,0 +1,117 @@
+"""Who talks is asked for a number by keys, while the other side hears music; and what that number leads to.
+
+    asked -[digits, or the time]-> told    whoever asked gets what was dialled; empty when nothing was
+          -[joined with somebody else, or hung up]-> nothing comes of it
+
+Only one leg of a call is asked at a time, whatever for. It remembers nothing over a crash: the two talk again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dialplan.plan import CallRequest, Plan
+from media.engine import MediaEvent, Tune
+from switch.calls import ports
+from switch.calls.dialogue import Answer, Ask, Dialogue, Sources
+from switch.calls.leg import Leg
+from switch.calls.onward import back
+from switch.calls.replanning import ask
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
+
+MOST_DIGITS = 32
+FIRST_S, BETWEEN_S = 8.0, 4.0
+REFUSED = Tune(("tone:480+620:250", "silence:250", "tone:480+620:250"), over=True)
+"""What somebody hears over the talk when nothing came of what he keyed."""
+
+Told = Callable[[str, float], object]
+"""Gets what was dialled, and the time."""
+
+
+class Keying:
+    """Who is asked, in all calls. `words` are those of the question."""
+
+    def __init__(self, words: Callable[[], Sources]) -> None:
+        self._words = words
+        self._asked: dict[str, _Asked] = {}
+        """By call."""
+
+    def asks(self, call: Call) -> bool:
+        """Whether somebody in that call is being asked."""
+        asked = self._asked.get(call.id)
+        return asked is not None and asked.on
+
+    def ask(self, call: Call, leg: Leg, then: Told, now: float) -> None:
+        """Ask that leg, in place of whoever was asked in the call before."""
+        self.over(call, now)
+        music(call, leg)
+        self._asked[call.id] = asked = _Asked(self, call, leg, then)
+        leg.listener = asked
+        question = Ask(words=self._words(), most=MOST_DIGITS, first_s=FIRST_S, between_s=BETWEEN_S)
+        asked.dialogue.ask(question, asked.answered, now)
+
+    def over(self, call: Call, now: float) -> None:
+        """The call is over (`Context.over`), or nobody in it is to be asked any more."""
+        asked = self._asked.pop(call.id, None)
+        if asked is not None:
+            asked.dialogue.stop()
+
+
+class _Asked:
+    """One leg that is asked: who listens to it."""
+
+    def __init__(self, owner: Keying, call: Call, leg: Leg, then: Told) -> None:
+        self.dialogue = Dialogue(call, leg)
+        self._owner = owner
+        self._call = call
+        self._leg = leg
+        self._then = then
+
+    @property
+    def on(self) -> bool:
+        """Whether it is asked still: it may talk with somebody else by now, or be sent there."""
+        return self._leg.listener is self and self._leg.call is self._call and not self._call.over
+
+    def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
+        """See `Listener`."""
+        self.dialogue.heard(event, now)
+
+    def answered(self, answer: Answer, now: float) -> None:
+        """The number is known, or there is none."""
+        self._owner.over(self._call, now)
+        if self.on:
+            self._leg.listener = None
+            self._then(answer.digits, now)
+
+
+def music(call: Call, by: Leg) -> None:
+    """Whom that leg talks with hears its music."""
+    other = call.other(by)
+    if other is not None:
+        call.context.engine.play(ports.leased(other), Tune(call.context.directory.hold_music(by.target), loop=True))
+
+
+def refused(call: Call, by: Leg) -> None:
+    """The two talk again, and who keyed something hears that nothing came of it."""
+    back(call)
+    call.context.engine.play(ports.leased(by), REFUSED)
+
+
+def plan_of(call: Call, by: Leg, digits: str, what: str) -> Plan:
+    """Where those digits lead, dialled by that telephone of ours as a call of its own; `what` is the feature that it
+    asked for. Help is not called in this way."""
+    line, state = by.target.partition(":")[2], call.state.legs[by.index]
+    number, name = call.context.directory.shown(line)
+    request = CallRequest(
+        digits=digits,
+        at=call.context.at(),
+        device=state.device or None,
+        line=line,
+        caller_number=number or None,
+        caller_name=name or None,
+        hops=call.state.started.hops,
+    )
+    return ask(call, request, what, helps=False)
