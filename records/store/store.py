@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -26,11 +26,10 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
-    exists,
     inspect,
     make_url,
-    or_,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,6 +38,7 @@ from records.cdr import CallRecord, Instant
 from records.events import RecordingRendered, StoredEvent
 from records.segments import BEGIN, Position
 from records.store.facts import put, write
+from records.store.questions import EVERY, Wanted
 from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
 from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, recording_files
 
@@ -175,23 +175,21 @@ class Store:
         `until` without. `result` is a result or a reason. `call` is the beginning of a call's id, or a SIP Call-ID.
         Without `legs` they come without.
         """
-        query = select(calls).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
-        if number is not None:
-            query = query.where(or_(calls.c.caller_number == number, calls.c.number == number))
-        if line is not None:
-            rung = exists().where(call_legs.c.call == calls.c.call, call_legs.c.target == f"line:{line}")
-            query = query.where(or_(calls.c.line == line, rung))
-        if device is not None:
-            query = query.where(calls.c.device == device)
-        if since is not None:
-            query = query.where(calls.c.started_at >= to_us(since))
-        if until is not None:
-            query = query.where(calls.c.started_at < to_us(until))
-        if result is not None:
-            query = query.where(or_(calls.c.result == result, calls.c.reason == result))
-        if call is not None:
-            query = query.where(or_(calls.c.call.startswith(call, autoescape=True), calls.c.sip_call_id == call))
+        wanted = Wanted(number, line, device, since, until, result, call)
+        query = wanted.of(select(calls)).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
         return self._run(lambda connection: _records(connection, query, legs=legs))
+
+    def each(self, wanted: Wanted = EVERY, batch: int = 1000) -> Iterator[CallRecord]:
+        """All those wanted with their legs, the oldest first, however many there are: no more than `batch` of them are
+        in memory, and no transaction is open between two of them."""
+        query = wanted.of(select(calls)).order_by(calls.c.started_at, calls.c.call).limit(batch)
+        after = query
+        while found := self._run(lambda connection, query=after: _records(connection, query)):  # type: ignore[misc]
+            yield from found
+            if len(found) < batch:
+                return
+            last = found[-1]
+            after = query.where(tuple_(calls.c.started_at, calls.c.call) > (to_us(last.started_at), last.call))
 
     def call(self, call: str) -> CallRecord | None:
         """One finished call, or None."""

@@ -21,6 +21,7 @@ from switch.commands import (
     phones,
     quota,
     record,
+    records,
     reload,
     schema,
     serve,
@@ -92,6 +93,7 @@ for _name, _verb, _panel in (
 app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
 app.add_typer(mailbox.app, name="mailbox", rich_help_panel="Running")
 app.add_typer(quota.app, name="quota", rich_help_panel="Running")
+app.add_typer(records.app, name="records", rich_help_panel="Watching")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 
 

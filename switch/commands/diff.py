@@ -11,8 +11,8 @@ import typer
 
 from switch.arguments import Places
 from switch.commands.common import DataOption, JsonOption, console, fail, utc_now, write_json
-from switch.commands.history import checked_since, read_records
 from switch.commands.moments import EXAMPLES, moment
+from switch.commands.stored import checked_moment, read_records
 
 if TYPE_CHECKING:
     from dialplan.model import Model
@@ -42,7 +42,7 @@ def diff(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help=f"The calls from then on, local time: {EXAMPLES}.", metavar="WHEN", callback=checked_since),
+        typer.Option(help=f"The calls from then on, local time: {EXAMPLES}.", metavar="WHEN", callback=checked_moment),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many sorts of changes are shown.", metavar="N")] = 20,
     check: Annotated[bool, typer.Option("--check", help="End with status 1 when a call changes.", metavar="")] = False,

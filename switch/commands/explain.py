@@ -148,7 +148,7 @@ def _live(runtime: Path | None, words: Words) -> Explanation:
 def _past(call: str, places: Places, *, json: bool) -> None:
     from switch import models
     from switch.commands import decision, explained
-    from switch.commands.history import read_records
+    from switch.commands.stored import read_records
     from switch.retold import retold
 
     found = read_records(places, 2, call=call)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import datetime
 import difflib
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from dialplan.termination import Reason, Result
@@ -28,7 +23,8 @@ from switch.commands.common import (
     write_json,
 )
 from switch.commands.decision import answered_by, show
-from switch.commands.moments import EXAMPLES, moment
+from switch.commands.moments import moment
+from switch.commands.stored import SinceOption, read_records
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
@@ -36,25 +32,6 @@ if TYPE_CHECKING:
 RESULTS = tuple(each.value for each in Result)
 REASONS = tuple(each.value for each in Reason)
 COLOURS = {"answered": "green", "failed": "bold red", "unreachable": "red", "refused": "red", "busy": "yellow"}
-CSV_FIELDS = (
-    *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
-    *("trunk", "caller_number", "caller_name", "dialled", "number", "answered_target", "service", "emergency"),
-    *("result", "reason", "sip_status", "recovered", "sip_call_id", "decisions", "hidden"),
-    "account",
-)
-
-DECIDED = ("account", "facts", "hops", "proven", "attested")
-"""What else a call was decided with; the JSON has it, so that `ringplan diff --calls` decides the same."""
-
-
-def checked_since(text: str | None) -> str | None:
-    """The option as it was typed. Raises typer.BadParameter where that is no moment."""
-    if text is not None:
-        try:
-            moment(text, utc_now())
-        except (ValueError, OverflowError):
-            raise typer.BadParameter(f"write {EXAMPLES}") from None
-    return text
 
 
 def _result(text: str | None) -> str | None:
@@ -84,9 +61,7 @@ def history(
         str | None, typer.Option(help="Only calls of this number, calling or called.", metavar="NUMBER")
     ] = None,
     line: Annotated[str | None, typer.Option(help="Only calls from or to this line.", metavar="LINE")] = None,
-    since: Annotated[
-        str | None, typer.Option(help=f"From then on, local time: {EXAMPLES}.", metavar="WHEN", callback=checked_since)
-    ] = None,
+    since: SinceOption = None,
     result: Annotated[
         str | None,
         typer.Option(
@@ -105,11 +80,14 @@ def history(
     places = Places.find(config, data)
     found = read_records(places, last, number=number, line=line, since=begin, result=result, call=call)
     if json:
-        write_json([_plain(record) | _deep(record) for record in found])
+        from records.export import whole
+
+        write_json([whole(record) for record in found])
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, CSV_FIELDS)
-        writer.writeheader()
-        writer.writerows({name: _text(value) for name, value in _plain(record).items()} for record in found)
+        from records.export import COLUMNS, csv_text, row
+
+        for text in csv_text(map(row, found), COLUMNS):
+            typer.echo(text, nl=False)
     elif not found and call is not None:
         fail(f"no call {call} has ended (ringplan calls shows those that are up)")
     elif not found:
@@ -118,57 +96,6 @@ def history(
         show(found[0], places)
     else:
         _show(found)
-
-
-def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:
-    """From the store; `wanted` is that of `records.store.Store.history`. Ends the verb where it cannot be read."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from records.store import Store
-
-    url = _url(places)
-    path = url.removeprefix("sqlite:///")
-    if path != url and not Path(path).exists():
-        return []
-    store = Store(url)
-    try:
-        return store.history(last, **wanted)
-    except (SQLAlchemyError, OSError) as error:
-        fail(f"the record store cannot be read: {getattr(error, 'orig', None) or error}")
-    finally:
-        store.close()
-
-
-def _url(places: Places) -> str:
-    """Of the store that the configuration names. Where that cannot be read (it may be for the service's eyes alone, or
-    broken today), the file in the data folder is the best guess."""
-    from config import compile as compiling
-    from config.problems import ConfigError
-    from switch.blueprint import records_url
-
-    try:
-        return records_url(compiling.compile(places.config), places)
-    except (ConfigError, OSError):
-        return f"sqlite:///{places.records}"
-
-
-def _plain(record: CallRecord) -> dict[str, Any]:
-    """`decisions`: of the record's model, as `explain` and `diff` call it."""
-    return {name: getattr(record, "model" if name == "decisions" else name) for name in CSV_FIELDS}
-
-
-def _deep(record: CallRecord) -> dict[str, Any]:
-    forwards = [msgspec.structs.asdict(each) for each in record.forwards]
-    passed = [msgspec.structs.asdict(each) for each in record.passed]
-    transfers = [msgspec.structs.asdict(each) for each in record.transfers]
-    told = {"forwards": forwards, "passed": passed, "transfers": transfers}
-    more = {"legs": record.legs, "because": record.because, "recordings": record.recordings}
-    return told | more | {name: getattr(record, name) for name in DECIDED}
-
-
-def _text(value: Any) -> Any:
-    """Instants as the JSON has them: UTC with a Z."""
-    return msgspec.to_builtins(value.astimezone(datetime.UTC)) if isinstance(value, datetime.datetime) else value
 
 
 def _show(found: list[CallRecord]) -> None:

@@ -8,6 +8,7 @@ import datetime
 import io
 import json
 import re
+import stat
 import threading
 import tomllib
 from pathlib import Path
@@ -640,6 +641,18 @@ def test_all_instants_of_the_json_are_written_alike(kept):
     assert found.count("_at") > 8
     assert "+00:00" not in found
     assert "+00:00" not in run("history", "--csv")
+
+
+def test_records_are_exported_to_a_file_for_its_owner_alone(kept, tmp_path):
+    out = tmp_path / "calls.csv"
+    assert run("records", "export", "--out", str(out)) == ""
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert [each["call"][-1] for each in csv.DictReader(io.StringIO(out.read_text()))] == ["1", "2", "3"]
+    assert "is there already" in errors("records", "export", "--out", str(out), status=1)
+    assert run("records", "export", "--format", "jsonl", "--number", "999", "--line", "nobody") == ""
+    lines = run("records", "export", "--format", "jsonl", "--number", "999", "--since", "1d").splitlines()
+    assert {json.loads(each)["number"] for each in lines} == {"999"}
+    assert "no-such-folder" in errors("records", "export", "--out", str(tmp_path / "no-such-folder/x"), status=1)
 
 
 @pytest.mark.parametrize(

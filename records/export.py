@@ -1,0 +1,100 @@
+"""Records for other programs: CSV (a line a call) and JSON Lines (a call with all that is known of it).
+
+The columns are a promise: none is renamed or taken away, new ones come at the end. Instants are UTC in RFC 3339 form,
+times in seconds. What a person writes can become a formula in a spreadsheet, as a caller's name that begins with an
+equals sign; such a text gets an apostrophe before it in CSV (and in CSV only).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from records.cdr import CallRecord
+
+Row = Mapping[str, Any]
+
+_PLAIN = (
+    *("call", "started_at", "rang_at", "answered_at", "ended_at", "duration_s", "ring_s", "talk_s", "device", "line"),
+    *("trunk", "caller_number", "caller_name", "dialled", "number", "answered_target", "service", "emergency"),
+    *("result", "reason", "sip_status", "recovered", "sip_call_id"),
+)
+_MADE: Mapping[str, Callable[[CallRecord], Any]] = {
+    "decisions": lambda record: record.model,
+    "hidden": lambda record: record.hidden,
+    "account": lambda record: record.account,
+    "held_s": lambda record: round(sum(leg.held_s for leg in record.legs), 3),
+    "forwards": lambda record: len(record.forwards) + len(record.passed),
+    "transfers": lambda record: len(record.transfers),
+    "recordings": lambda record: " ".join(each.file for each in record.recordings if each.file),
+    "legs": lambda record: len(record.legs),
+}
+COLUMNS = (*_PLAIN, *_MADE)
+"""Of the CSV, in their order."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
+
+
+def row(record: CallRecord) -> dict[str, Any]:
+    """One call by `COLUMNS`, values as they are."""
+    plain = {name: getattr(record, name) for name in _PLAIN}
+    return plain | {name: made(record) for name, made in _MADE.items()}
+
+
+def whole(record: CallRecord) -> dict[str, Any]:
+    """One call with its legs and all the rest, for JSON. Lengths that are reckoned from instants come with it."""
+    kept = {name: value for name, value in asdict(record).items() if name not in ("n", "last_at", "model")}
+    return kept | {
+        "forwards": [asdict(each) for each in record.forwards],
+        "decisions": record.model,
+        "duration_s": record.duration_s,
+        "ring_s": record.ring_s,
+        "talk_s": record.talk_s,
+    }
+
+
+def defused(value: object) -> object:
+    """The text as no spreadsheet takes it for a formula; a telephone number stays as it is."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def csv_text(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[str]:
+    """CSV (RFC 4180) line by line, the names of the columns first."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for each in rows:
+        yield _taken(out)
+        writer.writerow([defused(_simple(each[name])) for name in columns])
+    yield _taken(out)
+
+
+def json_lines(values: Iterable[object]) -> Iterator[str]:
+    """A line of JSON each."""
+    encode = msgspec.json.Encoder().encode
+    for each in values:
+        yield encode(each).decode() + "\n"
+
+
+def _simple(value: Any) -> Any:
+    """As the JSON has it: instants in UTC with a Z, true and false in small letters."""
+    if isinstance(value, datetime.datetime):
+        return msgspec.to_builtins(value.astimezone(datetime.UTC))
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _taken(out: io.StringIO) -> str:
+    text = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return text

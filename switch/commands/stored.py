@@ -1,0 +1,96 @@
+"""The record store, for the verbs that read it: no exchange needs to run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switch.commands.common import fail, utc_now
+from switch.commands.moments import EXAMPLES, moment
+
+if TYPE_CHECKING:
+    from records.cdr import CallRecord
+    from records.store import Store
+    from records.store.questions import Wanted
+    from switch.arguments import Places
+
+
+def checked_moment(text: str | None) -> str | None:
+    """The option as it was typed. Raises typer.BadParameter where that is no moment."""
+    if text is not None:
+        try:
+            moment(text, utc_now())
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(f"write {EXAMPLES}") from None
+    return text
+
+
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help=f"From then on, local time: {EXAMPLES}.", metavar="WHEN", callback=checked_moment),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until", help="Until then, that moment left out; as --since.", metavar="WHEN", callback=checked_moment
+    ),
+]
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """What a store refuses becomes a message and an exit status."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        fail(f"the record store cannot be read: {getattr(error, 'orig', None) or error}")
+
+
+@contextlib.contextmanager
+def record_store(places: Places) -> Iterator[Store | None]:
+    """The store that the configuration names; None while there is no file yet. What is asked of it belongs into
+    `reading`."""
+    from records.store import Store
+
+    url = records_address(places)
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).exists():
+        yield None
+        return
+    with reading():
+        store = Store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def records_address(places: Places) -> str:
+    """Of the store that the configuration names. Where that cannot be read (it may be for the service's eyes alone, or
+    broken today), the file in the data folder is the best guess."""
+    from config import compile as compiling
+    from config.problems import ConfigError
+    from switch.blueprint import records_url
+
+    try:
+        return records_url(compiling.compile(places.config), places)
+    except (ConfigError, OSError):
+        return f"sqlite:///{places.records}"
+
+
+def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:
+    """The newest calls that have ended; `wanted` is that of `records.store.Store.history`."""
+    with record_store(places) as store, reading():
+        return store.history(last, **wanted) if store is not None else []
+
+
+def each_record(store: Store | None, wanted: Wanted) -> Iterator[CallRecord]:
+    """All those wanted, the oldest first; read while they are taken."""
+    with reading():
+        yield from store.each(wanted) if store is not None else ()
