@@ -31,15 +31,16 @@ class CallKeys:
     def __init__(self, codes: Callable[[], Mapping[str, str]], features: Mapping[str, Feature]) -> None:
         self._codes = codes
         self._features = features
-        self._pressed: dict[str, tuple[str, float]] = {}
-        """By the tag of a leg: what was pressed, and until when it counts. Legs in the midst of a code alone."""
+        self._pressed: dict[str, dict[int, tuple[str, float]]] = {}
+        """By call and leg: what was pressed, and until when it counts. Legs in the midst of a code alone."""
 
     def __call__(self, call: Call, leg: Leg, digit: str, now: float) -> None:
         """A digit came."""
         codes = self._codes()
         if not codes or is_trunk(leg.target):
             return
-        before, until = self._pressed.pop(leg.tag, ("", 0.0))
+        begun = self._pressed.get(call.id, {})
+        before, until = begun.pop(leg.index, ("", 0.0))
         pressed = (before if now < until else "") + digit
         while pressed and not any(code.startswith(pressed) for code in codes):
             pressed = pressed[1:]
@@ -47,11 +48,10 @@ class CallKeys:
             return
         feature = codes.get(pressed)
         if feature is None:
-            self._pressed[leg.tag] = (pressed, now + BETWEEN_S)
+            self._pressed.setdefault(call.id, {})[leg.index] = (pressed, now + BETWEEN_S)
         elif feature in self._features:
             self._features[feature](call, leg, now)
 
     def over(self, call: Call, now: float) -> None:
         """The call is over (`Context.over`): what its legs have begun is forgotten."""
-        for leg in call.legs.values():
-            self._pressed.pop(leg.tag, None)
+        self._pressed.pop(call.id, None)

@@ -179,15 +179,18 @@ class Recording:
         if call.state.recording is not None:
             self._end_spools(call)
             self._keeping.over(call.state.recording.file)
+        if call.state.recordings:
+            for active in self._of(call):
+                del self._active[active.path]  # a worker that died does not tell of its end
 
     def recorded(self, event: RecordEnded, now: float) -> None:
         """A spool has ended (`Context.recorded`)."""
+        self._keeping.closed(event.path)
         active = self._active.pop(event.path, None)
         if active is None:
             return
         if self._by_media.get(active.media) == event.path:
             del self._by_media[active.media]
-        self._keeping.closed(event.path)
         call, recording = active.call, active.call.state.recording
         if call.over or recording is None or call.legs.get(active.leg.index) is not active.leg:
             return

@@ -348,6 +348,19 @@ def test_a_full_disk_ends_the_recording_and_not_the_call(scene: Scene) -> None:
 
 
 @rules(bob=SILENTLY)
+def test_a_worker_that_is_killed_leaves_nothing_of_its_spools(scene: Scene) -> None:
+    """It tells of no spool's end: `Exchange.check_over` looks for what is remembered of them."""
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    for leg in [leg_of(scene, side)[0] for side in (call, answer)]:
+        scene.exchange.lose_leg(leg)
+    scene.wait()
+    assert call.over and answer.over
+    written(scene)
+    (one,) = scene.exchange.record.recordings
+    assert scene.exchange.recordings.finished == [one.file]
+
+
+@rules(bob=SILENTLY)
 def test_hold_changes_nothing(scene: Scene) -> None:
     """REC-7."""
     call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))

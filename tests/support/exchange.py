@@ -571,6 +571,7 @@ class Exchange:
             "digests": list(endpoint.digests),
             "merges": list(endpoint.merges),
             "unfinished": list(endpoint.unfinished),
+            "spools": list(self.features.recording._active),
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
         kept = len(core.registrar) + len(core.registrations) + len(core.qualifier) + len(core.subscriptions)

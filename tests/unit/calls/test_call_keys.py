@@ -18,8 +18,8 @@ class Stage:
             for name in ("record", "transfer", "add_party")
         }
         self.keys = CallKeys(lambda: codes, features)
-        self.leg: Any = SimpleNamespace(tag="t", target=target)
-        self.call: Any = SimpleNamespace(legs={0: self.leg})
+        self.leg: Any = SimpleNamespace(index=0, target=target)
+        self.call: Any = SimpleNamespace(id="c", legs={0: self.leg})
         self.now = 10.0
 
     def press(self, digits: str, between_s: float = 0.3) -> list[str]:
@@ -58,5 +58,7 @@ def test_nothing_is_left_of_a_call_that_is_over() -> None:
     stage = Stage()
     stage.press("*")
     assert stage.keys._pressed
+    stage.call.legs.clear()  # as `switch.calls.ending.close` has it
     stage.keys.over(stage.call, stage.now)
     assert not stage.keys._pressed
+    assert stage.press("1") == []
