@@ -25,6 +25,8 @@ from dialplan.plan import CallRequest, Collect, Plan
 from dialplan.termination import Reason
 from dialplan.vip import policy_of
 
+EXTERNAL = "external"
+"""What is called where it is a number outside (`Plan.entity`)."""
 _ON_LINE = re.compile(r"\*([0-9]+)#(.+)", re.ASCII)
 """SLN: `*201#5555555` calls on the line with that extension."""
 
@@ -113,6 +115,7 @@ def _decide(
             code = None
     if code is not None:
         draft.say(rules.feature(code.code), code.feature)
+        draft.entity = f"feature:{code.feature}"
         if code.feature == codes.ACCOUNT_CODE:
             return _on_account(draft, code, hides, policy)
         return draft.plan(codes.step(draft, code), digits, policy=policy)
@@ -148,6 +151,7 @@ def _outside(
     model, request = draft.model, draft.request
     if not leads_outside(model):
         return outside(draft, line, number.value, policy, hidden=False)
+    draft.entity = EXTERNAL
     transferor = model.lines.get(request.transferor or "")
     asked = (line, speaker, transferor) if transferor is not None else (line, speaker)
     refusal = permission.refusal(draft, asked, number)

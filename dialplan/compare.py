@@ -57,7 +57,7 @@ Changes = tuple[Change, ...]
 ENDS = "the call ends"
 CALLED = "[called]"
 """Stands in a shape for whoever is called."""
-_UNSAID = {"version": "", "because": (), "consulted": (), "dialled": ""}
+_UNSAID = {"version": "", "because": (), "consulted": (), "dialled": "", "entity": ""}
 """Of a plan, what is no difference: how it was come to, and how it is shown."""
 
 

@@ -46,6 +46,7 @@ class Draft:
         "because",
         "calling",
         "consulted",
+        "entity",
         "facts",
         "follow",
         "model",
@@ -69,6 +70,8 @@ class Draft:
         """The line that a telephone calls on, once that is known."""
         self.speaking: Line | None = None
         """The line of who calls: another one where that is a delegate, who calls on the delegator's (SLN)."""
+        self.entity = ""
+        """What is called, see `Plan.entity`."""
         self.because: list[tuple[str, str]] = []
         self.consulted: dict[str, LineFacts | None] = {}
         """What was asked, by the names of `Plan.consulted`; of a line, what was so."""
@@ -146,6 +149,7 @@ class Draft:
             line=line or (self.calling.id if self.calling is not None else ""),
             address=address,
             notify=notify,
+            entity=self.entity,
         )
 
 

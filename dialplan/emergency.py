@@ -75,6 +75,7 @@ def plan(draft: Draft, number: str) -> Plan:
     table = draft.model.emergency
     place = place_of(table, draft.request.device)
     draft.say(RULE, f"{number} is an emergency number")
+    draft.entity = RULE
     if place.address:
         draft.say(f"address:{place.address}", "where help is to go")
     if place.notify:

@@ -45,6 +45,7 @@ def _call_back(draft: Draft, line: Line, number: str) -> Plan:
         usual = inside.enter(draft, to)
         exits = dict.fromkeys((outcome for outcome, _ in OUTCOMES), usual)
     branch = Branch(id=f"{step}/0", target=LineTarget(line.id), ring_s=line.ring_s, policy=line.policy)
+    draft.entity = rules.line(line.id)
     return draft.plan(draft.add(Ring(id=step, stages=(Stage((branch,)),), exits=exits)), number)
 
 

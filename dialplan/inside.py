@@ -16,13 +16,16 @@ def number(draft: Draft, digits: str) -> str | None:
     if service is not None:
         draft.say(f"service:{digits}", service.source)
         to = Destination(To.ECHO) if service.source == "echo" else Destination(To.ANNOUNCE, service.source)
-        return enter(draft, to)
+        entry = enter(draft, to)
+        draft.entity = f"service:{digits}"
+        return entry
     found = model.extensions.get(digits)
     if found is not None:
         draft.say(f"extension:{digits}", str(found))
         return enter(draft, found)
     for lot in model.park_lots.values():
         if lot.has(digits):
+            draft.entity = f"park:{lot.id}"
             if draft.request.transferor is not None:
                 draft.say(f"park:{lot.id}", f"slot {digits}")
                 return draft.add(Park(id=draft.name("park"), lot=lot.id, slot=digits))
@@ -39,6 +42,7 @@ def number(draft: Draft, digits: str) -> str | None:
 
 def enter(draft: Draft, to: Destination) -> str:
     """The first step for what was called; a refusal where there is nothing behind it."""
+    draft.entity = str(to)
     path = Path(visited=draft.request.visited)
     return draft.follow(draft, to, path) or reject(draft, "target", 404, Reason.NOT_FOUND, "Not Found")
 

@@ -61,6 +61,7 @@ def _again(draft: Draft, to: Destination) -> str:
     visited = draft.request.visited
     first = next((each.removeprefix("user:") for each in visited if each.startswith("user:")), "")
     path = Path(visited=visited, first=first)
+    draft.entity = str(to)
     if str(to) in visited:
         step = looped(draft, path, (), f"{to} has had this call already")
     else:

@@ -127,6 +127,10 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
     as JSON (`switch.facts.facts_of`), empty when there were none; `hops`, `proven` and `attested` as in
     `dialplan.plan.CallRequest`. `terms` are the caller's, None where there is nothing to say; `account` is the account
     code that it is charged to. Of an emergency call, `address` is where the caller is, and `notify` who is told.
+
+    What reports count by: `user` is who really speaks, the own line of the telephone (`line` may be a delegator's);
+    `site` where that telephone stands, of a call from outside where the line is that was called; `entity` what was
+    called, whatever became of it, as in `dialplan.plan.Plan`.
     """
 
     sip_call_id: str
@@ -157,6 +161,9 @@ class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
     account: str = ""
     address: str = ""
     notify: tuple[str, ...] = ()
+    user: str = ""
+    site: str = ""
+    entity: str = ""
 
 
 class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
@@ -164,7 +171,7 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     `device` whose contact it is, empty for a carrier. `payer` is the line that pays for a carrier's leg where it is not
     the caller's, and `number` the number that was sent there where it is not the one that was called. `for_`: the line
     on whose behalf a delegate's telephone rings. `shown`: of an emergency call, the number for calling back that the
-    carrier was shown."""
+    carrier was shown. `user` is the own line of the telephone, and `site` where it stands."""
 
     leg: int
     target: str
@@ -177,6 +184,8 @@ class LegStarted(Event, frozen=True, array_like=True, gc=False, tag=2):
     number: str = ""
     for_: str = ""
     shown: str = ""
+    user: str = ""
+    site: str = ""
 
 
 class LegMedia(Event, frozen=True, array_like=True, gc=False, tag=3):
@@ -306,7 +315,8 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     """The planner was asked again when the call came to `step`: with these `facts` (as in `CallStarted`), for these
     reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON. Where an account code was given,
     `account` is the one that the call is charged to from now on, and `number` the called number, normalised.
-    `emergency`: the answer is an emergency number, as when somebody is transferred to one."""
+    `emergency`: the answer is an emergency number, as when somebody is transferred to one. `entity` is what was asked
+    for, as in `CallStarted`."""
 
     step: str
     facts: str
@@ -315,6 +325,7 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     account: str = ""
     number: str = ""
     emergency: bool = False
+    entity: str = ""
 
 
 class Parked(Event, frozen=True, array_like=True, gc=False, tag=26):
@@ -394,7 +405,7 @@ class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     """An answered leg came out of another call, `of`, where it was leg `was`, with all that it is: a transfer, a parked
     call that was taken. The fields are those of `LegStarted`, `LegMedia` and `LegHeld`; `session` is as it was agreed
     on last. `terms` are those of the line whose leg it is, and `clocks` the limits that run on it; `party` is who it
-    is."""
+    is; `user` and `site` as in `LegStarted`."""
 
     leg: int
     of: str
@@ -413,6 +424,8 @@ class LegTaken(Event, frozen=True, array_like=True, gc=False, tag=16):
     terms: Terms | None = None
     clocks: tuple[LimitClock, ...] = ()
     party: Party | None = None
+    user: str = ""
+    site: str = ""
 
 
 class LegGiven(Event, frozen=True, array_like=True, gc=False, tag=17):

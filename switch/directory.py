@@ -236,6 +236,19 @@ class Directory:
         """See `switch.calls.context.Directory`."""
         return self._model.emergency.addresses.get(name) if self._model is not None else None
 
+    def own(self, device: str) -> tuple[str, str]:
+        """See `switch.calls.context.Directory`. Its first line: the others are there besides (IDN-2)."""
+        known = self._model.devices.get(device) if self._model is not None else None
+        if known is None or not known.lines:
+            return "", known.site if known is not None else ""
+        return known.lines[0], known.site or self.site(f"user:{known.lines[0]}")
+
+    def site(self, entity: str) -> str:
+        """See `switch.calls.context.Directory`."""
+        kind, _, name = entity.partition(":")
+        line = self._model.lines.get(name) if self._model is not None and kind == "user" else None
+        return line.site if line is not None else ""
+
     def whereabouts(self, device: str, address: str) -> tuple[str, str]:
         """See `switch.calls.context.Directory`."""
         place = self._model.emergency.places.get(device) if self._model is not None else None

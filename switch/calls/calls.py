@@ -131,6 +131,8 @@ class Calls:
         if source.trunk is not None and not context.channels.free(source.trunk):
             plan = _congested(plan, source.trunk)
             context.channels.refused[source.trunk, "channels"] += 1
+        directory = context.directory
+        user, site = directory.own(source.device) if source.device is not None else ("", directory.site(plan.entity))
         started = e.CallStarted(
             call_id,
             0,
@@ -163,6 +165,9 @@ class Calls:
             plan.account,
             plan.address,
             plan.notify,
+            user,
+            site,
+            plan.entity,
         )
         call = Call.started(context, started)
         leg = Leg(call, CALLER, call.state.legs[CALLER].target)

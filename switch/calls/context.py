@@ -88,6 +88,12 @@ class Directory(Protocol):
     def address(self, name: str) -> CivicAddress | None:
         """Where help is to go; None when the configuration has that address no more."""
 
+    def own(self, device: str) -> tuple[str, str]:
+        """The own line of a telephone, which says who is behind it, and its site."""
+
+    def site(self, entity: str) -> str:
+        """The site of a line, by `user:` and its name; empty of all else that can be called."""
+
     def whereabouts(self, device: str, address: str) -> tuple[str, str]:
         """A telephone by its name for people, and in words where that address is."""
 

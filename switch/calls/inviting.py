@@ -186,7 +186,9 @@ def _record(
     )
     flow = flow_value(phone.flow)
     at = call.context.at()
-    payer = number = shown = ""
+    payer = number = shown = user = site = ""
+    if phone.device:
+        user, site = call.context.directory.own(phone.device)
     if phone.dialect is not None and isinstance(branch.target, TrunkTarget):
         started, owner = call.state.started, branch.policy.owner if branch.policy is not None else ""
         # A call on a delegator's line is the delegator's to pay (XRL-9), though its limit is the delegate's own.
@@ -211,6 +213,8 @@ def _record(
             number,
             branch.for_,
             shown,
+            user,
+            site,
         )
     )
     leg.record_media()

@@ -55,6 +55,8 @@ def move(leg: Leg, to: Call, now: float) -> Leg:
         state.terms,
         limits.clocks(before.state.periods, was),
         party(before, leg),
+        state.user,
+        state.site,
     )
     before.record(e.LegGiven(before.id, before.state.n, at, was, to.id, index))
     to.record(taken)

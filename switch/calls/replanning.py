@@ -38,6 +38,7 @@ def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True) -> P
             request.account,
             number,
             helps and plan.emergency,
+            plan.entity,
         )
     )
     return plan

@@ -45,6 +45,9 @@ class LegState(msgspec.Struct):
     ended: Termination | None = None
     party: e.Party | None = None
     """Who it is, if it came out of another call."""
+    user: str = ""
+    """The own line of its telephone, which stands at `site`."""
+    site: str = ""
 
 
 class RecordingState(msgspec.Struct):
@@ -107,7 +110,8 @@ class CallState(msgspec.Struct):
 
 def begin(event: e.CallStarted) -> CallState:
     """The state after a call's first event."""
-    caller = LegState(_caller(event), "", event.flow, device=event.device or "", terms=event.terms)
+    device, user, site = event.device or "", event.user, event.site if event.user else ""
+    caller = LegState(_caller(event), "", event.flow, device=device, terms=event.terms, user=user, site=site)
     return CallState(event.call, 1, event, {0: caller})
 
 
@@ -134,7 +138,14 @@ def fold(events: Iterable[e.CallEvent]) -> CallState:
 def _leg_started(state: CallState, event: e.LegStarted) -> None:
     state.numbered = max(state.numbered, event.leg)
     state.legs[event.leg] = LegState(
-        event.target, event.contact, event.flow, event.dialog, event.branch, device=event.device
+        event.target,
+        event.contact,
+        event.flow,
+        event.dialog,
+        event.branch,
+        device=event.device,
+        user=event.user,
+        site=event.site,
     )
 
 
@@ -261,6 +272,8 @@ def _leg_taken(state: CallState, event: e.LegTaken) -> None:
         session=event.session,
         terms=event.terms,
         party=event.party,
+        user=event.user,
+        site=event.site,
     )
     state.periods += limits.taken(event.leg, event.clocks)
 

@@ -65,7 +65,7 @@ WHOLE = p.Plan(
     ),
 )
 NO_DIFFERENCE = {
-    "id", "entry", "because", "version", "consulted", "dialled",  # how it was come to
+    "id", "entry", "because", "version", "consulted", "dialled", "entity",  # how it was come to
     "rule", "given", "number of Collect", "steps",  # each step has its own turn
     *(f"{name} of CallRequest" for name in p.CallRequest.__struct_fields__ if name not in ("digits", "to", "hops")),
 }  # fmt: skip
