@@ -659,6 +659,16 @@ class Unsubscribed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     at: datetime.datetime
 
 
+class HistoryHidden(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=52):
+    """The call is no more in the history of the user `viewer`, and of nobody else (DCH-2). `by` is who did that, as
+    `user:anna` or `operator:root`."""
+
+    viewer: str
+    call: str
+    by: str
+    at: datetime.datetime
+
+
 CallEvent = (
     CallStarted
     | LegStarted
@@ -689,9 +699,12 @@ CallEvent = (
     | RecordingPaused
     | RecordingEnded
 )
-StoredEvent = RecordingRendered
+StoredEvent = RecordingRendered | HistoryHidden
 """Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
-STORED = (RecordingRendered,)
+STORED = (
+    RecordingRendered,
+    HistoryHidden,
+)
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = (
     CallEvent
@@ -701,6 +714,7 @@ AnyEvent = (
     | LineSet
     | HelpTold
     | RecordingRendered
+    | HistoryHidden
     | QuotaReached
     | QuotaReset
     | Subscribed

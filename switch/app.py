@@ -49,6 +49,7 @@ from switch.explaining import Explaining
 from switch.features import attendant
 from switch.figures import readings
 from switch.guarding import Guarding
+from switch.hiding import Hiding
 from switch.installing import House, install
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.lifting import Lifting
@@ -284,7 +285,11 @@ class Exchange:
         watching = Watching(self.core.subscriptions, clock.now, clock.at)
         record = RecordCommand(self.core, self._features.recording, clock.now)
         parked = ParkedAsking(self._features.parking, clock.at)
-        asked = (operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked)
+        hiding = Hiding(clock.at, lambda events: self.core.note(events, clock.now()))
+        asked = (
+            *(operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked),
+            hiding,
+        )
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )

@@ -267,6 +267,11 @@ class Core:
             self.facts.record(each)
         self._finish(now)
 
+    def note(self, events: Iterable[e.StoredEvent], now: float) -> None:
+        """Somebody has done something to records of the past: the journal has it, and the exchange knows no more."""
+        self._events += events
+        self._finish(now)
+
     def help_told(self, call: str, to: str, outcome: str, why: str, now: float) -> None:
         """Somebody was told of an emergency call by other means than a telephone, or could not be."""
         self._at = self._clock_at()

@@ -401,3 +401,10 @@ class WishesView(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     out_of: tuple[str, ...] = ()
     locked: bool | None = None
+
+
+class HiddenView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `history_hide`."""
+
+    viewer: str
+    calls: tuple[str, ...]

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records.events import RecordingRendered, StoredEvent
-from records.store.rows import file_row
-from records.store.tables import recording_files
+from records.events import HistoryHidden, RecordingRendered, StoredEvent
+from records.store.rows import clean, file_row, to_us
+from records.store.tables import history_hidden, recording_files
 
 Writer = Callable[[Connection, Any], None]
 
@@ -32,7 +32,15 @@ def _recording_rendered(connection: Connection, event: RecordingRendered) -> Non
     put(connection, recording_files, file_row(event))
 
 
-WRITERS: Mapping[type, Writer] = {RecordingRendered: _recording_rendered}
+def _history_hidden(connection: Connection, event: HistoryHidden) -> None:
+    row = {"viewer": clean(event.viewer), "call": clean(event.call), "by": clean(event.by), "at": to_us(event.at)}
+    put(connection, history_hidden, row)
+
+
+WRITERS: Mapping[type, Writer] = {
+    RecordingRendered: _recording_rendered,
+    HistoryHidden: _history_hidden,
+}
 
 
 def write(connection: Connection, event: StoredEvent) -> None:

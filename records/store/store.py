@@ -40,13 +40,13 @@ from records.segments import BEGIN, Position
 from records.store.facts import put, write
 from records.store.questions import EVERY, Wanted
 from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
-from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, recording_files
+from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, history_hidden, recording_files
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0006"
+NEWEST = "0007"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
@@ -196,6 +196,20 @@ class Store:
         found = self._run(lambda connection: _records(connection, select(calls).where(calls.c.call == call)))
         return found[0] if found else None
 
+    def hidden(self, viewer: str, names: Sequence[str]) -> frozenset[str]:
+        """Of these calls, those that the user does not want to see any more (DCH-2)."""
+
+        def read(connection: Connection) -> frozenset[str]:
+            found: set[str] = set()
+            for some in _portions(names):
+                query = select(history_hidden.c.call).where(
+                    history_hidden.c.viewer == viewer, history_hidden.c.call.in_(some)
+                )
+                found.update(connection.scalars(query))
+            return frozenset(found)
+
+        return self._run(read)
+
     def _run(self, work: Callable[[Connection], T], alone: bool = False) -> T:
         """Do the work in one transaction; `alone` keeps other writers of an SQLite file out from its beginning on."""
         with self._lock:
@@ -220,12 +234,16 @@ def _is_new(connection: Connection) -> bool:
 def _records(connection: Connection, query: Select[Any], *, legs: bool = True) -> list[CallRecord]:
     rows = connection.execute(query).mappings().all()
     found: dict[str, list[Any]] = {row["call"]: [] for row in rows}
-    names = list(found) if legs else []
-    for start in range(0, len(names), 500):  # within every database's bound for parameters
-        chosen = select(call_legs).where(call_legs.c.call.in_(names[start : start + 500])).order_by(call_legs.c.leg)
+    for some in _portions(list(found) if legs else []):
+        chosen = select(call_legs).where(call_legs.c.call.in_(some)).order_by(call_legs.c.leg)
         for leg in connection.execute(chosen).mappings():
             found[leg["call"]].append(leg)
     return [record_of(row, found[row["call"]]) for row in rows]
+
+
+def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Within every database's bound for parameters."""
+    return (names[start : start + 500] for start in range(0, len(names), 500))
 
 
 def _sound(url: URL) -> URL:

@@ -109,6 +109,18 @@ recording_files = Table(
 )
 """The files of `calls.recordings` that are there. They come later than the calls, or not at all."""
 
+history_hidden = Table(
+    "history_hidden",
+    metadata,
+    Column("viewer", Text, primary_key=True),
+    Column("call", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("history_hidden_call", "call"),
+    sqlite_with_rowid=False,
+)
+"""Which calls a user does not want to see in the own history any more (DCH-2)."""
+
 consumers = Table(
     "consumers",
     metadata,
