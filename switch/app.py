@@ -53,6 +53,7 @@ from switch.hiding import Hiding
 from switch.installing import House, install
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.lifting import Lifting
+from switch.live import Live
 from switch.lookups import Lookups
 from switch.mailbox_room import MailboxRoom
 from switch.mailing import Mailer
@@ -63,6 +64,7 @@ from switch.net.transports import Transports
 from switch.notices import Notices
 from switch.operations import Operations, Recent
 from switch.parked import ParkedAsking
+from switch.private import private_token
 from switch.prompts import prompts
 from switch.prompts.prompts import Prompts
 from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, RECORDING_PROMPTS, REFUSALS
@@ -301,7 +303,16 @@ class Exchange:
             self._certificates.ends,
             clock.now,
         )
-        self._watch = WatchServer(self._counters, figures, self._standing.troubles)
+        core = self.core
+        self._live = Live(
+            lambda: operations.calls({}),
+            operations.call,
+            core.registrar.bindings,
+            core.mailboxes.counts,
+            loop.call_later,
+        )
+        shown = private_token(self._places.data / "events.token")
+        self._watch = WatchServer(self._counters, figures, self._standing.troubles, self._live, shown)
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -613,6 +624,7 @@ class Exchange:
     def _append(self, events: list[e.AnyEvent]) -> None:
         self._journal.append(events)
         self._tally.add(events)
+        self._live.add(events)
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.hop:

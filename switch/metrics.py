@@ -1,18 +1,22 @@
 """Figures for Prometheus, and the small local web server that shows them.
 
 Counting is adding to a plain integer; everything else happens when somebody scrapes. `GET /metrics` and `GET /healthz`
-are all that is served, on a local address, without any secret in it.
+are served on a local address, without any secret in them; `GET /events` (`switch.live`), which tells who calls whom,
+to those who have the token alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from switch.live import Listener, Live
 
 MAX_REQUEST = 8192
 MAX_CONNECTIONS = 32
@@ -157,15 +161,26 @@ class WatchServer:
     """`/metrics` and `/healthz` over plain HTTP/1.1, one request a connection.
 
     `troubles` returns one sentence for each thing that is wrong; while there is any, `/healthz` answers 503 with them.
+    `/events` goes on until one side ends it; `token` is what its listeners show (RFC 6750), empty: there is none.
     """
 
-    def __init__(self, counters: Counters, readings: Readings, troubles: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        readings: Readings,
+        troubles: Callable[[], Iterable[str]],
+        live: Live | None = None,
+        token: str = "",
+    ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(Collector(counters, readings))
         ProcessCollector(registry=self._registry)
         self._troubles = troubles
         self._server: asyncio.Server | None = None
         self._open = 0
+        self._live = live
+        self._token = token.encode()
+        self._streams: set[Listener] = set()
 
     async def start(self, address: str, port: int) -> int:
         """Listen; returns the port, which the kernel chose where 0 was asked for. Raises OSError."""
@@ -174,9 +189,11 @@ class WatchServer:
         return chosen
 
     async def stop(self) -> None:
-        """Stop listening. Requests under way end by themselves within seconds."""
+        """Stop listening, and end what goes on. Requests under way end by themselves within seconds."""
         if self._server is not None:
             self._server.close()
+            for listener in self._streams:
+                listener.end()
             await self._server.wait_closed()
             self._server = None
 
@@ -194,13 +211,16 @@ class WatchServer:
                 "text/plain; charset=utf-8",
                 f"{text}\n".encode(),
             )
-        return "404 Not Found", "text/plain", b"/metrics and /healthz are here\n"
+        return "404 Not Found", "text/plain", b"/metrics, /healthz and /events are here\n"
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
         try:
             if self._open <= MAX_CONNECTIONS:
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
+                if self._live is not None and head.startswith(b"GET /events "):
+                    await self._stream(head, self._live, writer)
+                    return
                 writer.write(self._response(head))
                 await asyncio.wait_for(writer.drain(), TIMEOUT_S)
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
@@ -215,3 +235,35 @@ class WatchServer:
         status, kind, body = self.answer(method, target.split("?", 1)[0])
         lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         return lines.encode() + (b"" if method == "HEAD" else body)
+
+    async def _stream(self, head: bytes, live: Live, writer: asyncio.StreamWriter) -> None:
+        if not self._knows(head):
+            writer.write(_head("401 Unauthorized", "text/plain", b"WWW-Authenticate: Bearer\r\n"))
+            return
+        listener = live.listen()
+        if listener is None:
+            writer.write(_head("503 Service Unavailable", "text/plain", b"Retry-After: 5\r\n"))
+            return
+        self._streams.add(listener)
+        self._open -= 1  # it must not keep a scrape out
+        try:
+            writer.write(_head("200 OK", "text/event-stream", b"Cache-Control: no-store\r\n"))
+            while not listener.over:
+                writer.write(await listener.get())
+                await asyncio.wait_for(writer.drain(), TIMEOUT_S)
+        finally:
+            self._open += 1
+            self._streams.discard(listener)
+            live.leave(listener)
+
+    def _knows(self, head: bytes) -> bool:
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.strip().lower() == b"authorization":
+                kind, _, given = value.strip().partition(b" ")
+                return kind.lower() == b"bearer" and bool(self._token) and hmac.compare_digest(given, self._token)
+        return False
+
+
+def _head(status: str, kind: str, more: bytes) -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n".encode() + more + b"\r\n"

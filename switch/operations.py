@@ -180,6 +180,11 @@ class Operations:
         """The calls that are up, the oldest first."""
         return tuple(_view(call) for call in self._core.calls.by_id.values())
 
+    def call(self, call: str) -> CallView | None:
+        """One call as it is now; None when it is over."""
+        up = self._core.calls.by_id.get(call)
+        return None if up is None else _view(up)
+
     def phones(self, _: dict[str, Any]) -> PhonesView:
         """Who is registered, from where, and who is not."""
         names = self._standing.devices()

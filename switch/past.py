@@ -15,7 +15,7 @@ from dialplan.model import Model
 from dialplan.plan import CallRequest, Plan
 from dialplan.planner import plan
 from records.cdr import CallRecord
-from records.store.rows import clean
+from records.text import clean
 from switch.decided import draw_of, facts_of
 
 Because = tuple[tuple[str, str], ...]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+
+TOKEN_BYTES = 32
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -18,3 +21,16 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)
+
+
+def private_token(path: Path) -> str:
+    """The token in that file, as text that fits into a header; made at random when it is not there. Raises OSError."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+        if len(token) >= TOKEN_BYTES:
+            return token
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    write_private(path, f"{token}\n".encode())
+    return token

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
 from records.events import Forwarded, RecordingRendered
+from records.text import clean, to_json
 
 
 class Besides(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,13 +40,6 @@ def from_us(value: int | None) -> Instant | None:
 
 def _instant(value: int) -> Instant:
     return _EPOCH + datetime.timedelta(microseconds=value)
-
-
-def clean(text: str) -> str:
-    """Text that every database takes: what strangers sent may hold NUL, or bytes that are no UTF-8."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _clean(text: str | None) -> str | None:
@@ -96,18 +90,7 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
 
 
 def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:  # what was dialled may be told in a reason
-        return msgspec.json.encode(_cleaned(msgspec.to_builtins(value, builtin_types=(datetime.datetime,)))).decode()
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {key: _cleaned(each) for key, each in value.items()}
-    return [_cleaned(each) for each in value] if isinstance(value, list | tuple) else value
+    return to_json(value).decode()
 
 
 def _asked(record: CallRecord) -> str:

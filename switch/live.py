@@ -1,0 +1,177 @@
+"""What happens in the exchange, as it happens: for consoles that show it, told as server-sent events (`/events`).
+
+What is told are statements of how things are now, not what changed: a call as `ringplan calls` shows it, a telephone
+that is there or gone, the counts of a mailbox. So a listener that was away needs nothing of what it missed: it begins
+with everything as it is, then `ready`, then what is new. A call that changes ten times within a tenth of a second is
+told once.
+
+Nobody listening costs one comparison an input. A listener that does not read loses its connection, never an event of
+another.
+
+    call      a `switch.views.CallView`         phone     line, device, uri, there
+    ended     call, result, reason, sip_status  mailbox   mailbox, new, old, urgent_new, urgent_old
+    set       line, key, value, by              told      of an emergency call: call, to, outcome, why
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from records import events as e
+from records.text import to_json
+from switch.mailboxes import Counts
+from switch.views import CallView
+
+PAUSE_S = 0.1
+MOST_WAITING = 4 << 20
+"""Octets that a listener may leave unread."""
+MOST_LISTENERS = 16
+ALIVE_S = 15.0
+"""After so much silence a comment goes out, so that both ends notice when the other is gone."""
+
+
+class Listener:
+    """One connection's end: what waits for it. `over`: it was too slow, or we stop."""
+
+    __slots__ = ("_size", "_some", "_waiting", "over")
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._some = asyncio.Event()
+        self.over = False
+
+    def put(self, told: bytes) -> None:
+        """Something for it."""
+        self._size += len(told)
+        if self._size > MOST_WAITING:
+            self.end()
+        elif not self.over:
+            self._waiting.append(told)
+            self._some.set()
+
+    def end(self) -> None:
+        """Nothing more is told."""
+        self.over = True
+        self._waiting.clear()
+        self._some.set()
+
+    async def get(self) -> bytes:
+        """All that waits; a comment when nothing comes for a while."""
+        try:
+            await asyncio.wait_for(self._some.wait(), ALIVE_S)
+        except TimeoutError:
+            return b": alive\n\n"
+        told = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        self._some.clear()
+        return told
+
+
+class Live:
+    """Tells all listeners. `calls` are those that are up, `call` is one of them, `phones` the contacts, `boxes` the
+    counts of a mailbox; `later(seconds, what)` is the loop's."""
+
+    def __init__(
+        self,
+        calls: Callable[[], Iterable[CallView]],
+        call: Callable[[str], CallView | None],
+        phones: Callable[[], Iterable[e.Bound]],
+        boxes: Callable[[str], Counts],
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._calls = calls
+        self._call = call
+        self._phones = phones
+        self._boxes = boxes
+        self._later = later
+        self._listeners: set[Listener] = set()
+        self._dirty: dict[tuple[str, str], bytes] = {}
+        """What is to be told: of a call, a mailbox and so on the last word, in the order of the first."""
+        self._due = False
+        self._told = 0
+        self._run = int(datetime.datetime.now(datetime.UTC).timestamp())
+
+    def add(self, events: Sequence[e.AnyEvent]) -> None:
+        """What the journal has just got."""
+        if not self._listeners:
+            return
+        for event in events:
+            self._note(event)
+        if self._dirty and not self._due:
+            self._due = True
+            self._later(PAUSE_S, self.tell)
+
+    def _note(self, event: e.AnyEvent) -> None:
+        match event:
+            case e.CallEnded():
+                named = {"call": event.call, "result": event.result, "reason": event.reason, "at": event.at}
+                self._dirty["call", event.call] = self._line("ended", {**named, "sip_status": event.sip_status})
+            case e.Event():
+                if ("call", event.call) not in self._dirty:
+                    self._dirty["call", event.call] = b""  # looked at when it is told
+            case e.Bound():
+                self._dirty["phone", f"{event.line} {event.uri} {event.reg_id}"] = self._phone(event)
+            case e.Unbound():
+                named = {"line": event.line, "uri": event.uri, "there": False, "cause": event.cause}
+                self._dirty["phone", f"{event.line} {event.uri} {event.reg_id}"] = self._line("phone", named)
+            case e.LineSet():
+                named = {"line": event.line, "key": event.key, "value": event.value, "by": event.by}
+                self._dirty["set", f"{event.line} {event.key}"] = self._line("set", named)
+            case e.MessageLeft() | e.MessageChanged():
+                self._dirty["mailbox", event.mailbox] = b""
+            case e.HelpTold():
+                named = {"call": event.call, "to": event.to, "outcome": event.outcome, "why": event.why}
+                self._dirty["told", f"{event.call} {event.to}"] = self._line("told", named)
+            case _:
+                pass
+
+    def tell(self) -> None:
+        """Say what is new."""
+        self._due = False
+        changed, self._dirty = self._dirty, {}
+        for (kind, name), line in changed.items():
+            told = line or (self._mailbox(name) if kind == "mailbox" else self._up(self._call(name)))
+            if told:
+                self._told += 1
+                numbered = b"id: %d-%d\n%b" % (self._run, self._told, told)
+                for listener in self._listeners:
+                    listener.put(numbered)
+
+    def listen(self) -> Listener | None:
+        """A new listener, with all that is now before it; None when there are enough."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            return None
+        listener = Listener()
+        listener.put(b"retry: 2000\n\n")
+        for view in self._calls():
+            listener.put(self._up(view))
+        for bound in self._phones():
+            listener.put(self._phone(bound))
+        listener.put(self._line("ready", {"run": self._run}))
+        self._listeners.add(listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """It is gone."""
+        self._listeners.discard(listener)
+        if not self._listeners:
+            self._dirty.clear()
+
+    def _up(self, view: CallView | None) -> bytes:
+        return self._line("call", view) if view is not None else b""
+
+    def _phone(self, bound: e.Bound) -> bytes:
+        return self._line("phone", {"line": bound.line, "device": bound.device, "uri": bound.uri, "there": True})
+
+    def _mailbox(self, name: str) -> bytes:
+        return self._line("mailbox", {"mailbox": name, **msgspec.structs.asdict(self._boxes(name))})
+
+    def _line(self, kind: str, value: Any) -> bytes:
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), to_json(value))
