@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.events import HistoryHidden, RecordingRendered, StoredEvent
-from records.store.rows import clean, file_row, to_us
+from records.store.rows import file_row, to_us
 from records.store.tables import history_hidden, recording_files
+from records.text import clean
 
 Writer = Callable[[Connection, Any], None]
 
