@@ -2,7 +2,7 @@
 #
 # A first configuration, then the exchange, with the host's network (docs/docker.md tells more):
 #   docker run --rm --network host -v ringplan-config:/etc/ringplan ringplan init
-#   docker run -d --name ringplan --network host --restart unless-stopped --stop-timeout 40 \
+#   docker run -d --name ringplan --network host --restart unless-stopped --stop-timeout 60 \
 #     -v ringplan-config:/etc/ringplan -v ringplan-data:/var/lib/ringplan ringplan
 # Calls take thousands of UDP ports, with addresses written inside the messages. Behind Docker's own network every one of
 # those ports needs a rule and a copy in userland, source addresses get lost, and the addresses in the messages are

@@ -177,6 +177,7 @@ def _calls(calls: Calls) -> CallSettings:
         warn_by=calls.limit_warning.by,
         warn_to=calls.limit_warning.to,
         announcements=calls.announcements,
+        drain_s=calls.drain,
     )
 
 

@@ -274,6 +274,8 @@ class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whom: inside or both."""
     announcements: str = "early"
     """How refusals are told: early, answer or off."""
+    drain_s: float = 30.0
+    """How long a stop waits for calls."""
 
 
 class PromptSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,11 @@ class Calls(Section):
         description="how callers are told why a call is refused: before it is answered, so that it costs nothing; "
         "after an answer, for those who hear nothing before; or not",
     )
+    drain: Annotated[float, duration(0, 3600)] = Field(
+        default=30.0,
+        description="when the exchange is told to stop it takes no new calls, and waits so long for those that are up; "
+        "0s: it ends them at once",
+    )
     limit_warning: LimitWarning = Field(
         default_factory=LimitWarning, description="the warning before a call reaches its `call_limit`"
     )

@@ -44,6 +44,8 @@ IN_DIALOG = frozenset(("BYE", "UPDATE", "PRACK", "INFO"))
 """What makes sense in a dialog only: 481 outside of one."""
 NOBODY_YET = Source()
 """Who calls before anybody has asked."""
+LONGEST_S = 30
+"""Nobody is told to stay away for longer than this, and 2 s, while we drain: the calls may end sooner."""
 _REQUIRING = frozenset(("require", "proxy-require"))
 
 
@@ -70,6 +72,8 @@ class Admission:
         self.gate = gate
         self.closing = False
         """The exchange stops in order: no call is begun any more."""
+        self.draining: float | None = None
+        """Until when the exchange waits for the calls that are up, and takes none but for help; None: it does not."""
         self._endpoint = endpoint
         self._registrar = registrar
         self._authenticator = authenticator
@@ -107,6 +111,9 @@ class Admission:
                 self.register(txn, request, now)
             elif method == "INVITE":
                 self._invite(txn, request, now)
+            elif self.draining is not None and self._directory.trunk_at(txn.flow) is not None:
+                # RFC 3261 section 11.2: as an INVITE would be answered. The carrier takes its next host.
+                self._endpoint.answer_once(txn, 503, now, lines=self._later(now))
             else:
                 self._endpoint.answer_once(txn, 200, now, lines=(*CAPABILITIES, self._subscriptions.allowed))
             return
@@ -219,6 +226,9 @@ class Admission:
         source = self._source(txn, request, now)
         if source is None:
             return
+        if self.draining is not None and self._is_new(request, source):
+            self._endpoint.answer_once(txn, 503, now, lines=self._later(now))
+            return
         if source.trunk is not None and not self._calls.context.channels.in_time(source.trunk, "in", now):
             self._endpoint.answer_once(txn, 503, now, lines=["Retry-After: 1"])
             return
@@ -236,6 +246,16 @@ class Admission:
             self._endpoint.respond(txn, 488, now, lines=['Warning: 305 ringplan "Incompatible media format"'])
         except SdpError as error:
             raise RemoteProtocolError(400, "Bad Session Description") from error
+
+    def _is_new(self, request: Request, source: Source) -> bool:
+        """Whether an INVITE begins something that a drain stands before. Not one that calls for help (OUT-6), nor one
+        that takes a leg's place in a call that is up, as a transfer ends with."""
+        return request.header("Replaces") is None and not self._calls.is_emergency(request, source)
+
+    def _later(self, now: float) -> tuple[str]:
+        """When our successor will be there, as well as we know."""
+        left_s = max(0.0, (self.draining or now) - now)
+        return (f"Retry-After: {min(int(left_s), LONGEST_S) + 2}",)
 
     def _ours(self, request: Request) -> bool:
         """Whether the request is for this exchange, by its Request-URI (RFC 3261 section 8.2.2.1) and, of a REGISTER,

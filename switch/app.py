@@ -35,7 +35,7 @@ from records.heartbeat import Watch
 from records.journal import FileJournal
 from switch import configuration, handed, logs, mailing, swapping
 from switch.accounts import Accounts, private_key
-from switch.arguments import EXIT_CONFIG, ExchangeArguments
+from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
 from switch.carriers import Carriers
@@ -45,6 +45,7 @@ from switch.clock import LoopClock
 from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
+from switch.draining import Draining
 from switch.explaining import Explaining
 from switch.features import attendant
 from switch.figures import readings
@@ -251,6 +252,9 @@ class Exchange:
         self.core.registrations.on_change = self._notices.registration_changed
         self.core.qualifier.on_change = self._sight.changed
         clock.run = self._run_timers
+        self._draining = Draining(
+            self.core, loop, clock.now, lambda: self._compiled.calls.drain_s, self._log, self._stopping.set
+        )
         feeder = Watch(self._places.heartbeat, time.time())
         self._standing = ExchangeStanding(
             arguments=arguments,
@@ -275,6 +279,7 @@ class Exchange:
         lifting = Lifting(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
+        self._standing.draining = lambda: self._draining.trouble
         self._standing.quotas, self._standing.mailboxes = lifting.warnings, self._mailboxes.asking.warnings
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
@@ -382,8 +387,8 @@ class Exchange:
                 why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
                 self._standing.unwatched = why
                 self._log.error(why)
-        for number, handler in ((signal.SIGTERM, self._stopping.set), (signal.SIGINT, self._stopping.set)):
-            self._loop.add_signal_handler(number, handler)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._draining.told)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin("reload", self._reload_by_signal()))
         gc.collect()
         gc.freeze()
@@ -442,7 +447,7 @@ class Exchange:
         fd = self._arguments.status_fd
         if fd is not None:
             with contextlib.suppress(OSError):
-                os.write(fd, b".")
+                os.write(fd, DRAINS if self._draining.active else LIVES)
         self._loop.call_later(1.0, self._beat)
 
     def _turn(self) -> None:

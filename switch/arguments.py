@@ -15,6 +15,10 @@ from typing import NamedTuple
 EXIT_CONFIG = 78
 """A child that cannot start for a reason that a restart will not cure (configuration, permissions) exits with this."""
 
+LIVES, DRAINS = b".", b"d"
+"""What an exchange writes to the supervisor when it is ready, and once a second: that it lives, or that it was told to
+stop and waits for calls still."""
+
 HOME_FOLDERS = ("config", "data", "run")
 
 

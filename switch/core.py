@@ -321,6 +321,12 @@ class Core:
         self.unasked.registered(self.registrar.bindings(), now)
         self._finish(now)
 
+    def drain(self, until: float, now: float) -> None:
+        """The exchange is to stop, and waits for the calls that are up until that instant: none is begun any more but
+        for help."""
+        self.admission.draining = until
+        self._finish(now)
+
     def close(self, now: float) -> None:
         """The exchange stops in order: its calls are ended, and no new ones are begun."""
         self.admission.closing = True

@@ -25,6 +25,10 @@ def readings(
     sip, net, guard, load = endpoint.counters, transports.counters, transports.guard, transports.load
     return {
         "calls": Reading("Calls that are up", lambda: len(calls.by_id)),
+        "draining": Reading(
+            "1 while the exchange was told to stop, takes no new calls and waits for those that are up",
+            lambda: core.admission.draining is not None,
+        ),
         "contacts": Reading("Registered contacts", lambda: len(core.registrar)),
         "contacts_unreachable": Reading("Contacts that do not answer OPTIONS any more", lambda: len(asked.lost)),
         "qualify_asked": Reading("OPTIONS sent to telephones", lambda: asked.asked, True),

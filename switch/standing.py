@@ -57,6 +57,8 @@ class ExchangeStanding:
         """A sentence for each change that was reloaded and waits for a restart."""
         self.unwatched = ""
         """Why nobody can read the metrics; empty when they can be read, or are not wanted."""
+        self.draining: Callable[[], str] = str
+        """What a drain waits for; empty while we serve."""
         self.quotas: Callable[[], Iterable[str]] = tuple
         """A sentence for each quota of calls outside that is used up, or nearly."""
         self.mailboxes: Callable[[], Iterable[str]] = tuple
@@ -83,10 +85,13 @@ class ExchangeStanding:
             "workers": tuple(WorkerView(*worker) for worker in self._engine.workers()),
             "devices": len(self.compiled.devices),
             "lines": len(self.compiled.model.lines),
+            "draining": bool(self.draining()),
         }
 
     def troubles(self) -> Iterable[str]:
         """See `switch.operations.Standing`."""
+        if drains := self.draining():
+            yield drains
         health = self._journal.health()
         if health.degraded:
             yield f"journal: {health.degraded}"

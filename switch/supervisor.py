@@ -15,8 +15,9 @@ Children:
     record feeder   python -P -m switch.feeding and where configuration and data are
 
 A child that dies is started again at once; one that keeps dying waits longer each time, each child by its own count.
-SIGTERM and SIGINT stop in order (the exchange first, since it has goodbyes to say; then the workers), a second one
-hurries; SIGHUP is passed to the exchange, which reloads its configuration.
+SIGTERM and SIGINT stop in order: the exchange first, which waits for its calls (it says so, and is given the time) and
+has goodbyes to say; then the workers. A second one is passed on and ends the waiting, a third kills. SIGHUP goes on to
+the exchange, which reloads its configuration.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places, literal
+from switch.arguments import DRAINS, EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places, literal
 
 PR_SET_PDEATHSIG = 1
 DSCP_SIGNALLING = 24  # CS3 (RFC 4594 section 4.1 has CS5 for signalling; switches expect CS3)
@@ -54,6 +55,7 @@ class Patience(NamedTuple):
     hung_s: float = 15.0
     """An exchange that was ready and has been silent for so long is killed."""
     exchange_stop_s: float = 20.0
+    """From when it was told, or last said that it waits for calls."""
     worker_stop_s: float = 5.0
 
 
@@ -173,27 +175,32 @@ class Supervisor:
             if self._stops == 1:
                 self.log("stopping")
                 self.notify("STOPPING=1")
+            patient = self._stops == 1 or (self._stops == 2 and self.exchange.pid is not None)
             for child in self._stopping():
                 if child.pid is not None:
-                    _kill(child.pid, signal.SIGTERM if self._stops == 1 else signal.SIGKILL)
+                    _kill(child.pid, signal.SIGTERM if patient else signal.SIGKILL)
             self._killed_at = time.monotonic()
         elif number == signal.SIGHUP and self.exchange.pid is not None:
             _kill(self.exchange.pid, signal.SIGHUP)
 
     def _beaten(self, now: float) -> None:
-        self._drain()
+        said = self._drain()
+        if self._stops and DRAINS in said:
+            self._killed_at = now
+            wait_s = self.patience.exchange_stop_s + self.patience.worker_stop_s
+            self.notify(f"EXTEND_TIMEOUT_USEC={wait_s * 1e6:.0f}")  # a stop may take as long as the drain does
         if self._last_beat is None and not self._stops:
             self.log("exchange is ready")
             self.notify(f"READY=1\nSTATUS=serving; exchange is process {self.exchange.pid}")
             self._ready = True
         self._last_beat = now
 
-    def _drain(self) -> None:
+    def _drain(self) -> bytes:
+        """What the exchange has written."""
         if self._status_fd is not None:
-            try:
-                os.read(self._status_fd, 65536)
-            except BlockingIOError:
-                pass
+            with contextlib.suppress(BlockingIOError):
+                return os.read(self._status_fd, 65536)
+        return b""
 
     def _reap(self, now: float) -> None:
         """Take note of the dead; as PID 1 also of orphans that were never ours."""
@@ -259,7 +266,7 @@ class Supervisor:
         self._killed_at = now
         for child in self.workers:
             if child.pid is not None:
-                _kill(child.pid, signal.SIGTERM if self._stops == 1 else signal.SIGKILL)
+                _kill(child.pid, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
 
     def _finished(self) -> bool:
         return self._stops > 0 and all(child.pid is None for child in self._children())

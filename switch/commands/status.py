@@ -57,8 +57,6 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     out = console()
     out.print(grid)
     out.print()
-    if view.draining:
-        out.print("[bold yellow]●[/] stopping: no new calls are taken")
     for emergency in view.emergencies:
         out.print(Text.assemble(("● ", "bold red"), (emergency, "bold red")))
     for trouble in view.troubles:
@@ -69,6 +67,6 @@ def status(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
         out.print(describe(refused, utc_now()))
     if len(view.refused) > FEW:
         out.print(f"[bold yellow]●[/] and {len(view.refused) - FEW} more are refused: ringplan phones")
-    if not (view.troubles or view.warnings or view.refused or view.draining or view.emergencies):
+    if not (view.troubles or view.warnings or view.refused or view.emergencies):
         out.print("[bold green]●[/] all is well")
     raise typer.Exit(1 if view.troubles else 0)

@@ -81,6 +81,7 @@ class House:
         registrar: str = "",
         qualify: str = "0s",
         announcements: str = "off",
+        drain: str = "0s",
         listen: str = "[{{address: 0.0.0.0, port: {port}}}, {{transport: tcp, address: 0.0.0.0, port: {port}}}]",
         sound: str = "127.0.0.1",
         inside: Sequence[str] = (),
@@ -106,7 +107,7 @@ class House:
             f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
-            f"calls: {{unreachable: 1s, announcements: {announcements}}}\n"
+            f"calls: {{unreachable: 1s, announcements: {announcements}, drain: {drain}}}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
             f"lines:\n{lines}devices:\n{phones}{devices}{more.replace('CARRIER-PORT', str(self.carrier))}"
         )

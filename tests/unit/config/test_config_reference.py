@@ -130,6 +130,7 @@ CASES = {
     "calls.unreachable": ("", "calls: {unreachable: 2s}"),
     "calls.limit_warning": ("", "calls: {limit_warning: {by: both, to: both}}"),
     "calls.announcements": ("", "calls: {announcements: answer}"),
+    "calls.drain": ("", "calls: {drain: 5m}"),
     "prompts": ("", "prompts: {voice: en-gb}"),
     "recordings": ("", "recordings: {keep_days: 90}"),
     "calls.session_timer": ("", "calls: {session_timer: {enabled: false}}"),

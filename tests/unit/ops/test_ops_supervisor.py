@@ -50,7 +50,7 @@ SUPERVISOR = """
     argv = [sys.executable, "-c", sys.argv[1], str(door.fileno()), str(write)]
     exchange = Child("exchange", argv, [door.fileno(), write])
     worker = Child("worker", [sys.executable, "-c", sys.argv[2]])
-    patience = Patience(delays_s=(0.0, 0.3, 0.3), hung_s=float(sys.argv[3]))
+    patience = Patience(delays_s=(0.0, 0.3, 0.3), hung_s=float(sys.argv[3]), exchange_stop_s=float(sys.argv[4]))
     log = lambda text: os.write(1, f"log: {text}\\n".encode())
     os.write(1, f"port {door.getsockname()[1]}\\n".encode())
     notify = lambda text: os.write(1, f"notify: {text.splitlines()[0]}\\n".encode())
@@ -61,10 +61,15 @@ SUPERVISOR = """
 class Running:
     """A supervisor in a process of its own, and what it and its children said."""
 
-    def __init__(self, exchange: str = EXCHANGE, hung_s: float = 60) -> None:
+    def __init__(self, exchange: str = EXCHANGE, hung_s: float = 60, stop_s: float = 20) -> None:
         scripts = [textwrap.dedent(text) for text in (SUPERVISOR, exchange, WORKER)]
+        argv = [sys.executable, "-c", *scripts, str(hung_s), str(stop_s)]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", *scripts, str(hung_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
+            argv,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
         self.lines: list[str] = []
         self.waiting: list[str] = []
@@ -145,6 +150,48 @@ def test_it_stops_the_exchange_first_and_then_the_workers(running):
     assert said == ["exchange", "worker"]
     assert system.process.wait(10) == 0
     assert "notify: STOPPING=1" in system.lines
+
+
+# Waits for calls when it is told to stop, and says so for longer than others get; a second signal ends that.
+PATIENT = """
+    import os, signal, sys, time
+    told = 0
+    def term(*_):
+        global told
+        told += 1
+        os.write(1, f"told {told}\\n".encode())
+    signal.signal(signal.SIGTERM, term)
+    os.write(int(sys.argv[2]), b".")
+    while told < 2:
+        time.sleep(0.05)
+        os.write(int(sys.argv[2]), b"d" if told else b".")
+    if LINGERS:
+        time.sleep(60)
+"""
+
+
+def test_an_exchange_that_waits_for_its_calls_is_given_the_time_and_a_second_signal_is_passed_on(running):
+    system = running(exchange=PATIENT.replace("LINGERS", "False"), stop_s=0.2)
+    system.wait_for("notify: READY=1")
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("told 1")
+    for _ in range(8):
+        system.wait_for("notify: EXTEND_TIMEOUT_USEC=5200000")  # systemd gives it, too
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("told 2")
+    assert system.process.wait(10) == 0
+    assert not any("killing it" in line for line in system.lines)
+
+
+def test_a_third_signal_kills(running):
+    system = running(exchange=PATIENT.replace("LINGERS", "True"))
+    system.wait_for("notify: READY=1")
+    for number in (1, 2):
+        system.process.send_signal(signal.SIGTERM)
+        system.wait_for(f"told {number}")
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("log: exchange ended (signal 9)")
+    assert system.process.wait(10) == 0
 
 
 def test_a_hangup_signal_reaches_the_exchange(running):
