@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from records import heartbeat
 from records.cdr import CallRecord, CdrFolder
+from records.clocks import Steady
 from records.events import STORED, Event, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
@@ -61,6 +62,7 @@ class Feeder:
         self._store = store
         self._reader = Reader(directory, calls_only=True)
         self._folder = CdrFolder()
+        self._steady = Steady()
         self._retention = Retention(directory, keep, spare_s)
         self._applied: Position | None = None
         self._waiting: list[CallRecord] = []
@@ -82,13 +84,16 @@ class Feeder:
         if not frames:
             return 0
         waiting, feed, retention, applied = self._waiting, self._folder.feed, self._retention, self._applied
-        for position, events in frames:
+        steady = self._steady
+        for position, events, stamp in frames:
+            if stamp is not None and stamp.clock is not steady.clock:
+                steady.turn(stamp.clock, self._folder.open)
             new = position > applied
             segment = position.segment
             for event in events:
                 if isinstance(event, Event):
                     retention.saw(segment, event.call)
-                    record = feed(event)
+                    record = feed(steady.of_call(event))
                     if record is not None:
                         retention.ended(event.call)
                         if new:

@@ -11,6 +11,7 @@ them again. Those of emergency calls are written first and dropped last. What ha
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -23,6 +24,7 @@ from typing import Protocol
 
 import msgspec
 
+from records.clocks import STEP_S, Clock, Stamp, boot_id, clock_now, monotonic_ns
 from records.codec import Codec
 from records.events import AnyEvent, CallEnded, CallStarted, Event
 from records.segments import (
@@ -34,6 +36,8 @@ from records.segments import (
     Frame,
     Position,
     Reader,
+    Segment,
+    beginning,
     locked,
     new_segment,
     segments,
@@ -79,23 +83,26 @@ class Journal(Protocol):
 
 
 class MemoryJournal:
-    """A journal in memory, for tests. Events go through the same bytes as in a file."""
+    """A journal in memory, for tests. Events go through the same bytes as in a file. `clock` is that of the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], Clock] = clock_now) -> None:
         self._codec = Codec()
-        self._frames: list[bytes] = []
+        self._clock = clock
+        self._frames: list[tuple[bytes, Stamp]] = []
         self._events = 0
 
     def append(self, events: Sequence[AnyEvent]) -> None:
         """Keep the events."""
         if events:
-            self._frames.append(self._codec.encode(events))
+            clock = self._clock()
+            self._frames.append((self._codec.encode(events), Stamp(clock, clock.monotonic)))
             self._events += len(events)
 
     def read(self, position: Position = BEGIN) -> Iterator[Frame]:
         """Decode everything after `position`."""
         for number in range(position.offset, len(self._frames)):
-            yield Position(1, number + 1), self._codec.decode(self._frames[number])
+            payload, stamp = self._frames[number]
+            yield Frame(Position(1, number + 1), self._codec.decode(payload), stamp)
 
     @property
     def end(self) -> Position:
@@ -145,6 +152,10 @@ class FileJournal:
 
     `segment_bytes` is where a new segment begins, `waiting_bytes` the bound of the memory for events that the disk does
     not take, `sync_s` the time between two `fdatasync`, `retry_s` the least time between two attempts after a failure.
+    `monotonic` is for those; `unix_time` and `ns` are the clocks that frames are stamped by (`records.clocks`), `boot`
+    the kernel's boot. A new segment begins also where the wall clock was set.
+
+    `write` is every write to a file: where it raises OSError, or takes less than it is given, the disk is in trouble.
     """
 
     def __init__(
@@ -157,6 +168,8 @@ class FileJournal:
         retry_s: float = 0.1,
         monotonic: Callable[[], float] = time.monotonic,
         unix_time: Callable[[], float] = time.time,
+        ns: Callable[[], int] = monotonic_ns,
+        boot: str | None = None,
         write: Callable[[int, bytes | bytearray], int] = os.write,
     ) -> None:
         self._directory = directory
@@ -165,6 +178,10 @@ class FileJournal:
         self._sync_s = sync_s
         self._retry_s = retry_s
         self._monotonic = monotonic
+        self._unix_time = unix_time
+        self._ns = ns
+        self._boot = boot_id() if boot is None else boot
+        self._clock_offset = 0.0
         self._os_write = write
         self._codec = Codec()
         self._buffer = bytearray()
@@ -231,12 +248,16 @@ class FileJournal:
 
     def _write(self, size: int) -> bool:
         """Frame the payload that stands in the buffer and write it. False: nothing of it is in the journal."""
-        if self._offset >= self._rotate_at:
+        ns = self._ns()
+        if (
+            self._offset >= self._rotate_at
+            or not -STEP_S / 2 < self._unix_time() - ns / 1e9 - self._clock_offset < STEP_S / 2
+        ):
             self._rotate()
             if self._fd < 0:
                 return False
         buffer = self._buffer
-        HEAD.pack_into(buffer, 0, self._marker, size)
+        HEAD.pack_into(buffer, 0, self._marker, size, ns)
         buffer += TAIL.pack(zlib.crc32(buffer, self._seed))
         length = size + OVERHEAD
         try:
@@ -271,20 +292,38 @@ class FileJournal:
     def _rotate(self) -> None:
         """Begin a new segment. When that fails the old one is written on, if there is one."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        clock = Clock(self._boot, self._unix_time(), self._ns() / 1e9)
+        doing = "open"
         try:
             self._prepare()
             segment = new_segment(self._directory, self._number + 1, os.urandom(8))
             fd = os.open(segment.path, flags, 0o600)
+            doing = "write"
+            self._begin(fd, segment, clock)
         except OSError as error:
             if self._fd < 0:
-                self._fail(f"open: {error.strerror or error}")
+                self._fail(f"{doing}: {error.strerror or error}")
             else:
-                self._rotate_at += self._segment_bytes
+                self._rotate_at = max(self._rotate_at, self._offset) + self._segment_bytes
+                self._clock_offset = clock.offset
             return
         if self._fd >= 0:
             self._retired.append(self._fd)
         self._number, self._marker, self._seed = segment.number, segment.marker, segment.seed
-        self._fd, self._offset, self._rotate_at = fd, 0, self._segment_bytes
+        self._fd, self._offset, self._rotate_at = fd, segment.start, self._segment_bytes
+        self._clock_offset = clock.offset
+
+    def _begin(self, fd: int, segment: Segment, clock: Clock) -> None:
+        """Write the segment's head. Raises OSError; then there is no such segment."""
+        head = beginning(segment, clock)
+        try:
+            if self._os_write(fd, head) < len(head):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                segment.path.unlink()
+            raise
 
     def _fail(self, reason: str) -> None:
         self._write_error = reason

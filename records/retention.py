@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import time
 from collections.abc import Callable, Container
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from records.codec import Codec
 from records.events import Event
-from records.segments import Position, Reader, Segment, frame, locked, segments
+from records.segments import FORMAT, Position, Reader, Segment, frame, locked, segments
 
 
 class Retention:
@@ -68,6 +69,7 @@ class Retention:
         if self._current < consumed:
             self._turn_to(consumed)
         present = [segment for segment in segments(self._directory) if segment.number < consumed]
+        present = list(itertools.takewhile(lambda segment: segment.format <= FORMAT, present))
         before = self.deleted
         with contextlib.suppress(OSError), locked(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
             for segment in present[: max(0, len(present) - self._keep)]:
@@ -94,13 +96,15 @@ class Retention:
         reader = Reader(self._directory, Position(segment.number, 0))
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as out:
-                for position, events in reader:
+            with os.fdopen(descriptor, "wb") as out, segment.path.open("rb") as old:
+                out.write(old.read(segment.start))
+                for position, events, stamp in reader:
                     if position.segment != segment.number:
                         break
                     kept = [event for event in events if isinstance(event, Event) and event.call in calls]
                     if kept:
-                        out.write(frame(segment, self._codec.encode(kept)))
+                        ns = round(stamp.monotonic * 1e9) if stamp is not None else 0
+                        out.write(frame(segment, self._codec.encode(kept), ns))
                 out.flush()
                 os.fsync(out.fileno())
             os.utime(aside, ns=(stat.st_atime_ns, stat.st_mtime_ns))

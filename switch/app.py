@@ -33,6 +33,7 @@ from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
+from records.segments import NewerFormatError
 from switch import configuration, handed, logs, mailing, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
@@ -678,7 +679,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(arguments, compiled))
-    except NewerStateError as error:
+    except (NewerStateError, NewerFormatError) as error:
         # Another start would meet the same file; that it was written by us is no reason to throw it away.
         sys.stderr.write(f"{error}; start the version that wrote it, or move {arguments.places.data} aside\n")
         return EXIT_CONFIG

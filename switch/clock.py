@@ -102,6 +102,10 @@ class VirtualClock:
         """Wall time: where it started, and what was advanced since."""
         return self._start + datetime.timedelta(seconds=self._now)
 
+    def set(self, by_s: float) -> None:
+        """Somebody sets the wall clock, so much forward; no time goes by."""
+        self._start += datetime.timedelta(seconds=by_s)
+
     def advance(self, seconds: float) -> None:
         """Move on, firing each timer exactly at its time."""
         self.advance_to(self._now + seconds)

@@ -10,7 +10,8 @@ import structlog
 
 from config.compiled import DeviceCredentials
 from records import events as e
-from records.journal import Journal
+from records.clocks import Clock, clock_now, moved, stepped_s
+from records.journal import Frame, Journal
 from records.recovery import Recovery, recover
 from switch.core import Core
 from switch.net.guard import Guard
@@ -29,17 +30,18 @@ def replay(
     log: structlog.typing.FilteringBoundLogger,
     mailboxes: KeptMailboxes = KeptMailboxes(),
     subscribed: Iterable[e.Subscribed] = (),
+    clock: Clock | None = None,
 ) -> Recovery:
     """Bindings into the registrar: those of the state file, then the journal's, which are younger; subscriptions
     likewise. Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end
-    here."""
+    here. `clock` is that of the machine: what was written by a wall clock that has been set since is as by today's."""
     registrar = core.registrar
     for bound in bindings:
         registrar.apply(bound)
     core.facts.restore(facts)
     core.mailboxes.restore(mailboxes)
     since = at - datetime.timedelta(seconds=core.endpoint.timings.wait)
-    found = recover(_read(core, journal, facts.position, mailboxes.position), since)
+    found = recover(_read(core, journal, facts.position, mailboxes.position, clock or clock_now()), since)
     for line, uri, reg_id in found.unbound:
         registrar.apply(e.Unbound(line, uri, "deregistered", at, reg_id))
     for bound in found.bindings.values():
@@ -61,13 +63,20 @@ def laid_over(kept: Iterable[e.Subscribed], found: Recovery) -> dict[str, e.Subs
     return {tag: each for tag, each in older.items() if tag not in found.unsubscribed} | found.subscribed
 
 
-def _read(core: Core, journal: Journal, facts: Position, mailboxes: Position) -> Iterator[e.AnyEvent]:
+def _read(core: Core, journal: Journal, facts: Position, mailboxes: Position, clock: Clock) -> Iterator[e.AnyEvent]:
     """Every event of the journal, counted among the facts and mailboxes as it passes; those up to the positions stand
     there already."""
-    for position, events in journal.read():
+    for frame in journal.read():
+        events, position = of_today(frame, clock), frame.position
         core.facts.replay(events, known=position <= facts)
         core.mailboxes.replay(events, known=position <= mailboxes)
         yield from events
+
+
+def of_today(frame: Frame, clock: Clock) -> list[e.AnyEvent]:
+    """The events of a frame, by the wall clock of now."""
+    by_s = stepped_s(frame.stamp, clock)
+    return [moved(event, by_s) for event in frame.events] if by_s else frame.events
 
 
 def welcome(core: Core, guard: Guard, devices: Iterable[DeviceCredentials], now: float) -> None:

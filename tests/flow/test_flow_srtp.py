@@ -92,7 +92,7 @@ def test_hold_keeps_our_key_and_takes_hers() -> None:
 def test_a_crash_leaves_the_keys_to_the_worker_and_the_next_description_has_new_ones() -> None:
     scene = Scene()
     alice, dialog, bob, answer = talk(scene)
-    told = repr([event for _, events in scene.exchange.journal.read() for event in events])
+    told = repr([event for _, events, _ in scene.exchange.journal.read() for event in events])
     for key in (HERS, key_in(answer)):
         assert base64.b64encode(key).decode() not in told
         assert repr(key)[2:-1] not in told

@@ -6,12 +6,12 @@ journal in memory. `check` looks at what has to be true after every test.
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from config.compiled import HostSettings, MailboxSettings, TrunkSettings
 from dialplan import model as m
@@ -23,6 +23,7 @@ from dialplan.plan import Service
 from media.engine import LegLost, MediaEvent, Silent, known_already
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
+from records.clocks import Clock
 from records.journal import MemoryJournal
 from records.recovery import recover
 from switch import past
@@ -48,6 +49,7 @@ from switch.presence.lamps import places_of
 from switch.presence.subscriptions import subscribed
 from switch.qualify import QualifySettings
 from switch.registrar import Registrar, RegistrarSettings
+from switch.replay import of_today, replay
 from switch.sip import digest
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
@@ -184,7 +186,7 @@ class Exchange:
         self.settings = settings or CallSettings()
         self.qualify = QualifySettings(qualify_s, self.settings.unreachable_s)
         self.timings = timings or Timings()
-        self.journal = MemoryJournal()
+        self.journal = MemoryJournal(self.machine)
         self.facts = MemoryFactStore()
         self.mailboxes = MemoryMailboxStore()
         self.boxes = boxes_of(self.model)
@@ -374,25 +376,20 @@ class Exchange:
         """Come back, in the order of `switch/app.py`: bindings, calls, media, and only then packets."""
         self._boot()
         now = self.clock.now()
-        registrar = self.core.registrar
-        since = self.clock.at() - datetime.timedelta(seconds=self.timings.wait)
-        kept = self.facts.load()
-        self.core.facts.restore(kept)
-        boxes = self.mailboxes.load()
-        self.core.mailboxes.restore(boxes)
-        for position, events in self.journal.read():
-            self.core.facts.replay(events, known=position <= kept.position)
-            self.core.mailboxes.replay(events, known=position <= boxes.position)
-        found = recover((event for _, events in self.journal.read() for event in events), since)
-        for bound in found.bindings.values():
-            registrar.apply(bound)
-        registrar.resume(now, self.clock.at())
+        at, clock = self.clock.at(), self.machine()
+        facts, boxes = self.facts.load(), self.mailboxes.load()
+        found = replay(self.core, self.journal, (), facts, now, at, structlog.get_logger(), boxes, clock=clock)
+        self.events = [event for frame in self.journal.read() for event in of_today(frame, clock)]
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
         self.core.recover(found.calls.values(), now, found.ended)
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(self.qualify, now)
         self._remember()
+
+    def machine(self) -> Clock:
+        """The clocks of the machine, which boots but once."""
+        return Clock("ab" * 16, self.clock.at().timestamp(), self.clock.now())
 
     def crash_and_restart(self, away_s: float = 0.0) -> None:
         """Both, `away_s` seconds apart."""
@@ -536,8 +533,8 @@ class Exchange:
         for facts, kept in ((anew, Kept()), (after, self.facts.load())):
             facts.use(self.model)
             facts.restore(kept)
-            for position, events in self.journal.read():
-                facts.replay(events, known=position <= kept.position)
+            for frame in self.journal.read():
+                facts.replay(of_today(frame, self.machine()), known=frame.position <= kept.position)
             now, then = live.at(at), facts.at(at)
             assert dict(now.lines) == dict(then.lines)
             assert dict(now.shown) == dict(then.shown)
@@ -548,7 +545,7 @@ class Exchange:
         for kept in (KeptMailboxes(), self.mailboxes.load()):
             anew = Mailboxes()
             anew.restore(kept)
-            for position, events in self.journal.read():
+            for position, events, _ in self.journal.read():
                 anew.replay(events, known=position <= kept.position)
             assert not set(anew.all()) ^ set(self.core.mailboxes.all())
             for name in self.core.mailboxes.names():
@@ -611,7 +608,7 @@ class Exchange:
     def _append(self, events: list[e.AnyEvent]) -> None:
         end = self.journal.end
         self.journal.append(events)
-        self.events += [event for _, events in self.journal.read(end) for event in events]
+        self.events += [event for _, events, _ in self.journal.read(end) for event in events]
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.hop:

@@ -119,7 +119,7 @@ def test_at_a_start_the_journal_comes_after_the_file(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "journal")
     journal.start()
     journal.append([subscribed("both", 9), subscribed("only-journal"), gone("ended")])
-    found = recover(event for _, events in journal.read() for event in events)
+    found = recover(event for _, events, _ in journal.read() for event in events)
     journal.close()
     kept = [subscribed("both", 2), subscribed("only-file"), subscribed("ended")]
     assert laid_over(kept, found) == {

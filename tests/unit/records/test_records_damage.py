@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from records.clocks import Clock
 from records.codec import Codec
 from records.events import AnyEvent, CallEnded
 from records.journal import FileJournal
-from records.segments import OVERHEAD, Reader, Segment, frame, segments
+from records.segments import BEGINNING, OVERHEAD, Reader, Segment, beginning, frame, segments
 from tests.support.call_events import answered_call, bound, inputs, started
 
+CLOCK = Clock("0123456789abcdef" * 2, 1772442000.0, 5000.0)
 SAMPLES: list[list[AnyEvent]] = [*inputs(answered_call("c1")), [bound()]]
 
 
@@ -36,7 +38,7 @@ def written(directory: Path, samples: list[list[AnyEvent]] = SAMPLES) -> tuple[S
 
 def read(directory: Path) -> tuple[list[list[AnyEvent]], Reader]:
     reader = Reader(directory)
-    events = [events for _, events in reader]
+    events = [events for _, events, _ in reader]
     reader.close()
     return events, reader
 
@@ -55,21 +57,21 @@ def test_a_journal_torn_at_any_byte_is_read_up_to_the_last_whole_input(tmp_path:
         events, reader = read(tmp_path)
         assert events == whole  # the newest segment: the rest may still come
         assert reader.torn == reader.corrupt == 0
-        following.path.write_bytes(frame(following, Codec().encode([bound()])))
+        following.path.write_bytes(beginning(following, CLOCK) + frame(following, Codec().encode([bound()])))
         events, reader = read(tmp_path)
         assert events == [*whole, [bound()]]
-        assert reader.torn == (cut not in [0, *ends])
+        assert reader.torn == (cut not in [0, segment.start, *ends])
 
 
 def test_a_reader_waits_for_the_rest_of_an_input(tmp_path: Path) -> None:
     segment, ends = written(tmp_path)
     data = segment.path.read_bytes()
-    for cut in range(ends[0] - 20, ends[1]):
+    for cut in (*range(segment.start + 1), *range(ends[0] - 20, ends[1])):
         segment.path.write_bytes(data[:cut])
         reader = Reader(tmp_path)
-        first = [events for _, events in reader]
+        first = [events for _, events, _ in reader]
         segment.path.write_bytes(data)
-        assert first + [events for _, events in reader] == SAMPLES
+        assert first + [events for _, events, _ in reader] == SAMPLES
         reader.close()
 
 
@@ -82,12 +84,16 @@ def test_a_flipped_bit_costs_one_input_at_most(tmp_path_factory: pytest.TempPath
     place %= len(data)
     data[place] ^= 1 << bit
     segment.path.write_bytes(data)
+    if place < segment.start:  # then nobody knows by which clock it was, and that is all
+        events, reader = read(directory)
+        assert events == SAMPLES and reader.corrupt == 1
+        return
     hit = next(index for index, end in enumerate(ends) if place < end)
     events, reader = read(directory)
     assert events == SAMPLES[:hit] + SAMPLES[hit + 1 :]
     if hit < len(SAMPLES) - 1:
         assert reader.corrupt == 1
-        assert reader.skipped_bytes == ends[hit] - (ends[hit - 1] if hit else 0)
+        assert reader.skipped_bytes == ends[hit] - (ends[hit - 1] if hit else segment.start)
 
 
 @settings(max_examples=200, deadline=None)
@@ -96,7 +102,7 @@ def test_junk_between_inputs_is_passed_over(tmp_path_factory: pytest.TempPathFac
     directory = tmp_path_factory.mktemp("junk")
     segment, ends = written(directory)
     data = segment.path.read_bytes()
-    place = [0, *ends][where]
+    place = [segment.start, *ends][where]
     segment.path.write_bytes(data[:place] + junk + data[place:])
     assert read(directory)[0] == SAMPLES
 
@@ -109,7 +115,7 @@ def test_damage_larger_than_the_read_size_is_passed_over(tmp_path: Path) -> None
     reader = Reader(tmp_path)
     got: list[list[AnyEvent]] = []
     while frames := reader.read(700):
-        got += [events for _, events in frames]
+        got += [events for _, events, _ in frames]
     assert got == SAMPLES
     assert reader.corrupt == 1
     reader.close()
@@ -121,7 +127,7 @@ def test_text_from_outside_cannot_pass_for_an_input(tmp_path: Path) -> None:
     forged = frame(other, Codec().encode([bound("victim")])).decode("latin-1")
     segment, _ = written(tmp_path, [[started("c1", name=forged)], [bound()]])
     data = bytearray(segment.path.read_bytes())
-    data[20] ^= 1
+    data[segment.start + 20] ^= 1
     segment.path.write_bytes(data)
     assert read(tmp_path)[0] == [[bound()]]
 
@@ -157,10 +163,11 @@ def test_a_full_disk_delays_and_loses_nothing_within_the_bound(tmp_path: Path, r
     for events in SAMPLES:
         journal.append(events)
     health = journal.health()
-    if room < sum(len(Codec().encode(events)) + OVERHEAD for events in SAMPLES):
+    size = BEGINNING.size + sum(len(Codec().encode(events)) + OVERHEAD for events in SAMPLES)
+    if room < size:
         assert "No space" in health.degraded
         assert health.waiting_events > 0
-    on_disk = [events for _, events in journal.read()]
+    on_disk = [events for _, events, _ in journal.read()]
     assert on_disk == SAMPLES[: len(on_disk)]
     disk.room = 1 << 30
     journal.append([])
@@ -182,7 +189,7 @@ def test_between_two_attempts_the_disk_is_left_alone(tmp_path: Path) -> None:
     assert journal.health().waiting_events == 2
     now[0] += 0.2
     journal.append([bound("203")])
-    assert [event.line for _, events in journal.read() for event in events] == ["201", "202", "203"]  # type: ignore[union-attr]
+    assert [event.line for _, events, _ in journal.read() for event in events] == ["201", "202", "203"]  # type: ignore[union-attr]
     journal.close()
 
 
@@ -200,7 +207,7 @@ def test_beyond_the_bound_ordinary_calls_lose_first_and_the_loss_is_counted(tmp_
     assert health.lost_events > 0
     disk.room = 1 << 30
     journal.append([])
-    found = [event for _, events in journal.read() for event in events]
+    found = [event for _, events, _ in journal.read() for event in events]
     assert found[:2] == [*emergency, *end]
     assert [event.call for event in found[2:]] == [f"c{number}" for number in range(health.lost_events, 20)]  # type: ignore[union-attr]
     journal.close()
@@ -215,7 +222,7 @@ def test_a_directory_that_cannot_be_made_degrades_and_recovers(tmp_path: Path) -
     place.unlink()
     journal.append([bound("202")])
     assert not journal.health().degraded
-    assert [events for _, events in journal.read()] == [[bound()], [bound("202")]]
+    assert [events for _, events, _ in journal.read()] == [[bound()], [bound("202")]]
     journal.close()
 
 

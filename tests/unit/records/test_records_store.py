@@ -224,7 +224,7 @@ def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: P
             journal.append(short[3:])
     present = [segment.number for segment in segments(directory)]
     assert present == [first, journal.end.segment]
-    assert [events for position, events in journal.read() if position.segment == first] == [long[:6]]
+    assert [events for position, events, _ in journal.read() if position.segment == first] == [long[:6]]
     assert feeder.progress().segments_deleted >= 4
     feed_all(resumed := Feeder(directory, store, spare_s=0))
     assert [record.call for record in resumed.open_calls()] == ["long"]
@@ -320,7 +320,7 @@ def test_registrations_are_passed_over_undecoded_and_calls_are_not(tmp_path: Pat
     journal.append(answered_call("c1")[:1])
     journal.append([bound(), answered_call("c2")[0]])
     reader = Reader(tmp_path, calls_only=True)
-    assert [[type(event).__name__ for event in events] for _, events in reader] == [
+    assert [[type(event).__name__ for event in events] for _, events, _ in reader] == [
         [],
         [],
         ["CallStarted"],

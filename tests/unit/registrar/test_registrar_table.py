@@ -471,7 +471,7 @@ def test_what_was_answered_200_is_in_the_journals_file(desk, tmp_path):
     journal = FileJournal(tmp_path)
     outcome = desk.register(f"Contact: <{A}>", f"Contact: <{B}>;q=0.5")
     journal.append(outcome.events)
-    desk.journal = [event for _, events in Reader(tmp_path) for event in events]
+    desk.journal = [event for _, events, _ in Reader(tmp_path) for event in events]
     before = list(desk.registrar.bindings())
     desk.crash()
     assert list(desk.registrar.bindings()) == before
