@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from fractions import Fraction
 
 import msgspec
 
@@ -20,13 +21,18 @@ MICRO = 1_000_000
 ALWAYS = 0
 """The day since which a row holds that names none. Days are those of `datetime.date.toordinal`."""
 RATE_WIDTH = 6
+UNIT_WIDTH = 8
+"""Of a deck with rows that go by charge units."""
+MINUTE_MS = 60_000
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
     """What one destination costs. `per_minute` and `fee` (for each answered call) are micro-units of `currency`.
 
-    A call is charged for `minimum_s` at the least, and beyond that for every `increment_s` begun. `place` is the
-    operator's file and line, empty when it is not known.
+    A call is charged for `minimum_s` at the least, and beyond that for every `increment_s` begun. With `unit_ms` it
+    goes by charge units instead: each costs `unit`, and every `unit_ms` one begins; `per_minute` is what that comes to
+    then, for comparison. The amount is rounded to `decimals` by `rounding`. `place` is the operator's file and line,
+    empty when it is not known.
     """
 
     prefix: str
@@ -37,16 +43,23 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
     fee: int = 0
     currency: str = ""
     place: str = ""
+    unit: int = 0
+    unit_ms: int = 0
+    rounding: str = "up"
+    decimals: int = 6
 
 
 class RateDeck(msgspec.Struct, frozen=True, gc=False):
     """One carrier's rates. A row: per minute, fee, minimum, increment, destination (its number in `destinations`), day
-    since which it holds."""
+    since which it holds; with `UNIT_WIDTH` also price and milliseconds of a charge unit, 0 where it goes by time.
+    `rounding` is up, down or half-even."""
 
     file: str
     currency: str
     rows: Prefixes = NO_PREFIXES
     destinations: tuple[str, ...] = ()
+    rounding: str = "up"
+    decimals: int = 6
 
 
 class RateTable(msgspec.Struct, frozen=True, gc=False):
@@ -90,10 +103,22 @@ def _rate(deck: RateDeck, number: str, day: int) -> Rate | None:
             if row[5] <= day and (best is None or row[5] >= best[5]):
                 best, line = row, deck.rows.line(at)
         if best is not None:
-            per_minute, fee, minimum, increment, destination, _ = best
-            place = f"{deck.file}:{line}" if line else deck.file
-            name = deck.destinations[destination]
-            return Rate(prefix, name, per_minute, minimum, increment, fee, deck.currency, place)
+            per_minute, fee, minimum, increment, destination, _, *units = best
+            unit, unit_ms = units or (0, 0)
+            return Rate(
+                prefix,
+                deck.destinations[destination],
+                per_minute,
+                minimum,
+                increment,
+                fee,
+                deck.currency,
+                f"{deck.file}:{line}" if line else deck.file,
+                unit,
+                unit_ms,
+                deck.rounding,
+                deck.decimals,
+            )
     return None
 
 
@@ -106,10 +131,37 @@ def billed_s(rate: Rate, seconds: float) -> int:
     return rate.minimum_s + -(-beyond // step) * step
 
 
+def units(rate: Rate, seconds: float) -> int:
+    """The charge units of a call of that length; 0 where it goes by time."""
+    if not rate.unit_ms or not seconds > 0:
+        return 0
+    ms = max(1, round(seconds * 1000), rate.minimum_s * 1000)
+    return -(-ms // rate.unit_ms)
+
+
 def price(rate: Rate, seconds: float) -> int:
-    """What a call of that length costs, in micro-units, rounded up to whole ones."""
-    billed = billed_s(rate, seconds)
-    return rate.fee + -(-rate.per_minute * billed // 60) if billed else 0
+    """What a call of that length costs, in micro-units, rounded as the rate says: `records.charges.reckon` is the same
+    for records."""
+    if not seconds > 0:
+        return 0
+    if rate.unit_ms:
+        return _rounded(rate, units(rate, seconds) * rate.unit + rate.fee, 1)
+    return _rounded(rate, rate.per_minute * billed_s(rate, seconds) + 60 * rate.fee, 60)
+
+
+def _rounded(rate: Rate, amount: int, parts: int) -> int:
+    """`amount` / `parts` as a multiple of the smallest sum that there is."""
+    if rate.decimals == 6 and rate.rounding == "up":
+        return -(-amount // parts)
+    quantum: int = 10 ** (6 - rate.decimals)
+    least = parts * quantum
+    if rate.rounding == "down":
+        whole = amount // least
+    elif rate.rounding == "up":
+        whole = -(-amount // least)
+    else:
+        whole = round(Fraction(amount, least))
+    return whole * quantum
 
 
 def shown(micro: int) -> str:

@@ -465,6 +465,56 @@ class TransferOver(Event, frozen=True, array_like=True, gc=False, tag=19):
     target: str = ""
 
 
+class Tariff(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a destination cost when a leg to it was answered: the same fields as `dialplan.rates.Rate`. Amounts are
+    micro-units of `currency`."""
+
+    per_minute: int = 0
+    fee: int = 0
+    minimum_s: int = 1
+    increment_s: int = 1
+    currency: str = ""
+    unit: int = 0
+    unit_ms: int = 0
+    rounding: str = "up"
+    decimals: int = 6
+    destination: str = ""
+    place: str = ""
+
+
+class Stretch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From `since` on a carrier's leg talked with `to` (`line:paul`, the name of a service of ours, or nobody), who is
+    known as `name`; up to `until`, or still."""
+
+    since: datetime.datetime
+    to: str = ""
+    name: str = ""
+    until: datetime.datetime | None = None
+
+
+class LegRated(Event, frozen=True, array_like=True, gc=False, tag=42):
+    """The carrier's leg `leg`, which was answered at `since`, is paid by the line `payer` (empty: by nobody of ours)
+    for calling `number`, by `tariff`; None where no rate was known. `to` and `name` are as in `Stretch`: told again
+    when somebody else talks with it. `earlier` is who did so in another call, out of which the leg came."""
+
+    leg: int
+    since: datetime.datetime
+    payer: str
+    number: str
+    tariff: Tariff | None = None
+    to: str = ""
+    name: str = ""
+    earlier: tuple[Stretch, ...] = ()
+
+
+class AccountChanged(Event, frozen=True, array_like=True, gc=False, tag=54):
+    """The call is charged to that account code from now on (CST-3). `by` is who keyed it, as `device:anna-desk`, or
+    `call:` and the id of the call out of which a leg has brought it (CST-6)."""
+
+    account: str
+    by: str
+
+
 class RecordingStarted(Event, frozen=True, array_like=True, gc=False, tag=30):
     """What comes from leg `leg` is kept from now on, in `spool` (a name in the folder of spools), for `side` 0 (left)
     or 1 of `file`, a WAV file in the folder of recordings. Told for each leg; the same `file` for those of one
@@ -558,6 +608,60 @@ class QuotaReset(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=25)
     line: str
     by: str
     at: datetime.datetime
+
+
+class LegCharged(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=53):
+    """The carrier has told what leg `leg` of the call cost, in micro-units of `currency`, and for how many charge units
+    (0: it did not say). `by`: header or aoc (3GPP TS 24.647). Mostly after the call's end; the last word holds."""
+
+    call: str
+    leg: int
+    cost: int
+    currency: str
+    units: int
+    by: str
+    at: datetime.datetime
+
+
+class BillableSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=55):
+    """From `at` on the talk of line `user` in the call is billable, or not any more. `id` is this event's own; `by` is
+    who said so, as `device:anna-desk` or `operator:root`."""
+
+    id: str
+    call: str
+    user: str
+    on: bool
+    by: str
+    at: datetime.datetime
+
+
+class InteractionNoted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=56):
+    """What `by` noted on the talk of line `user` in the call: a client code (one of the account codes), a note, a
+    contact. None: as before."""
+
+    id: str
+    call: str
+    user: str
+    by: str
+    at: datetime.datetime
+    code: str | None = None
+    note: str | None = None
+    contact: str | None = None
+
+
+class BillableEdited(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=57):
+    """`by` has corrected what is billable of the talk of line `user` in an ended call: `seconds`, or what stands in an
+    `InteractionNoted`. None: as before."""
+
+    id: str
+    call: str
+    user: str
+    by: str
+    at: datetime.datetime
+    seconds: float | None = None
+    code: str | None = None
+    note: str | None = None
+    contact: str | None = None
 
 
 class MessageLeft(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=35):
@@ -698,12 +802,19 @@ CallEvent = (
     | RecordingStarted
     | RecordingPaused
     | RecordingEnded
+    | LegRated
+    | AccountChanged
 )
-StoredEvent = RecordingRendered | HistoryHidden
+BillableEvent = BillableSet | InteractionNoted | BillableEdited
+StoredEvent = RecordingRendered | HistoryHidden | LegCharged | BillableEvent
 """Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
 STORED = (
     RecordingRendered,
     HistoryHidden,
+    LegCharged,
+    BillableSet,
+    InteractionNoted,
+    BillableEdited,
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet
 AnyEvent = (
@@ -713,8 +824,7 @@ AnyEvent = (
     | Unbound
     | LineSet
     | HelpTold
-    | RecordingRendered
-    | HistoryHidden
+    | StoredEvent
     | QuotaReached
     | QuotaReset
     | Subscribed

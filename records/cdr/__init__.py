@@ -12,9 +12,10 @@ event adds a file with its `CHANGES`, and names it in `folding`.
 """
 
 from records.cdr.folding import CdrFolder, fold
-from records.cdr.record import Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer, seconds
+from records.cdr.record import Account, Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer, seconds
 
 __all__ = [
+    "Account",
     "Asked",
     "CallRecord",
     "CdrFolder",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from records.cdr.change import Changes, leg_over
-from records.cdr.record import Asked, CallRecord, Instant, LegRecord, Passed
+from records.cdr.costs import call_done
+from records.cdr.record import Account, Asked, CallRecord, Instant, LegRecord, Passed
 from records.events import CallEnded, CallForwarded, CallReplanned, CallStarted, Recovered
 
 
@@ -29,6 +30,7 @@ def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRe
         hidden=event.hidden,
         forwards=event.forwards,
         account=event.account,
+        accounts=(Account(at, event.account),) if event.account else (),
         facts=event.facts,
         hops=event.hops,
         proven=event.proven,
@@ -44,6 +46,7 @@ def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> Ca
 
 def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> CallRecord:
     again = (*record.again, Asked(event.request, event.facts, event.because))
+    accounts = (*record.accounts, Account(at, event.account)) if event.account else record.accounts
     return replace(
         record,
         n=event.n + 1,
@@ -51,6 +54,7 @@ def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> Ca
         because=record.because + event.because,
         again=again,
         account=event.account or record.account,
+        accounts=accounts,
         number=event.number or record.number,
     )
 
@@ -73,6 +77,7 @@ def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord
         reason=event.reason,
         sip_status=event.sip_status,
         legs=legs,
+        charges=call_done(record.charges, at) if record.charges else (),
     )
 
 

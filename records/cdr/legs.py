@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from records.cdr.change import Changes, leg_over, taken_back, with_leg
+from records.cdr.costs import leg_done, leg_gone
 from records.cdr.record import CallRecord, Instant, LegRecord
 from records.events import Connected, LegAnswered, LegEnded, LegGiven, LegHeld, LegRinging, LegStarted, LegTaken
 
@@ -44,7 +45,10 @@ def _leg_ended(record: CallRecord, event: LegEnded, at: Instant) -> CallRecord:
     def ended(leg: LegRecord) -> LegRecord:
         return leg_over(leg, at, event.result, event.reason, event.sip_status, event.cause)
 
-    return replace(record, n=event.n + 1, last_at=at, legs=with_leg(record, event.leg, at, ended))
+    legs = with_leg(record, event.leg, at, ended)
+    if record.charges:
+        return replace(record, n=event.n + 1, last_at=at, legs=legs, charges=leg_done(record.charges, event.leg, at))
+    return replace(record, n=event.n + 1, last_at=at, legs=legs)
 
 
 def _connected(record: CallRecord, event: Connected, at: Instant) -> CallRecord:
@@ -75,7 +79,8 @@ def _leg_given(record: CallRecord, event: LegGiven, at: Instant) -> CallRecord:
     def given(leg: LegRecord) -> LegRecord:
         return leg_over(leg, at, "answered", "joined", 200)
 
-    return replace(record, n=event.n + 1, last_at=at, legs=with_leg(record, event.leg, at, given))
+    charges = leg_gone(record.charges, event.leg) if record.charges else ()
+    return replace(record, n=event.n + 1, last_at=at, legs=with_leg(record, event.leg, at, given), charges=charges)
 
 
 CHANGES: Changes = {

@@ -6,6 +6,7 @@ import datetime
 
 import msgspec
 
+from records.charges import Charge, sums
 from records.events import Forwarded
 
 Instant = datetime.datetime
@@ -88,13 +89,23 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     because: tuple[tuple[str, str], ...]
 
 
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """From then on the call was charged to that account code, by whom `records.events.AccountChanged` says; `by` is
+    empty for one that was dialled with a number."""
+
+    at: Instant
+    account: str
+    by: str = ""
+
+
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One call. A record whose `ended_at` is None is of a call that is still up.
 
     `n` is the number of the next event expected. `complete` is False when the call's first event was lost. `forwards`
     are those that a carrier told of, `passed` our own, in their order. `facts`, `hops`, `proven` and `attested` are
     what else the decision was made with (`records.events.CallStarted`). `because` has the reasons of all decisions,
-    and `again` those after the first.
+    and `again` those after the first. `account` is the account code that was set last, `accounts` are all of them;
+    `charges` those of the legs to carriers.
     """
 
     call: str
@@ -135,6 +146,13 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     transfers: tuple[Transfer, ...] = ()
     recordings: tuple[Recorded, ...] = ()
     legs: tuple[LegRecord, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def costs(self) -> dict[str, int]:
+        """What its legs to carriers cost, in micro-units by currency."""
+        return sums(self.charges)
 
     @property
     def duration_s(self) -> float:

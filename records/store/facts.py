@@ -12,9 +12,18 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records.events import HistoryHidden, RecordingRendered, StoredEvent
+from records.events import (
+    BillableEdited,
+    BillableSet,
+    HistoryHidden,
+    InteractionNoted,
+    LegCharged,
+    RecordingRendered,
+    StoredEvent,
+)
+from records.store import costs
 from records.store.rows import file_row, to_us
-from records.store.tables import history_hidden, recording_files
+from records.store.tables import history_hidden, leg_charges, recording_files
 from records.text import clean
 
 Writer = Callable[[Connection, Any], None]
@@ -38,9 +47,17 @@ def _history_hidden(connection: Connection, event: HistoryHidden) -> None:
     put(connection, history_hidden, row)
 
 
+def _leg_charged(connection: Connection, event: LegCharged) -> None:
+    put(connection, leg_charges, costs.charged_row(event))
+
+
 WRITERS: Mapping[type, Writer] = {
     RecordingRendered: _recording_rendered,
     HistoryHidden: _history_hidden,
+    LegCharged: _leg_charged,
+    BillableSet: costs.add,
+    InteractionNoted: costs.add,
+    BillableEdited: costs.add,
 }
 
 

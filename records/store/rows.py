@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
+from records.cdr import Account, Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
+from records.charges import Charge
 from records.events import Forwarded, RecordingRendered
 from records.text import clean, to_json
 
@@ -86,6 +87,25 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         _json(record.again) if record.again else "",
         _json(record.transfers) if record.transfers else "",
         _json(record.recordings) if record.recordings else "",
+        *_cost_row(record),
+    )
+
+
+_FREE = ("", "", None, "", 0)
+
+
+def _cost_row(record: CallRecord) -> tuple[str, str, int | None, str, int]:
+    """Charges, account codes, cost, its currency, and charge units. There is no sum of several currencies."""
+    if not record.charges and not record.accounts:
+        return _FREE
+    costs = record.costs
+    currency, cost = next(iter(costs.items())) if len(costs) == 1 else ("", None)
+    return (
+        _json(record.charges) if record.charges else "",
+        _json(record.accounts) if record.accounts else "",
+        cost,
+        clean(currency),
+        sum(each.units for each in record.charges),
     )
 
 
@@ -189,6 +209,8 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         again=msgspec.json.decode(row["again"], type=tuple[Asked, ...]) if row["again"] else (),
         transfers=msgspec.json.decode(row["transfers"], type=tuple[Transfer, ...]) if row["transfers"] else (),
         recordings=msgspec.json.decode(row["recordings"], type=tuple[Recorded, ...]) if row["recordings"] else (),
+        charges=msgspec.json.decode(row["charges"], type=tuple[Charge, ...]) if row["charges"] else (),
+        accounts=msgspec.json.decode(row["accounts"], type=tuple[Account, ...]) if row["accounts"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),
         legs=tuple(_leg_of(leg) for leg in legs),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
     Engine,
     Insert,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    exists,
     inspect,
     make_url,
     select,
@@ -35,18 +37,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
-from records.events import RecordingRendered, StoredEvent
+from records.events import BillableEvent, RecordingRendered, StoredEvent
 from records.segments import BEGIN, Position
+from records.store.costs import billable_of, with_carriers_word
 from records.store.facts import put, write
 from records.store.questions import EVERY, Wanted
 from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
-from records.store.tables import VERSION_TABLE, call_legs, calls, consumers, history_hidden, recording_files
+from records.store.tables import VERSION_TABLE, billable, call_legs, calls, consumers, history_hidden, recording_files
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0007"
+NEWEST = "0008"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
@@ -179,10 +182,14 @@ class Store:
         query = wanted.of(select(calls)).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
         return self._run(lambda connection: _records(connection, query, legs=legs))
 
-    def each(self, wanted: Wanted = EVERY, batch: int = 1000) -> Iterator[CallRecord]:
+    def each(
+        self, wanted: Wanted = EVERY, batch: int = 1000, only: ColumnElement[bool] | None = None
+    ) -> Iterator[CallRecord]:
         """All those wanted with their legs, the oldest first, however many there are: no more than `batch` of them are
-        in memory, and no transaction is open between two of them."""
+        in memory, and no transaction is open between two of them. `only` is a further condition."""
         query = wanted.of(select(calls)).order_by(calls.c.started_at, calls.c.call).limit(batch)
+        if only is not None:
+            query = query.where(only)
         after = query
         while found := self._run(lambda connection, query=after: _records(connection, query)):  # type: ignore[misc]
             yield from found
@@ -195,6 +202,18 @@ class Store:
         """One finished call, or None."""
         found = self._run(lambda connection: _records(connection, select(calls).where(calls.c.call == call)))
         return found[0] if found else None
+
+    def billables(self, wanted: Wanted = EVERY, user: str = "") -> Iterator[tuple[CallRecord, list[BillableEvent]]]:
+        """The finished calls of which people marked, noted or edited something, and that; of one `user` alone where it
+        is not empty."""
+        marked = exists().where(billable.c.call == calls.c.call)
+        chosen = select(billable)
+        if user:
+            marked, chosen = marked.where(billable.c.user == user), chosen.where(billable.c.user == user)
+        for record in self.each(wanted, only=marked):
+            query = chosen.where(billable.c.call == record.call).order_by(billable.c.at, billable.c.id)
+            told = self._run(lambda connection, query=query: list(connection.execute(query).mappings()))  # type: ignore[misc]
+            yield record, [billable_of(row) for row in told]
 
     def hidden(self, viewer: str, names: Sequence[str]) -> frozenset[str]:
         """Of these calls, those that the user does not want to see any more (DCH-2)."""
@@ -238,7 +257,9 @@ def _records(connection: Connection, query: Select[Any], *, legs: bool = True) -
         chosen = select(call_legs).where(call_legs.c.call.in_(some)).order_by(call_legs.c.leg)
         for leg in connection.execute(chosen).mappings():
             found[leg["call"]].append(leg)
-    return [record_of(row, found[row["call"]]) for row in rows]
+    records = [record_of(row, found[row["call"]]) for row in rows]
+    charged = [record.call for record in records if record.charges]
+    return with_carriers_word(connection, records, _portions(charged)) if charged else records
 
 
 def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:

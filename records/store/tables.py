@@ -63,6 +63,11 @@ calls = Table(
     Column("again", Text, nullable=False, server_default=""),
     Column("transfers", Text, nullable=False, server_default=""),
     Column("recordings", Text, nullable=False, server_default=""),
+    Column("charges", Text, nullable=False, server_default=""),
+    Column("accounts", Text, nullable=False, server_default=""),
+    Column("cost", BigInteger),
+    Column("currency", Text, nullable=False, server_default=""),
+    Column("units", Integer, nullable=False, server_default="0"),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),
@@ -120,6 +125,39 @@ history_hidden = Table(
     sqlite_with_rowid=False,
 )
 """Which calls a user does not want to see in the own history any more (DCH-2)."""
+
+leg_charges = Table(
+    "leg_charges",
+    metadata,
+    Column("call", Text, primary_key=True),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What carriers told of a leg's cost, mostly after the call's end; it counts in place of what `calls` has."""
+
+billable = Table(
+    "billable",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("is_on", Boolean(create_constraint=False), nullable=False),
+    Column("seconds_ms", BigInteger),
+    Column("code", Text),
+    Column("note", Text),
+    Column("contact", Text),
+    Index("billable_call", "call"),
+    Index("billable_user", "user", "at"),
+)
+"""Marks, notes and edits of people, one row each, never changed (`records.billable`)."""
 
 consumers = Table(
     "consumers",

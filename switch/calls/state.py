@@ -48,6 +48,10 @@ class LegState(msgspec.Struct):
     user: str = ""
     """The own line of its telephone, which stands at `site`."""
     site: str = ""
+    rated: e.LegRated | None = None
+    """What it costs, of a carrier's that was answered."""
+    talked: tuple[e.Stretch, ...] = ()
+    """Who has talked with such a leg before."""
 
 
 class RecordingState(msgspec.Struct):
@@ -99,6 +103,8 @@ class CallState(msgspec.Struct):
     """Whether it was sent on to an emergency number."""
     unparked: bool = False
     """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
+    account: str = ""
+    """The account code that it is charged to."""
 
     @property
     def for_help(self) -> bool:
@@ -112,7 +118,7 @@ def begin(event: e.CallStarted) -> CallState:
     """The state after a call's first event."""
     device, user, site = event.device or "", event.user, event.site if event.user else ""
     caller = LegState(_caller(event), "", event.flow, device=device, terms=event.terms, user=user, site=site)
-    return CallState(event.call, 1, event, {0: caller})
+    return CallState(event.call, 1, event, {0: caller}, account=event.account)
 
 
 def apply(state: CallState, event: e.CallEvent) -> None:
@@ -304,6 +310,21 @@ def _recovered(state: CallState, event: e.Recovered) -> None:
 
 def _replanned(state: CallState, event: e.CallReplanned) -> None:
     state.help = state.help or event.emergency
+    state.account = event.account or state.account
+
+
+def _leg_rated(state: CallState, event: e.LegRated) -> None:
+    leg, before = state.legs[event.leg], state.legs[event.leg].rated
+    if before is None:
+        leg.talked = event.earlier
+    else:
+        since = leg.talked[-1].until if leg.talked else None
+        leg.talked = (*leg.talked, e.Stretch(since or before.since, before.to, before.name, event.at))
+    leg.rated = event
+
+
+def _account_changed(state: CallState, event: e.AccountChanged) -> None:
+    state.account = event.account
 
 
 def _parked(state: CallState, event: e.Parked) -> None:
@@ -410,6 +431,8 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.RecordingStarted: _recording_started,
     e.RecordingPaused: _recording_paused,
     e.RecordingEnded: _recording_ended,
+    e.LegRated: _leg_rated,
+    e.AccountChanged: _account_changed,
 }
 
 
