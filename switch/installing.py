@@ -120,7 +120,7 @@ def install(context: Context, house: House) -> Installed:
     }
     context.announce = refusals
     context.played = recording.played
-    context.recorded = recorded
+    context.recorded, context.lost = recorded, recording.lost
     context.digit = pressed
     context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
     context.over = (

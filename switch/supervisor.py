@@ -420,7 +420,7 @@ def _take_away(made: Sequence[Path], lock: Path) -> None:
             folder.rmdir()
 
 
-def serve(places: Places, log: Callable[[str], None]) -> int:
+def serve(places: Places, log: Callable[[str], None], patience: Patience = Patience()) -> int:
     """`ringplan serve`: everything from the configuration's path to the end of the process."""
     if not places.config.exists() and not places.data.exists():
         log(f"there is no configuration at {places.config} (ringplan init writes a first one)")
@@ -464,7 +464,13 @@ def serve(places: Places, log: Callable[[str], None]) -> int:
     feeding = ["switch.feeding", "--config", str(places.config), "--data", str(places.data)]
     workers.append(Child("record feeder", [*python, *feeding]))
     supervisor = Supervisor(
-        exchange, workers, status_fd=status_read, log=log, notify=sd_notify, watchdog_s=watchdog_s()
+        exchange,
+        workers,
+        patience=patience,
+        status_fd=status_read,
+        log=log,
+        notify=sd_notify,
+        watchdog_s=watchdog_s(),
     )
     return supervisor.run()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 from msgspec import structs
@@ -10,7 +11,7 @@ from msgspec import structs
 from dialplan.facts import NO_FACTS, Facts
 from dialplan.plan import MOST_FORWARDS, CallRequest, Plan, Reject
 from dialplan.termination import Reason, Result
-from media.engine import Lease, MediaEvent, RecordEnded
+from media.engine import Lease, LegLost, MediaEvent, RecordEnded
 from records import events as e
 from switch import redact
 from switch.calls import sound
@@ -34,6 +35,8 @@ from switch.sip.parts import session_description
 from switch.sip.privacy import impossible, withheld
 from switch.sip.transaction import ServerTransaction
 from switch.sip.uri import Uri
+
+T = TypeVar("T")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,7 +253,9 @@ class Calls:
     def on_media(self, event: MediaEvent, now: float) -> None:
         """The media engine reports on one of its legs."""
         if type(event) is RecordEnded:
-            self._recorded(event, now)
+            self._recording(self.context.recorded, event, now)
+        elif type(event) is LegLost:
+            self._recording(self.context.lost, event.leg, now)
         leg = self.by_media.get(event.leg)
         if leg is not None:
             try:
@@ -258,12 +263,12 @@ class Calls:
             except Exception as error:  # noqa: BLE001  see Call.broken
                 leg.call.broken(error, now)
 
-    def _recorded(self, event: RecordEnded, now: float) -> None:
+    def _recording(self, hook: Callable[[T, float], None], what: T, now: float) -> None:
         """Also of a leg that is no more."""
         try:
-            self.context.recorded(event, now)
+            hook(what, now)
         except Exception as error:  # noqa: BLE001  a recording must not cost a call
-            self.context.on_error(error, f"recording {event.path}")
+            self.context.on_error(error, f"recording of {what}")
 
     def _give_up(self, events: list[e.CallEvent], error: Exception) -> None:
         """Recovery failed over a call: its record is closed, so that it is not tried again."""

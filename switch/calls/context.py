@@ -181,6 +181,8 @@ class Context(msgspec.Struct):
     is told why by voice, and the rest follows by itself."""
     recorded: Callable[[RecordEnded, float], None] = lambda event, now: None
     """Told of each recording that has ended, also when its leg is no more."""
+    lost: Callable[[int, float], None] = lambda media, now: None
+    """Told of a media leg whose worker has died, before its call is: the ends of its recordings are never told."""
     calls: Callable[[], Iterable[Call]] = lambda: ()
     """All that are up."""
     leg_of: Callable[[str], Leg | None] = lambda tag: None

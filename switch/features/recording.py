@@ -199,6 +199,11 @@ class Recording:
         elif event.why == "closed" and active.leg in _talkers(call):
             self._follow(call, recording.by, now)  # it has another port now
 
+    def lost(self, media: int, now: float) -> None:
+        """The worker of that port has died (`Context.lost`): what it has written is all that comes."""
+        for path in [path for path, active in self._active.items() if active.media == media]:
+            self.recorded(RecordEnded(media, path, "lost", 0, 0), now)
+
     def played(self, call: Call, leg: Leg, event: PlayEnded, now: float) -> bool:
         """A tune has ended (`Context.played`). Whether it was one of ours."""
         asking = self._asking.get(call.id)

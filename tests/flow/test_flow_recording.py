@@ -449,6 +449,23 @@ def test_it_goes_on_after_a_crash(scene: Scene) -> None:
     whole(scene)
 
 
+@rules(alice=SILENTLY)
+def test_a_worker_dies_and_what_it_has_written_is_made_at_once(scene: Scene) -> None:
+    """No end of a spool is told by the dead; the file is made of what there is."""
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    call, answered = scene.talking(alice, bob)
+    legs = [leg_of(scene, side)[0] for side in (call, answered)]
+    book = scene.exchange.recordings
+    assert [len(each) for each in book.open.values()] == [2]
+    for leg in legs:
+        scene.exchange.lose_leg(leg)
+    scene.wait()
+    assert call.over and answered.over
+    assert [len(each) for each in book.open.values()] == [0]
+    assert book.finished == list(book.open)
+    assert scene.exchange.record.reason == "media_lost"
+
+
 @rules(bob=LOUDLY)
 def test_a_crash_during_the_announcement_has_it_said_again(scene: Scene) -> None:
     """REC-4: nobody knows how far it was heard."""

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 COMMAND = [sys.executable, "-P", "-c", "from switch.commands import main; main()"]
@@ -70,6 +71,9 @@ class House:
     listeners, `sound` of the addresses for sound, empty for the defaults (then SIP is on 5060); `inside` begins the
     command that puts it into a network namespace."""
 
+    serves: Sequence[str] = (*COMMAND, "serve")
+    """The command that starts it."""
+
     def __init__(
         self,
         folder: Path,
@@ -85,7 +89,9 @@ class House:
         listen: str = "[{{address: 0.0.0.0, port: {port}}}, {{transport: tcp, address: 0.0.0.0, port: {port}}}]",
         sound: str = "127.0.0.1",
         inside: Sequence[str] = (),
+        limits: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """`limits`: how long calls of these lines with somebody outside may last."""
         self.folder = folder
         self.inside = tuple(inside)
         self.first = free_block()
@@ -96,9 +102,12 @@ class House:
         self._next_media = self.first + 50
         self.at_end: list[Callable[[], object]] = []
         """What ends the telephones that a failed test has left."""
-        (folder / "config").mkdir(parents=True)
+        (folder / "config").mkdir(parents=True, exist_ok=True)
         self.config = folder / "config" / "ringplan.yaml"
-        lines = "".join(f"  {name}: {{extension: {number}, ring: {ring}}}\n" for name, number in PEOPLE.items())
+        own = {name: f", call_limit: {limit}" for name, limit in limits.items()}
+        lines = "".join(
+            f"  {name}: {{extension: {number}, ring: {ring}{own.get(name, '')}}}\n" for name, number in PEOPLE.items()
+        )
         phones = "".join(f"  {name}-phone: {{secret: {secret(name)}, lines: {name}}}\n" for name in PEOPLE)
         self.config.write_text(
             "country: US\n"
@@ -124,7 +133,7 @@ class House:
     def start(self) -> None:
         """`ringplan serve`; its log goes on in the same file."""
         self._log = (self.folder / "log").open("a")
-        command = [*self.inside, *COMMAND, "serve"]
+        command = [*self.inside, *self.serves]
         self.process = subprocess.Popen(command, env=self.environ, stderr=self._log, stdout=self._log)
 
     def serving(self, times: int, seconds: float = 20.0) -> None:

@@ -33,9 +33,12 @@ class Softphone:
         server: str = "",
         ca: str = "",
         inside: Sequence[str] = (),
+        port: int = 0,
+        trace: int = 5,
     ) -> None:
         """`address` is its own, of IPv4, as this PJSIP has no IPv6; `server` (`host:port`) where it registers; with a
-        `ca` it speaks TLS; `inside` begins the command that puts it into a network namespace."""
+        `ca` it speaks TLS; `inside` begins the command that puts it into a network namespace. On UDP it listens on
+        `port`; of `trace` 5 its log has the messages."""
         self.house, self.line, self.name = house, line, name or line
         self.server = server or f"{address}:{house.sip}"
         self.folder = house.folder / "phones"
@@ -56,7 +59,8 @@ class Softphone:
         quiet = self.folder / "quiet.wav"
         if not quiet.exists():
             sound.write(quiet, sound.silence(1))
-        self.do("start", name=self.name, codec=codec, quiet=str(quiet), rate=rate, trace=5, address=address, ca=ca)
+        how = {"codec": codec, "rate": rate, "trace": trace, "address": address, "ca": ca, "port": port}
+        self.do("start", name=self.name, quiet=str(quiet), **how)
 
     def _listen(self) -> None:
         for line in self.process.stdout or ():
@@ -74,6 +78,22 @@ class Softphone:
         self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
         event = self._wait(lambda e: e["event"] in ("done", "error"), before, 10.0, f"{self.name}: {what}")
         assert event["event"] == "done", event
+
+    def quietly(self, what: str, **more: Any) -> bool:
+        """The same for what may have become impossible meanwhile; whether it was done."""
+        try:
+            self.do(what, **more)
+        except AssertionError:
+            return False
+        return True
+
+    def up(self, since: int = 0) -> list[str]:
+        """The calls of which the first event came after number `since`, and no end has come."""
+        found: dict[str, bool] = {}
+        for event in self.events[since:]:
+            if event["event"] in ("call", "incoming"):
+                found[event["call"]] = event.get("state") != "DISCONNECTED"
+        return [call for call, lasts in found.items() if lasts]
 
     def expect(self, event: str, seconds: float = 10.0, *, since: int = 0, **fields: Any) -> dict[str, Any]:
         """The first event (of those from number `since` on) of this kind with these fields; it may be there."""
@@ -121,6 +141,10 @@ class Softphone:
         how = {"transport": transport, "strict": strict, "lamp": lamp, "srtp": srtp}
         self.do("register", server=server, line=self.line, **how, **credentials)
         self.expect("registration", since=mark, status=200)
+
+    def listen(self) -> None:
+        """Take calls without a registration, as a carrier does."""
+        self.do("listen", user=self.line)
 
     def play(self, hz: float, dbfs: float, seconds: float = 1.0, before_s: float = 0.0, loop: bool = True) -> None:
         """What it says in its calls from now on."""

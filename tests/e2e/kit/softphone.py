@@ -144,7 +144,15 @@ class Phone:
         self.endpoint = pj.Endpoint()
 
     def do_start(
-        self, name: str, codec: str, quiet: str, rate: int, trace: int, address: str = "127.0.0.1", ca: str = ""
+        self,
+        name: str,
+        codec: str,
+        quiet: str,
+        rate: int,
+        trace: int,
+        address: str = "127.0.0.1",
+        ca: str = "",
+        port: int = 0,
     ) -> None:
         self.name, self.quiet = name, quiet
         endpoint = self.endpoint
@@ -155,6 +163,7 @@ class Phone:
         config.logConfig.filename = str(self.folder / f"{name}.log")
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
+        config.uaConfig.maxCalls = 16
         config.medConfig.clockRate = config.medConfig.sndClockRate = rate
         config.medConfig.ecTailLen = 0
         config.medConfig.noVad = True
@@ -169,7 +178,7 @@ class Phone:
                 endpoint.codecSetParam(each.codecId, param)
         self.address = address
         transport = pj.TransportConfig()
-        transport.port = 0
+        transport.port = port
         transport.boundAddress = address
         endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         transport = pj.TransportConfig()
@@ -209,6 +218,13 @@ class Phone:
         config.mwiConfig.enabled = lamp
         if transport != "udp" or lamp:
             config.sipConfig.proxies.append(f"sip:{server};transport={transport};lr")
+        self.account = Account(self)
+        self.account.create(config)
+
+    def do_listen(self, user: str) -> None:
+        """Take calls without a registration, as a carrier does."""
+        config = pj.AccountConfig()
+        config.idUri = f"sip:{user}@{self.address}"
         self.account = Account(self)
         self.account.create(config)
 

@@ -108,6 +108,25 @@ def find(samples: Samples, rate: int, hz: float) -> Tone | None:
     )
 
 
+def holes(samples: Samples, rate: int, hz: float, least_s: float = 0.03) -> list[tuple[float, float]] | None:
+    """Where a tone is missing, among others that may be there all the time: (begin, length) of each hole, in seconds,
+    from the first to the last sample. None where there is no such tone at all."""
+    blocks = _blocks(samples, rate)
+    if not len(blocks):
+        return None
+    window = np.hanning(blocks.shape[1])
+    turn = np.exp(-2j * np.pi * hz * np.arange(blocks.shape[1]) / rate) * window
+    own = np.abs(blocks @ turn) ** 2 * 2 / np.sum(window) ** 2
+    usual = float(np.quantile(own, 0.75))
+    if usual < 1e-6:
+        return None
+    present = np.flatnonzero(own > usual * 10 ** (PRESENT_DB / 10))
+    ends = np.concatenate(([-1], present, [len(own)]))
+    lengths = (np.diff(ends) - 1) * HOP_S
+    found = [(float((ends[at] + 1) * HOP_S), float(lengths[at] + BLOCK_S / 2)) for at in np.flatnonzero(lengths > 0)]
+    return [hole for hole in found if hole[1] >= least_s]
+
+
 def lasts(tone: Tone, seconds: float) -> bool:
     """Whether the tone is that long. A softphone takes its sound from a timer of its own: a machine that has no time
     for it for a moment costs some frames at either end, of which no exchange knows. So a fifth of a second."""
