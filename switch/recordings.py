@@ -17,7 +17,7 @@ import collections
 import contextlib
 import datetime
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,10 @@ class Recordings:
         path = str(job.base / "spools" / spool)
         job.open.add(path)
         return path
+
+    def opened(self, ending: str) -> Sequence[str]:
+        """See `Keeping.opened`."""
+        return [path for job in self._jobs.values() for path in job.open if path.endswith(ending)]
 
     def closed(self, path: str) -> None:
         """See `Keeping.closed`."""

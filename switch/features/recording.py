@@ -20,7 +20,7 @@ never waits for an announcement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -60,6 +60,9 @@ class Keeping(Protocol):
 
     def begun(self, call: str, file: str, spool: str) -> str:
         """A spool of that file begins, or goes on. The path to record to."""
+
+    def opened(self, ending: str) -> Sequence[str]:
+        """The paths of spools whose names end so, and that something may come into yet."""
 
     def closed(self, path: str) -> None:
         """Nothing more comes into that spool."""
@@ -201,7 +204,7 @@ class Recording:
 
     def lost(self, media: int, now: float) -> None:
         """The worker of that port has died (`Context.lost`): what it has written is all that comes."""
-        for path in [path for path, active in self._active.items() if active.media == media]:
+        for path in self._keeping.opened(f".{media}.spool"):
             self.recorded(RecordEnded(media, path, "lost", 0, 0), now)
 
     def played(self, call: Call, leg: Leg, event: PlayEnded, now: float) -> bool:

@@ -29,6 +29,10 @@ class BookOfRecordings:
         self.open.setdefault(file, set()).add(path)
         return path
 
+    def opened(self, ending: str) -> list[str]:
+        """See `Keeping`."""
+        return [path for paths in self.open.values() for path in paths if path.endswith(ending)]
+
     def closed(self, path: str) -> None:
         """See `Keeping`."""
         for paths in self.open.values():
