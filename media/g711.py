@@ -6,9 +6,6 @@ import array
 import functools
 from collections.abc import Iterable
 
-ULAW_SILENCE = 0xFF
-ALAW_SILENCE = 0xD5
-
 
 def ulaw_of(sample: int) -> int:
     """The µ-law byte of one sample (-32768 to 32767)."""

@@ -17,6 +17,7 @@ from switch.calls.calls import Source
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.hearing import hear
+from switch.calls.leg import line_of, trunk_of
 from switch.domains import Domains
 from switch.places import Places
 from switch.registrar import Registrar
@@ -140,8 +141,8 @@ class Directory:
         one that has not yet may take connections at the address in its Contact, as a carrier does."""
         if not flow.reliable or self._alive(flow):
             return flow
-        kind, _, line = target.partition(":")
-        bindings = self._registrar.contacts(line, now) if kind == "line" else []
+        line = line_of(target)
+        bindings = self._registrar.contacts(line, now) if line else []
         same = [binding for binding in bindings if binding.uri in contacts]
         own = [binding for binding in bindings if device and binding.device == device]
         near = [binding for binding in own if binding.flow.remote_host == flow.remote[0]]
@@ -153,7 +154,7 @@ class Directory:
             if binding.direct is not None:
                 return self.way(binding) or flow
         if flow.transport == "tls":
-            return self._carrier_again(flow, line if kind == "trunk" else "") or flow
+            return self._carrier_again(flow, trunk_of(target)) or flow
         try:
             uri = Uri.parse(hop)
         except RemoteProtocolError:
@@ -263,8 +264,7 @@ class Directory:
 
     def hold_music(self, target: str) -> tuple[str, ...]:
         """See `switch.calls.context.Directory`."""
-        kind, _, name = target.partition(":")
-        line = self._model.lines.get(name) if kind == "line" and self._model is not None else None
+        line = self._model.lines.get(line_of(target)) if self._model is not None else None
         music = line.policy.hold_music if line is not None else ""
         return self.music(music)
 

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
+from switch.calls.leg import line_of
 from switch.control import Handler
 from switch.features.park.parking import Parking, left_s
 from switch.reception import printable
@@ -32,7 +33,7 @@ class ParkedAsking:
                 slot=parked.slot,
                 call=call.id,
                 name=printable(parked.name),
-                by=parked.by.partition(":")[2],
+                by=line_of(parked.by),
                 at=parked.at,
                 left_s=round(left_s(parked, at), 1),
                 rings=call.errand is not None,

@@ -43,7 +43,6 @@ REFUSED_S = (60.0, 3600.0)
 """The same after a refusal of the account."""
 REFUSALS = frozenset((401, 403, 404, 405, 407, 416, 420, 501, 603))
 LONGEST_S = 7 * 86400
-NO_ROOM_S = 5.0
 
 
 class State(msgspec.Struct):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from switch.calls.leg import is_trunk
+from switch.calls.leg import is_trunk, trunk_of
 from switch.core import Core
 from switch.metrics import Labelled, Readings
 from switch.net.targets import Target
@@ -96,7 +96,7 @@ def calls_by_trunk(core: Core) -> Counter[str]:
     """Calls that are up, by each trunk that they use."""
     used: Counter[str] = Counter()
     for call in core.calls.by_id.values():
-        used.update({leg.target.partition(":")[2] for leg in call.legs.values() if is_trunk(leg.target)})
+        used.update({trunk_of(leg.target) for leg in call.legs.values() if is_trunk(leg.target)})
     return used
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from dialplan.termination import Reason, Result, Termination
 from switch.calls import transfer
 from switch.calls.ending import end, finish
+from switch.calls.identity import party
 from switch.calls.leg import CALLER, Leg
 from switch.calls.moving import movable, move
 from switch.calls.pairing import pair
@@ -67,7 +68,7 @@ def begin(call: Call, leg: Leg, other: Leg, now: float, *, how: str = "refer", n
         stays = call.other(leg)
         assert stays is not None
         made = Transfer(leg, stays, number)
-        made.begin(call, _known_as(second, far), "attended", how, second.id)
+        made.begin(call, party(second, far).number, "attended", how, second.id)
         if number:
             refer.accept(leg.usage, number, now)
             transfer.moved(call, leg)
@@ -107,14 +108,6 @@ def _hopeless(call: Call, leg: Leg, event: Referred, status: int, now: float) ->
     refer.accept(leg.usage, event.number, now)
     transfer.moved(call, leg)
     made.over(call, "failed", now, status)
-
-
-def _known_as(call: Call, far: Leg) -> str:
-    """The number by which somebody was called, or calls."""
-    kind, _, name = far.target.partition(":")
-    if far.index == CALLER:
-        return call.state.started.caller_number
-    return call.context.directory.shown(name)[0] if kind == "line" else call.state.started.number
 
 
 class Joining:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from records import events as e
-from switch.calls.leg import CALLER, is_trunk
+from switch.calls.leg import CALLER, is_trunk, trunk_of
 from switch.calls.state import CallState
 
 
@@ -53,20 +53,20 @@ class Channels:
         for call in calls if self._limits else ():
             for index, leg in call.legs.items():
                 if leg.ended is None and is_trunk(leg.target):
-                    self._add(call.id, index, leg.target.partition(":")[2])
+                    self._add(call.id, index, trunk_of(leg.target))
 
     def record(self, event: e.CallEvent) -> None:
         """Count one event, and hand it on."""
         kind = type(event)
         if kind is e.LegStarted:
             if is_trunk(event.target):  # type: ignore[union-attr]
-                self._add(event.call, event.leg, event.target.partition(":")[2])  # type: ignore[union-attr]
+                self._add(event.call, event.leg, trunk_of(event.target))  # type: ignore[union-attr]
         elif kind is e.CallStarted:
             if event.trunk is not None and event.line is None:  # type: ignore[union-attr]
                 self._add(event.call, CALLER, event.trunk)  # type: ignore[union-attr]
         elif kind is e.LegTaken:
             if is_trunk(event.target):  # type: ignore[union-attr]
-                self._add(event.call, event.leg, event.target.partition(":")[2])  # type: ignore[union-attr]
+                self._add(event.call, event.leg, trunk_of(event.target))  # type: ignore[union-attr]
         elif kind is e.LegEnded or kind is e.LegGiven:
             self._remove(event.call, event.leg)  # type: ignore[union-attr]
         elif kind is e.CallEnded:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from dialplan.plan import CallRequest
 from dialplan.vocabulary import StepDone
-from switch.calls import onward, transfer
+from switch.calls import onward
 from switch.calls.replanning import ask
+from switch.calls.requests import of_leg
 from switch.calls.serving import release
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def request(call: Call, digits: str) -> CallRequest:
-    """What the planner is asked on behalf of whoever is with us: who called, but for a call that was transferred."""
-    return transfer.request(call, call.front, None, digits)
+    """What the planner is asked on behalf of whoever is with us."""
+    return of_leg(call, call.front, digits)
 
 
 def go_on(call: Call, step: str, asked: CallRequest, now: float) -> None:

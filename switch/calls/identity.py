@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from records import events as e
 from switch.calls.hearing import answered
-from switch.calls.leg import CALLER, Leg, is_trunk
+from switch.calls.leg import CALLER, Leg, is_trunk, line_of, trunk_of
 from switch.calls.presentation import uri_of
 from switch.sip.headers import quote
 from switch.sip.privacy import ANONYMOUS, PRIVACY
@@ -26,12 +26,12 @@ def party(call: Call, leg: Leg) -> e.Party:
     state, started = call.state.legs[leg.index], call.state.started
     if state.party is not None:
         return state.party
-    kind, _, name = leg.target.partition(":")
     if leg.index == CALLER:
         return e.Party(started.caller_number, started.caller_name, started.hidden and started.trunk is not None)
-    if kind == "line":
-        return e.Party(*call.context.directory.shown(name))
-    dialect = call.context.directory.dialect(name)
+    line = line_of(leg.target)
+    if line:
+        return e.Party(*call.context.directory.shown(line))
+    dialect = call.context.directory.dialect(trunk_of(leg.target))
     if leg.asserted and not leg.hides and dialect is not None:
         heard = answered(dialect, leg.asserted)
         if heard is not None:
@@ -82,7 +82,7 @@ def caption(call: Call, leg: Leg, other: Leg, words: str, now: float) -> bool:
 
 
 def _to_carrier(call: Call, leg: Leg, other: Leg, who: e.Party, host: str) -> list[str]:
-    dialect = call.context.directory.dialect(leg.target.partition(":")[2])
+    dialect = call.context.directory.dialect(trunk_of(leg.target))
     if dialect is None or not dialect.settings.trusted or "pai" not in dialect.settings.caller_out:
         return []
     # The number by which the carrier knows us in this call; a line's own extension says nothing to it.

@@ -20,7 +20,7 @@ from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
 from switch.calls.identity import address_of, party
-from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk, line_of, trunk_of
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState
@@ -127,13 +127,12 @@ def as_from_front(call: Call) -> CallState:
             return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
         return state
     started, who = state.started, party(call, call.front)
-    kind, _, name = call.front.target.partition(":")
     started = structs.replace(
         started,
         caller_number=who.number,
         caller_name=who.name,
-        trunk=name if kind == "trunk" else None,
-        line=name if kind == "line" else None,
+        trunk=trunk_of(call.front.target) or None,
+        line=line_of(call.front.target) or None,
         hidden=who.hidden,
         believed=False,
         emergency=started.emergency or state.help,

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dialplan.plan import CallRequest, Plan
+from dialplan.plan import Plan
 from media.engine import MediaEvent, Tune
 from switch.calls import ports
 from switch.calls.dialogue import Answer, Ask, Dialogue, Sources
 from switch.calls.leg import Leg
 from switch.calls.onward import back
 from switch.calls.replanning import ask
+from switch.calls.requests import dialled
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -103,15 +104,4 @@ def refused(call: Call, by: Leg) -> None:
 def plan_of(call: Call, by: Leg, digits: str, what: str) -> Plan:
     """Where those digits lead, dialled by that telephone of ours as a call of its own; `what` is the feature that it
     asked for. Help is not called in this way."""
-    line, state = by.target.partition(":")[2], call.state.legs[by.index]
-    number, name = call.context.directory.shown(line)
-    request = CallRequest(
-        digits=digits,
-        at=call.context.at(),
-        device=state.device or None,
-        line=line,
-        caller_number=number or None,
-        caller_name=name or None,
-        hops=call.state.started.hops,
-    )
-    return ask(call, request, what, helps=False)
+    return ask(call, dialled(call, by, digits), what, helps=False)

@@ -265,6 +265,16 @@ def is_trunk(target: str) -> bool:
     return target.startswith("trunk:")
 
 
+def line_of(target: str) -> str:
+    """The line whose telephone a leg's target is; empty for a carrier."""
+    return target[5:] if target.startswith("line:") else ""
+
+
+def trunk_of(target: str) -> str:
+    """The carrier that a leg's target is; empty for a telephone."""
+    return target[6:] if target.startswith("trunk:") else ""
+
+
 UNREACHABLE = "unreachable"
 IMPATIENT = "impatient"
 OVER = "over"

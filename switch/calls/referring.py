@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switch.calls import attended, transfer
-from switch.calls.leg import Leg, is_trunk
+from switch.calls.leg import Leg, is_trunk, trunk_of
 from switch.sip import refer
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.leg_events import Referred
@@ -53,7 +53,7 @@ def refusal(call: Call, leg: Leg) -> int:
 
 
 def _carrier_may(call: Call, leg: Leg) -> bool:
-    dialect = call.context.directory.dialect(leg.target.partition(":")[2])
+    dialect = call.context.directory.dialect(trunk_of(leg.target))
     return dialect is not None and dialect.settings.transfers
 
 

@@ -23,7 +23,7 @@ from switch.calls.context import Hunt, Phone
 from switch.calls.ending import finish, stop_ringing
 from switch.calls.forwards import forwarded
 from switch.calls.inviting import ring
-from switch.calls.leg import Leg
+from switch.calls.leg import Leg, trunk_of
 from switch.calls.replanning import ask
 from switch.sip.timer import Timer
 
@@ -242,7 +242,7 @@ class Ringer:
             outcome, final = v.outcome_of(status, trunk=False)
         else:
             go_on = hunt.failed(status, retry_after_s, now) and not self.over
-            if go_on and self._ring_host(leg.branch, leg.target.partition(":")[2], hunt, now):
+            if go_on and self._ring_host(leg.branch, trunk_of(leg.target), hunt, now):
                 return
             outcome, final = v.outcome_of(status, trunk=True, failed=hunt.fails_over(status))
         self.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)

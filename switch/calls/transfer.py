@@ -29,8 +29,9 @@ from dialplan.plan import CallRequest, LineTarget, Plan, Reject, Ring
 from dialplan.termination import Reason, Result, Termination
 from media.engine import MediaEvent
 from records import events as e
+from switch.calls import requests
 from switch.calls.keying import refused
-from switch.calls.leg import CALLER, Leg, flow_value, is_trunk
+from switch.calls.leg import Leg, flow_value, is_trunk, line_of, trunk_of
 from switch.calls.onward import back, onward
 from switch.calls.pairing import pair
 from switch.calls.replanning import ask
@@ -59,7 +60,7 @@ class Transfer:
         self.number = number
         self.phrase = ""
         """What the transferor's telephone may show when it is done, such as where the call is parked."""
-        self.line = "" if is_trunk(by.target) else by.target.partition(":")[2]
+        self.line = line_of(by.target)
         self.gone = False
         """Whether the transferor has hung up."""
 
@@ -213,58 +214,28 @@ def _stands_against(plan: Plan, by: Leg, stays: Leg) -> tuple[int, str]:
         return step.status, step.text
     if isinstance(step, Ring):
         targets = {each.target for stage in step.stages for each in stage.branches}
-        own = {LineTarget(leg.target.partition(":")[2]) for leg in (by, stays) if not is_trunk(leg.target)}
+        own = {LineTarget(line_of(leg.target)) for leg in (by, stays) if not is_trunk(leg.target)}
         if targets and targets <= own:
             return LOOP, "Transfer To Oneself"
     return 0, ""
 
 
-def request(call: Call, stays: Leg, by: Leg | None, digits: str) -> CallRequest:
+def request(call: Call, stays: Leg, by: Leg, digits: str) -> CallRequest:
     """What the planner is asked: whoever stays calls those digits, as `by` dials them. A carrier reaches what it could
     call itself, whoever stays."""
-    started, state = call.state.started, call.state.legs[stays.index]
-    at, hops = call.context.at(), started.hops
-    line = device = None
-    if by is not None:
-        kind, _, name = by.target.partition(":")
-        if kind == "trunk":
-            return CallRequest(digits=digits, at=at, trunk=name, hops=hops)
-        line, device = name, call.state.legs[by.index].device or None
-    if stays.index == CALLER:
-        return CallRequest(
-            digits=digits,
-            at=at,
-            device=started.device,
-            line=started.line,
-            trunk=started.trunk,
-            caller_number=started.caller_number or None,
-            caller_name=started.caller_name or None,
-            proven=started.proven,
-            hops=hops,
-            attested=started.attested,
-            anonymous=started.hidden and started.trunk is not None,
-            transferor=line,
-            transferor_device=device,
-        )
-    kind, _, name = stays.target.partition(":")
-    shown = call.context.directory.shown(name) if kind == "line" else (started.number, "")
-    return CallRequest(
-        digits=digits,
-        at=at,
-        device=state.device or None if kind == "line" else None,
-        line=name if kind == "line" else None,
-        trunk=name if kind == "trunk" else None,
-        caller_number=shown[0] or None,
-        caller_name=shown[1] or None,
-        hops=hops,
-        transferor=line,
-        transferor_device=device,
+    if is_trunk(by.target):
+        hops = call.state.started.hops
+        return CallRequest(digits=digits, at=call.context.at(), trunk=trunk_of(by.target), hops=hops)
+    return replace(
+        requests.of_leg(call, stays, digits),
+        transferor=line_of(by.target),
+        transferor_device=call.state.legs[by.index].device or None,
     )
 
 
 def return_to(call: Call, line: str, now: float) -> None:
     """Ring the transferor, and go on as his line's plan says."""
-    wanted = request(call, call.front, None, "")
+    wanted = requests.of_leg(call, call.front, "")
     made = ask(call, replace(wanted, to=user(line)), "return")
     onward(call, made, None, now)
 

@@ -13,9 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dialplan.plan import CallRequest, Collect
+from msgspec.structs import replace
+
+from dialplan.plan import Collect
 from dialplan.termination import Reason, Result, Termination
 from dialplan.vocabulary import StepDone
+from switch.calls.requests import of_caller
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -82,14 +85,5 @@ class AccountCodes:
             call.broken(error, now)
 
     def _go_on(self, call: Call, step: Collect, now: float) -> None:
-        started = call.state.started
-        request = CallRequest(
-            digits=step.number,
-            at=call.context.at(),
-            device=started.device,
-            line=started.line,
-            caller_number=started.caller_number or None,
-            caller_name=started.caller_name or None,
-            account=step.account,
-        )
+        request = replace(of_caller(call, step.number), account=step.account)
         call.done(StepDone(step.id, "replan", request, answered=False), now)

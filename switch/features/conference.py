@@ -32,7 +32,7 @@ from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue
 from switch.calls.ending import end
 from switch.calls.inviting import as_from_front
-from switch.calls.leg import is_trunk
+from switch.calls.leg import is_trunk, line_of
 from switch.prompts.words import Words
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _counters(call: Call) -> Iterator[tuple[str, int]]:
 
 def _name(call: Call) -> str:
     """How a member is called; empty for one who is not to be shown, or of whom nobody knows."""
-    kind, _, line = call.front.target.partition(":")
-    if kind == "line":
+    line = line_of(call.front.target)
+    if line:
         return call.context.directory.shown(line)[1]
     started = as_from_front(call).started
     return "" if started.hidden else started.caller_name

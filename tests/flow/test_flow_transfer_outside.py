@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialplan.lines import Outside, Permission
+from records.events import CallReplanned
 from tests.support.exchange import CARRIER, carrier, changed, house
 from tests.support.phone import Phone, PhoneCall
 from tests.support.raw_phone import DOMAIN, RawDialog, RawPhone, Text, describe
@@ -109,6 +110,27 @@ def test_whom_somebody_has_called_outside_is_sent_on(scene: Scene) -> None:
     hang_up(scene, bob.last, switch)
     record = scene.exchange.record
     assert [leg.target for leg in record.legs] == ["line:alice", "trunk:carrier", "line:bob"]
+
+
+def test_who_came_out_of_another_call_is_sent_on_by_his_own_number(scene: Scene) -> None:
+    """Alice joins Bob with somebody whom she has called outside; Bob sends him on. The planner hears who he is."""
+    alice, bob, carol = (scene.phone(name) for name in ("alice", "bob", "carol"))
+    switch = scene.carrier()
+    first, answered = scene.talking(alice, bob)
+    second = alice.call(NUMBER)
+    scene.wait()
+    scene.taken(switch, "s")
+    scene.wait()
+    first.transfer_to(second)
+    scene.wait()
+    assert first.over and second.over and answered.up
+    carol.answers = True
+    answered.refer("103")
+    scene.wait()
+    assert carol.last.up
+    asked = [event.request for event in scene.exchange.events if isinstance(event, CallReplanned)]
+    assert f'"caller_number":"{NUMBER}"' in asked[-1]
+    hang_up(scene, carol.last, switch)
 
 
 def test_two_from_outside_are_joined_by_who_talks_with_both(scene: Scene) -> None:

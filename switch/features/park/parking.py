@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dialplan.destinations import Destination, of_text
+from dialplan.destinations import of_text
 from dialplan.groups import ParkLot, lot_for
 from dialplan.model import Model
-from dialplan.plan import Branch, CallRequest, Feature, LineTarget, Park, Plan, Retrieve, Ring, Stage
+from dialplan.plan import Branch, Feature, LineTarget, Park, Plan, Retrieve, Ring, Stage
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Tune
 from records import events as e
 from switch.calls import ports
 from switch.calls.answering import serve
+from switch.calls.elsewhere import request
 from switch.calls.ending import end, stop_ringing
 from switch.calls.identity import party
-from switch.calls.inviting import as_from_front
-from switch.calls.leg import Leg, is_trunk
+from switch.calls.leg import Leg, is_trunk, line_of
 from switch.calls.moving import move
 from switch.calls.onward import onward
 from switch.calls.pairing import pair
@@ -117,7 +117,7 @@ class Parking:
         """The key during a call: the other side is parked, and the slot is said to who pressed it."""
         if call.other(leg) is None or call.errand is not None or call.for_help:
             return
-        line = self._model().lines.get(leg.target.partition(":")[2])
+        line = self._model().lines.get(line_of(leg.target))
         lot = lot_for(self._lots.values(), line.group if line is not None else "")
         slot = self.slots.free(lot) if lot is not None else ""
         if lot is None or not slot:
@@ -233,8 +233,8 @@ class Parking:
         parked = call.state.parked
         if parked is None or call.over:
             return
-        kind, _, name = parked.by.partition(":")
-        if kind == "line" and parked.by != target_of(call):
+        name = line_of(parked.by)
+        if name and parked.by != target_of(call):
             line = self._model().lines.get(name)
             policy = line.policy if line is not None else None
             branch = Branch(id="return/0", target=LineTarget(name), ring_s=RETURN_S, policy=policy)
@@ -250,7 +250,9 @@ class Parking:
         if parked is None or to is None:
             self.again(call, now)
             return
-        onward(call, ask(call, _request(call, to), "fallback"), Return(self, last=True), now)
+        started = call.state.started
+        wanted = replace(request(call, started.number or started.dialled), to=to)
+        onward(call, ask(call, wanted, "fallback"), Return(self, last=True), now)
 
     def again(self, call: Call, now: float) -> None:
         """Nobody could be reached: it stays where it is, for the same time once more."""
@@ -300,25 +302,6 @@ class Parking:
         """After a crash: what was being said is said again."""
         why, _, slot = rest.partition("/")
         return Saying(self, why, slot)
-
-
-def _request(call: Call, to: Destination) -> CallRequest:
-    """What the planner is asked for a parked call that goes to the fallback."""
-    state, at = as_from_front(call), call.context.at()
-    started, leg = state.started, call.state.legs[call.state.front]
-    kind, _, name = leg.target.partition(":")
-    trunk = name if kind == "trunk" else None
-    return CallRequest(
-        digits=started.number or started.dialled,
-        at=at,
-        device=None if trunk else leg.device or started.device,
-        line=None if trunk else name,
-        trunk=trunk,
-        caller_number=started.caller_number or None,
-        caller_name=started.caller_name or None,
-        anonymous=started.hidden and trunk is not None,
-        to=to,
-    )
 
 
 def left_s(parked: e.Parked, at: datetime.datetime) -> float:

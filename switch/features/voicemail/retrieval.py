@@ -22,7 +22,7 @@ from switch.calls.answering import serve
 from switch.calls.dialogue import Answer, Ask, Dialogue, Then
 from switch.calls.elsewhere import go_on, request
 from switch.calls.inviting import as_from_front
-from switch.calls.leg import Leg
+from switch.calls.leg import Leg, line_of
 from switch.features.voicemail.greetings import Greetings
 from switch.features.voicemail.listening import Listening
 from switch.features.voicemail.wording import Wording
@@ -51,9 +51,8 @@ class Retrievals:
 
     def _made(self, call: Call, box: MailboxSettings | None, step: str) -> Retrieval:
         """Who this is, the telephone says: on a delegator's line it is the delegate's still."""
-        kind, _, name = call.front.target.partition(":")
         device = self._model().devices.get(call.state.legs[call.front.index].device)
-        line = device.lines[0] if device is not None and device.lines else name if kind == "line" else ""
+        line = device.lines[0] if device is not None and device.lines else line_of(call.front.target)
         return Retrieval(self._desk, self._wording, box, step, line)
 
     def __call__(self, call: Call, step: Feature, now: float) -> None:

@@ -11,7 +11,6 @@ from switch.prompts.words import Sources, Words
 from switch.state.mailboxes import Message
 
 BEEP: Sources = ("silence:200", "tone:1000:300")
-SHORT_BEEP: Sources = ("tone:1000:150",)
 BUSY = 486
 
 
