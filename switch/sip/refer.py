@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.headers import NameAddr, delta_seconds, find_param, parse_params, retry_after
+from switch.sip.headers import NameAddr, delta_seconds, retry_after
 from switch.sip.leg_events import LegEvent, NotifyFailed, Referred, Resent
 from switch.sip.message import Request, Response
 from switch.sip.methods import ALLOW
 from switch.sip.replaces import Replaces
+from switch.sip.subscription import event_line, event_of, state_line
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.uri import Uri, unescape
@@ -125,15 +126,13 @@ def _referrer(request: Request) -> str:
 
 
 def subscribed(usage: InviteUsage, txn: ServerTransaction, now: float) -> LegEvent | None:
-    """A SUBSCRIBE came in the dialog: of one of its REFERs (RFC 3515 section 2.4.4), or it is refused."""
-    event, _, tail = (txn.request.header("Event") or "").partition(";")
-    if event.strip().lower() != "refer":
+    """A SUBSCRIBE came in the dialog: of one of its REFERs (RFC 3515 section 2.4.4), or it is refused. Raises 489 as
+    `event_of` does."""
+    package, named = event_of(txn.request)
+    if package != "refer":
         usage.reply(txn, 489, now)
         return None
-    named = find_param(parse_params(f";{tail}"), "id") if tail else None
-    found = [
-        each for each in usage.referrals.values() if str(each.number) == named or (named is None and not each.named)
-    ]
+    found = [each for each in usage.referrals.values() if (str(each.number) == named if named else not each.named)]
     if not found or found[0].txn is not None or found[0].quiet:
         usage.reply(txn, 481, now)
         return None
@@ -252,13 +251,11 @@ def _say(usage: InviteUsage, referral: Referral, now: float) -> Resent | None:
         return None
     dialog = usage.dialog
     referral.tries += 1
-    left = max(1, int(referral.expires_at - now))
-    state = f"terminated;reason={referral.reason}" if _is_last(referral) else f"active;expires={left}"
     lines = [
         *dialog.lines("NOTIFY", dialog.next_cseq()),
         f"Contact: {usage.contact}",
-        f"Event: refer;id={referral.number}" if referral.named else "Event: refer",
-        f"Subscription-State: {state}",
+        event_line("refer", str(referral.number) if referral.named else ""),
+        state_line(max(1.0, referral.expires_at - now), referral.reason if _is_last(referral) else ""),
         "Content-Type: message/sipfrag;version=2.0",
     ]
     body = f"SIP/2.0 {referral.status} {referral.phrase or REASONS.get(referral.status, 'Failed')}\r\n"

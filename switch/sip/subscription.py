@@ -71,6 +71,11 @@ def event_of(request: Request) -> tuple[str, str]:
     return package.strip(" \t").lower(), ident
 
 
+def event_line(package: str, ident: str = "") -> str:
+    """The Event of a NOTIFY."""
+    return f"Event: {package};id={ident}" if ident else f"Event: {package}"
+
+
 def state_line(left_s: float, reason: str = "", retry_s: int = 0) -> str:
     """The Subscription-State of a NOTIFY (RFC 6665 section 8.2.3): active for `left_s` seconds yet, or with a `reason`
     terminated."""
@@ -295,7 +300,7 @@ class Subscription:
         lines = [
             *dialog.lines("NOTIFY", dialog.next_cseq()),
             f"Contact: {self.contact}",
-            f"Event: {self.package};id={self.ident}" if self.ident else f"Event: {self.package}",
+            event_line(self.package, self.ident),
             state_line(self.deadline - now, self.final, self.retry_s),
             AGENT,
         ]
