@@ -19,14 +19,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
-import os
 import random
 import select
-import signal
-import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench import relay as relayed  # noqa: E402
+from bench.load import LOAD_CORES, Generators, cpu_seconds, running, sockets, wait_for  # noqa: E402
 from media.client import WorkerEngine  # noqa: E402
 from media.codecs import make, rate_of  # noqa: E402
 from media.engine import Remote, Spool  # noqa: E402
@@ -81,13 +77,7 @@ def members(pipe: Any, count: int, codec: str, seconds: float, begin: Any) -> No
 
     noise = [np.array([draw.gauss(0, 1600) for _ in range(size)]).astype(np.int16) for _ in range(25)]
     payloads = [coder.encode(each) for each in noise]
-    socks = []
-    for _ in range(count):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        socks.append(sock)
+    socks = sockets(count)
     pipe.send([sock.getsockname()[1] for sock in socks])
     poll = select.epoll()
     places = {}
@@ -160,50 +150,25 @@ def measure(count: int, codec: str, calls: int, seconds: float, pin: bool) -> di
     """One run."""
     with tempfile.TemporaryDirectory() as folder:
         path, report = f"{folder}/media.sock", f"{folder}/report"
-        place = f"{relayed.FIRST_PORT}-{relayed.LAST_PORT}"
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-P", __file__, "--worker", report),
-                *("--socket", path, "--ports", place, "--address", "127.0.0.1"),
-            ],
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT)},
-        )
-        if pin:
-            os.sched_setaffinity(process.pid, {0})
-        context = multiprocessing.get_context("fork")
-        begin = context.Event()
-        wanted = [(members, (count, codec))] if count else []
-        if calls:
-            wanted.append((relayed.phones, (2 * calls,)))
-        running, pipes = [], []
-        try:
-            for target, arguments in wanted:
-                ours, theirs = context.Pipe()
-                each = context.Process(target=target, args=(theirs, *arguments, seconds, begin))
-                each.start()
-                if pin and each.pid is not None:
-                    os.sched_setaffinity(each.pid, set(range(1, os.cpu_count() or 1)) or {0})
-                running.append(each)
-                pipes.append(ours)
-            ports = [pipe.recv() for pipe in pipes]
-            while not Path(path).exists():
-                time.sleep(0.01)
-            time.sleep(0.3)
-            inside = ports[0] if count else []
-            told = asyncio.run(set_up(path, inside, codec, ports[-1] if calls else [], f"{folder}/spools"))
-            for pipe, ours_ports in zip(pipes, [each for each in told if each], strict=True):
-                pipe.send(ours_ports)
-            cpu = relayed.cpu_seconds(process.pid)
-            begin.set()
-            time.sleep(seconds)
-            cpu = relayed.cpu_seconds(process.pid) - cpu
-            results = [pipe.recv() for pipe in pipes]
-        finally:
-            for each in running:
-                each.join(5)
-            process.send_signal(signal.SIGTERM)
-            process.wait(10)
+        load = Generators(seconds, LOAD_CORES if pin else None)
+        with running(path, [__file__, "--worker", report], pin) as process:
+            try:
+                if count:
+                    load.start(members, count, codec)
+                if calls:
+                    load.start(relayed.phones, 2 * calls)
+                ports = load.said()
+                wait_for(path)
+                inside = ports[0] if count else []
+                told = asyncio.run(set_up(path, inside, codec, ports[-1] if calls else [], f"{folder}/spools"))
+                load.tell([each for each in told if each])
+                cpu = cpu_seconds(process)
+                load.begin()
+                time.sleep(seconds)
+                cpu = cpu_seconds(process) - cpu
+                results = load.said()
+            finally:
+                load.join()
         timed = json.loads(Path(report).read_text())
     found: dict[str, float | str] = {"members": count, "codec": codec, "recorded_calls": calls}
     found["core_percent"] = cpu / seconds * 100

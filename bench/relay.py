@@ -23,13 +23,9 @@ import argparse
 import asyncio
 import contextlib
 import json
-import multiprocessing
-import multiprocessing.synchronize
 import os
 import select
-import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +35,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.load import (  # noqa: E402
+    LOAD_CORES,
+    Generators,
+    cpu_seconds,
+    kernel_drops,
+    resident_bytes,
+    running,
+    sockets,
+    wait_for,
+)
 from media.client import WorkerEngine  # noqa: E402
 from media.engine import Remote, Spool  # noqa: E402
 
@@ -47,38 +53,11 @@ HEADER = struct.Struct("!BBHII")
 STAMP = struct.Struct("!d")
 PACKET_BYTES = 172
 PROBE_CALLS = 5
-FIRST_PORT, LAST_PORT = 36000, 59999
-
-
-def cpu_seconds(pid: int) -> float:
-    """Time that the process's threads have been on a CPU, to the nanosecond (user, system and its interrupts)."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of the process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def kernel_drops() -> int:
-    """Packets that the kernel dropped at sockets in the worker's port range because nobody read them in time."""
-    drops = 0
-    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if FIRST_PORT <= int(fields[1].rpartition(":")[2], 16) <= LAST_PORT:
-            drops += int(fields[-1])
-    return drops
 
 
 def phones(pipe: Any, count: int, seconds: float, begin: Any) -> None:
     """A generator process: `count` phones, spread evenly over the 20 ms; the halves are each other's far ends."""
-    socks = []
-    for _ in range(count):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
-        sock.bind(("127.0.0.1", 0))
-        sock.setblocking(False)
-        socks.append(sock)
+    socks = sockets(count)
     pipe.send([sock.getsockname()[1] for sock in socks])
     ports = pipe.recv()
     poll = select.epoll()
@@ -163,50 +142,24 @@ def measure(
     counts = [(calls - PROBE_CALLS) * 2 // generators // 2 * 2] * generators + [2 * PROBE_CALLS]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/media.sock"
-        worker = subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-m", "media.worker", "--socket", path, "--ports", f"{FIRST_PORT}-{LAST_PORT}"),
-                *("--address", "127.0.0.1", "--coalesce", str(coalesce_s)),
-            ],
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT)},
-        )
-        if pin:
-            os.sched_setaffinity(worker.pid, {0})
-        context = multiprocessing.get_context("fork")
-        begin = context.Event()
-        running = []
-        try:
-            pipes = []
-            for count in counts:
-                ours, theirs = context.Pipe()
-                process = context.Process(target=phones, args=(theirs, count, seconds, begin))
-                process.start()
-                if pin and process.pid is not None:
-                    os.sched_setaffinity(process.pid, set(range(1, os.cpu_count() or 1)) or {0})
-                pipes.append(ours)
-                running.append(process)
-            ports = [pipe.recv() for pipe in pipes]
-            while not Path(path).exists():
-                time.sleep(0.01)
-            time.sleep(0.2)
-            empty = resident_bytes(worker.pid)
-            for pipe, ours_ports in zip(
-                pipes, asyncio.run(set_up(path, ports, record * f"{folder}/spools")), strict=True
-            ):
-                pipe.send(ours_ports)
-            cpu = cpu_seconds(worker.pid)
-            begin.set()
-            time.sleep(seconds / 2)
-            full = resident_bytes(worker.pid)
-            results = [pipe.recv() for pipe in pipes]
-            cpu = cpu_seconds(worker.pid) - cpu
-            drops = kernel_drops()
-        finally:
-            for process in running:
-                process.join(5)
-            worker.terminate()
-            worker.wait(5)
+        load = Generators(seconds, LOAD_CORES if pin else None)
+        with running(path, ["-m", "media.worker"], pin, ("--coalesce", str(coalesce_s))) as worker:
+            try:
+                for count in counts:
+                    load.start(phones, count)
+                ports = load.said()
+                wait_for(path)
+                empty = resident_bytes(worker)
+                load.tell(asyncio.run(set_up(path, ports, record * f"{folder}/spools")))
+                cpu = cpu_seconds(worker)
+                load.begin()
+                time.sleep(seconds / 2)
+                full = resident_bytes(worker)
+                results = load.said()
+                cpu = cpu_seconds(worker) - cpu
+                drops = kernel_drops()
+            finally:
+                load.join()
     sent, received = sum(r[0] for r in results), sum(r[1] for r in results)
     delays = results[-1][2]
     return {

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
 import shutil
 import socket
 import subprocess
@@ -21,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import relay  # noqa: E402
+from bench import load, relay  # noqa: E402
 from bench.harness import processes  # noqa: E402
 
 INSTALL = "apt install rtpengine-daemon"
@@ -85,8 +83,8 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     argv = ["rtpengine", "--foreground", "--log-stderr", "--log-level=4", "--table=-1", "--interface=127.0.0.1"]
     argv += [
         f"--listen-ng={CONTROL[0]}:{CONTROL[1]}",
-        f"--port-min={relay.FIRST_PORT}",
-        f"--port-max={relay.LAST_PORT}",
+        f"--port-min={load.FIRST_PORT}",
+        f"--port-max={load.LAST_PORT}",
     ]
     argv += ["--num-threads=1", "--config-file=none", f"--pidfile={folder}/pid"]
     process = processes.start(argv, cores=processes.SYSTEM_CORES, output=folder / "output")
@@ -111,44 +109,35 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 def measure(calls: int, seconds: float) -> dict[str, float]:
     """One run; the same figures as `relay.measure`."""
     counts = [(calls - relay.PROBE_CALLS) * 2, 2 * relay.PROBE_CALLS]
-    context = multiprocessing.get_context("fork")
-    begin = context.Event()
-    running = []
+    phones = load.Generators(seconds, set(processes.LOAD_CORES))
     with tempfile.TemporaryDirectory() as folder:
         engine = start(Path(folder))
         try:
-            pipes = []
             for count in counts:
-                ours, theirs = context.Pipe()
-                process = context.Process(target=relay.phones, args=(theirs, count, seconds, begin))
-                process.start()
-                assert process.pid is not None
-                os.sched_setaffinity(process.pid, processes.LOAD_CORES)
-                pipes.append(ours)
-                running.append(process)
-            groups = [pipe.recv() for pipe in pipes]
+                phones.start(relay.phones, count)
+            groups = phones.said()
             empty = processes.resident_bytes(engine.pid)
             control = Control()
-            number = 0
-            for pipe, ports in zip(pipes, groups, strict=True):
+            number, told = 0, []
+            for ports in groups:
                 half = len(ports) // 2
                 pairs = []
                 for first, second in zip(ports[:half], ports[half:], strict=True):
                     number += 1
                     pairs.append(control.call(number, first, second))
-                pipe.send([pair[0] for pair in pairs] + [pair[1] for pair in pairs])
+                told.append([pair[0] for pair in pairs] + [pair[1] for pair in pairs])
+            phones.tell(told)
             control.close()
             time.sleep(0.5)
-            cpu = relay.cpu_seconds(engine.pid)
-            begin.set()
+            cpu = load.cpu_seconds(engine.pid)
+            phones.begin()
             time.sleep(seconds / 2)
             full = processes.resident_bytes(engine.pid)
-            results = [pipe.recv() for pipe in pipes]
-            cpu = relay.cpu_seconds(engine.pid) - cpu
-            drops = relay.kernel_drops()
+            results = phones.said()
+            cpu = load.cpu_seconds(engine.pid) - cpu
+            drops = load.kernel_drops()
         finally:
-            for process in running:
-                process.join(5)
+            phones.join()
             processes.stop(engine)
     sent, received = sum(r[0] for r in results), sum(r[1] for r in results)
     delays = results[-1][2]
