@@ -773,6 +773,48 @@ class HistoryHidden(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     at: datetime.datetime
 
 
+class StateTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=43):
+    """The exchange tells anew all that it knows beyond its calls, so that older parts of the journal may go: contacts,
+    subscriptions, what is set, figures, mailboxes. What is so comes between one of these with `over` False and the next
+    of the same `number` with `over` True, among all else that happens. `events` is how many were told so far."""
+
+    number: int
+    over: bool
+    events: int
+    at: datetime.datetime
+
+
+class FiguresTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=44):
+    """What stands for a name now: an absolute statement, told anew. `kind` is one of `switch.state.facts`, or `quota`
+    with the name `WHAT PERCENT LINE`: when somebody was told of it. `rows` are bucket, amount and cost as in
+    `switch.state.facts.Row`; of what was `spent` all minutes that count."""
+
+    kind: str
+    name: str
+    rows: tuple[tuple[int, int, int], ...]
+    at: datetime.datetime
+
+
+class MessageTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=45):
+    """A message as it lies in a mailbox, told anew: an absolute statement. The fields are those of
+    `switch.state.mailboxes.Message`; `deleted` in Unix seconds, 0: it is not."""
+
+    mailbox: str
+    message: str
+    at: datetime.datetime
+    call: str
+    number: str
+    name: str
+    seconds: float
+    urgent: bool
+    open: bool
+    sent_by: str
+    played: bool
+    saved: bool
+    mailed: bool
+    deleted: float
+
+
 CallEvent = (
     CallStarted
     | LegStarted
@@ -816,7 +858,7 @@ STORED = (
     InteractionNoted,
     BillableEdited,
 )
-MailboxEvent = MessageLeft | MessageChanged | MailboxSet
+MailboxEvent = MessageLeft | MessageChanged | MailboxSet | MessageTold
 AnyEvent = (
     CallEvent
     | MailboxEvent
@@ -829,4 +871,6 @@ AnyEvent = (
     | QuotaReset
     | Subscribed
     | Unsubscribed
+    | StateTold
+    | FiguresTold
 )

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from records import heartbeat
 from records.cdr import CallRecord, CdrFolder
 from records.clocks import Steady
-from records.events import STORED, Event, StoredEvent
+from records.events import STORED, Event, StateTold, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
 from records.segments import BEGIN, Position, Reader
@@ -98,6 +98,8 @@ class Feeder:
                         retention.ended(event.call)
                         if new:
                             waiting.append(record)
+                elif type(event) is StateTold:
+                    retention.saw_telling(segment, event)
                 elif new and isinstance(event, STORED):
                     self._facts.append(event)
         if frames[-1][0] > applied:

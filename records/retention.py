@@ -1,8 +1,9 @@
 """Which parts of the journal are no longer needed.
 
-A segment may go when the store has all of it and no call that is still up has an event in it. Bindings do not hold it:
-the exchange keeps those in its own state within seconds. One call of eight hours must not hold everything that came
-after its beginning, so a consumed segment that is held is written anew with the events of those calls only.
+A segment may go when the store has all of it, no call that is still up has an event in it, and the exchange has told
+all its state anew since (`StateTold`): a telling that came to its end began behind it. One call of eight hours must not
+hold everything that came after its beginning, so a consumed segment that is held is written anew with the events of
+those calls only.
 
 Nobody may see a call's beginning without its end. So segments are gone through from the oldest on, and the first that
 cannot be dealt with ends the round: what is kept of a call is always its last part or all of it, but for calls that are
@@ -20,7 +21,7 @@ from collections.abc import Callable, Container
 from pathlib import Path
 
 from records.codec import Codec
-from records.events import Event
+from records.events import Event, StateTold
 from records.segments import FORMAT, Position, Reader, Segment, frame, locked, segments
 
 
@@ -47,6 +48,16 @@ class Retention:
         self._touched: dict[str, None] = {}
         self._held: dict[int, set[str]] = {}
         self._compact: dict[int, int] = {}
+        self._telling = 0, 0
+        self.told = 0
+        """The segment in which the last complete telling of the state began."""
+
+    def saw_telling(self, segment: int, event: StateTold) -> None:
+        """Events of this kind come in the order of the journal."""
+        if not event.over:
+            self._telling = event.number, segment
+        elif self._telling[0] == event.number:
+            self.told = self._telling[1]
 
     def saw(self, segment: int, call: str) -> None:
         """An event of this call stands in this segment. Segments come in ascending order."""
@@ -64,11 +75,13 @@ class Retention:
         self._touched.pop(call, None)
 
     def sweep(self, consumed: int, open_calls: Container[str]) -> int:
-        """Delete or shrink what is not needed of the segments before `consumed`, the one of the store's position.
+        """Delete or shrink what is not needed of the segments before `consumed`, the one of the store's position, and
+        before the last complete telling of the state.
         Returns how many went. What the disk refuses is tried again in the next round."""
         if self._current < consumed:
             self._turn_to(consumed)
-        present = [segment for segment in segments(self._directory) if segment.number < consumed]
+        before_both = min(consumed, self.told)
+        present = [segment for segment in segments(self._directory) if segment.number < before_both]
         present = list(itertools.takewhile(lambda segment: segment.format <= FORMAT, present))
         before = self.deleted
         with contextlib.suppress(OSError), locked(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -87,6 +87,7 @@ from switch.state.mailboxes import SqliteMailboxStore
 from switch.state.sqlite import NewerStateError, open_state
 from switch.state.subscriptions import SqliteSubscriptionStore
 from switch.tally import Tally
+from switch.telling import Telling
 from switch.tokens import Tokens
 from switch.trace import Tracer
 from switch.trunk_hosts import TrunkHost
@@ -209,6 +210,7 @@ class Exchange:
             soon=loop.call_soon,
             unserved=self._notices.unserved,
         )
+        self._telling = Telling(self.core, self._journal, clock.now, clock.at)
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
@@ -397,6 +399,7 @@ class Exchange:
         gc.set_threshold(20_000, 20, 50)
         self._beat()
         self._turn()
+        self._tell()
         self._loop.call_later(PROMPTS_S, self._prompts.prepare_all)
         self._log.info(
             "serving",
@@ -450,6 +453,9 @@ class Exchange:
             with contextlib.suppress(OSError):
                 os.write(fd, DRAINS if self._draining.active else LIVES)
         self._loop.call_later(1.0, self._beat)
+
+    def _tell(self) -> None:
+        self._loop.call_later(self._telling.turn(), self._tell)
 
     def _turn(self) -> None:
         self._roll.turn()

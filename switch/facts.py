@@ -33,7 +33,7 @@ from records import events as e
 from switch import quota
 from switch.spending import Paying, Spending
 from switch.state import wishes
-from switch.state.facts import CURSOR, HELPED, IDLE, RESET, SHOWN, SPENT, Kept, Row
+from switch.state.facts import CURSOR, HELPED, IDLE, QUOTA, RESET, SHOWN, SPENT, Kept, Row
 from switch.state.wishes import Wishes
 
 HELP_MS = 3_600_000
@@ -48,6 +48,7 @@ class _Line:
         "active",
         "helped_ms",
         "idle_ms",
+        "said",
         "spent",
         "told",
         "values",
@@ -56,6 +57,7 @@ class _Line:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.said: dict[str, e.LineSet] = {}
         self.wishes: Wishes = wishes.NONE
         self.active = 0
         self.idle_ms = 0
@@ -198,10 +200,29 @@ class LiveFacts:
                     yield name, found
 
     def _told(self, event: e.QuotaReached) -> None:
-        (self._line(event.line) if event.line else self._all).told[event.what, event.percent] = _ms(event.at)
+        self._payer(event.line).told[event.what, event.percent] = _ms(event.at)
+
+    def _figures(self, event: e.FiguresTold) -> None:
+        """What was told anew: it stands, whatever was found before it."""
+        if event.kind == QUOTA:
+            what, percent, name = event.name.split(" ", 2)
+            self._payer(name).told[what, int(percent)] = event.rows[0][1]
+        elif self._known:
+            return
+        elif event.kind == SPENT:
+            spent = self._payer(event.name).spent
+            for minute in {each for each, _, _ in spent.day.buckets} - {each for each, _, _ in event.rows}:
+                self._keep(SPENT, event.name, minute, 0)
+            spent.put(event.rows)
+            for row in event.rows:
+                self._keep(SPENT, event.name, *row)
+        else:
+            amount = event.rows[0][1]
+            self._figure(event.kind, event.name, amount)
+            self._keep(event.kind, event.name, 0, amount)
 
     def _reset(self, event: e.QuotaReset) -> None:
-        known = self._line(event.line) if event.line else self._all
+        known = self._payer(event.line)
         known.told.clear()
         if self._known:
             return
@@ -247,20 +268,10 @@ class LiveFacts:
         for event in kept.settings:
             self._line_set(event)
         for row in sorted(kept.rows, key=lambda row: row.bucket):
-            if row.kind == CURSOR:
-                self.cursors[row.name] = row.amount
-            elif row.kind == IDLE:
-                self._line(row.name).idle_ms = row.amount
-            elif row.kind == HELPED:
-                self._line(row.name).helped_ms = row.amount
-            elif row.kind == RESET:
-                (self._line(row.name) if row.name else self._all).spent.reset_ms = row.amount
-            elif row.kind == SHOWN:
-                number, _, who = row.name.partition(" ")
-                self._show(number, Helped(who, _instant(row.amount)))
-            elif row.kind == SPENT:
-                line = self._line(row.name) if row.name else self._all
-                line.spent.add(row.bucket, row.amount, row.cost)
+            if row.kind == SPENT:
+                self._payer(row.name).spent.add(row.bucket, row.amount, row.cost)
+            else:
+                self._figure(row.kind, row.name, row.amount)
         self._rows.clear()
         self._settings.clear()
 
@@ -273,6 +284,51 @@ class LiveFacts:
             if fold is not None:
                 fold(self, event)
         self._known = False
+
+    def _payer(self, name: str) -> _Line:
+        return self._line(name) if name else self._all
+
+    def _figure(self, kind: str, name: str, amount: int) -> None:
+        if kind == CURSOR:
+            self.cursors[name] = amount
+        elif kind == IDLE:
+            self._line(name).idle_ms = amount
+        elif kind == HELPED:
+            self._line(name).helped_ms = amount
+        elif kind == RESET:
+            self._payer(name).spent.reset_ms = amount
+        elif kind == SHOWN:
+            number, _, who = name.partition(" ")
+            self._show(number, Helped(who, _instant(amount)))
+
+    def told(self, at: Callable[[], datetime.datetime]) -> Iterator[e.LineSet | e.FiguresTold]:
+        """All that stands now beyond calls, as events that say so anew; each is looked up when it is asked for."""
+
+        def figure(kind: str, name: str, *rows: tuple[int, int, int]) -> e.FiguresTold:
+            return e.FiguresTold(kind, name, rows, at())
+
+        for group in list(self.cursors):
+            yield figure(CURSOR, group, (0, self.cursors[group], 0))
+        for number in list(self.shown):
+            if (shown := self.shown.get(number)) is not None:
+                yield figure(SHOWN, f"{number} {shown.line}", (0, _ms(shown.at), 0))
+        for name in ("", *list(self._lines)):
+            known = self._payer(name)
+            for key in list(known.said):
+                if (said := known.said.get(key)) is not None:
+                    yield said
+            if known.idle_ms:
+                yield figure(IDLE, name, (0, known.idle_ms, 0))
+            if known.helped_ms:
+                yield figure(HELPED, name, (0, known.helped_ms, 0))
+            if known.spent.reset_ms:
+                yield figure(RESET, name, (0, known.spent.reset_ms, 0))
+            known.spent.turn(_ms(at()))
+            if known.spent.day.buckets:
+                yield figure(SPENT, name, *known.spent.day.buckets)
+            for what, percent in list(known.told):
+                if (told_ms := known.told.get((what, percent), 0)) + quota.WINDOWS_MS[what] > _ms(at()):
+                    yield figure(QUOTA, f"{what} {percent} {name}", (0, told_ms, 0))
 
     def take(self) -> tuple[list[e.LineSet], list[Row]]:
         """What has changed since the last time, for the state file."""
@@ -420,8 +476,10 @@ class LiveFacts:
             return
         if event.value:
             line.values[event.key] = event.value
+            line.said[event.key] = event
         else:
             line.values.pop(event.key, None)
+            line.said.pop(event.key, None)
         line.wishes = wishes.read(line.values) if line.values else wishes.NONE
         self._settings[event.line, event.key] = event
 
@@ -438,6 +496,7 @@ _FOLD: Mapping[type, Callable[..., str | None]] = {
     e.LineSet: LiveFacts._line_set,
     e.QuotaReached: LiveFacts._told,
     e.QuotaReset: LiveFacts._reset,
+    e.FiguresTold: LiveFacts._figures,
 }
 
 

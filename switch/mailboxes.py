@@ -28,7 +28,11 @@ DELETED = "deleted"
 RESTORED = "restored"
 MAILED = "mailed"
 GONE = "gone"
-_KINDS: frozenset[type] = frozenset((e.MessageLeft, e.MessageChanged, e.MailboxSet))
+_KINDS: frozenset[type] = frozenset((e.MessageLeft, e.MessageChanged, e.MailboxSet, e.MessageTold))
+
+
+_TOLD = tuple(name for name in Message.__struct_fields__ if name != "id")
+"""The fields of a message that `MessageTold` has by the same name."""
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -42,11 +46,12 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Box:
-    __slots__ = ("counts", "messages", "values")
+    __slots__ = ("counts", "messages", "said", "values")
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
         self.values: dict[str, str] = {}
+        self.said: dict[str, e.MailboxSet] = {}
         self.counts: Counts | None = None
         """None: to be counted when somebody asks."""
 
@@ -176,7 +181,7 @@ class Mailboxes:
         for message in kept.messages:
             self._box(message.mailbox).messages[message.id] = message
         for said in kept.settings:
-            self._box(said.mailbox).values[said.key] = said.value
+            self._say(self._box(said.mailbox), said)
 
     def replay(self, events: Iterable[e.AnyEvent], *, known: bool) -> None:
         """Events out of the journal, after `restore`. Those that are `known` count in what was restored."""
@@ -206,14 +211,13 @@ class Mailboxes:
         box = self._box(event.mailbox)
         match event:
             case e.MailboxSet():
-                if event.value:
-                    box.values[event.key] = event.value
-                else:
-                    box.values.pop(event.key, None)
+                self._say(box, event)
                 self._settings[event.mailbox, event.key] = event
                 return
             case e.MessageLeft():
                 after: Message | None = _left(box.messages.get(event.message), event)
+            case e.MessageTold():
+                after = Message(id=event.message, **{name: getattr(event, name) for name in _TOLD})
             case e.MessageChanged():
                 found = box.messages.get(event.message)
                 if found is None:
@@ -225,6 +229,25 @@ class Mailboxes:
             box.messages[event.message] = after
         self._changed[event.mailbox, event.message] = after
         box.counts = None
+
+    @staticmethod
+    def _say(box: _Box, event: e.MailboxSet) -> None:
+        if event.value:
+            box.values[event.key], box.said[event.key] = event.value, event
+        else:
+            box.values.pop(event.key, None)
+            box.said.pop(event.key, None)
+
+    def told(self) -> Iterator[e.MessageTold | e.MailboxSet]:
+        """All that stands now, as events that say so anew; each is looked up when it is asked for."""
+        for name in list(self._boxes):
+            box = self._boxes[name]
+            for setting in list(box.said):
+                if (said := box.said.get(setting)) is not None:
+                    yield said
+            for key in list(box.messages):
+                if (found := box.messages.get(key)) is not None:
+                    yield e.MessageTold(message=key, **{each: getattr(found, each) for each in _TOLD})
 
     def _box(self, mailbox: str) -> _Box:
         box = self._boxes.get(mailbox)

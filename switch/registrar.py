@@ -145,6 +145,19 @@ class Registrar:
             for entry in entries:
                 yield entry.bound
 
+    def told(self, clock: Callable[[], tuple[float, datetime.datetime]]) -> Iterator[Bound]:
+        """The whole table, as events that say anew what stands when each is asked for: by today's wall clock, should it
+        have been set since the telephone registered. `clock` says monotonic and wall time."""
+        for line in list(self._table):
+            for entry in list(self._table.get(line, ())):
+                if entry not in self._table.get(line, ()):
+                    continue
+                now, at = clock()
+                bound, expires_at = entry.bound, at.timestamp() + entry.deadline - now
+                if abs(bound.expires_at - expires_at) > 1.0:
+                    bound = msgspec.structs.replace(bound, expires_at=expires_at)
+                yield bound
+
     def has(self, line: str) -> bool:
         """Whether any contact is registered for the line."""
         return line in self._table

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 from collections import deque
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -66,6 +67,12 @@ class Window:
             self.ms -= ms
             self.cost -= cost
 
+    def put(self, buckets: Iterable[tuple[int, int, int]]) -> None:
+        """That is what was spent, and nothing else; the earliest minute first."""
+        self.clear()
+        for minute, ms, cost in buckets:
+            self.add(minute, ms, cost)
+
     def clear(self) -> list[int]:
         """Nothing was spent. Returns the minutes of which something had been."""
         minutes = [minute for minute, _, _ in self.buckets]
@@ -110,6 +117,12 @@ class Spending:
         """Something was spent in that minute. Returns what was spent in it by now."""
         self.hour.add(minute, ms, cost)
         return self.day.add(minute, ms, cost)
+
+    def put(self, buckets: Sequence[tuple[int, int, int]]) -> None:
+        """That is what was spent by legs that have ended, minute by minute, and nothing else."""
+        self.stale()
+        self.day.put(buckets)
+        self.hour.put(buckets)
 
     def over(self, leg: tuple[str, int], now_ms: int, rates: RateTable, *, counts: bool) -> tuple[int, int] | None:
         """A leg has ended. What was spent in that minute by now; None where the leg adds nothing, or is not to count

@@ -309,6 +309,15 @@ class Subscriptions:
             delay += SPREAD_S
             sub.later(delay, now)
 
+    def told(self, clock: Callable[[], tuple[float, datetime.datetime]]) -> Iterator[e.Subscribed]:
+        """All that go on, as events that say so anew, each as it stands when it is asked for. `clock` says monotonic
+        and wall time."""
+        for tag in list(self.by_tag):
+            held = self.by_tag.get(tag)
+            if held is not None and not held.told:
+                now, at = clock()
+                yield subscribed(held, at, held.sub.deadline - now)
+
     def standing(self) -> Counter[str]:
         """How many there are, by package."""
         return Counter(held.sub.package for held in self.by_tag.values())

@@ -24,6 +24,7 @@ SHOWN = "shown"
 CURSOR = "cursor"
 SPENT = "spent"
 RESET = "reset"
+QUOTA = "quota"
 
 _CURSOR = "facts"
 

@@ -82,6 +82,7 @@ def test_a_held_segment_keeps_its_format_and_its_times_when_it_shrinks(tmp_path:
         for event in events:
             if isinstance(event, Event):
                 retention.saw(position.segment, event.call)
+    retention.told = last.end.segment
     retention.sweep(last.end.segment, {"c3", "long"})
     assert [segment.format for segment in segments(directory)] == [1, FORMAT, FORMAT]
     frames = list(last.read())
@@ -110,6 +111,7 @@ def test_a_segment_of_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -
     assert [frame.events for frame in reader] == [[bound("202")]]
     reader.close()
     retention = Retention(tmp_path, spare_s=0)
+    retention.told = later.end.segment
     assert retention.sweep(later.end.segment, ()) == 1
     assert newer.read_bytes() == b"of another age"
     later.close()

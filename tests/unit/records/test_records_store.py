@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from records import heartbeat
 from records.cdr import CdrFolder, Recorded
-from records.events import AnyEvent, CallEnded, RecordingRendered, RecordingStarted
+from records.events import AnyEvent, CallEnded, RecordingRendered, RecordingStarted, StateTold
 from records.feed import Feeder
 from records.heartbeat import Heartbeat, Watch
 from records.journal import BEGIN, FileJournal, Position
@@ -209,6 +209,32 @@ def test_the_feeder_process_killed_anywhere_leaves_each_call_once(tmp_path: Path
     store.close()
 
 
+def tell(journal: FileJournal) -> None:
+    """The exchange tells its state anew; it has none."""
+    journal.append([StateTold(1, False, 0, at(0))])
+    journal.append([StateTold(1, True, 0, at(0))])
+
+
+def test_a_segment_stays_until_the_state_was_told_anew_behind_it(tmp_path: Path, store: Store) -> None:
+    """A telling that was cut off by a crash says nothing."""
+    directory = tmp_path / "journal"
+    journal = FileJournal(directory, segment_bytes=1)
+    feeder = Feeder(directory, store, spare_s=0)
+    for number in range(3):
+        journal.append([bound(str(number))])
+    for event in (StateTold(1, False, 0, at(0)), StateTold(1, False, 0, at(1)), StateTold(2, True, 0, at(2))):
+        journal.append([event])
+        feed_all(feeder)
+        feeder.sweep()
+        assert feeder.progress().segments_deleted == 0
+    journal.append([StateTold(1, True, 7, at(3))])
+    journal.append([bound("4")])
+    feed_all(feeder)
+    assert feeder.progress().segments_deleted == 4
+    assert next(type(event).__name__ for _, events, _ in journal.read() for event in events) == "StateTold"
+    journal.close()
+
+
 def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: Path, store: Store) -> None:
     directory = tmp_path / "journal"
     journal = FileJournal(directory, segment_bytes=20_000)
@@ -219,6 +245,7 @@ def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: P
     first = journal.end.segment
     for number in range(100):
         journal.append(answered_call(f"c{number}"))
+        tell(journal)
         feeder.step()
         if number == 50:
             journal.append(short[3:])
@@ -231,6 +258,7 @@ def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: P
     journal.append(long[6:])
     for number in range(100, 130):
         journal.append(answered_call(f"c{number}"))
+        tell(journal)
         resumed.step()
     assert [segment.number for segment in segments(directory)] == [journal.end.segment]
     assert store.call("long") == records(*long)[0]
@@ -251,6 +279,7 @@ def test_nothing_is_deleted_while_somebody_reads_the_whole_journal(tmp_path: Pat
     assert len(list(reading)) == 19
     for number in range(20, 30):
         journal.append(answered_call(f"c{number}"))
+    tell(journal)
     feed_all(feeder)
     assert len(segments(directory)) == 1
     journal.close()
@@ -263,6 +292,7 @@ def test_a_segment_is_spared_for_a_while_after_it_was_written(tmp_path: Path) ->
     present = [segment.path for segment in segments(tmp_path)]
     now = [present[-1].stat().st_mtime + 10]
     retention = Retention(tmp_path, keep=1, spare_s=60, unix_time=lambda: now[0])
+    retention.told = journal.end.segment
     assert retention.sweep(journal.end.segment, ()) == 0
     now[0] += 60
     assert retention.sweep(journal.end.segment, ()) == 3
