@@ -10,16 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 
 from media.spool import PACKET, SpoolError, read
+from switch.child import child
 
-LONGEST_S = 120.0
 """So long may a child work on one file."""
 _LOCKS = 64
 SPOOL, SOUND = ".spool", ".wav"
@@ -109,26 +106,6 @@ def _has_sound(spool: Path) -> bool:
         return any(kind == PACKET for kind, _, _ in read(spool))
     except (FileNotFoundError, SpoolError):
         return False
-
-
-def child(module: str, *arguments: str) -> None:
-    """Have a module of ours do something in a process of low priority. Raises OSError with what it says."""
-    nice = shutil.which("nice")
-    command: Sequence[str] = [*([nice, "-n", "19"] if nice else []), sys.executable, "-P", "-m", module, *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=LONGEST_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise OSError(f"{module} took more than {LONGEST_S:.0f} s") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise OSError(f"{module}: {said[-1][:200] if said else f'status {done.returncode}'}")
 
 
 def seconds_of(path: str | Path) -> float:

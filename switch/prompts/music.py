@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import array
 import math
-import shutil
 import subprocess
 import sys
 import threading
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+
+from switch.child import module
 
 RATE = 16000
 CHORD_S = 3.0
@@ -106,12 +107,11 @@ class Music:
 
     def _make(self) -> None:
         if not self._path.exists():
-            nice = shutil.which("nice")
-            first = [nice, "-n", "19"] if nice else []
-            command = [*first, sys.executable, "-P", "-m", "switch.prompts.music", str(self._path)]
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+                self._child = subprocess.Popen(
+                    module("switch.prompts.music", str(self._path)), stdout=subprocess.DEVNULL
+                )
             except OSError:
                 return
             self._child.wait()

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from switch.child import gently
+
 PROGRAM = "espeak-ng"
 _LONGEST_S = 30.0
 _SPEED = "160"
@@ -38,7 +40,6 @@ class Voice:
         self._folder = folder
         self._made = made
         self.program = (shutil.which(PROGRAM) or "") if program is None else program
-        self._nice = shutil.which("nice")
         self._waiting: collections.deque[tuple[str, str]] = collections.deque()
         self._known: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -94,12 +95,11 @@ class Voice:
     def _say(self, text: str, voice: str, path: Path) -> str:
         """Why it could not be made; empty when it is there."""
         beside = path.with_suffix(f".{os.getpid()}.tmp")
-        nice = [self._nice, "-n", "19"] if self._nice else []
         spoken = [self.program, "-v", voice, "-s", _SPEED, "-a", _LEVEL, "-z", "-w", str(beside), "--stdin"]
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             done = subprocess.run(
-                [*nice, *spoken],
+                gently(*spoken),
                 input=text.encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -26,7 +26,8 @@ from config.compiled import MailboxSettings, MailSettings
 from media import g711
 from media.spool import CODECS, END, HEADER, MAGIC, PACKET, End, Header
 from switch import mailbox_mail
-from switch.mailbox_files import MailboxFiles, child, seconds_of
+from switch.child import child
+from switch.mailbox_files import MailboxFiles, seconds_of
 from switch.mailbox_mail import Notice
 from switch.mailing import Mailer
 from switch.state.mailboxes import Message
