@@ -77,6 +77,17 @@ class Trio:
         assert not any(book.open.values())
 
 
+def asks_carol(trio: Trio) -> PhoneCall:
+    """Bob has Alice held, and asks Carol."""
+    trio.answered.hold()
+    trio.scene.wait()
+    asked = trio.bob.call("103")
+    trio.scene.wait()
+    trio.carol.last.answer()
+    trio.scene.wait()
+    return asked
+
+
 @pytest.fixture
 def trio(scene: Scene) -> Trio:
     return Trio(scene)
@@ -150,12 +161,7 @@ def test_an_attended_transfer_takes_along_what_was_asked_for(trio: Trio) -> None
     trio.press(trio.answered, "*1")
     trio.hears_out(trio.answered)
     assert trio.kept(trio.call, trio.answered) == [1, 1]
-    trio.answered.hold()
-    trio.scene.wait()
-    asked = trio.bob.call("103")
-    trio.scene.wait()
-    trio.carol.last.answer()
-    trio.scene.wait()
+    asked = asks_carol(trio)
     assert trio.kept(asked, trio.carol.last) == [0, 0], "what Bob asks is not of that call"
     trio.answered.refer(f"sip:103@pbx.example.com?{asked.replaces()}")
     trio.scene.wait()
@@ -170,12 +176,7 @@ def test_taken_along_all_are_told_when_anybody_was(trio: Trio) -> None:
     """Carol's line has no rule of its own, and Bob, whose it was, is gone."""
     trio.press(trio.answered, "*1")
     trio.hears_out(trio.call)
-    trio.answered.hold()
-    trio.scene.wait()
-    asked = trio.bob.call("103")
-    trio.scene.wait()
-    trio.carol.last.answer()
-    trio.scene.wait()
+    asked = asks_carol(trio)
     trio.answered.refer(f"sip:103@pbx.example.com?{asked.replaces()}")
     trio.scene.wait()
     sides = [side for side in (trio.call, trio.carol.last) if trio.told(side)]
@@ -218,13 +219,7 @@ def consulted(trio: Trio) -> PhoneCall:
     for side in (trio.call, trio.answered):
         if trio.book(side).over is not None:
             trio.hears_out(side)
-    trio.answered.hold()
-    trio.scene.wait()
-    asked = trio.bob.call("103")
-    trio.scene.wait()
-    trio.carol.last.answer()
-    trio.scene.wait()
-    return asked
+    return asks_carol(trio)
 
 
 @rules(bob={"on_demand": True})
@@ -261,12 +256,7 @@ def test_a_paused_recording_is_not_taken_along(trio: Trio) -> None:
     trio.hears_out(trio.answered)
     trio.press(trio.answered, "*3")
     trio.hears_out(trio.answered)
-    trio.answered.hold()
-    trio.scene.wait()
-    asked = trio.bob.call("103")
-    trio.scene.wait()
-    trio.carol.last.answer()
-    trio.scene.wait()
+    asked = asks_carol(trio)
     asked.refer(f"sip:101@pbx.example.com?{trio.answered.replaces()}")
     trio.scene.wait()
     assert trio.kept(trio.call, trio.carol.last) == [0, 0]

@@ -78,10 +78,14 @@ class Stage(Scene):
         self.wait(0.1)
         self.ended()
 
-    def message(self, caller: Any, number: str = "102") -> None:
-        call = caller.call(number)
+    def call(self, caller: Any = None, number: str = "102") -> PhoneCall:
+        """Somebody, or Alice, calls Bob, or that number."""
+        call: PhoneCall = (caller or self.phone("alice")).call(number)
         self.wait()
-        self.leave(call)
+        return call
+
+    def message(self, caller: Any, number: str = "102") -> None:
+        self.leave(self.call(caller, number))
 
     def set_pin(self, mailbox: str, pin: str = PIN) -> None:
         self.exchange.core.go_on(
@@ -103,8 +107,7 @@ class Stage(Scene):
 def test_who_hangs_up_after_the_beep_has_left_a_message_fwd_2() -> None:
     scene = Stage()
     alice, bob = scene.phone("alice"), scene.phone("bob")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert call.up
     assert not bob.calls
     words = "vm_person_at_extension,1,0,2,vm_is_not_available,vm_leave_message"
@@ -154,9 +157,7 @@ def test_what_is_shorter_than_two_seconds_is_no_message(seconds: float) -> None:
 
 def test_nobody_said_anything_is_no_message_either() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     path = scene.speaks(call)
     leg = scene.leg(call)
     assert scene.exchange.engine.log[-1] == ("record", leg.lease.leg, Spool(path, 180.0, 10.0))
@@ -170,9 +171,7 @@ def test_nobody_said_anything_is_no_message_either() -> None:
 
 def test_silence_ends_the_message_and_it_is_thanked_for() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     path = scene.speaks(call)
     scene.exchange.tell(RecordEnded(scene.leg(call).lease.leg, path, "silence", 500, 80000, 22.0, 12.0))
     scene.wait(0.1)
@@ -184,9 +183,7 @@ def test_silence_ends_the_message_and_it_is_thanked_for() -> None:
 
 def test_pound_leads_to_the_menu_listen_again_urgent_send() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     scene.press(call, "#")
     assert scene.said(call) == "silence:200,tone:1000:300", "a key cuts the greeting short"
     scene.press(call, "5#")
@@ -238,8 +235,7 @@ def test_a_full_mailbox_says_so_and_takes_nothing() -> None:
     scene = Stage({"messages": 1})
     alice = scene.phone("alice")
     scene.message(alice)
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert scene.said(call) == "vm_full,goodbye"
     assert call.over
     assert scene.boxes.counts("bob").new == 1
@@ -249,8 +245,7 @@ def test_a_full_mailbox_says_so_and_takes_nothing() -> None:
 def test_zero_leads_to_the_operator() -> None:
     scene = Stage({"operator": user("carol")})
     alice, carol = scene.phone("alice"), scene.phone("carol")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     scene.press(call, "0")
     carol.last.answer()
     scene.wait()
@@ -265,9 +260,7 @@ def test_zero_leads_to_the_operator() -> None:
 def test_a_disk_that_is_full_costs_the_message_and_not_the_call() -> None:
     scene = Stage()
     scene.exchange.sounds.usual_s = 0.0
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     path = scene.speaks(call)
     scene.exchange.tell(RecordEnded(scene.leg(call).lease.leg, path, "failed", 0, 0, detail="no space"))
     scene.wait(0.1)
@@ -281,15 +274,13 @@ def test_the_greeting_that_was_recorded_for_the_cause() -> None:
     scene = Stage(bob={"forwards": Forwards(busy=Destination(To.VOICEMAIL)), "mailbox": "bob"})
     alice, bob = scene.phone("alice"), scene.phone("bob")
     bob.refuses = 486
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert scene.heard(call) == "vm_greeting_busy"
     call.hang_up()
     scene.exchange.core.go_on(
         lambda now: scene.exchange.desk.use_greeting("bob", "busy", "greeting-1", "x"), scene.clock.now()
     )
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert scene.heard(call) == "/voicemail/bob/greeting-1"
     call.hang_up()
     scene.finish()
@@ -297,9 +288,7 @@ def test_the_greeting_that_was_recorded_for_the_cause() -> None:
 
 def test_a_greeting_whose_file_is_missing_is_spoken_instead() -> None:
     scene = Stage({"greeting": "/config/hello.wav"})
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     leg = scene.leg(call)
     assert leg.tune is not None
     assert leg.tune.sources == ("file:/config/hello.wav",)
@@ -317,8 +306,7 @@ def test_the_delegators_mailbox_takes_it_whoever_was_rung_xrl_7() -> None:
         carol={"mailbox": "carol", "forwards": Forwards(busy=away, no_answer=away, outage=away)},
     )
     alice, bob, carol = scene.phone("alice"), scene.phone("bob"), scene.phone("carol")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert bob.calls
     carol.last.refuse(486)
     scene.wait(25.0)
@@ -333,9 +321,7 @@ def test_the_delegators_mailbox_takes_it_whoever_was_rung_xrl_7() -> None:
 
 def test_a_crash_while_somebody_speaks_and_hangs_up_meanwhile_leaves_the_message() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     scene.speaks(call)
     scene.exchange.crash()
     call.hang_up()
@@ -350,9 +336,7 @@ def test_a_crash_while_somebody_speaks_and_hangs_up_meanwhile_leaves_the_message
 
 def test_a_call_that_outlives_the_crash_goes_on_with_its_message() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     path = scene.speaks(call)
     scene.exchange.save_facts()
     scene.exchange.crash_and_restart(1.0)
@@ -370,8 +354,7 @@ def test_a_call_that_outlives_the_crash_goes_on_with_its_message() -> None:
 def test_a_crash_during_the_greeting_begins_it_again_and_the_operator_can_still_be_reached() -> None:
     scene = Stage({"operator": user("carol")})
     alice, carol = scene.phone("alice"), scene.phone("carol")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     scene.exchange.crash_and_restart(1.0)
     scene.wait()
     assert scene.heard(call).endswith("vm_leave_message")
@@ -385,9 +368,7 @@ def test_a_crash_during_the_greeting_begins_it_again_and_the_operator_can_still_
 
 def test_a_worker_that_dies_leaves_what_it_has_written() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     scene.speaks(call)
     scene.exchange.lose_leg(scene.leg(call).lease.leg)
     scene.wait(20.0)
@@ -496,10 +477,8 @@ def test_the_pin_is_needed_and_wrong_ones_lock_the_mailbox_pin_1_pin_5() -> None
 
 def test_a_caller_reaches_the_own_mailbox_from_anywhere_by_star_during_the_greeting() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
     scene.set_pin("bob")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     scene.press(call, "*")
     assert scene.heard(call) == "pin_enter"
     scene.press(call, f"{PIN}#")
@@ -706,9 +685,7 @@ def test_a_common_mailbox_is_opened_by_its_members() -> None:
 
 def test_a_caller_who_puts_us_on_hold_and_comes_back_is_still_recorded() -> None:
     scene = Stage()
-    alice = scene.phone("alice")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call()
     path = scene.speaks(call)
     call.hold()
     scene.wait()
@@ -740,8 +717,7 @@ def test_a_vip_line_that_sends_everybody_else_to_voicemail_never_rings_vip_4f() 
     vip = Vip(contacts=frozenset(), others=Others.VOICEMAIL)
     scene = Stage(bob={"mailbox": "bob", "vip": vip})
     alice, bob = scene.phone("alice"), scene.phone("bob")
-    call = alice.call("102")
-    scene.wait()
+    call = scene.call(alice)
     assert call.up
     assert not bob.calls
     scene.leave(call)
