@@ -197,11 +197,7 @@ def only(description: Description, codecs: Sequence[str]) -> Description:
     formats = tuple(str(number) for number in kept)
     if formats == media.formats:
         return description
-    lines = tuple(
-        line
-        for line in media.attributes
-        if not line.startswith(("rtpmap:", "fmtp:")) or line.partition(":")[2].partition(" ")[0] in formats
-    )
+    lines = tuple(line for line in media.attributes if _about(line) in (None, *kept))
     stream = structs.replace(media, formats=formats, attributes=lines)
     return _with(description, place, stream)
 
@@ -482,13 +478,9 @@ def answer_again(
     wanted = offer.media[place]
     offered = wanted.codecs()
     known = own.codecs()
-    formats = tuple(str(number) for number, codec in offered.items() if known.get(number) == codec)
-    lines = tuple(
-        line
-        for line in own.attributes
-        if line.startswith(("ptime:", "maxptime:"))
-        or (line.startswith(("rtpmap:", "fmtp:")) and line.partition(":")[2].partition(" ")[0] in formats)
-    )
+    kept = [number for number, codec in offered.items() if known.get(number) == codec]
+    formats = tuple(map(str, kept))
+    lines = tuple(line for line in own.attributes if line.startswith(("ptime:", "maxptime:")) or _about(line) in kept)
     ways = _answering(_ways(offer, wanted), (True, True))
     ours = Media("audio", port, wanted.proto, formats, None, own.bandwidth, (*lines, _NAMES[ways]))
     return _written(_answered(offer, place, ours), address, session_id, 1, previous)

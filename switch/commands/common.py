@@ -38,6 +38,9 @@ RuntimeOption = Annotated[
         "--runtime", help="The folder of the running exchange's sockets.", show_default=False, metavar="FOLDER"
     ),
 ]
+CallArgument = Annotated[
+    str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.", metavar="CALL")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.", metavar="")]
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from switch.commands.common import JsonOption, RuntimeOption, ask
+from switch.commands.common import CallArgument, JsonOption, RuntimeOption, ask
 
 
 def hangup(
-    call: Annotated[
-        str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.", metavar="CALL")
-    ],
+    call: CallArgument,
     runtime: RuntimeOption = None,
     json: JsonOption = False,
 ) -> None:

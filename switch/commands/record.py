@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from switch.commands.common import JsonOption, RuntimeOption, ask
+from switch.commands.common import CallArgument, JsonOption, RuntimeOption, ask
 
 
 class What(enum.StrEnum):
@@ -20,9 +20,7 @@ class What(enum.StrEnum):
 
 
 def record(
-    call: Annotated[
-        str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.", metavar="CALL")
-    ],
+    call: CallArgument,
     what: Annotated[What, typer.Argument(help="on, off, pause or resume.", metavar="WHAT")],
     runtime: RuntimeOption = None,
     json: JsonOption = False,

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from switch.commands.common import JsonOption, RuntimeOption, ask
+from switch.commands.common import CallArgument, JsonOption, RuntimeOption, ask
 
 
 def transfer(
-    call: Annotated[
-        str, typer.Argument(help="A call, as `ringplan calls` names it; its beginning is enough.", metavar="CALL")
-    ],
+    call: CallArgument,
     to: Annotated[str, typer.Argument(help="The number to ring, as the line dials it that is replaced.", metavar="TO")],
     runtime: RuntimeOption = None,
     json: JsonOption = False,
