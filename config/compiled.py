@@ -147,7 +147,8 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     that all is sent to. Times are in seconds; a `channels` or `calls_per_second` of 0 is no limit. `ca` is a
     file (empty: the system's authorities), `certificate` what we show there by TLS. `emergency_urn`: it takes
     `urn:service:sos`; `emergency_location`: it takes the caller's address as PIDF-LO. `transfers`: it may send calls on
-    by REFER, to our own numbers.
+    by REFER, to our own numbers. `cost_header` is where it says what a call cost, in `cost_currency` where none stands
+    there; `aoc`: it says so in bodies by 3GPP TS 24.647.
     """
 
     id: str
@@ -182,6 +183,14 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True):
     emergency_urn: bool = False
     emergency_location: bool = False
     transfers: bool = False
+    cost_header: str = ""
+    cost_currency: str = ""
+    aoc: bool = False
+
+    @property
+    def tells_costs(self) -> bool:
+        """Whether it says what calls cost."""
+        return self.aoc or bool(self.cost_header)
 
     @property
     def places(self) -> tuple[HostSettings, ...]:

@@ -125,7 +125,7 @@ def sums(charges: Iterable[Charge]) -> dict[str, int]:
     """What they cost together, in micro-units by currency. Amounts of two currencies are never added."""
     found: dict[str, int] = {}
     for each in charges:
-        if each.cost is not None:
+        if each.cost is not None and (each.cost or each.currency):
             found[each.currency] = found.get(each.currency, 0) + each.cost
     return found
 

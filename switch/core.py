@@ -122,6 +122,7 @@ class Core:
             ),
             plan,
         )
+        self.calls.context.misread = self._misread
         self.pings = TrunkPings(endpoint, directory.hosts, token, advertised)
         self.registrations = Registrations(endpoint, directory, token, advertised, lambda: self._at, draw)
         self.qualifier = Qualifier(endpoint, registrar, directory, token, advertised, draw)
@@ -340,6 +341,9 @@ class Core:
         """Calls are followed for lamps only while there is one."""
         self.lamps.follow(any_)
         self.facts.hand_on(self.lamps.record if any_ else self._events.append)
+
+    def _misread(self, trunk: str) -> None:
+        self.counters.costs_misread += 1
 
     def _line_of(self, user: str) -> str | None:
         return self.directory.line_of(user, "")

@@ -28,7 +28,7 @@ from dialplan.facts import QUIET, Facts, Helped, LineFacts
 from dialplan.groups import Strategy
 from dialplan.lines import Line, Quotas
 from dialplan.model import Model
-from dialplan.rates import NO_RATES, RateTable
+from dialplan.rates import NO_RATES, Rate, RateTable
 from records import events as e
 from switch import quota
 from switch.spending import Paying, Spending
@@ -230,6 +230,29 @@ class LiveFacts:
         for minute in known.spent.reset(at_ms):
             self._keep(SPENT, event.line, minute, 0)
         self._keep(RESET, event.line, 0, at_ms)
+
+    # -- what carriers' legs cost -------------------------------------------------------------------------------
+
+    @property
+    def rates(self) -> bool:
+        """Whether any rates are configured."""
+        return bool(self._rates.decks)
+
+    def currency(self, trunk: str) -> str:
+        """That of the carrier's rates; empty without any."""
+        deck = self._rates.decks.get(trunk) or self._rates.decks.get("")
+        return deck.currency if deck is not None else ""
+
+    def payers(self, call: str) -> Mapping[int, str]:
+        """Who pays for the carriers' legs of that call, by leg. None of an emergency call."""
+        known = self._calls.get(call)
+        return known.payers if known is not None else {}
+
+    def rate(self, call: str, leg: int, at: datetime.datetime) -> tuple[str, Rate | None]:
+        """Which number that leg was sent to, and what it costs as of that instant. Raises KeyError for one for which
+        nobody pays."""
+        paying = self._all.spent.paying[call, leg]
+        return paying.number, self._rates.rate(paying.trunk, paying.number, at.date()) if self.rates else None
 
     def settings(self, line: str) -> Mapping[str, str]:
         """What that line's user has set, by key (`switch.state.wishes`)."""

@@ -16,7 +16,7 @@ import msgspec
 from dialplan.model import Model
 from dialplan.plan import Attendant, Collect, Conference, Feature, Park, Retrieve, Voicemail
 from media.engine import RecordEnded
-from switch.calls import identity, transfer
+from switch.calls import identity, rating, transfer
 from switch.calls.context import Context
 from switch.calls.keying import Keying
 from switch.calls.limiting import Limiting
@@ -122,7 +122,15 @@ def install(context: Context, house: House) -> Installed:
     context.played = recording.played
     context.recorded, context.lost = recorded, recording.lost
     context.digit = pressed
-    context.joined = (identity.joined, transfer.joined, parking.joined, three.joined, limiting.joined, recording.joined)
+    context.joined = (
+        rating.joined,
+        identity.joined,
+        transfer.joined,
+        parking.joined,
+        three.joined,
+        limiting.joined,
+        recording.joined,
+    )
     context.over = (
         transfer.over,
         keying.over,

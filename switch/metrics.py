@@ -53,6 +53,7 @@ class Counters:
         "calls_answered",
         "calls_ended",
         "calls_started",
+        "costs_misread",
         "emergency_calls",
         "emergency_told",
         "forward_loops",
@@ -92,6 +93,7 @@ class Counters:
         self.reloads_refused = 0
         self.slow_callbacks = 0
         self.account_codes_refused = 0
+        self.costs_misread = 0
         self.mailbox_lockouts = 0
         self.messages_left = 0
         self.quota_alarms = 0
@@ -120,6 +122,7 @@ HELP = {
     "messages_left": "Messages left or forwarded to mailboxes",
     "mailbox_lockouts": "Mailboxes locked after wrong PINs",
     "account_codes_refused": "Calls refused for a wrong account code or password",
+    "costs_misread": "Costs told by carriers that could not be read",
     "slow_callbacks": "Turns of the event loop that took more than 50 ms",
 }
 

@@ -18,8 +18,10 @@ def _leg_rated(record: CallRecord, event: LegRated, at: Instant) -> CallRecord:
         stretches = (*event.earlier, Stretch(at if event.earlier else event.since, event.to, event.name))
         begun = Charge(event.leg, event.payer, event.number, event.since, event.tariff, stretches)
         return replace(record, n=event.n + 1, last_at=at, charges=(*charges, begun))
-    before = known.stretches[-1]
-    stretches = (*known.stretches[:-1], replace(before, until=at), Stretch(at, event.to, event.name))
+    *before, last = known.stretches
+    if at > last.since:
+        before.append(replace(last, until=at))
+    stretches = (*before, Stretch(at, event.to, event.name))
     known = replace(known, stretches=stretches)
     charges = tuple(known if each.leg == event.leg else each for each in charges)
     return replace(record, n=event.n + 1, last_at=at, charges=charges)

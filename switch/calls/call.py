@@ -24,7 +24,7 @@ from dialplan.plan import Plan
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, DigitsSent, LegLost, MediaEvent, PlayEnded, RecordEnded, Silent
 from records import events as e
-from switch.calls import onward, referring
+from switch.calls import onward, rating, referring
 from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
@@ -181,6 +181,8 @@ class Call:
 
     def on_leg(self, leg: Leg, event: sip.LegEvent, now: float) -> None:
         """Decide on one event of a leg."""
+        if leg.usage.price is not None:
+            rating.told(self, leg)
         if type(event) is sip.Closed:
             self.context.forget_leg(leg.tag)
             return
@@ -501,6 +503,7 @@ _ON_LEG: dict[type, Callable[..., None]] = {
     sip.Referred: Call._referred,
     sip.NotifyFailed: Call._nothing,
     sip.Keyed: Call._keyed,
+    sip.Priced: Call._nothing,
     sip.Ended: Call._ended,
     sip.Lost: Call._lost,
 }

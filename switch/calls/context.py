@@ -155,6 +155,8 @@ class Context(msgspec.Struct):
     facts: LiveFacts
     executors: Executors
     unserved: Callable[[str, Service], object] = lambda call, step: None
+    misread: Callable[[str], object] = lambda trunk: None
+    """Told of a carrier's price that cannot be read."""
     plan: Callable[[CallRequest, Facts], Plan] = _unset  # type: ignore[assignment]
     preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]
     """End a call that is none of emergency on a trunk, so that a channel is free. False when there is none."""

@@ -21,6 +21,7 @@ from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
 from switch.calls.identity import address_of, party
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk, line_of, trunk_of
+from switch.calls.rating import advice
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState
@@ -112,6 +113,8 @@ def ring(
         context.settings.sessions,
         dialect.account if dialect is not None else None,
     )
+    if dialect is not None:
+        leg.usage.advice = advice(dialect.settings)
     context.remember_leg(tag, leg)
     leg.unreachable = context.endpoint.timers.after(context.settings.unreachable_s / flows, now, leg, UNREACHABLE)
     return leg

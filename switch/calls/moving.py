@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from records import events as e
-from switch.calls import limits
+from switch.calls import limits, rating
 from switch.calls.identity import party
 from switch.calls.leg import Leg, flow_value
 from switch.calls.sound import far_value
@@ -60,6 +60,7 @@ def move(leg: Leg, to: Call, now: float) -> Leg:
     )
     before.record(e.LegGiven(before.id, before.state.n, at, was, to.id, index))
     to.record(taken)
+    rating.taken(before, state, to, index)
     before.offers.forget(before, leg, now)
     before.early.over(leg)
     del before.legs[was]

@@ -20,6 +20,7 @@ from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.rating import advice
 from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
 from switch.calls.serving import resume
@@ -177,6 +178,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     leg.usage.allows_message = value.message
     if dialect is not None:
         leg.usage.authenticate(dialect.account)
+        leg.usage.advice = advice(dialect.settings) if state.rated is not None else None
         leg.sound.codecs = dialect.settings.codecs
     leg.sound.widens = not call.for_help
     if state.media is not None:

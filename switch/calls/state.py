@@ -51,7 +51,8 @@ class LegState(msgspec.Struct):
     rated: e.LegRated | None = None
     """What it costs, of a carrier's that was answered."""
     talked: tuple[e.Stretch, ...] = ()
-    """Who has talked with such a leg before."""
+    """Who has talked with such a leg before; whom it talks with now, it does so `since` then."""
+    since: datetime.datetime | None = None
 
 
 class RecordingState(msgspec.Struct):
@@ -317,10 +318,9 @@ def _leg_rated(state: CallState, event: e.LegRated) -> None:
     leg, before = state.legs[event.leg], state.legs[event.leg].rated
     if before is None:
         leg.talked = event.earlier
-    else:
-        since = leg.talked[-1].until if leg.talked else None
-        leg.talked = (*leg.talked, e.Stretch(since or before.since, before.to, before.name, event.at))
-    leg.rated = event
+    elif leg.since is not None and event.at > leg.since:
+        leg.talked = (*leg.talked, e.Stretch(leg.since, before.to, before.name, event.at))
+    leg.rated, leg.since = event, event.at
 
 
 def _account_changed(state: CallState, event: e.AccountChanged) -> None:

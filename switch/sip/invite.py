@@ -19,6 +19,7 @@ from typing import Protocol
 
 from switch.sip import confirmation, inviting, keyed, refer, refresh, reliable, session_timer, update
 from switch.sip.account import Account
+from switch.sip.advice import Advice, Price, read
 from switch.sip.challenges import Challenges
 from switch.sip.confirmation import Retransmission
 from switch.sip.dialog import Dialog
@@ -58,6 +59,7 @@ class InviteUsage:
         "_farewell",
         "accepted",
         "ack_cseq",
+        "advice",
         "allows_message",
         "allows_update",
         "asking",
@@ -75,6 +77,7 @@ class InviteUsage:
         "least_s",
         "needs_ack",
         "owner",
+        "price",
         "provisionals",
         "reason",
         "referrals",
@@ -146,6 +149,10 @@ class InviteUsage:
         """Whether it takes MESSAGE, whose text it may show."""
         self.sessions = sessions
         self.session: Session | None = None
+        self.advice: Advice | None = None
+        """How the far end, a carrier, tells what the call cost."""
+        self.price: Price | None = None
+        """What it told last, until somebody has taken it."""
         self.least_s = 0
         """The Min-SE that a 422 has told us of."""
 
@@ -539,7 +546,10 @@ class InviteUsage:
             return update.answered(self, self.updating, response, now)
         if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
             return refer.answered(self, referral, response, now)
-        return Closed() if response.status >= 200 and self.state is State.ENDED and txn.method == "BYE" else None
+        if response.status < 200 or self.state is not State.ENDED or txn.method != "BYE":
+            return None
+        self.look_for_price(response)
+        return Closed()
 
     def _asked_again(self, txn: ClientTransaction, again: ClientTransaction) -> LegEvent | None:
         """A challenged request is under way once more. The INVITE's new branch, and the number that it or an UPDATE
@@ -607,6 +617,12 @@ class InviteUsage:
             return self.challenges.request(dialog, flow, method, lines, body, now, branch)
         return self.endpoint.request(flow, method, dialog.request_uri(), lines, body, now, self, branch)
 
+    def look_for_price(self, message: Request | Response) -> None:
+        """A carrier may tell what the call cost."""
+        if self.advice is not None:
+            price = read(self.advice, message)
+            self.price = price if price is not None else self.price
+
     def _let_go(self, client: ClientTransaction) -> None:
         """A request that is given up is not sent again when it is challenged: the CANCEL may wait for this very
         answer."""
@@ -625,6 +641,7 @@ class InviteUsage:
 
     def _on_bye(self, txn: ServerTransaction, now: float) -> LegEvent | None:
         reasons = reasons_of(txn.request)
+        self.look_for_price(txn.request)
         self.reply(txn, 200, now)
         early = self.state is not State.CONFIRMED
         if self.server is not None:

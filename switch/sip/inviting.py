@@ -111,6 +111,7 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.flow = toward(usage.flow, usage.dialog, usage.carrier)
     usage.state = State.CONFIRMED
     usage.note_abilities(response)
+    usage.look_for_price(response)
     refresh.agree(usage, session_timer.agreed(response), now)
     if usage.forks:
         return Answer(reliable.chosen(usage, response), *asserted(response))

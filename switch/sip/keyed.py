@@ -1,12 +1,13 @@
 """INFO in the dialog of a call: a key that was pressed, where a telephone says that by SIP, which RFC 6086 calls a
 legacy usage. Two bodies are met: `application/dtmf-relay`, lines of `Signal=` and `Duration=`, and `application/dtmf`,
-the key alone. Info packages there are none (RFC 6086): 469."""
+the key alone. A carrier may tell what the call costs (`advice.py`). Info packages there are none (RFC 6086): 469."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switch.sip.leg_events import Keyed, LegEvent
+from switch.sip import advice
+from switch.sip.leg_events import Keyed, LegEvent, Priced
 from switch.sip.transaction import ServerTransaction
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def received(usage: InviteUsage, txn: ServerTransaction, now: float) -> LegEvent
         usage.reply(txn, 200, now)  # what some telephones ask to hear whether we are still there
         return None
     kind = request.content_type
+    if kind == advice.KIND and usage.advice is not None and usage.advice.aoc:
+        usage.look_for_price(request)
+        usage.reply(txn, 200, now)
+        return Priced()
     if kind not in (RELAY, ALONE):
         usage.reply(txn, 415, now, [ACCEPT])
         return None

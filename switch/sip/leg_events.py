@@ -127,6 +127,10 @@ class Keyed(msgspec.Struct, frozen=True, gc=False):
     duration_ms: int
 
 
+class Priced(msgspec.Struct, frozen=True, gc=False):
+    """The carrier has told a price, by INFO (`InviteUsage.price`)."""
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """The far end said BYE. `reasons` are Reason header lines that may be passed on (RFC 3326)."""
 
@@ -166,6 +170,7 @@ LegEvent = (
     | Referred
     | NotifyFailed
     | Keyed
+    | Priced
     | Ended
     | Lost
     | Astray
