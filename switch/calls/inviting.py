@@ -21,8 +21,8 @@ from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
 from switch.calls.identity import address_of, party
 from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk, line_of, trunk_of
-from switch.calls.rating import advice
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
+from switch.calls.rating import advice
 from switch.calls.sound import SdpError, Sound
 from switch.calls.state import CallState
 from switch.calls.trust import Side, asserts, hidden_from, passed_lines, side_of

@@ -20,9 +20,9 @@ from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
-from switch.calls.rating import advice
 from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
+from switch.calls.rating import advice
 from switch.calls.serving import resume
 from switch.calls.state import MOVED, CallState, LegState, apply, fold
 from switch.sip import refresh, writer

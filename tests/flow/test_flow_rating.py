@@ -282,7 +282,8 @@ def test_what_cannot_be_read_is_counted_and_the_estimate_stands() -> None:
     call = alice.call(NUMBER)
     made.wait(0.1)
     dialog = RawDialog.of_invite(carrier, made.taken(carrier, "c"), "c")
-    for body in ("<aoc", "<!DOCTYPE a [<!ENTITY b 'c'>]><aoc>&b;</aoc>", aoc("aoc-e", ""), "<aoc>" + " " * 9000 + "</aoc>"):
+    entity = "<!DOCTYPE a [<!ENTITY b 'c'>]><aoc>&b;</aoc>"
+    for body in ("<aoc", entity, aoc("aoc-e", ""), f"<aoc>{' ' * 9000}</aoc>"):
         dialog.request("INFO", body, headers=(AOC_TYPE,))
         made.wait(0.1)
     assert counters.costs_misread == 4
