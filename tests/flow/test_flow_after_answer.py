@@ -22,7 +22,6 @@ from switch.calls.moving import move
 from switch.calls.onward import BUSY_TONE, RINGING_TONE, onward
 from switch.calls.pairing import pair
 from tests.support.exchange import house
-from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
 
 TRANSFERRED = Termination(Result.ANSWERED, Reason.TRANSFERRED, 200)
@@ -72,11 +71,6 @@ def menus(scene: Scene) -> list[Menu]:
     return made
 
 
-def book(scene: Scene, side: PhoneCall):  # type: ignore[no-untyped-def]
-    port = int(next(line for line in side.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    return scene.exchange.engine.at(port)
-
-
 def test_a_choice_in_a_menu_rings_for_a_front_that_was_answered(scene: Scene, menus: list[Menu]) -> None:
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("500")
@@ -84,7 +78,7 @@ def test_a_choice_in_a_menu_rings_for_a_front_that_was_answered(scene: Scene, me
     assert call.up
     (live,) = scene.exchange.calls
     assert live.state.service == "attendant:main"
-    leg = book(scene, call)
+    leg = scene.book(call)
     assert leg.source == "file:menu.wav"
     scene.exchange.tell(Digit(leg.lease.leg, "1", 100))
     scene.wait()
@@ -110,7 +104,7 @@ def test_who_is_not_reached_after_the_answer_is_told_by_a_busy_tone(scene: Scene
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("500")
     scene.wait()
-    leg = book(scene, call)
+    leg = scene.book(call)
     scene.exchange.tell(Digit(leg.lease.leg, "1", 100))
     scene.wait()
     bob.last.refuse(486)
@@ -125,7 +119,7 @@ def test_the_caller_hangs_up_while_others_ring_for_him(scene: Scene, menus: list
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("500")
     scene.wait()
-    scene.exchange.tell(Digit(book(scene, call).lease.leg, "1", 100))
+    scene.exchange.tell(Digit(scene.book(call).lease.leg, "1", 100))
     scene.wait()
     call.hang_up()
     scene.wait()
@@ -169,7 +163,7 @@ def test_the_called_side_goes_on_to_somebody_else(scene: Scene, *, gone: bool) -
     if gone:
         call.hang_up()
     scene.wait()
-    assert book(scene, answered).tune == RINGING_TONE
+    assert scene.book(answered).tune == RINGING_TONE
     assert carol.last.usage.pending_request.from_.display == "Bob"
     carol.last.answer()
     scene.wait()

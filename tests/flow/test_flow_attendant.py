@@ -44,8 +44,7 @@ class Front:
 
     @property
     def book(self) -> Book:
-        port = next(line for line in self.call.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1]
-        return self.scene.exchange.engine.at(int(port))
+        return self.scene.book(self.call)
 
     @property
     def hears(self) -> str:

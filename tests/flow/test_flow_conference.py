@@ -61,13 +61,11 @@ class Board:
         return call
 
     def press(self, call: PhoneCall, digits: str) -> None:
-        for digit in digits:
-            self.scene.exchange.tell(Digit(self.book(call).lease.leg, digit, 100))
+        self.scene.press(call, digits)
         self.scene.wait()
 
     def book(self, call: PhoneCall) -> Book:
-        line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
-        return self.scene.exchange.engine.at(int(line.split(" ")[1]))
+        return self.scene.book(call)
 
     def hears(self, call: PhoneCall) -> list[str]:
         """What plays to it: prompts by their ids."""

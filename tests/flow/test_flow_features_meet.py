@@ -14,7 +14,7 @@ from dialplan import model as m
 from dialplan.destinations import Destination, To, of_text, user
 from dialplan.groups import ParkLot
 from dialplan.lines import Forwards, Policy
-from media.engine import Digit, PlayEnded
+from media.engine import PlayEnded
 from records import events as e
 from tests.support.engine import Book
 from tests.support.exchange import CARRIER, boxes_of, changed, house
@@ -83,12 +83,10 @@ class Stage:
         return call, other.last
 
     def book(self, call: PhoneCall) -> Book:
-        line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
-        return self.scene.exchange.engine.at(int(line.split(" ")[1]))
+        return self.scene.book(call)
 
     def press(self, call: PhoneCall, digits: str) -> None:
-        for digit in digits:
-            self.scene.exchange.tell(Digit(self.book(call).lease.leg, digit, 100))
+        self.scene.press(call, digits)
         self.scene.wait()
 
     def kept(self, call: PhoneCall) -> list[bool]:

@@ -21,8 +21,7 @@ def talking(scene: Scene) -> tuple[PhoneCall, PhoneCall]:
 
 def heard(scene: Scene, side: PhoneCall) -> Tune | None:
     """What plays to that telephone."""
-    port = int(next(line for line in side.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    return scene.exchange.engine.at(port).tune
+    return scene.book(side).tune
 
 
 @pytest.mark.parametrize("way", ["sendonly", "inactive"])
@@ -90,8 +89,7 @@ def test_music_that_cannot_be_played_gives_way_to_the_exchanges_own(scene: Scene
     scene.wait()
     music = heard(scene, answered)
     assert music == Tune(("file:gone.wav",), loop=True)
-    port = int(next(line for line in answered.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    scene.exchange.tell(PlayEnded(scene.exchange.engine.at(port).lease.leg, 0, ("file:gone.wav",)))
+    scene.exchange.tell(PlayEnded(scene.book(answered).lease.leg, 0, ("file:gone.wav",)))
     scene.wait()
     assert heard(scene, answered) == Tune(("tone:440:300",), loop=True)
     call.hang_up()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from dialplan import model as m
@@ -67,13 +65,6 @@ def until(scene: Scene, began: float, seconds: float) -> None:
     scene.clock.advance_to(began + seconds)
 
 
-def book(scene: Scene, side: PhoneCall) -> Any:
-    """What the engine knows of a telephone's leg."""
-    text = side.offers[-1]
-    port = int(next(line for line in text.split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    return scene.exchange.engine.at(port)
-
-
 def began(scene: Scene) -> float:
     """When the clock of the one call began, on the scene's own."""
     (call,) = scene.exchange.calls
@@ -101,10 +92,10 @@ def test_a_limit_of_60_s_warns_at_40_and_cuts_at_60_after_the_answer(scene: Scen
     scene.wait(0.1)
     start = began(scene)
     until(scene, start, 39.9)
-    assert book(scene, call).over is None
+    assert scene.book(call).over is None
     until(scene, start, 40.01)
-    assert book(scene, call).over == BEEP
-    assert book(scene, carrier.last).over is None, "the internal party alone is warned"
+    assert scene.book(call).over == BEEP
+    assert scene.book(carrier.last).over is None, "the internal party alone is warned"
     until(scene, start, 59.9)
     assert call.up
     until(scene, start, 60.1)
@@ -171,7 +162,7 @@ def test_a_limit_below_20_s_warns_at_once(scene: Scene) -> None:
     """LIM-9."""
     call = calls_out(scene, scene.phone("alice"), outside(scene))
     scene.wait(0.1)
-    assert book(scene, call).over == BEEP
+    assert scene.book(call).over == BEEP
     scene.wait(15)
     assert call.over
     assert warnings(scene)[0].left_s == 15.0
@@ -314,7 +305,7 @@ def test_a_transfer_at_50_s_lives_by_the_limit_of_who_it_goes_to(
     assert len(warnings(scene)) == 1
     until(scene, start, lives_s - 19)
     assert len(warnings(scene)) == 2
-    assert book(scene, other.last).over == BEEP
+    assert scene.book(other.last).over == BEEP
     until(scene, start, lives_s - 0.5)
     assert other.last.up
     until(scene, start, lives_s + 0.5)
@@ -587,7 +578,7 @@ def test_both_sides_are_warned_where_that_is_wanted(scene: Scene) -> None:
     """LIM-2."""
     call = calls_out(scene, scene.phone("alice"), outside(scene))
     scene.wait(40.5)
-    assert book(scene, call).over == BEEP
+    assert scene.book(call).over == BEEP
     scene.wait(0)
     assert warnings(scene)[0].legs == (0, 1)
     assert beeps(scene) == 2

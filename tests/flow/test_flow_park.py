@@ -44,13 +44,6 @@ def stage(*made: ParkLot, **lines: Any) -> Any:
     return pytest.mark.parametrize("scene", [{"model": lots(*(made or (LOT,)), **lines)}], indirect=True)
 
 
-def book(scene: Scene, side: PhoneCall) -> Any:
-    """What the engine knows of a telephone's leg."""
-    text = side.offers[-1]
-    port = int(next(line for line in text.split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    return scene.exchange.engine.at(port)
-
-
 def joined(scene: Scene, one: PhoneCall, other: PhoneCall) -> bool:
     """Whether those two hear each other, and nobody else is bridged."""
     pair = frozenset((each.phone.address[0], 4000) for each in (one, other))
@@ -64,7 +57,7 @@ def slots(scene: Scene) -> dict[str, str]:
 
 def music(scene: Scene, side: PhoneCall) -> bool:
     """Whether it hears hold music."""
-    return bool(book(scene, side).tune == hold(scene))
+    return bool(scene.book(side).tune == hold(scene))
 
 
 def hold(scene: Scene) -> Any:
@@ -157,7 +150,7 @@ def test_the_caller_parks_whom_he_has_called(scene: Scene) -> None:
 @stage()
 def test_by_a_key_the_slot_is_said_to_who_parks_who_is_let_go_then(scene: Scene) -> None:
     three = Three(scene)
-    leg = book(scene, three.answered)
+    leg = scene.book(three.answered)
     for digit in "*7":
         scene.exchange.tell(Digit(leg.lease.leg, digit, 100))
     scene.wait()
@@ -176,7 +169,7 @@ def test_by_a_key_the_slot_is_said_to_who_parks_who_is_let_go_then(scene: Scene)
 @pytest.mark.parametrize("how", ["hangs up", "is taken", "crash"])
 def test_what_may_happen_while_the_slot_is_being_said(scene: Scene, how: str) -> None:
     three = Three(scene)
-    leg = book(scene, three.answered)
+    leg = scene.book(three.answered)
     for digit in "*7":
         scene.exchange.tell(Digit(leg.lease.leg, digit, 100))
     scene.wait()
@@ -203,7 +196,7 @@ def test_the_other_side_of_the_house_cannot_be_parked_by_keys_of_somebody_outsid
     call = carrier.call("101")
     scene.wait()
     for digit in "*7":
-        scene.exchange.tell(Digit(book(scene, call).lease.leg, digit, 100))
+        scene.exchange.tell(Digit(scene.book(call).lease.leg, digit, 100))
     scene.wait()
     assert slots(scene) == {}
     call.hang_up()
@@ -219,7 +212,7 @@ def test_by_a_code_the_call_on_hold_is_parked_and_the_slot_is_said(scene: Scene,
     scene.wait()
     assert code.up
     assert three.answered.over
-    leg = book(scene, code)
+    leg = scene.book(code)
     assert leg.tune.sources == ("file:park_parked_at", *(f"file:{digit}" for digit in slot))
     assert music(scene, three.call)
     assert list(slots(scene)) == [slot]
@@ -263,7 +256,7 @@ def test_attended_who_calls_the_lot_hears_the_slot_and_hands_over_into_that_very
     scene.wait()
     asked = three.bob.call("700")
     scene.wait()
-    assert book(scene, asked).tune.sources == ("file:park_parked_at", "file:7", "file:0", "file:2")
+    assert scene.book(asked).tune.sources == ("file:park_parked_at", "file:7", "file:0", "file:2")
     before.hang_up()
     scene.wait()
     assert list(slots(scene)) == ["702"], "701 is free again"
@@ -282,7 +275,7 @@ def test_who_calls_the_lot_waits_there_himself(scene: Scene) -> None:
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("700")
     scene.wait()
-    scene.exchange.tell(PlayEnded(book(scene, call).lease.leg))
+    scene.exchange.tell(PlayEnded(scene.book(call).lease.leg))
     assert music(scene, call)
     got = bob.call("701")
     scene.wait()
@@ -322,7 +315,7 @@ def test_help_is_never_parked(scene: Scene) -> None:
     call = alice.call("911")
     scene.wait()
     for digit in "*7":
-        scene.exchange.tell(Digit(book(scene, call).lease.leg, digit, 100))
+        scene.exchange.tell(Digit(scene.book(call).lease.leg, digit, 100))
     call.refer("700")
     scene.wait()
     call.hold()
@@ -349,7 +342,7 @@ def test_a_full_lot_answers_the_parker_and_the_call_comes_back(scene: Scene, to:
     assert three.answered.outcome == "SIP/2.0 486 Busy Here"
     assert three.answered.up
     assert joined(scene, three.call, three.answered)
-    over = book(scene, three.answered).over
+    over = scene.book(three.answered).over
     assert over is not None
     assert over.sources == (("file:park_slot_taken",) if "701" in to else ("file:park_lot_full",))
     waiting.hang_up()
@@ -362,7 +355,7 @@ def test_a_full_lot_says_so_to_who_keys_or_calls(scene: Scene) -> None:
     three = Three(scene)
     waiting = three.carol.call("700")
     scene.wait()
-    leg = book(scene, three.answered)
+    leg = scene.book(three.answered)
     for digit in "*7":
         scene.exchange.tell(Digit(leg.lease.leg, digit, 100))
     assert leg.over.sources == ("file:park_lot_full",)
@@ -371,8 +364,8 @@ def test_a_full_lot_says_so_to_who_keys_or_calls(scene: Scene) -> None:
     scene.wait()
     code = three.bob.call("*68")
     scene.wait()
-    assert book(scene, code).tune.sources == ("file:park_lot_full",)
-    scene.exchange.tell(PlayEnded(book(scene, code).lease.leg))
+    assert scene.book(code).tune.sources == ("file:park_lot_full",)
+    scene.exchange.tell(PlayEnded(scene.book(code).lease.leg))
     scene.wait()
     assert code.over
     assert three.answered.up
@@ -556,7 +549,7 @@ def test_the_fallback_may_be_a_service_of_ours(scene: Scene) -> None:
     scene.wait(121)
     three.bob.last.refuse(486)
     scene.wait()
-    assert book(scene, three.call).source == "tone:440"
+    assert scene.book(three.call).source == "tone:440"
     assert slots(scene) == {}
     three.call.hang_up()
     scene.wait()
@@ -588,7 +581,7 @@ def test_nobody_anywhere_answers_so_it_stays_parked_and_comes_back_again(scene: 
 def test_the_lots_own_music_and_the_exchanges_where_it_cannot_be_played(scene: Scene) -> None:
     three = Three(scene)
     three.park()
-    leg = book(scene, three.call)
+    leg = scene.book(three.call)
     assert (leg.source, leg.tune.loop) == (MUSIC, True)
     scene.exchange.tell(PlayEnded(leg.lease.leg, failed=(MUSIC,)))
     assert music(scene, three.call)

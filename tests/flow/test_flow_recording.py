@@ -10,7 +10,7 @@ import pytest
 from dialplan import model as m
 from dialplan.lines import Announce, Policy
 from dialplan.termination import Reason, Result, Termination
-from media.engine import Digit, PlayEnded, RecordEnded
+from media.engine import PlayEnded, RecordEnded
 from records import events as e
 from switch.calls.call import Call
 from switch.calls.moving import move
@@ -49,9 +49,7 @@ def only(scene: Scene) -> Call:
 
 def leg_of(scene: Scene, side: PhoneCall) -> tuple[int, Book]:
     """The engine's number of a telephone's leg, and its book."""
-    text = side.offers[-1]
-    port = int(next(line for line in text.split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-    book = scene.exchange.engine.at(port)
+    book = scene.book(side)
     return book.lease.leg, book
 
 
@@ -75,9 +73,7 @@ def heard_out(scene: Scene, side: PhoneCall, *failed: str) -> None:
 
 
 def presses(scene: Scene, side: PhoneCall, keys: str) -> None:
-    leg, _ = leg_of(scene, side)
-    for key in keys:
-        scene.exchange.tell(Digit(leg, key, 100))
+    scene.press(side, keys)
 
 
 def told(scene: Scene, kind: type) -> list[Any]:

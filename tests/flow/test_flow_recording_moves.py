@@ -12,7 +12,7 @@ from dialplan import model as m
 from dialplan.destinations import of_text
 from dialplan.groups import ParkLot
 from dialplan.lines import Announce, Policy
-from media.engine import Digit, PlayEnded
+from media.engine import PlayEnded
 from records import events as e
 from tests.support.engine import Book
 from tests.support.exchange import changed, house
@@ -41,8 +41,7 @@ class Trio:
         self.call, self.answered = scene.talking(self.alice, self.bob)
 
     def book(self, side: PhoneCall) -> Book:
-        port = int(next(line for line in side.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-        return self.scene.exchange.engine.at(port)
+        return self.scene.book(side)
 
     def kept(self, *sides: PhoneCall) -> list[int]:
         """How many recordings of each are on."""
@@ -59,8 +58,7 @@ class Trio:
         self.scene.exchange.tell(PlayEnded(book.lease.leg, over.id))
 
     def press(self, side: PhoneCall, keys: str) -> None:
-        for key in keys:
-            self.scene.exchange.tell(Digit(self.book(side).lease.leg, key, 100))
+        self.scene.press(side, keys)
         self.scene.wait()
 
     def begun(self) -> list[e.RecordingStarted]:

@@ -10,18 +10,11 @@ from msgspec import structs
 from dialplan import model as m
 from dialplan.destinations import of_text
 from dialplan.lines import Forwards, Policy
-from media.engine import Digit
 from records import events as e
-from tests.support.engine import Book
 from tests.support.exchange import changed, house
 from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawDialog
 from tests.support.scene import Scene
-
-
-def book(scene: Scene, call: PhoneCall) -> Book:
-    line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
-    return scene.exchange.engine.at(int(line.split(" ")[1]))
 
 
 class Table:
@@ -39,8 +32,7 @@ class Table:
         self.first, self.second = self.scene.talking(self.alice, self.bob)
 
     def press(self, call: PhoneCall, digits: str) -> None:
-        for digit in digits:
-            self.scene.exchange.tell(Digit(book(self.scene, call).lease.leg, digit, 100))
+        self.scene.press(call, digits)
         self.scene.wait()
 
     def third(self, number: str = "103") -> PhoneCall:
@@ -52,7 +44,7 @@ class Table:
 
     def together(self, *calls: PhoneCall) -> bool:
         (live,) = self.scene.exchange.calls
-        legs = {book(self.scene, call).lease.leg for call in calls}
+        legs = {self.scene.book(call).lease.leg for call in calls}
         return self.scene.exchange.engine.members(f"call:{live.id}") == legs
 
 
@@ -70,10 +62,10 @@ def test_a_third_one_is_asked_for_rung_and_taken_in(table: Table) -> None:
     table.talk()
     scene = table.scene
     table.press(table.first, "*3")
-    assert book(scene, table.first).source == "file:number_enter"
-    assert book(scene, table.second).tune is not None  # music
+    assert scene.book(table.first).source == "file:number_enter"
+    assert scene.book(table.second).tune is not None  # music
     table.press(table.first, "103#")
-    assert book(scene, table.first).source.startswith("tone:440+480")
+    assert scene.book(table.first).source.startswith("tone:440+480")
     table.carol.last.answer()
     scene.wait()
     assert table.together(table.first, table.second, table.carol.last)
@@ -99,7 +91,7 @@ def test_two_talk_on_when_one_leaves(table: Table, who: str) -> None:
 def test_they_are_together_again_after_a_crash(table: Table) -> None:
     table.talk()
     third = table.third()
-    table.scene.exchange.engine.legs[book(table.scene, third).lease.leg].room = ""
+    table.scene.exchange.engine.legs[table.scene.book(third).lease.leg].room = ""
     table.scene.exchange.crash_and_restart()
     table.scene.wait()
     assert table.together(table.first, table.second, third)
@@ -139,7 +131,7 @@ def test_it_stays_at_two_when_nobody_comes(table: Table, refuses: str) -> None:
         assert table.carol.last.over
         return
     assert len(scene.exchange.engine.joined()) == 1
-    assert book(scene, table.first).over is not None  # told by a tone
+    assert scene.book(table.first).over is not None  # told by a tone
     assert table.first.up
     assert table.second.up
     third = table.third()  # he may try again
@@ -157,7 +149,7 @@ def test_a_mailbox_in_place_of_the_third_one_is_not_taken_in(scene: Scene) -> No
     assert table.first.up
     assert table.second.up
     assert len(scene.exchange.engine.joined()) == 1
-    assert book(scene, table.first).over is not None
+    assert scene.book(table.first).over is not None
     table.first.hang_up()
     scene.wait()
 
@@ -177,7 +169,7 @@ def test_another_call_that_is_not_held_is_left_alone(table: Table) -> None:
     table.carol.last.answer()
     table.scene.wait()
     table.press(other, "*3")
-    assert book(table.scene, other).source == "file:number_enter"
+    assert table.scene.book(other).source == "file:number_enter"
     assert table.first.up
 
 

@@ -6,7 +6,6 @@ import pytest
 from msgspec import structs
 
 from dialplan import model as m
-from media.engine import Digit
 from switch.calls.keying import REFUSED
 from tests.support.engine import Book
 from tests.support.exchange import house
@@ -26,12 +25,10 @@ class Trio:
         self.call, self.answered = scene.talking(self.alice, self.bob)
 
     def book(self, call: PhoneCall) -> Book:
-        line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
-        return self.scene.exchange.engine.at(int(line.split(" ")[1]))
+        return self.scene.book(call)
 
     def press(self, call: PhoneCall, digits: str) -> None:
-        for digit in digits:
-            self.scene.exchange.tell(Digit(self.book(call).lease.leg, digit, 100))
+        self.scene.press(call, digits)
         self.scene.wait()
 
     def joined(self, one: PhoneCall, other: PhoneCall) -> bool:

@@ -12,11 +12,10 @@ from config.compiled import MailboxSettings
 from dialplan import model as m
 from dialplan.destinations import Destination, To, user
 from dialplan.lines import Delegate, Forwards, Others, Vip
-from media.engine import Digit, PlayEnded, RecordEnded, Spool
+from media.engine import PlayEnded, RecordEnded, Spool
 from records import events as e
 from switch.mailboxes import DELETED, PLAYED, Counts
 from switch.state.mailboxes import LOCKED
-from tests.support.engine import Book
 from tests.support.exchange import boxes_of, changed, house
 from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
@@ -36,25 +35,20 @@ class Stage(Scene):
         exchange = self.exchange
         exchange.use_mailboxes(*(msgspec.structs.replace(each, **(boxes or {})) for each in boxes_of(model)))
 
-    def leg(self, call: PhoneCall) -> Book:
-        port = int(next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio")).split(" ")[1])
-        return self.exchange.engine.at(port)
-
     def heard(self, call: PhoneCall) -> str:
         """What plays, by the names of the files."""
-        return self.leg(call).source.replace("file:", "").replace(".wav", "")
+        return self.book(call).source.replace("file:", "").replace(".wav", "")
 
     def said(self, call: PhoneCall) -> str:
         """What plays comes to its end; what that was."""
-        leg, words = self.leg(call), self.heard(call)
+        leg, words = self.book(call), self.heard(call)
         assert leg.tune is not None
         self.exchange.tell(PlayEnded(leg.lease.leg, leg.tune.id))
         self.wait(0.1)
         return words
 
     def press(self, call: PhoneCall, digits: str) -> None:
-        for digit in digits:
-            self.exchange.tell(Digit(self.leg(call).lease.leg, digit, 100))
+        super().press(call, digits)
         self.wait(0.1)
 
     def ended(self) -> None:
@@ -68,7 +62,7 @@ class Stage(Scene):
         """Greeting and beep are over, and the recording is on: the path of the spool."""
         self.said(call)
         assert self.said(call) == "silence:200,tone:1000:300"
-        (path,) = self.leg(call).spools
+        (path,) = self.book(call).spools
         return path
 
     def leave(self, call: PhoneCall) -> None:
@@ -135,7 +129,7 @@ def test_no_lamp_waits_for_the_file_to_be_made(lasted_s: float, packets: int, *,
     scene.exchange.hash_s = 60.0
     call = scene.phone("alice").call("102")
     scene.wait()
-    path, leg = scene.speaks(call), scene.leg(call).lease.leg
+    path, leg = scene.speaks(call), scene.book(call).lease.leg
     call.hang_up()
     scene.wait(0.1)
     scene.exchange.engine.ended.clear()
@@ -159,7 +153,7 @@ def test_nobody_said_anything_is_no_message_either() -> None:
     scene = Stage()
     call = scene.call()
     path = scene.speaks(call)
-    leg = scene.leg(call)
+    leg = scene.book(call)
     assert scene.exchange.engine.log[-1] == ("record", leg.lease.leg, Spool(path, 180.0, 10.0))
     scene.exchange.tell(RecordEnded(leg.lease.leg, path, "silence", 500, 80000, 10.0, 0.0))
     scene.wait(0.1)
@@ -173,7 +167,7 @@ def test_silence_ends_the_message_and_it_is_thanked_for() -> None:
     scene = Stage()
     call = scene.call()
     path = scene.speaks(call)
-    scene.exchange.tell(RecordEnded(scene.leg(call).lease.leg, path, "silence", 500, 80000, 22.0, 12.0))
+    scene.exchange.tell(RecordEnded(scene.book(call).lease.leg, path, "silence", 500, 80000, 22.0, 12.0))
     scene.wait(0.1)
     assert scene.boxes.counts("bob").new == 1
     assert scene.said(call) == "vm_saved,goodbye"
@@ -262,7 +256,7 @@ def test_a_disk_that_is_full_costs_the_message_and_not_the_call() -> None:
     scene.exchange.sounds.usual_s = 0.0
     call = scene.call()
     path = scene.speaks(call)
-    scene.exchange.tell(RecordEnded(scene.leg(call).lease.leg, path, "failed", 0, 0, detail="no space"))
+    scene.exchange.tell(RecordEnded(scene.book(call).lease.leg, path, "failed", 0, 0, detail="no space"))
     scene.wait(0.1)
     assert scene.said(call) == "vm_not_recorded,goodbye"
     assert call.over
@@ -289,7 +283,7 @@ def test_the_greeting_that_was_recorded_for_the_cause() -> None:
 def test_a_greeting_whose_file_is_missing_is_spoken_instead() -> None:
     scene = Stage({"greeting": "/config/hello.wav"})
     call = scene.call()
-    leg = scene.leg(call)
+    leg = scene.book(call)
     assert leg.tune is not None
     assert leg.tune.sources == ("file:/config/hello.wav",)
     scene.exchange.tell(PlayEnded(leg.lease.leg, leg.tune.id, leg.tune.sources))
@@ -342,7 +336,7 @@ def test_a_call_that_outlives_the_crash_goes_on_with_its_message() -> None:
     scene.exchange.crash_and_restart(1.0)
     scene.wait()
     assert not scene.boxes.messages("bob"), "it goes on"
-    assert list(scene.leg(call).spools) == [path]
+    assert list(scene.book(call).spools) == [path]
     scene.press(call, "#")
     scene.ended()
     scene.press(call, "1")
@@ -370,7 +364,7 @@ def test_a_worker_that_dies_leaves_what_it_has_written() -> None:
     scene = Stage()
     call = scene.call()
     scene.speaks(call)
-    scene.exchange.lose_leg(scene.leg(call).lease.leg)
+    scene.exchange.lose_leg(scene.book(call).lease.leg)
     scene.wait(20.0)
     assert call.over
     scene.exchange.core.go_on(lambda now: scene.exchange.desk.sweep(), scene.clock.now())
@@ -599,7 +593,7 @@ def test_a_greeting_is_recorded_heard_rested_and_deleted() -> None:
     scene.press(call, "3")
     scene.press(call, "21")
     assert scene.said(call).startswith("vm_greeting_record")
-    assert scene.leg(call).spools
+    assert scene.book(call).spools
     scene.press(call, "1#")
     scene.ended()
     assert scene.said(call) == "vm_greeting_saved"
@@ -691,7 +685,7 @@ def test_a_caller_who_puts_us_on_hold_and_comes_back_is_still_recorded() -> None
     scene.wait()
     call.resume()
     scene.wait()
-    assert list(scene.leg(call).spools) == [path]
+    assert list(scene.book(call).spools) == [path]
     call.hang_up()
     scene.wait(0.1)
     scene.ended()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from media.engine import Digit
 from switch.clock import VirtualClock
 from switch.sip.flow import Flow
+from tests.support.engine import Book
 from tests.support.exchange import CARRIER, SECRETS, Exchange
 from tests.support.network import Network
 from tests.support.phone import Phone, PhoneCall
@@ -97,6 +99,16 @@ class Scene:
         self.wait(0.1)
         callee.take("ACK")
         return invite
+
+    def book(self, call: PhoneCall) -> Book:
+        """What the engine knows of the leg of a telephone that talks with us."""
+        line = next(line for line in call.offers[-1].split("\r\n") if line.startswith("m=audio"))
+        return self.exchange.engine.at(int(line.split(" ")[1]))
+
+    def press(self, call: PhoneCall, digits: str) -> None:
+        """That telephone presses keys, as telephone-events."""
+        for digit in digits:
+            self.exchange.tell(Digit(self.book(call).lease.leg, digit, 100))
 
     def over(self, call: PhoneCall, other: RawPhone) -> None:
         """One side hangs up, the other, of text, hears it."""
