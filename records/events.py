@@ -815,6 +815,29 @@ class MessageTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=45
     deleted: float
 
 
+class Forgotten(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=58):
+    """These calls are forgotten: the store drops what it knows of them and of their recordings, whose files are gone
+    already; of `files` (relative to the folder of recordings) the recordings only. `by` is who wanted it, as
+    `operator:root anna` or `retention`, and `why` in words; nothing else remains."""
+
+    calls: tuple[str, ...]
+    files: tuple[str, ...]
+    by: str
+    why: str
+    at: datetime.datetime
+
+
+class RecordingAccessed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=59):
+    """An operator (`by`, as `operator:root`) was given a recording of the call to hear (DRE-1, ACC-2), for the reason
+    `why`."""
+
+    call: str
+    file: str
+    by: str
+    why: str
+    at: datetime.datetime
+
+
 CallEvent = (
     CallStarted
     | LegStarted
@@ -848,7 +871,7 @@ CallEvent = (
     | AccountChanged
 )
 BillableEvent = BillableSet | InteractionNoted | BillableEdited
-StoredEvent = RecordingRendered | HistoryHidden | LegCharged | BillableEvent
+StoredEvent = RecordingRendered | HistoryHidden | LegCharged | BillableEvent | Forgotten | RecordingAccessed
 """Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
 STORED = (
     RecordingRendered,
@@ -857,6 +880,8 @@ STORED = (
     BillableSet,
     InteractionNoted,
     BillableEdited,
+    Forgotten,
+    RecordingAccessed,
 )
 MailboxEvent = MessageLeft | MessageChanged | MailboxSet | MessageTold
 AnyEvent = (

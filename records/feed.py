@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import gc
 import os
 import signal
@@ -26,15 +27,19 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from records import heartbeat
+from records.anchor import Anchor
 from records.cdr import CallRecord, CdrFolder
 from records.clocks import Steady
-from records.events import STORED, Event, StateTold, StoredEvent
+from records.events import STORED, Event, Forgotten, StateTold, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
+from records.rules import KEEP_ALL, Rules, apply_rules
 from records.segments import BEGIN, Position, Reader
 from records.store import Store
 
 _RETRY_S = 5.0
+RULES_S = 3600.0
+"""How often it is looked for records that are to go."""
 _MANY = 1000  # so many frames in one step mean that there is a backlog
 _BUSY = 200  # and so many that a transaction a second would be waste
 
@@ -55,10 +60,20 @@ class Progress(msgspec.Struct, frozen=True):
 class Feeder:
     """Feeds one store from one journal directory. `step` and `run` belong to one thread.
 
-    `keep` and `spare_s` are those of `Retention`.
+    `keep` and `spare_s` are those of `Retention`; `rules` say which records go, and `head` is where the end of the
+    chain is kept (`records.anchor`).
     """
 
-    def __init__(self, directory: Path, store: Store, *, keep: int = 0, spare_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        store: Store,
+        *,
+        keep: int = 0,
+        spare_s: float = 60.0,
+        rules: Rules = KEEP_ALL,
+        head: Path | None = None,
+    ) -> None:
         self._store = store
         self._reader = Reader(directory, calls_only=True)
         self._folder = CdrFolder()
@@ -70,6 +85,10 @@ class Feeder:
         self._calls = 0
         self._swept = -1
         self._error = ""
+        self._rules = rules
+        self._anchor = None if head is None else Anchor(head)
+        self._unsettled = False
+        self._wrong = ""
 
     def step(self) -> int:
         """Take what is new, at most about a mebibyte of it, into the store. Returns the number of frames.
@@ -109,6 +128,7 @@ class Feeder:
     def _apply(self) -> None:
         position = self._reader.position
         self._store.apply(self._waiting, position, facts=self._facts)
+        self._unsettled |= any(isinstance(fact, Forgotten) for fact in self._facts)
         self._facts = []
         self._applied = position
         self._calls += len(self._waiting)
@@ -123,28 +143,49 @@ class Feeder:
         self._swept = self._applied.segment
         self._retention.sweep(self._applied.segment, self._folder.open)
 
+    def retain(self, at: datetime.datetime) -> int:
+        """Delete the records that the rules no longer keep, and see to it that what was deleted is in no file of the
+        database any more. How many there were. Raises SQLAlchemyError and OSError."""
+        deleted = apply_rules(self._store, self._rules, at)
+        if deleted or self._unsettled:
+            self._store.settle()
+            self._unsettled = False
+        return deleted
+
+    def keep_head(self) -> str:
+        """Keep the end of the chain outside of the database. What is wrong, or nothing. Raises as `retain`."""
+        return "" if self._anchor is None else self._anchor.keep(self._store)
+
     def run(self, stop: threading.Event, poll_s: float = 1.0, beat: Path | None = None) -> None:
         """Follow the journal until `stop`. A store or a disk that fails is tried again every five seconds. `beat` is
         where to write a heartbeat (`records.heartbeat`)."""
-        sweep_at = beat_at = caught_up_at = 0.0
+        sweep_at = rules_at = head_at = beat_at = caught_up_at = 0.0
         while not stop.is_set():
             if time.monotonic() >= sweep_at:  # what was too young for it at the end of its segment
                 self.sweep()
                 sweep_at = time.monotonic() + 60.0
             try:
+                if time.monotonic() >= rules_at:
+                    self.retain(datetime.datetime.now(datetime.UTC))
+                    rules_at = time.monotonic() + RULES_S
                 frames = self.step()
                 many = frames >= _MANY
                 # A transaction costs the same for few calls as for many: while there are many, they share one.
                 pause = 0.0 if many else poll_s * 3 if frames >= _BUSY else poll_s
                 caught_up_at = caught_up_at if many else time.time()
                 beat_at = 0.0 if self._error else beat_at
+                if self._unsettled:
+                    rules_at = 0.0
+                if time.monotonic() >= head_at and not many:
+                    self._wrong = self.keep_head() or self._wrong
+                    head_at = time.monotonic() + heartbeat.INTERVAL_S
                 self._error = ""
             except (SQLAlchemyError, OSError) as error:
                 self._error = _in_a_line(error)
                 pause, beat_at = _RETRY_S, 0.0
             if beat is not None and time.monotonic() >= beat_at:
                 with contextlib.suppress(OSError):  # then it is missed, which says enough
-                    heartbeat.write(beat, Heartbeat(caught_up_at, self._error))
+                    heartbeat.write(beat, Heartbeat(caught_up_at, self._error, self._wrong))
                 beat_at = time.monotonic() + heartbeat.INTERVAL_S
             stop.wait(pause)
         self._reader.close()
@@ -193,6 +234,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=int, default=0, help="consumed segments to leave")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds between two looks")
     parser.add_argument("--beat", type=Path, help="file of the heartbeat")
+    parser.add_argument("--head", type=Path, help="file of the end of the chain")
+    parser.add_argument("--retain", type=float, default=0.0, help="seconds that records are kept; 0: for ever")
+    parser.add_argument("--retain-emergency", type=float, default=0.0, help="the same of emergency calls")
     parser.add_argument("--once", action="store_true", help="stop at the end of the journal")
     options = parser.parse_args(arguments)
     os.nice(10)
@@ -204,7 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.once or stop.wait(_RETRY_S):
             store.close()
             return 1 if options.once else 0
-    feeder = Feeder(options.journal, store, keep=options.keep)
+    rules = Rules(options.retain, options.retain_emergency)
+    feeder = Feeder(options.journal, store, keep=options.keep, rules=rules, head=options.head)
     # What is loaded now stays; and a fold makes garbage by reference count alone, so the search for cycles can be rare.
     gc.freeze()
     gc.set_threshold(50_000)
@@ -212,6 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             while feeder.step():
                 pass
+            feeder.keep_head()
         except (SQLAlchemyError, OSError) as error:
             sys.stderr.write(f"records: {_in_a_line(error)}; the rest is taken at the next start\n")
     else:

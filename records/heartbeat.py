@@ -17,10 +17,12 @@ LATE_S = 120.0
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """When the feeder had last taken in all there was (Unix seconds), and why it stands still, or empty."""
+    """When the feeder had last taken in all there was (Unix seconds), and why it stands still, or empty. `wrong` is
+    what it has found wrong with the records."""
 
     caught_up_at: float
     error: str = ""
+    wrong: str = ""
 
 
 def write(path: Path, beat: Heartbeat) -> None:
@@ -52,6 +54,8 @@ class Watch:
             return f"records: nothing was heard of the record feeder for {silent_s:.0f} s; history is late"
         if beat.error and written_at >= self._started_at:
             return f"records: {beat.error}; history is late"
+        if beat.wrong:
+            return f"records: {beat.wrong} (ringplan records verify)"
         lag_s = self.lag_s(at)
         return f"records: history is {lag_s:.0f} s late" if lag_s > LATE_S else ""
 

@@ -232,6 +232,11 @@ class FileJournal:
         while self._urgent.size + self._ordinary.size > self._waiting_bytes:
             self._lost += (self._ordinary if self._ordinary.frames else self._urgent).pop()
 
+    def begin_segment(self) -> None:
+        """What is appended from now on stands in a segment of its own, so that what was before can go as a whole as
+        soon as nobody needs it."""
+        self._rotate_at = 0
+
     def _is_emergency(self, events: Sequence[AnyEvent]) -> bool:
         calls = self._emergency_calls
         emergency = False

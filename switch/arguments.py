@@ -49,6 +49,11 @@ class Places(NamedTuple):
         """Where the record feeder says that it lives (`records.heartbeat`)."""
         return self.data / "records.beat"
 
+    @property
+    def head(self) -> Path:
+        """Where the record feeder keeps the end of the chain (`records.anchor`)."""
+        return self.data / "records.head"
+
     def worker(self, index: int) -> Path:
         """The socket of media worker `index`."""
         return self.runtime / f"media-{index}.sock"

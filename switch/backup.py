@@ -137,6 +137,8 @@ def _sources(places: Places, scratch: Path) -> Iterator[tuple[str, Path]]:
         base = places.config.parent if places.config.is_file() else places.config
         yield f"config/{path.relative_to(base).as_posix()}", path
     with locked(places.journal, fcntl.LOCK_SH):
+        if places.head.exists():  # before the records, so that they know it
+            yield f"data/{places.head.name}", places.head
         for name in DATABASES:
             if (places.data / name).exists():
                 _copy_database(places.data / name, scratch / name)

@@ -29,7 +29,7 @@ def main() -> int:
     except configuration.ConfigurationError as error:
         sys.stderr.write("\n".join(error.lines) + "\n")
         return EXIT_CONFIG
-    arguments = [str(places.journal), url, "--beat", str(places.heartbeat)]
+    arguments = [str(places.journal), url, "--beat", str(places.heartbeat), "--head", str(places.head)]
     feed.main(arguments)
     return feed.main([*arguments, "--once"])
 

@@ -1,7 +1,8 @@
 """Events that are no call's: each kind has its table, and its writer here.
 
 A writer is told an event at least once, in the order of the journal, inside the transaction that also moves the
-position; told again it must change nothing. Whatever of them the store has, the journal need not keep.
+position; told again it must change nothing. Whatever of them the store has, the journal need not keep. What is told of
+a call that is forgotten is not kept. Rows of `CHAINED` events get a link in the chain (`records.chain`).
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from records.events import (
     BillableEdited,
+    BillableEvent,
     BillableSet,
+    Forgotten,
     HistoryHidden,
     InteractionNoted,
     LegCharged,
+    RecordingAccessed,
     RecordingRendered,
     StoredEvent,
 )
 from records.store import costs
+from records.store.chaining import Links
+from records.store.forgetting import forget
 from records.store.rows import file_row, to_us
-from records.store.tables import history_hidden, leg_charges, recording_files
+from records.store.tables import billable, history_hidden, leg_charges, recording_accesses, recording_files
 from records.text import clean
 
 Writer = Callable[[Connection, Any], None]
@@ -51,6 +57,22 @@ def _leg_charged(connection: Connection, event: LegCharged) -> None:
     put(connection, leg_charges, costs.charged_row(event))
 
 
+def _recording_accessed(connection: Connection, event: RecordingAccessed) -> None:
+    put(
+        connection,
+        recording_accesses,
+        {"call": event.call, "by": clean(event.by), "why": clean(event.why)} | _access(event),
+    )
+
+
+def _access(event: RecordingAccessed) -> dict[str, Any]:
+    return {"at": to_us(event.at), "file": clean(event.file)}
+
+
+def _id(event: BillableEvent) -> dict[str, Any]:
+    return {"id": clean(event.id)}
+
+
 WRITERS: Mapping[type, Writer] = {
     RecordingRendered: _recording_rendered,
     HistoryHidden: _history_hidden,
@@ -58,9 +80,28 @@ WRITERS: Mapping[type, Writer] = {
     BillableSet: costs.add,
     InteractionNoted: costs.add,
     BillableEdited: costs.add,
+    RecordingAccessed: _recording_accessed,
 }
+CHAINED: Mapping[type, tuple[Table, Callable[[Any], Mapping[str, Any]]]] = {
+    RecordingRendered: (recording_files, lambda event: {"file": clean(event.file)}),
+    RecordingAccessed: (recording_accesses, _access),
+    LegCharged: (leg_charges, lambda event: {"call": event.call, "leg": event.leg}),
+    BillableSet: (billable, _id),
+    InteractionNoted: (billable, _id),
+    BillableEdited: (billable, _id),
+}
+"""The table of an event's row, and its primary key there."""
 
 
-def write(connection: Connection, event: StoredEvent) -> None:
+def write(connection: Connection, event: StoredEvent, links: Links) -> None:
     """Take one event in."""
-    WRITERS[type(event)](connection, event)
+    kind = type(event)
+    if isinstance(event, Forgotten):
+        forget(connection, event, links)
+        return
+    if links.forgotten(getattr(event, "call", "")):
+        return
+    WRITERS[kind](connection, event)
+    if kind in CHAINED:
+        table, key = CHAINED[kind]
+        links.row(table, key(event))

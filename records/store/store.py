@@ -11,6 +11,7 @@ by several threads, one at a time. An asynchronous driver (asyncpg) runs on a pr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    case,
     create_engine,
     event,
     exists,
@@ -37,21 +39,34 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
-from records.events import BillableEvent, RecordingRendered, StoredEvent
+from records.chain import Head
+from records.events import BillableEvent, Forgotten, RecordingRendered, StoredEvent
 from records.segments import BEGIN, Position
+from records.store.chaining import Links, head_of
 from records.store.costs import billable_of, with_carriers_word
 from records.store.facts import put, write
+from records.store.forgetting import RETENTION, forget
 from records.store.questions import EVERY, Wanted
 from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
-from records.store.tables import VERSION_TABLE, billable, call_legs, calls, consumers, history_hidden, recording_files
+from records.store.tables import (
+    VERSION_TABLE,
+    billable,
+    call_legs,
+    calls,
+    chain,
+    consumers,
+    history_hidden,
+    recording_files,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0008"
+NEWEST = "0009"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY")
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
 
@@ -80,6 +95,7 @@ class Store:
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
         self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
         self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
+        self._add_link = self._compiled(dialect.insert(chain), chain)
 
     def _compiled(self, statement: Insert, table: Table) -> str:
         """The driver's own text for inserting whole rows as tuples: a third of the cost of naming every value."""
@@ -121,8 +137,9 @@ class Store:
         consumer: str = "records",
         facts: Sequence[StoredEvent] = (),
     ) -> None:
-        """Write finished calls, other events (`records.store.facts`), and the position behind them: all or nothing."""
-        self._run(lambda connection: self._apply(connection, records, position, consumer, facts))
+        """Write finished calls, other events (`records.store.facts`), their links in the chain, and the position behind
+        them: all or nothing."""
+        self._run(lambda connection: self._apply(connection, records, position, consumer, facts), alone=True)
 
     def _apply(
         self,
@@ -132,17 +149,71 @@ class Store:
         consumer: str,
         facts: Sequence[StoredEvent],
     ) -> None:
-        if records:
-            connection.exec_driver_sql(self._add_call, [call_row(record) for record in records])
-            legs = [row for record in records for row in leg_rows(record)]
-            if legs:
-                connection.exec_driver_sql(self._add_leg, legs)
-        for fact in facts:
-            write(connection, fact)
+        if records or facts:
+            links = self._links(connection)
+            if records:
+                self._add(connection, records, links)
+            for fact in facts:
+                write(connection, fact, links)
+            links.flush()
         row = {"name": consumer, "segment": position.segment, "offset": position.offset}
         put(connection, consumers, row)
 
+    def _links(self, connection: Connection) -> Links:
+        """The end of the chain is ours until the transaction is over."""
+        if self.dialect == "postgresql":  # where a transaction of SQLite that writes is alone from its beginning on
+            connection.exec_driver_sql(f"LOCK TABLE {chain.name} IN SHARE ROW EXCLUSIVE MODE")
+        return Links(connection, self._add_link)
+
+    def _add(self, connection: Connection, records: Sequence[CallRecord], links: Links) -> None:
+        """Those that are there, or were there and are forgotten, stay as they are."""
+        known = links.known(calls.name, [record.call for record in records])
+        new = {record.call: record for record in reversed(records) if record.call not in known}
+        if new:
+            rows = [call_row(record) for record in reversed(new.values())]
+            legs = [row for record in reversed(new.values()) for row in leg_rows(record)]
+            connection.exec_driver_sql(self._add_call, rows)
+            if legs:
+                connection.exec_driver_sql(self._add_leg, legs)
+            links.calls(rows, legs)
+
+    def retain(self, before: Instant, emergency_before: Instant, why: str, at: Instant, most: int = 1000) -> int:
+        """By the retention rules: drop the records of at most `most` calls that ended before (of emergency calls:
+        before `emergency_before`), and leave one tombstone. How many there were."""
+        old = calls.c.ended_at < case((calls.c.emergency, to_us(emergency_before)), else_=to_us(before))
+        query = select(calls.c.call).where(old).order_by(calls.c.started_at).limit(most)
+
+        def work(connection: Connection) -> int:
+            found = tuple(connection.execute(query).scalars())
+            if found:
+                links = self._links(connection)
+                forget(connection, Forgotten(found, (), RETENTION, why, at), links)
+                links.flush()
+            return len(found)
+
+        return self._run(work, alone=True)
+
+    def settle(self) -> None:
+        """What was deleted goes out of the files, too: SQLite's log has it up to now. Other databases see to that."""
+        if self.dialect == "sqlite":
+            with self._lock, contextlib.closing(cast("Engine", self._engine).raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # Reading
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Look something up in one transaction."""
+        return self._run(work)
+
+    def head(self) -> Head:
+        """The last link of the chain."""
+        return self._run(head_of)
+
+    def has(self, head: Head) -> bool:
+        """Whether the chain has that link, with that hash."""
+        query = select(chain.c.hash).where(chain.c.seq == head.seq)
+        found = self._run(lambda connection: connection.execute(query).scalar())
+        return head == Head() or (found is not None and bytes(found) == head.hash)
 
     def files(self, call: str) -> list[RecordingRendered]:
         """The files of the recordings of a call that are made, in the order in which they begin."""
@@ -287,8 +358,15 @@ def _prepare_file(url: URL) -> None:
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
+    # What is deleted is overwritten, too.
     # A write-ahead log lets readers read on while the feeder writes, and syncs at its checkpoints only.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=30000",
+        "temp_store=MEMORY",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

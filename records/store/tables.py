@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -158,6 +159,44 @@ billable = Table(
     Index("billable_user", "user", "at"),
 )
 """Marks, notes and edits of people, one row each, never changed (`records.billable`)."""
+recording_accesses = Table(
+    "recording_accesses",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("file", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Index("recording_accesses_call", "call"),
+)
+"""Which operator was given which recording, and why."""
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("gone", BigInteger),
+    Index("chain_ref", "ref"),
+)
+"""See `records.chain`. `kind` is a table and `ref` the primary key of its row; `gone` is the number of the tombstone
+that says where that went. Of several links of one row the last counts."""
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("links", Text, nullable=False),
+)
+"""Who deleted what `count` links were of, when and why. `links` is that of `records.chain.Covered`."""
 
 consumers = Table(
     "consumers",
