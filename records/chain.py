@@ -1,19 +1,19 @@
 """The proof that nothing was changed: what is hashed, and how the links hang together (decision 30).
 
-    content   the rows of one thing as the database gives them back: JSON, names sorted, what is empty left out
+    content   the rows of one thing as the database gives them back, as JSON: see `plain` and `content`
     digest    SHA-256 of a salt (random, kept beside it until the content is forgotten) and the content
     hash      SHA-256 of the hash before, the digest, and number, kind and name of the link
 
 Pure: the store's side is `records/store/chaining.py`. None of this may ever come out otherwise for what is stored
-already: new columns are empty in old rows, and what is empty does not count.
+already. So the columns of a chained table keep their order and whether they may be null, new ones come behind the
+others and are empty in old rows, and what is empty at the end of a row does not count.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,8 +25,6 @@ TOMBSTONE = "tombstones"
 """The kind of link (its table) that says who deleted what other links name, when and why."""
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 _encode = msgspec.json.Encoder().encode
-
-Plain = Mapping[str, Any]
 
 
 class Head(NamedTuple):
@@ -47,35 +45,18 @@ class Head(NamedTuple):
         return cls(int(match[1]), bytes.fromhex(match[2]))
 
 
-def plain(row: Any, nullable: Container[str]) -> Plain:
-    """A row (a mapping by the names of its columns) as it is hashed: by sorted names, without what is empty, zero or
-    false, which only of `nullable` columns says more than none; true is 1 and false 0 (SQLite has no others)."""
-    found = {name: row[name] for name in sorted(row)}
-    return {
-        name: int(value) if isinstance(value, bool) else value
-        for name, value in found.items()
-        if value or (value is not None and name in nullable)
-    }
+def plain(row: Sequence[Any], nullable: Sequence[bool]) -> Sequence[Any]:
+    """A row in the order of its table's columns, without what is empty at its end: nothing where a column may be null;
+    else "", 0 or false, which is what a column that came later has in rows that were there."""
+    end = len(row)
+    while end and (row[end - 1] is None or not (row[end - 1] or nullable[end - 1])):
+        end -= 1
+    return row[:end]
 
 
-def plainly(names: Sequence[str], nullable: Container[str]) -> Callable[[Sequence[Any]], Plain]:
-    """`plain` for rows that are tuples with these names: what is hashed for each call must cost little."""
-    order = sorted(range(len(names)), key=names.__getitem__)
-    ordered, pick = [names[at] for at in order], itemgetter(*order)
-
-    def made(row: Sequence[Any]) -> Plain:
-        return {
-            name: 1 if value is True else value
-            for name, value in zip(ordered, pick(row), strict=True)
-            if value or (value is not None and value is not False and name in nullable)
-        }
-
-    return made
-
-
-def content(row: Plain, parts: Mapping[str, Sequence[Plain]] | None = None) -> bytes:
+def content(row: Sequence[Any], parts: Mapping[str, Sequence[Sequence[Any]]] | None = None) -> bytes:
     """What is digested: a plain row, and by their table those that belong to it, in their order."""
-    return _encode([row, {name: rows for name, rows in parts.items() if rows} if parts else {}])
+    return _encode((row, parts) if parts else (row,))
 
 
 def digest(salt: bytes, said: bytes) -> bytes:

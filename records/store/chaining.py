@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, insert, select, tuple_, update
 
-from records.chain import SALT_BYTES, TOMBSTONE, Covered, Head, Plain, content, digest, link, plain, plainly
+from records.chain import SALT_BYTES, TOMBSTONE, Covered, Head, content, digest, link, plain
 from records.store.tables import (
     billable,
     call_legs,
@@ -51,19 +51,20 @@ KINDS: Mapping[str, Kind] = {
         Kind(tombstones),
     )
 }
-_NULLABLE = {
-    table.name: frozenset(column.name for column in table.columns if column.nullable)
+_NULLABLE: Mapping[str, Sequence[bool]] = {
+    table.name: [bool(column.nullable) for column in table.columns]
     for kind in KINDS.values()
     for table in (kind.table, *kind.parts)
 }
-_CALL_NAMES, _LEG_NAMES = calls.columns.keys(), call_legs.columns.keys()
-_plain_call, _plain_leg = plainly(_CALL_NAMES, _NULLABLE[calls.name]), plainly(_LEG_NAMES, _NULLABLE[call_legs.name])
-_CALL, _LEG_CALL, _LEG = _CALL_NAMES.index("call"), _LEG_NAMES.index("call"), _LEG_NAMES.index("leg")
+_OF_CALLS, _OF_LEGS = _NULLABLE[calls.name], _NULLABLE[call_legs.name]
+_CALL, _LEG_CALL, _LEG = (
+    table.columns.keys().index(name) for table, name in ((calls, "call"), (call_legs, "call"), (call_legs, "leg"))
+)
 
 
-def plain_row(table: Table, row: Any) -> Plain:
-    """A row of a chained table as it is hashed."""
-    return plain(row, _NULLABLE[table.name])
+def plain_row(table: Table, row: Any) -> Sequence[Any]:
+    """A row of a chained table (a mapping) as it is hashed."""
+    return plain([row[column.name] for column in table.columns], _NULLABLE[table.name])
 
 
 def key_of(table: Table, row: Any) -> str:
@@ -127,13 +128,14 @@ class Links:
 
     def calls(self, rows: Iterable[Sequence[Any]], legs: Iterable[Sequence[Any]]) -> None:
         """Finished calls that are stored now, with their legs; rows in the order of the tables' columns."""
-        of: dict[str, dict[int, Plain]] = {}
+        of: dict[str, dict[int, Sequence[Any]]] = {}
         for leg in legs:
-            of.setdefault(leg[_LEG_CALL], {}).setdefault(leg[_LEG], _plain_leg(leg))
+            of.setdefault(leg[_LEG_CALL], {}).setdefault(leg[_LEG], plain(leg, _OF_LEGS))
         for row in rows:
-            found = of.get(row[_CALL], {})
-            parts = {call_legs.name: [found[leg] for leg in sorted(found)]}
-            self.add(calls.name, row[_CALL], content(_plain_call(row), parts))
+            call = row[_CALL]
+            found = of.get(call)
+            parts = {call_legs.name: [found[leg] for leg in sorted(found)]} if found else None
+            self.add(calls.name, call, content(plain(row, _OF_CALLS), parts))
 
     def row(self, table: Table, key: Mapping[str, Any]) -> None:
         """A row that was just written, by its primary key. One that is as its last link says gets none."""
@@ -159,7 +161,7 @@ class Links:
 
     def add(self, kind: str, ref: str, said: bytes) -> None:
         """One more link."""
-        seq, before = self.head
+        seq, before = self._head or self.head
         salt = os.urandom(SALT_BYTES)
         of = digest(salt, said)
         self._head = Head(seq + 1, link(before, seq + 1, kind, ref, of))

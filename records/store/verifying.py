@@ -198,13 +198,13 @@ def _rows(connection: Connection, kind: Kind, refs: Sequence[str], page: _Page) 
     name, table = kind.name, kind.table
     found = connection.execute(select(table).where(found_by(table, refs))).mappings()
     rows: dict[str, dict[str, Any]] = {key_of(table, row): dict(row) for row in found}
-    parts = {ref: {part.name: list[Any]() for part in kind.parts} for ref in rows}
+    parts: dict[str, dict[str, list[Any]]] = {ref: {} for ref in rows}
     for part in kind.parts:
         first = next(iter(part.primary_key)).name
         chosen = select(part).where(part.c[first].in_(refs)).order_by(*part.primary_key)
         for each in connection.execute(chosen).mappings():
             if each[first] in parts:
-                parts[each[first]][part.name].append(plain_row(part, each))
+                parts[each[first]].setdefault(part.name, []).append(plain_row(part, each))
     for ref, row in rows.items():
         page.rows[name, ref] = row
         page.said[name, ref] = content(plain_row(table, row), parts[ref])

@@ -1,12 +1,13 @@
 """The chain of hashes; what is stored already is linked now, the oldest first."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-from records.chain import SALT_BYTES, START, Plain, content, digest, link, plain
+from records.chain import SALT_BYTES, START, content, digest, link, plain
 
 revision = "0009"
 down_revision = "0008"
@@ -52,6 +53,10 @@ def upgrade() -> None:
     links.files()
 
 
+def _parts(legs: list[Any]) -> dict[str, list[Any]] | None:
+    return {"call_legs": legs} if legs else None
+
+
 class _Links:
     """The links, one after the other. Rows are read as they are, whatever their columns are by now."""
 
@@ -59,13 +64,14 @@ class _Links:
         self._connection = connection
         self._seq, self._hash = 0, START
         found = sa.inspect(connection)
-        self._nullable = {
-            table: frozenset(column["name"] for column in found.get_columns(table) if column["nullable"])
-            for table in ("calls", "call_legs", "recording_files")
-        }
+        self._columns = {table: found.get_columns(table) for table in ("calls", "call_legs", "recording_files")}
+        self._nullable = {table: [column["nullable"] for column in columns] for table, columns in self._columns.items()}
 
-    def _plain(self, table: str, row: Any) -> Plain:
-        return plain(row, self._nullable[table])
+    def _plain(self, table: str, row: Any) -> Sequence[Any]:
+        flags = [isinstance(column["type"], sa.Boolean) for column in self._columns[table]]  # SQLite has numbers only
+        values = (row[column["name"]] for column in self._columns[table])
+        whole = [bool(value) if flag else value for value, flag in zip(values, flags, strict=True)]
+        return plain(whole, self._nullable[table])
 
     def calls(self) -> None:
         """All finished calls with their legs."""
@@ -77,7 +83,7 @@ class _Links:
                 legs[leg["call"]].append(self._plain("call_legs", leg))
             self._add(
                 "calls",
-                [(row["call"], content(self._plain("calls", row), {"call_legs": legs[row["call"]]})) for row in rows],
+                [(row["call"], content(self._plain("calls", row), _parts(legs[row["call"]]))) for row in rows],
             )
 
     def files(self) -> None:
