@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from records import anchor
 from records.chain import Head, content, link, plain
-from records.events import Forgotten, RecordingAccessed, RecordingRendered
+from records.events import Forgotten, RecordingAccessed, RecordingRendered, StateTold
 from records.feed import Feeder
 from records.journal import FileJournal, Position
 from records.rules import Rules, apply_rules
@@ -373,6 +373,8 @@ def test_what_was_forgotten_is_in_no_octet_of_journal_and_database_any_more(tmp_
     assert found()
     journal.begin_segment()
     journal.append([forgotten("c1")])
+    for over in (False, True):  # the exchange does so whenever a segment begins
+        journal.append([StateTold(1, over, 0, at(500))])
     feed_all(feeder)
     feeder.retain(at(600))
     feeder.sweep()
