@@ -66,6 +66,9 @@ def trunk_settings(name: str, written: Trunk, country: str, secret: str) -> Trun
         failover=tuple(trunk.failover),
         avoid_s=trunk.avoid,
         transfers=trunk.transfers,
+        cost_header=trunk.cost_header or "",
+        cost_currency=trunk.cost_currency or "",
+        aoc=trunk.aoc,
         emergency_urn=trunk.emergency.urn,
         emergency_location=trunk.emergency.location,
     )

@@ -98,6 +98,15 @@ def seconds(text: str) -> int:
     return int(match[1])
 
 
+def milliseconds(text: str) -> int:
+    """How long a charge unit lasts, of a number of seconds such as `14.4` or `14,4`."""
+    match = re.fullmatch(r"([0-9]{1,5}(?:[.,][0-9]{1,3})?)\s*s?", text.strip().lower(), re.ASCII)
+    ms = int(Decimal(match[1].replace(",", ".")) * 1000) if match is not None else 0
+    if not 0 < ms <= MAX_SECONDS * 1000:
+        raise Wrong(f"how long a unit lasts, in seconds up to {MAX_SECONDS}, is wanted here", "such as 60 or 14.4")
+    return ms
+
+
 def whole(text: str, low: int, high: int) -> int:
     """A whole number, bounds included."""
     if not re.fullmatch(r"-?[0-9]{1,9}", text.strip(), re.ASCII) or not low <= int(text) <= high:

@@ -134,8 +134,8 @@ class RouteFile(Section):
 
 
 class RateFile(Section):
-    """A CSV file of rates. The line above the others names its columns: prefix and rate are needed; destination,
-    minimum, increment, connection fee and effective date may be there."""
+    """A CSV file of rates. The line above the others names its columns: prefix and rate are needed, or prefix and unit;
+    destination, minimum, increment, connection fee, unit price and effective date may be there."""
 
     file: File = Field(description="its name, relative to the configuration's folder")
     trunk: Identifier | None = Field(
@@ -144,6 +144,15 @@ class RateFile(Section):
     currency: Currency = Field(description="the currency of its rates")
     increment: Increment | None = Field(
         default=None, description="seconds that are charged at the least, and steps beyond: 60/60, 30/6; else 1/1"
+    )
+    unit_price: Amount | None = Field(
+        default=None, description="what a charge unit costs, where the column `unit` says how many seconds one lasts"
+    )
+    rounding: Annotated[str, choice("up", "half-even", "down")] = Field(
+        default="up", description="how what a call costs is rounded: up, down, or half-even, to the nearest"
+    )
+    decimals: Annotated[int, integer(0, 6)] = Field(
+        default=6, description="to how many decimals: 2 for whole cents; 6 is a millionth"
     )
     dates: Dates | None = Field(default=None, description="how dates such as 03/04/2026 are meant")
 

@@ -6,11 +6,14 @@ caller in From). `preset` names a dialect, whose values hold for the keys that a
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from config.presets import PRESETS
+from config.problems import Wrong
+from config.schema_routes import Currency
 from config.section import Port, Section
 from config.types import (
     E164,
@@ -24,11 +27,27 @@ from config.types import (
     SecretText,
     SourceAddress,
     Text,
+    Typed,
     choice,
     duration,
     integer,
 )
 
+_TAKEN = frozenset(
+    ("via", "from", "to", "call-id", "cseq", "contact", "route", "record-route", "content-type", "content-length")
+)
+
+
+def _header_name(value: Any) -> str:
+    text = value.strip().removesuffix(":") if isinstance(value, str) else ""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,63}", text, re.ASCII):
+        raise Wrong("the name of a header is wanted here", "such as X-Call-Cost")
+    if text.lower() in _TAKEN:
+        raise Wrong(f"{text} means something else in SIP", "such as X-Call-Cost")
+    return text
+
+
+HeaderName = Annotated[str, Typed(_header_name, type="string")]
 Way = Annotated[str, choice("udp", "tcp", "tls", "auto")]
 Causes = Annotated[list[Annotated[int, integer(400, 699)]], OneOrMore()]
 CODECS = ("opus", "g722", "pcma", "pcmu", "g729", "g726-32", "gsm", "ilbc", "speex", "amr", "amr-wb")
@@ -170,6 +189,17 @@ class Trunk(Section):
     transfers: Boolean = Field(
         default=False,
         description="whether the carrier may send a call on by REFER, to numbers that it could call itself",
+    )
+    cost_header: HeaderName | None = Field(
+        default=None,
+        description="the header in which it tells what a call cost (`X-Call-Cost: 0.0123 EUR`), in its answer, its BYE "
+        "or the answer to ours: then that is no estimate",
+    )
+    cost_currency: Currency | None = Field(
+        default=None, description="the currency of costs told without one; else that of its `rate_files`"
+    )
+    aoc: Boolean = Field(
+        default=False, description="whether it tells costs in bodies by 3GPP TS 24.647 (`application/vnd.etsi.aoc+xml`)"
     )
     extensions: Boolean = Field(
         default=False, description="whether its calls may reach internal numbers, not only DIDs"

@@ -15,7 +15,7 @@ from config.compiled import Compiled
 from config.csv_file import MOST_PROBLEMS, field_starts
 from config.packed import decode, encode
 from config.problems import ConfigError, Wrong
-from dialplan.rates import shown
+from dialplan.rates import price, shown, units
 from dialplan.routes import RouteRule, candidates
 
 AT = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -130,6 +130,14 @@ YAML_ERRORS = [
     (
         "rate_files: [{file: r.csv, currency: EUR, increment: 1m}]",
         "3:54: `increment`: an increment is a number of seconds",
+    ),
+    (
+        "rate_files: [{file: r.csv, currency: EUR, unit_price: 0.1}]",
+        "3:55: r.csv has no column `unit` that says how many seconds one lasts",
+    ),
+    (
+        "rate_files: [{file: r.csv, currency: EUR, rounding: nearest}]",
+        "3:53: `rounding`: ",
     ),
     (
         "rate_files: [{file: r.csv, currency: EUR}, {file: r.csv, currency: USD}]",
@@ -282,6 +290,11 @@ CSV_ERRORS = [
         "prefix,rate,inc\n44,1\n" * 0 + "prefix,rate,increment\n44,1,1m\n",
         "2:6: an increment is a number of seconds",
     ),
+    (DECK, "prefix,unit\n44,60\n", "2:4: nothing says what a charge unit costs (write `unit_price` for the file, or"),
+    (DECK, "prefix,unit,unit price\n44,1m,1\n", "2:4: how long a unit lasts, in seconds up to 86400, is wanted here"),
+    (DECK, "prefix,unit,unit price\n44,0,1\n", "2:4: how long a unit lasts"),
+    (DECK, "prefix,rate,unit,unit price\n44,1,9,1\n", "2:6: a rate for a minute, and a charge unit (leave one of the"),
+    (DECK, "prefix,rate,unit,unit price\n44,,,1\n", "2:4: a rate is missing"),
     (DECK, "prefix,rate,increment\n44,1,60/0\n", "2:6: an increment is from 1 to 86400 seconds"),
     (DECK, "prefix,rate,min\n44,1,-1\n", "2:6: a number of seconds is wanted here"),
     (DECK, "prefix,rate,effective\n44,1,03/04/2026\n", "2:6: day and month may stand in either order (write `dates:"),
@@ -319,6 +332,28 @@ def test_all_errors_of_a_file_come_at_once_and_its_number_is_bounded(tmp_path: P
     assert len(errors(tmp_path, DECK, "prefix,rate\n44,x\nx,1\n33,1\n0,0\n")) == 3
     found = errors(tmp_path, DECK, "prefix,rate\n" + "x,1\n" * 1000)
     assert len(found) == MOST_PROBLEMS + 1 and "too many errors" in found[-1]
+
+
+def test_charge_units_and_rounding(tmp_path: Path) -> None:
+    """A unit costs so much, and lasts so many seconds for that destination; a row without one goes by time."""
+    yaml = DECK.replace("EUR", "EUR, unit_price: 0.06, rounding: half-even, decimals: 2")
+    csv = "Prefix;Unit;Unit Price;Rate;Min\n44;60;;;\n33;14,4;0.1;;30\n41;;;0.012;\n"
+    rates = made(tmp_path, yaml, csv).model.rates
+    found = [rates.rate("a", f"+{code}1") for code in (44, 33, 41)]
+    assert [(each.unit, each.unit_ms, each.minimum_s, each.per_minute) for each in found if each is not None] == [
+        (60_000, 60_000, 0, 60_000),
+        (100_000, 14_400, 30, 416_667),
+        (0, 0, 1, 12_000),
+    ]
+    assert {(each.rounding, each.decimals, each.currency) for each in found if each is not None} == {
+        ("half-even", 2, "EUR")
+    }
+    britain = rates.rate("a", "+441")
+    assert britain is not None
+    assert [units(britain, each) for each in (0, 0.001, 60, 60.001)] == [0, 1, 1, 2]
+    only = made(tmp_path, DECK, "prefix,unit,unit price\n44,60,0.06\n").model.rates.rate("a", "+441")
+    assert only is not None
+    assert price(only, 61) == 120_000
 
 
 def test_errors_in_yaml_and_csv_come_together(tmp_path: Path) -> None:

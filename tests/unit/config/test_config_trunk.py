@@ -35,6 +35,15 @@ def test_a_host_is_enough(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_how_a_carrier_tells_costs(tmp_path: Path) -> None:
+    made = trunk(tmp_path, "{host: sip.example.com, cost_header: X-Call-Cost, cost_currency: EUR, aoc: true}")
+    assert (made.cost_header, made.cost_currency, made.aoc, made.tells_costs) == ("X-Call-Cost", "EUR", True, True)
+    assert not trunk(tmp_path, "{host: sip.example.com}").tells_costs
+    for wrong in ("X Cost", "Contact", "via"):
+        (found,) = errors(tmp_path, f"{{host: sip.example.com, cost_header: {wrong}}}")
+        assert "such as X-Call-Cost" in found
+
+
 def test_the_hosts_take_what_they_do_not_say_from_the_trunk(tmp_path: Path) -> None:
     made = trunk(
         tmp_path,

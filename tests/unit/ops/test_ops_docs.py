@@ -116,7 +116,7 @@ def make_files(folder, text):
         (folder / name).write_text(f"{part}=something-long\n")
         (folder / name).chmod(0o600)
     for name in re.findall(r"file: ([\w-]+\.csv)", text):
-        (folder / name).write_text("prefix,rate\n44,0.01\n")
+        (folder / name).write_text("prefix,rate,unit\n44,0.01,\n")
     named = re.findall(r"\b(certificate|key|ca|client_ca): (tls/[\w.-]+)", text)
     if named:
         (folder / "tls").mkdir()
