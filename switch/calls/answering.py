@@ -18,7 +18,7 @@ from media import negotiate, sdp
 from media.engine import Tune
 from records import events as e
 from switch.calls import joining, ports, sound
-from switch.calls.ending import end, finish
+from switch.calls.ending import end, finish, stop_walk
 from switch.calls.endings import NOT_ACCEPTABLE
 from switch.calls.leg import CALLER, OVER, Leg
 from switch.calls.offers import OURSELVES
@@ -150,9 +150,7 @@ def execute(call: Call, step: Announce | Echo, now: float, lasts_s: float = 0.0)
     terms = e.Terms(limit_s=lasts_s) if lasts_s else None
     call.record(e.Connected(call.id, call.state.n, call.context.at(), front.index, source, terms, front.index))
     call.context.engine.play(ports.leased(front), Tune(call.context.directory.sound(source)))
-    if call.ringer is not None:
-        call.ringer.stop()
-        call.ringer = None
+    stop_walk(call)
     time_service(call, now)
     call.rejoined(now)
 

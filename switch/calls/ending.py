@@ -3,6 +3,7 @@
     finish         without an answer, as the plan says or in spite of it
     end            in whatever state it is: every leg in the way that its own state asks for
     stop_ringing   one leg that rings is called off; the call goes on
+    stop_walk      nobody more is rung, whatever the plan has yet; the call goes on
     leg_over       the leg has no more part in the call
     close          nor has anybody
 
@@ -91,6 +92,13 @@ def stop_ringing(
         return
     leg.usage.cancel(now, lines or call.why)
     leg_over(call, leg, stopped(reason))
+
+
+def stop_walk(call: Call) -> None:
+    """Nothing more comes of the walk through a plan. Legs that ring are another matter."""
+    if call.ringer is not None:
+        call.ringer.stop()
+        call.ringer = None
 
 
 def leg_over(call: Call, leg: Leg, termination: Termination, cause: str = "") -> None:

@@ -15,6 +15,7 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Tune
 from records import events as e
 from switch.calls import joining, ports, sound
+from switch.calls.ending import stop_walk
 from switch.calls.endings import NOT_ACCEPTABLE
 from switch.calls.leg import OVER, Leg
 from switch.calls.pairing import pair
@@ -133,9 +134,7 @@ def connected(call: Call, leg: Leg, now: float) -> None:
 
 def failed(call: Call, termination: Termination, text: str, now: float) -> None:
     """The walk has come to its end, and nobody has answered."""
-    if call.ringer is not None:
-        call.ringer.stop()
-        call.ringer = None
+    stop_walk(call)
     errand, call.errand = call.errand, None
     call.tone = False
     if errand is not None:

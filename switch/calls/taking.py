@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dialplan.termination import Reason, Result, Termination
 from records import events as e
 from switch.calls.answering import answer
-from switch.calls.ending import end, stop_ringing
+from switch.calls.ending import end, stop_ringing, stop_walk
 from switch.calls.leg import Leg
 from switch.calls.moving import move
 from switch.calls.pairing import pair
@@ -97,9 +97,7 @@ def _answer_for(other: Call, now: float) -> bool:
     cannot be."""
     if other.over:
         return False
-    if other.ringer is not None:
-        other.ringer.stop()
-        other.ringer = None
+    stop_walk(other)
     other.tone = False
     for leg in list(other.legs.values()):
         if not leg.usage.confirmed and leg.index != other.state.front:

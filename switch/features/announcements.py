@@ -26,7 +26,7 @@ from media.engine import LegLost, MediaEvent, PlayEnded, Tune
 from switch.calls import ports, sound
 from switch.calls.answering import serve
 from switch.calls.early import EARLY, is_quiet
-from switch.calls.ending import end, finish
+from switch.calls.ending import end, finish, stop_walk
 from switch.calls.leg import CALLER, Leg
 from switch.calls.sound import SdpError
 from switch.prompts.texts import TEXTS
@@ -94,9 +94,7 @@ class Announcements:
         """Tell a front that has chosen in a menu, say, and waits for somebody who cannot be reached."""
         if call.front.index not in call.legs or call.other(call.front) is not None:
             return False
-        if call.ringer is not None:
-            call.ringer.stop()
-            call.ringer = None
+        stop_walk(call)
         call.tone = False
         serve(call, Refusal(prompt, self._words.sources(prompt), ending.termination, ending.text or call.said), now)
         return True

@@ -22,7 +22,7 @@ from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, MediaEvent
 from records import events as e
 from switch.calls import keying, ports, sound
-from switch.calls.ending import end
+from switch.calls.ending import end, stop_walk
 from switch.calls.keying import Keying
 from switch.calls.leg import Leg, is_trunk
 from switch.calls.moving import movable, move
@@ -170,9 +170,7 @@ class Adding:
     def refused(self, call: Call, now: float) -> None:
         """What has answered is a mailbox or the like."""
         call.errand = None
-        if call.ringer is not None:
-            call.ringer.stop()
-            call.ringer = None
+        stop_walk(call)
         if self._beside is None:
             end(call, GONE, now)
         else:

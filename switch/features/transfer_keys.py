@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dialplan.plan import Reject, Ring, Trunk
 from dialplan.termination import Reason, Result, Termination
 from switch.calls import ports, referring, transfer
-from switch.calls.ending import stop_ringing
+from switch.calls.ending import stop_ringing, stop_walk
 from switch.calls.keying import REFUSED, Keying, plan_of, refused
 from switch.calls.leg import Leg
 from switch.calls.onward import back, onward, ring_tone
@@ -166,9 +166,7 @@ class Consulting(Transfer):
 
 def stop_ringer(call: Call, now: float) -> None:
     """Nobody is to be rung any more."""
-    if call.ringer is not None:
-        call.ringer.stop()
-        call.ringer = None
+    stop_walk(call)
     for each in list(call.legs.values()):
         if not each.usage.confirmed:
             stop_ringing(call, each, now, ())

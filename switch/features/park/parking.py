@@ -28,7 +28,7 @@ from records import events as e
 from switch.calls import ports
 from switch.calls.answering import serve
 from switch.calls.elsewhere import request
-from switch.calls.ending import end, stop_ringing
+from switch.calls.ending import end, stop_ringing, stop_walk
 from switch.calls.identity import party
 from switch.calls.leg import Leg, is_trunk, line_of
 from switch.calls.moving import move
@@ -203,9 +203,7 @@ class Parking:
         if parked is None:
             serve(call, Saying(self, "park_slot_empty"), now)
             return
-        if parked.ringer is not None:
-            parked.ringer.stop()
-            parked.ringer = None
+        stop_walk(parked)
         parked.errand, parked.tone = None, False
         for leg in list(parked.legs.values()):
             if leg.index == parked.state.front:
