@@ -15,6 +15,7 @@ from records.events import (
     CallEvent,
     CallStarted,
     Event,
+    StateTold,
     Subscribed,
     Unbound,
     Unsubscribed,
@@ -56,6 +57,7 @@ class Recovery(msgspec.Struct):
     of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`. `ended` are
     calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
     `subscribed` and `unsubscribed` are of subscriptions what `bindings` and `unbound` are of contacts, by our tag.
+    `told`: the state was told anew within the events read, so that no older state is to be laid below it.
     """
 
     calls: dict[str, list[CallEvent]]
@@ -65,6 +67,7 @@ class Recovery(msgspec.Struct):
     ended: deque[list[CallEvent]]
     subscribed: dict[str, Subscribed] = {}
     unsubscribed: set[str] = set()
+    told: bool = False
 
 
 MAX_ENDED = 4096
@@ -80,7 +83,7 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
     ended: deque[list[CallEvent]] = deque(maxlen=MAX_ENDED)
     subscribed: dict[str, Subscribed] = {}
     unsubscribed: set[str] = set()
-    finished = Finished()
+    finished, telling = Finished(), Telling()
     for event in events:
         if isinstance(event, Event):
             call = event.call
@@ -112,7 +115,28 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
         elif isinstance(event, Unsubscribed):
             subscribed.pop(event.tag, None)
             unsubscribed.add(event.tag)
-    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed)
+        elif isinstance(event, StateTold):
+            telling.saw(event)
+    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed, telling.complete)
+
+
+class Telling:
+    """Whether the state was told anew, from its beginning to its end; one that a crash cut off does not count."""
+
+    __slots__ = ("_number", "complete")
+
+    def __init__(self) -> None:
+        self._number = 0
+        self.complete = False
+
+    def saw(self, event: StateTold) -> bool:
+        """Events of this kind come in the order of the journal. True: a telling has come to its end with it."""
+        if not event.over:
+            self._number = event.number
+        elif event.number == self._number:
+            self.complete = True
+            return True
+        return False
 
 
 def open_calls(events: Iterable[AnyEvent]) -> dict[str, list[CallEvent]]:

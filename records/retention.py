@@ -22,6 +22,7 @@ from pathlib import Path
 
 from records.codec import Codec
 from records.events import Event, StateTold
+from records.recovery import Telling
 from records.segments import FORMAT, Position, Reader, Segment, frame, locked, segments
 
 
@@ -48,16 +49,16 @@ class Retention:
         self._touched: dict[str, None] = {}
         self._held: dict[int, set[str]] = {}
         self._compact: dict[int, int] = {}
-        self._telling = 0, 0
+        self._telling, self._began = Telling(), 0
         self.told = 0
         """The segment in which the last complete telling of the state began."""
 
     def saw_telling(self, segment: int, event: StateTold) -> None:
         """Events of this kind come in the order of the journal."""
         if not event.over:
-            self._telling = event.number, segment
-        elif self._telling[0] == event.number:
-            self.told = self._telling[1]
+            self._began = segment
+        if self._telling.saw(event):
+            self.told = self._began
 
     def saw(self, segment: int, call: str) -> None:
         """An event of this call stands in this segment. Segments come in ascending order."""

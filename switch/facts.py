@@ -292,7 +292,8 @@ class LiveFacts:
             self._line_set(event)
         for row in sorted(kept.rows, key=lambda row: row.bucket):
             if row.kind == SPENT:
-                self._payer(row.name).spent.add(row.bucket, row.amount, row.cost)
+                if row.amount or row.cost:  # else it was taken back
+                    self._payer(row.name).spent.add(row.bucket, row.amount, row.cost)
             else:
                 self._figure(row.kind, row.name, row.amount)
         self._rows.clear()
@@ -347,7 +348,7 @@ class LiveFacts:
             if known.spent.reset_ms:
                 yield figure(RESET, name, (0, known.spent.reset_ms, 0))
             known.spent.turn(_ms(at()))
-            if known.spent.day.buckets:
+            if known.spent.day.buckets or known.spent.counted:
                 yield figure(SPENT, name, *known.spent.day.buckets)
             for what, percent in list(known.told):
                 if (told_ms := known.told.get((what, percent), 0)) + quota.WINDOWS_MS[what] > _ms(at()):

@@ -12,7 +12,7 @@ from config.compiled import DeviceCredentials
 from records import events as e
 from records.clocks import Clock, clock_now, moved, stepped_s
 from records.journal import Frame, Journal
-from records.recovery import Recovery, recover
+from records.recovery import Recovery, Telling, recover
 from switch.core import Core
 from switch.net.guard import Guard
 from switch.state.bindings import Position
@@ -33,15 +33,22 @@ def replay(
     clock: Clock | None = None,
 ) -> Recovery:
     """Bindings into the registrar: those of the state file, then the journal's, which are younger; subscriptions
-    likewise. Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end
-    here. `clock` is that of the machine: what was written by a wall clock that has been set since is as by today's."""
+    likewise. Where the journal has all that the state file could say (`records.events.StateTold`), the latter is not
+    needed, and where it is older than the journal's beginning, it must not count: what it has was taken back, perhaps.
+    Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end here. `clock`
+    is that of the machine: what was written by a wall clock that has been set since is as by today's.
+    """
     registrar = core.registrar
-    for bound in bindings:
-        registrar.apply(bound)
+    if _older(journal, facts.position, mailboxes.position):
+        facts, mailboxes = Kept(), KeptMailboxes()
     core.facts.restore(facts)
     core.mailboxes.restore(mailboxes)
     since = at - datetime.timedelta(seconds=core.endpoint.timings.wait)
     found = recover(_read(core, journal, facts.position, mailboxes.position, clock or clock_now()), since)
+    if found.told:
+        bindings, subscribed = (), ()
+    for bound in bindings:
+        registrar.apply(bound)
     for line, uri, reg_id in found.unbound:
         registrar.apply(e.Unbound(line, uri, "deregistered", at, reg_id))
     for bound in found.bindings.values():
@@ -55,6 +62,16 @@ def replay(
         log.error("calls whose beginning is missing in the journal were closed", calls=len(orphans))
         journal.append(orphans)
     return found
+
+
+def _older(journal: Journal, *positions: Position) -> bool:
+    """Whether one of these is of before the journal's beginning, and all was told anew since."""
+    first = next(journal.read(), None)
+    if first is None or all(position[0] >= first.position.segment for position in positions):
+        return False
+    telling = Telling()
+    events = (event for frame in journal.read() for event in frame.events)
+    return any(telling.saw(event) for event in events if isinstance(event, e.StateTold))
 
 
 def laid_over(kept: Iterable[e.Subscribed], found: Recovery) -> dict[str, e.Subscribed]:

@@ -84,7 +84,7 @@ class Window:
 class Spending:
     """What one payer has spent, and spends."""
 
-    __slots__ = ("_running", "as_of_ms", "day", "hour", "paying", "reset_ms")
+    __slots__ = ("_running", "as_of_ms", "counted", "day", "hour", "paying", "reset_ms")
 
     def __init__(self) -> None:
         self.paying: dict[tuple[str, int], Paying] = {}
@@ -94,6 +94,8 @@ class Spending:
         self.as_of_ms = -1
         self.reset_ms = 0
         """What was before does not count any more."""
+        self.counted = False
+        """Whether any leg has ended in this life: then it is told also that nothing was spent."""
         self.hour = Window(HOUR_MINUTES)
         self.day = Window(DAY_MINUTES)
 
@@ -127,6 +129,7 @@ class Spending:
     def over(self, leg: tuple[str, int], now_ms: int, rates: RateTable, *, counts: bool) -> tuple[int, int] | None:
         """A leg has ended. What was spent in that minute by now; None where the leg adds nothing, or is not to count
         as it was counted already. Raises KeyError where there is no such leg."""
+        self.counted = True
         paid = self.paying.pop(leg)
         if self.as_of_ms >= 0:
             (hour_ms, day_ms, cost), gone = self._running, self._of(paid, self.as_of_ms, rates)

@@ -35,6 +35,7 @@ class Telling:
         journal: Journal,
         now: Callable[[], float],
         at: Callable[[], datetime.datetime],
+        most: int = TOLD_A_TURN,
     ) -> None:
         self.number = 0
         """How many tellings have begun."""
@@ -44,6 +45,7 @@ class Telling:
         self._journal = journal
         self._now = now
         self._at = at
+        self._most = most
         self._rest: Iterator[e.AnyEvent] | None = None
         self._told = self._lost = 0
         self._began = 0
@@ -65,9 +67,9 @@ class Telling:
             self._journal.append([e.StateTold(self.number, False, 0, self._at())])
             self._began = self._journal.end.segment
             self._rest = self._everything()
-        events = [event for _, event in zip(range(TOLD_A_TURN), self._rest, strict=False)]
+        events = [event for _, event in zip(range(self._most), self._rest, strict=False)]
         self._told += len(events)
-        if len(events) == TOLD_A_TURN:
+        if len(events) == self._most:
             self._journal.append(events)
             return TURN_S
         self._journal.append([*events, e.StateTold(self.number, True, self._told, self._at())])
