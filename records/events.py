@@ -277,6 +277,11 @@ class Recovered(Event, frozen=True, array_like=True, gc=False, tag=11):
     """The exchange was restarted while the call was up, and took it over again."""
 
 
+class CallHandedOver(Event, frozen=True, array_like=True, gc=False, tag=46):
+    """An exchange has handed over to the next one (`ringplan upgrade`) while the call was being set up: the planner is
+    asked again, and the walk begins anew in the same call. Legs that are not ended by then ring on."""
+
+
 class SessionTimed(Event, frozen=True, array_like=True, gc=False, tag=12):
     """A session interval (RFC 4028) was agreed on with the leg, or refreshed, at `at`; 0: there is none any more.
 
@@ -850,6 +855,7 @@ CallEvent = (
     | Connected
     | CallEnded
     | Recovered
+    | CallHandedOver
     | SessionTimed
     | CallForwarded
     | GroupRung

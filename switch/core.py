@@ -25,6 +25,7 @@ from switch.calls import referring
 from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
+from switch.calls.letter import Letter, write
 from switch.calls.services import BUILT_IN
 from switch.calls.watch import Watch
 from switch.directory import Directory
@@ -308,11 +309,21 @@ class Core:
         self.registrations.use(now)
         self._finish(now)
 
-    def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
+    def letter(self) -> Letter:
+        """At a hand-over, when nothing more is read: what the next exchange is told of the calls."""
+        return write(self.endpoint, self.calls.by_tag.values(), self.calls.by_id.values())
+
+    def recover(
+        self,
+        calls: Iterable[list[e.CallEvent]],
+        now: float,
+        ended: Iterable[list[e.CallEvent]] = (),
+        letter: Letter | None = None,
+    ) -> None:
         """After a crash: take over the calls whose events the journal holds without an end. `ended` are those that
-        ended within the last 64*T1, whose BYEs may not have left."""
+        ended within the last 64*T1, whose BYEs may not have left. After a hand-over there is a `letter`."""
         self._at = self._clock_at()
-        self.calls.recover(calls, now, ended)
+        self.calls.recover(calls, now, ended, letter)
         self._finish(now)
 
     def resume(self, subscribed: Iterable[e.Subscribed], now: float) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from records.cdr.change import Changes, leg_over
 from records.cdr.costs import call_done
 from records.cdr.record import Account, Asked, CallRecord, Instant, LegRecord, Passed
-from records.events import CallEnded, CallForwarded, CallReplanned, CallStarted, Recovered
+from records.events import CallEnded, CallForwarded, CallHandedOver, CallReplanned, CallStarted, Recovered
 
 
 def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRecord:
@@ -59,7 +59,7 @@ def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> Ca
     )
 
 
-def _recovered(record: CallRecord, event: Recovered, at: Instant) -> CallRecord:
+def _recovered(record: CallRecord, event: Recovered | CallHandedOver, at: Instant) -> CallRecord:
     return replace(record, n=event.n + 1, last_at=at, recovered=True)
 
 
@@ -86,5 +86,6 @@ CHANGES: Changes = {
     CallForwarded: _call_forwarded,
     CallReplanned: _call_replanned,
     Recovered: _recovered,
+    CallHandedOver: _recovered,
     CallEnded: _call_ended,
 }

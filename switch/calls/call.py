@@ -37,6 +37,7 @@ from switch.calls.endings import (
 )
 from switch.calls.joining import reconnect
 from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.letter import Rung
 from switch.calls.offers import Offers
 from switch.calls.onward import Errand
 from switch.calls.presentation import (
@@ -69,6 +70,7 @@ class Call:
         "prompt",
         "refused",
         "ringer",
+        "rung",
         "said",
         "service",
         "state",
@@ -109,6 +111,8 @@ class Call:
         """How the call ends when the front has heard that nobody was reached."""
         self.deadline = float("inf")
         """When it is cut by its limit: what comes in that instant comes too late (K.12)."""
+        self.rung: dict[int, Rung] = {}
+        """After a hand-over: those who ring already, by leg, until the walk rings them (`adopting.py`)."""
         self.numbered = state.numbered
         """The highest leg number in use so far; numbers are not used twice."""
 

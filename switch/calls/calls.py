@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -16,20 +16,19 @@ from records import events as e
 from switch import redact
 from switch.calls import sound
 from switch.calls.alarm import Alarms
+from switch.calls.anew import place, stood, to_adopt, usage_of_caller
 from switch.calls.call import Call
 from switch.calls.channels import Limits
 from switch.calls.context import CallSettings, Context
 from switch.calls.joining import rejoin
 from switch.calls.leg import CALLER, NOBODY, Leg, flow_value
-from switch.calls.presentation import contact_value
+from switch.calls.letter import Letter
 from switch.calls.recovery import farewell, recover
 from switch.calls.sound import SdpError
 from switch.calls.taking import replaced_by, take
 from switch.calls.terms import terms_of
 from switch.decided import draw_of, told
 from switch.sip.errors import RemoteProtocolError
-from switch.sip.headers import NameAddr
-from switch.sip.invite import InviteUsage
 from switch.sip.message import Request
 from switch.sip.parts import session_description
 from switch.sip.privacy import impossible, withheld
@@ -101,20 +100,7 @@ class Calls:
         codecs = dialect.settings.codecs if dialect is not None else ()
         asked = sound.parsed(offer, codecs) if offer else None
         call_id = context.token()
-        host, port = context.advertised(txn.flow)
-        # The caller's dialog has the call's id for a tag, so that recovery can refuse a call that was not answered.
-        user = dialect.token if dialect is not None else ""
-        beside = _addresses(request) if txn.flow.transport == "tls" else ()
-        usage_contact = contact_value(host, port, txn.flow.transport, user, beside)
-        usage = InviteUsage.incoming(
-            context.endpoint,
-            txn,
-            call_id,
-            usage_contact,
-            NOBODY,
-            source.trunk is not None,
-            context.settings.sessions,
-        )
+        usage = usage_of_caller(context, txn, call_id, source.trunk)
         wanted = self._wanted(request, source)
         facts, plan = self._decided(wanted, call_id)
         replaced = None
@@ -279,12 +265,26 @@ class Calls:
         ended = e.CallEnded(last.call, last.n + 1, context.at(), result, Reason.INTERNAL_ERROR, 500)
         context.record(ended)
 
-    def recover(self, calls: Iterable[list[e.CallEvent]], now: float, ended: Iterable[list[e.CallEvent]] = ()) -> None:
-        """Take over what the journal says was up when the exchange died; `ended` had ended just before."""
+    def recover(
+        self,
+        calls: Iterable[list[e.CallEvent]],
+        now: float,
+        ended: Iterable[list[e.CallEvent]] = (),
+        letter: Letter | None = None,
+    ) -> None:
+        """Take over what the journal says was up when the exchange died; `ended` had ended just before. The `letter` of
+        one that has handed over says what need not be guessed (`letter.py`)."""
         leases: dict[int, Lease] = {}
+        begun: list[tuple[Call, Sequence[e.CallEvent]]] = []
         for events in calls:
             try:
-                call = recover(self.context, events, now)
+                started = letter.begun.get(events[0].call) if letter is not None else None
+                if started is not None:
+                    call = stood(self.context, events, started, now)
+                    if call is not None:
+                        begun.append((call, events))
+                else:
+                    call = recover(self.context, events, now, letter)
             except Exception as error:  # noqa: BLE001  one call that cannot be taken over must not keep all others down
                 self._give_up(events, error)
                 continue
@@ -296,30 +296,29 @@ class Calls:
                 if leg.sound.lease is not None:
                     leases[leg.sound.lease.leg] = leg.sound.lease
                     self.by_media[leg.sound.lease.leg] = leg
-        for events in ended:
+            leases.update(to_adopt(call))
+        for last in ended:
             try:
-                for leg in farewell(self.context, events, now):
+                for leg in farewell(self.context, last, now, letter):
                     self.by_tag[leg.tag] = leg
             except Exception as error:  # noqa: BLE001  its record is closed already
-                self.context.on_error(error, f"ended call {events[-1].call}")
+                self.context.on_error(error, f"ended call {last[-1].call}")
         self.context.channels.count(call.state for call in self.by_id.values())
         self.context.engine.adopt(leases)
         for call in list(self.by_id.values()):
-            if call.state.ended is None:
+            if call.state.ended is None and call.state.answered_at is not None:
                 try:
                     rejoin(call, now)
                     call.offers.restore(call, now)
                     call.rejoined(now)
                 except Exception as error:  # noqa: BLE001  see Call.broken
                     call.broken(error, now)
+        for call, known in begun:
+            try:
+                place(call, known, now)
+            except Exception as error:  # noqa: BLE001  see Call.broken
+                call.broken(error, now)
         self.alarms.again((call.state.started for call in self.by_id.values() if call.state.started.notify), now)
-
-
-def _addresses(request: Request) -> tuple[str, ...]:
-    """What decides whether our Contact in its answer must be a sips: one (RFC 3261 section 12.1.1)."""
-    routes = request.record_routes
-    first = [NameAddr.parse(routes[0])] if routes else request.contacts[:1]
-    return request.uri, *(each.uri for each in first)
 
 
 def _times(forwards: Iterable[e.Forwarded]) -> int:

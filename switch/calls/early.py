@@ -109,6 +109,7 @@ class Early:
             if (
                 caller.sound.remote is None
                 and caller.usage.reliably
+                and not caller.usage.offered
                 and self.leg is None
                 and ports.ensure(call, caller)
             ):
@@ -138,8 +139,9 @@ class Early:
 
     def pracked(self, call: Call, body: bytes, now: float) -> None:
         """The caller has acknowledged a reliable 18x; `body` answers the offer that it made."""
-        if body and self.fork:
-            called, fork, self.fork = self.leg, self.fork, ""
+        if body:
+            # Without a fork, whoever made that offer has left the call meanwhile; the answer holds all the same.
+            called, fork, self.fork = self.leg if self.fork else None, self.fork, ""
             try:
                 call.caller.sound.remote = answer = call.caller.sound.parsed(body)
                 theirs = called.sound.remote if called is not None else None

@@ -16,6 +16,7 @@ from dialplan import vocabulary as v
 from dialplan.plan import Branch, TrunkTarget
 from records import events as e
 from switch.calls import location, ports, sound
+from switch.calls.adopting import adopt
 from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
@@ -39,6 +40,8 @@ def ring(
     """Send an INVITE to one telephone of a branch, which has so many flows to share the time in which it must
     answer. None when there is no media port left, or no codec that it takes, so that nothing can ring."""
     context = call.context
+    if call.rung and (adopted := adopt(call, target, start, contact, phone, now)) is not None:
+        return adopted
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
     for_help = call.for_help

@@ -20,6 +20,7 @@ from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
 from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.letter import Letter
 from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
 from switch.calls.rating import advice
@@ -44,12 +45,13 @@ SAID_BYE = frozenset((Reason.CALLER_HUNG_UP, Reason.CALLEE_HUNG_UP))
 LOST = Termination(Result.FAILED, Reason.CRASH_BEFORE_ANSWER, 503)
 
 
-def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call | None:
-    """The call that the events add up to, alive again; None when it could only be ended (which is recorded)."""
+def recover(context: Context, events: Sequence[e.CallEvent], now: float, letter: Letter | None = None) -> Call | None:
+    """The call that the events add up to, alive again; None when it could only be ended (which is recorded). With the
+    `letter` of a hand-over nothing is said again that has been heard."""
     state = fold(events)
     if state.ended is not None:
         return None
-    _stop_again(context, events, now)
+    _stop_again(context, events, now, letter)
     if state.answered_at is None:
         _end_unanswered(context, state, now)
         return None
@@ -68,15 +70,20 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float) -> Call
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)
         return None
-    if not _answer_again(context, call, now):
+    if not _answer_again(context, call, now, letter):
         call.end_broken(now)
         return None
-    _bye_again(context, call, events, now)
+    _bye_again(context, call, events, now, letter)
     time_service(call, now)
     return call
 
 
-def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now: float) -> None:
+def _waits(letter: Letter | None, tag: str) -> bool:
+    """Whether the far end of the dialog with that tag of ours may not have heard our last words."""
+    return letter is None or tag in letter.open
+
+
+def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now: float, letter: Letter | None) -> None:
     """Legs that were sent away a moment ago, as by a transfer, may not have got their BYE. One who has answers 481."""
     oldest = context.at() - datetime.timedelta(seconds=JUST_S)
     ends = [each for each in events if isinstance(each, e.LegEnded) and each.at >= oldest]
@@ -88,13 +95,15 @@ def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now:
         leg_state = state.legs.get(event.leg)
         if leg_state is None or not leg_state.answered or leg_state.dialog is None:
             continue
+        if not _waits(letter, leg_state.dialog.local_tag):
+            continue
         leg = _leg(context, call, event.leg, leg_state)
         leg.sound.lease = None
         leg.usage.bye(now)
         context.remember_leg(leg.tag, leg)
 
 
-def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> list[Leg]:
+def farewell(context: Context, events: Sequence[e.CallEvent], now: float, letter: Letter | None = None) -> list[Leg]:
     """Say BYE again to those legs of a call that has just ended who did not say it themselves. One who has heard it
     answers 481, which is no harm. A call that nobody answered: see `_refuse_again`."""
     state = fold(events)
@@ -102,7 +111,7 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> lis
         return []
     if state.answered_at is None:
         if (context.at() - events[-1].at).total_seconds() <= JUST_S:
-            _refuse_again(context, events, now)
+            _refuse_again(context, events, now, letter)
         return []
     reason = state.ended.reason
     spoke = {Reason.CALLER_HUNG_UP: CALLER, Reason.CALLEE_HUNG_UP: state.peer}.get(reason)
@@ -111,7 +120,9 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> lis
     for index, leg_state in state.legs.items():
         if leg_state.ended is MOVED:
             continue  # it lives on in another call
-        if index != spoke and leg_state.answered and leg_state.dialog is not None:
+        if index == spoke or not leg_state.answered or leg_state.dialog is None:
+            continue
+        if _waits(letter, leg_state.dialog.local_tag):
             leg = _leg(context, call, index, leg_state)
             leg.reach(now)
             if leg.usage.needs_ack:
@@ -121,21 +132,23 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float) -> lis
     return legs
 
 
-def _refuse_again(context: Context, events: Sequence[e.CallEvent], now: float) -> None:
+def _refuse_again(context: Context, events: Sequence[e.CallEvent], now: float, letter: Letter | None) -> None:
     """The caller hears how it ended, and whoever may still ring is cancelled. A phone that knows answers with an ACK or
     481."""
     ends = {event.leg: event for event in events if isinstance(event, e.LegEnded)}
     state = fold(event for event in events if not isinstance(event, e.LegEnded))
     for index, leg in state.legs.items():
-        if index != CALLER and leg.dialog is not None and (index not in ends or ends[index].reason not in THEIR_OWN):
+        if index == CALLER or leg.dialog is None or not _waits(letter, leg.dialog.local_tag):
+            continue
+        if index not in ends or ends[index].reason not in THEIR_OWN:
             _cancel_again(context, leg, now)
     status = state.ended.sip_status if state.ended is not None else 0
-    if status >= 300:
+    if status >= 300 and _waits(letter, state.id):
         txn = context.endpoint.resume_server(_invite(state), flow_of(state.started.flow), now)
         context.endpoint.respond(txn, status, now, to_tag=state.id)
 
 
-def _stop_again(context: Context, events: Sequence[e.CallEvent], now: float) -> None:
+def _stop_again(context: Context, events: Sequence[e.CallEvent], now: float, letter: Letter | None = None) -> None:
     """Legs that were cancelled a moment ago, as their time was over or another one answered, may not have heard it."""
     oldest = context.at() - datetime.timedelta(seconds=JUST_S)
     ends = [event for event in events if isinstance(event, e.LegEnded) and event.leg != CALLER and event.at >= oldest]
@@ -144,13 +157,15 @@ def _stop_again(context: Context, events: Sequence[e.CallEvent], now: float) -> 
     state = fold(event for event in events if not isinstance(event, e.LegEnded))
     for event in ends:
         leg = state.legs[event.leg]
-        if leg.dialog is not None and not leg.answered and event.reason not in THEIR_OWN:
+        if leg.dialog is None or leg.answered or event.reason in THEIR_OWN:
+            continue
+        if _waits(letter, leg.dialog.local_tag):
             _cancel_again(context, leg, now)
 
 
 def _cancel_again(context: Context, leg: LegState, now: float) -> None:
     assert leg.dialog is not None
-    flow, dialog = flow_of(leg.flow), _dialog(leg.dialog)
+    flow, dialog = flow_of(leg.flow), dialog_of(leg.dialog)
     InviteUsage.abandoned(context.endpoint, flow, dialog, leg.branch, now, NOBODY, is_trunk(leg.target))
 
 
@@ -158,7 +173,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
     leg = Leg(call, index, state.target)
     value = state.dialog
     assert value is not None
-    dialog = _dialog(value)
+    dialog = dialog_of(value)
     flow = flow_of(state.flow)
     host, port = context.advertised(flow)
     dialect = context.directory.dialect(state.target.partition(":")[2]) if is_trunk(state.target) else None
@@ -201,7 +216,8 @@ def _go_on_with_session(context: Context, leg: Leg, known: e.SessionTimed, now: 
     refresh.agree(leg.usage, session, now, min(elapsed_s, known.interval_s - 64.0))
 
 
-def _dialog(value: e.Dialog) -> Dialog:
+def dialog_of(value: e.Dialog) -> Dialog:
+    """The dialog that the journal remembers."""
     return Dialog(
         value.call_id,
         value.local_tag,
@@ -243,7 +259,7 @@ def _invite(state: CallState, routes: Sequence[str] = ()) -> Request:
     return invite
 
 
-def _answer_again(context: Context, call: Call, now: float) -> bool:
+def _answer_again(context: Context, call: Call, now: float, letter: Letter | None = None) -> bool:
     """Our 200 may have died with the former process, or its ACK have come while nobody was there. False when that ACK
     was to bring the caller's answer to our offer, and it is too late to ask for it."""
     state = call.state
@@ -254,6 +270,8 @@ def _answer_again(context: Context, call: Call, now: float) -> bool:
     wait_s = 64 * context.endpoint.timings.t1
     if state.answered_at is None or (context.at() - state.answered_at).total_seconds() > wait_s:
         return not offered
+    if not offered and not _waits(letter, caller.tag):
+        return True
     dialog = caller.usage.dialog
     if not offered and (dialog.local_cseq, dialog.remote_cseq) != state.legs[CALLER].numbers:
         # There was another request since, of the caller or of ours: the caller knows that the call stands.

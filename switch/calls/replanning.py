@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from dialplan.facts import Facts
 from dialplan.plan import CallRequest, Plan
 from records import events as e
 from switch.decided import draw_of, told, written
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
 
 
-def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True) -> Plan:
-    """The plan for `request`; `step` says what came to it: the id of a step of the plan before, or what was done. Not
-    `helps`: an emergency number will not be called."""
+def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True, facts: Facts | None = None) -> Plan:
+    """The plan for `request`, with the facts as they are now unless some are given. `step` says what came to it: the id
+    of a step of the plan before, or what was done. Not `helps`: an emergency number will not be called."""
     context = call.context
-    facts = context.facts.at(context.at(), draw_of(call.id))
+    facts = facts or context.facts.at(context.at(), draw_of(call.id))
     plan = context.plan(request, facts)
     kept = told(facts, plan.consulted) if plan.consulted else ""
     number = plan.number if request.account else ""

@@ -8,7 +8,7 @@ branch's target to contacts, sends the INVITEs, tells the walk what came of them
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dialplan import vocabulary as v
@@ -18,6 +18,7 @@ from dialplan.plan import Hop, Plan, Ring, TrunkTarget
 from dialplan.termination import Reason
 from records import events as e
 from switch.calls import onward
+from switch.calls.adopting import rings_already
 from switch.calls.answering import connect
 from switch.calls.context import Hunt, Phone
 from switch.calls.ending import finish, stop_ringing
@@ -176,6 +177,12 @@ class Ringer:
             if phone.ways:
                 self._ways[leg] = list(phone.ways)
         self._inbox.append(v.Contacts(branch.id, len(legs)))
+        self._rings(legs)
+
+    def _rings(self, legs: Sequence[Leg]) -> None:
+        """Legs that were adopted ring already."""
+        states = self._call.state.legs
+        self._inbox.extend(v.Ringing(leg.branch, leg.contact, False) for leg in legs if states[leg.index].ringing)
 
     def _begun(self, command: v.StartBranch, now: float) -> None:
         """A step begins to ring: forwards that led to it are told, and a rotating group moves on."""
@@ -196,11 +203,13 @@ class Ringer:
         if hunt is None:
             self._inbox.append(v.Contacts(branch.id, 0))
             return
-        if not self._admitted(target.trunk, branch.preempt, now):
+        adopted = rings_already(self._call, f"trunk:{target.trunk}")
+        if not adopted and not self._admitted(target.trunk, branch.preempt, now):
             self._inbox.append(v.Contacts(branch.id, 0, full=True))
             return
         self._hunts[branch.id] = hunt
         self._inbox.append(v.Contacts(branch.id, 1 if self._ring_host(branch.id, target.trunk, hunt, now) else 0))
+        self._rings(self.branches[branch.id])
 
     def _admitted(self, trunk: str, preempt: bool, now: float) -> bool:
         context = self._call.context

@@ -309,6 +309,10 @@ def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
 
 
+def _handed_over(state: CallState, event: e.CallHandedOver) -> None:
+    state.recovered += 1
+
+
 def _replanned(state: CallState, event: e.CallReplanned) -> None:
     state.help = state.help or event.emergency
     state.account = event.account or state.account
@@ -414,6 +418,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.Connected: _connected,
     e.CallEnded: _call_ended,
     e.Recovered: _recovered,
+    e.CallHandedOver: _handed_over,
     e.SessionTimed: _session_timed,
     e.CallForwarded: _aside,
     e.GroupRung: _aside,

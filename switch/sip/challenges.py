@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
 
 
+CREDENTIALS = ("Authorization:", "Proxy-Authorization:")
+
+
 class Asked(msgspec.Struct):
     """A request of ours that may be challenged yet: all that another copy of it needs."""
 
@@ -55,6 +58,12 @@ class Challenges:
         shown = Shown()
         credentials = self._account.lines(method, dialog.request_uri(), shown)
         return self._send(Asked(dialog, flow, lines, body, shown), method, credentials, now, branch)
+
+    def resume(self, txn: ClientTransaction, dialog: Dialog, lines: list[str], body: bytes) -> None:
+        """After a hand-over: an INVITE of a former process, with what it had shown, may be challenged yet."""
+        shown = [line for line in lines if line.startswith(CREDENTIALS)]
+        self.invited = tuple(shown)
+        self._asked[txn.branch] = Asked(dialog, txn.flow, [line for line in lines if line not in shown], body, Shown())
 
     def answered(
         self, txn: ClientTransaction, response: Response, now: float, wanted: bool

@@ -241,9 +241,38 @@ class Endpoint(Transactions):
         self.add(txn)
         return txn
 
-    def resume_server(self, request: Request, flow: Flow, now: float) -> ServerTransaction:
-        """After a crash: the transaction of an INVITE that a former process received, so that it can be answered."""
-        return self._serve(request, _server_key(request), _way_back(request, flow), now, 0)
+    def go_on(
+        self,
+        flow: Flow,
+        uri: str,
+        lines: Sequence[str],
+        branch: str,
+        owner: Any,
+        sent: bytes,
+        now: float,
+        *,
+        heard: bool,
+    ) -> ClientTransaction:
+        """After a hand-over: the transaction of an INVITE that a former process has `sent` and waited for. Not `heard`:
+        there was no provisional response, so it is sent on as it would have been."""
+        state = PROCEEDING if heard else CALLING
+        txn = ClientTransaction(
+            self, INVITE_CLIENT, branch, branch, "INVITE", flow, owner, sent, uri, lines, self.timings.t1, state
+        )
+        self.clients[branch] = txn
+        self.add(txn)
+        if not heard:
+            start_invite_client(self, txn, now)
+        return txn
+
+    def resume_server(self, request: Request, flow: Flow, now: float, answered: bytes = b"") -> ServerTransaction:
+        """After a crash: the transaction of an INVITE that a former process received, so that it can be answered. Where
+        that one's last provisional response is known, it is `answered`."""
+        txn = self._serve(request, _server_key(request), _way_back(request, flow), now, 0)
+        if answered and txn.timer is not None:
+            txn.timer.cancel()
+            txn.timer, txn.response_bytes = None, answered
+        return txn
 
     def cancel(self, txn: ClientTransaction, now: float, lines: Sequence[str] = ()) -> None:
         """Give an INVITE up, at once or as soon as 9.1 allows; nothing happens once it is answered.

@@ -25,7 +25,7 @@ from switch.sip.confirmation import Retransmission
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
 from switch.sip.flow import Flow
-from switch.sip.inviting import NO_FORKS, NOT_SENT
+from switch.sip.inviting import NO_FORKS, NOT_SENT, Handed
 from switch.sip.leg_events import Acked, Astray, Cancelled, Closed, Ended, LegEvent, Offer, OfferCancelled, Resent
 from switch.sip.message import Request, Response
 from switch.sip.methods import ALLOW, CAPABILITIES, SUPPORTED, refusal_of
@@ -205,6 +205,34 @@ class InviteUsage:
         return usage
 
     @classmethod
+    def handed_over(
+        cls,
+        endpoint: Endpoint,
+        flow: Flow,
+        dialog: Dialog,
+        contact: str,
+        branch: str,
+        invite: Handed,
+        now: float,
+        owner: UsageOwner,
+        carrier: bool = False,
+        sessions: SessionSettings | None = None,
+        account: Account | None = None,
+    ) -> InviteUsage:
+        """Our INVITE that a former process has sent, and that its far end has neither taken nor refused."""
+        state = State.EARLY if invite.heard else State.CALLING
+        usage = cls(endpoint, flow, dialog, contact, state, owner, carrier, sessions)
+        usage.authenticate(account)
+        usage.sent = invite.sent
+        lines = invite.lines or dialog.lines("INVITE", dialog.local_cseq)
+        usage.client = client = endpoint.go_on(
+            flow, dialog.request_uri(), lines, branch, usage, invite.request, now, heard=invite.heard
+        )
+        if usage.challenges is not None:
+            usage.challenges.resume(client, dialog, list(invite.lines), invite.sent[1])
+        return usage
+
+    @classmethod
     def recovered(
         cls,
         endpoint: Endpoint,
@@ -237,14 +265,16 @@ class InviteUsage:
         now: float,
         owner: UsageOwner,
         carrier: bool = False,
+        lines: Sequence[str] = (),
     ) -> InviteUsage:
-        """Cancel an INVITE that a former process sent. A 2xx that crosses the CANCEL gets ACK and BYE, as ever."""
+        """Cancel an INVITE that a former process sent; the CANCEL has these lines besides. A 2xx that crosses it gets
+        ACK and BYE, as ever."""
         usage = cls(endpoint, flow, dialog, "", State.EARLY, owner, carrier)
-        lines = dialog.lines("INVITE", dialog.local_cseq)
-        usage.client = endpoint.resume(flow, dialog.request_uri(), lines, branch, usage)
+        head = dialog.lines("INVITE", dialog.local_cseq)
+        usage.client = endpoint.resume(flow, dialog.request_uri(), head, branch, usage)
         # PRACK and UPDATE of the former process have used up numbers that nobody knows of.
         dialog.local_cseq += EARLY_REQUESTS
-        usage.cancel(now)
+        usage.cancel(now, lines)
         return usage
 
     def authenticate(self, account: Account | None) -> None:
@@ -311,6 +341,11 @@ class InviteUsage:
     def settled(self) -> bool:
         """Whether the offer of the far end's INVITE was answered in a reliable 1xx, so that our 2xx carries none."""
         return self.provisionals is not None and self.provisionals.settled
+
+    @property
+    def offered(self) -> bool:
+        """Whether we have made the caller an offer in a reliable 1xx, or have answered his: he can be made no other."""
+        return self.provisionals is not None and (self.provisionals.offering or self.provisionals.settled)
 
     @property
     def pending_request(self) -> Request | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switch.sip import confirmation, refresh, reliable, session_timer, update
 from switch.sip.errors import RemoteProtocolError
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 
 NO_FORKS: Mapping[str, EarlyDialog] = MappingProxyType({})
 NOT_SENT: tuple[Sequence[str], bytes, int] = ((), b"", 70)
+
+
+class Handed(NamedTuple):
+    """An INVITE of ours as a former process had it: the bytes that it `sent`, all header lines but Via, what its maker
+    gave (`InviteUsage.sent`), and whether there was a provisional response."""
+
+    request: bytes
+    lines: Sequence[str]
+    sent: tuple[Sequence[str], bytes, int]
+    heard: bool
 
 
 def send(

@@ -31,6 +31,7 @@ from switch.accounts import Accounts
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
+from switch.calls.letter import Letter
 from switch.calls.recovery import flow_of
 from switch.calls.sound import far_of
 from switch.calls.state import fold
@@ -372,7 +373,17 @@ class Exchange:
         self._streams.clear()
         self.seen.clear()
 
-    def restart(self) -> None:
+    def hand_over(self) -> None:
+        """`ringplan upgrade`: the next one takes over, with the letter of this one. Packets wait, and so do streams."""
+        self.core.flush()
+        letter = msgspec.msgpack.decode(msgspec.msgpack.encode(self.core.letter()), type=Letter)
+        self.alive = False
+        self.mute = self.engine.deaf = False
+        self.timers.on_earlier = None
+        self.seen.clear()
+        self.restart(letter)
+
+    def restart(self, letter: Letter | None = None) -> None:
         """Come back, in the order of `switch/app.py`: bindings, calls, media, and only then packets."""
         self._boot()
         now = self.clock.now()
@@ -382,7 +393,7 @@ class Exchange:
         self.events = [event for frame in self.journal.read() for event in of_today(frame, clock)]
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
-        self.core.recover(found.calls.values(), now, found.ended)
+        self.core.recover(found.calls.values(), now, found.ended, letter)
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(self.qualify, now)
         self._remember()
