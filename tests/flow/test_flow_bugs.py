@@ -121,10 +121,10 @@ def test_one_call_that_cannot_be_taken_over_keeps_no_other_down(scene: Scene, mo
     first = scene.exchange.calls[0].id
     real = recovery.recover
 
-    def recover(context: object, events: list[object], now: float) -> object:
+    def recover(context: object, events: list[object], now: float, *rest: object) -> object:
         if events[0].call == first:  # type: ignore[attr-defined]
             raise Oops
-        return real(context, events, now)  # type: ignore[arg-type]
+        return real(context, events, now, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("switch.calls.calls.recover", recover)
     scene.exchange.tolerates = True
