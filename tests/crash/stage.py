@@ -6,9 +6,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,6 @@ class Stage(House):
         self.kills: list[float] = []
         self.absent: list[tuple[float, float]] = []
         """From each kill to when it was served again; of kills in a row from the first."""
-        self.dialled = 0
         limits = {"alice": f"{limit_s:g}s", "carol": "10m"}
         super().__init__(folder, CONFIG.replace("RETURNS", f"{limit_s:g}s"), media=", workers: 2", limits=limits)
 
@@ -122,14 +122,30 @@ class Stage(House):
         """How long after `due` somebody was there: 0 unless the exchange was away then."""
         return max((end - due for begin, end in self.absent if begin - 0.1 <= due <= end), default=0.0)
 
+    def call_ids(self) -> list[str]:
+        """The Call-ID of each record."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.places.records}?mode=ro", uri=True, timeout=5)) as store:
+            return [each for (each,) in store.execute("SELECT sip_call_id FROM calls WHERE ended_at IS NOT NULL")]
+
     def journal(self) -> tuple[int, dict[str, int]]:
         """How many calls are open by the journal, and how often each has ended."""
-        events = [event for _, found in Reader(self.places.journal) for event in found]
+        events = [event for frame in Reader(self.places.journal) for event in frame.events]
         ends: dict[str, int] = {}
         for event in events:
             if isinstance(event, CallEnded):
                 ends[event.call] = ends.get(event.call, 0) + 1
         return len(open_calls(events)), ends
+
+
+def dialled(phones: Iterable[Softphone]) -> dict[str, str]:
+    """The calls that these telephones have made, by Call-ID: how each is, or has ended, in words. One that was given up
+    before its INVITE had gone out with the password never was a call."""
+    found: dict[str, str] = {}
+    for phone in phones:
+        for each in list(phone.events):
+            if each["event"] == "call" and "-in-" not in each["call"]:
+                found[each["sip"]] = f"{each['call']} {each['state']} {each['status']} {each['reason']}"
+    return {sip: how for sip, how in found.items() if " DISCONNECTED 401 " not in how}
 
 
 class Held:
@@ -157,7 +173,6 @@ def connected(
     caller.play(tones[0], -14)
     callee.play(tones[1], -14)
     mark = callee.mark()
-    stage.dialled += 1
     here = caller.call(number, name=f"{caller.name}-{name}")
     there = callee.incoming(mark)
     caller.talking(here)

@@ -48,6 +48,7 @@ class Call(pj.Call):
             status=info.lastStatusCode,
             reason=info.lastReason,
             remote=info.remoteUri,
+            sip=info.callIdString,
             header=prm.e.body.tsxState.src.rdata.wholeMsg if prm.e.type == pj.PJSIP_EVENT_TSX_STATE else "",
         )
 
