@@ -46,7 +46,8 @@ def _call_back(draft: Draft, line: Line, number: str) -> Plan:
         exits = dict.fromkeys((outcome for outcome, _ in OUTCOMES), usual)
     branch = Branch(id=f"{step}/0", target=LineTarget(line.id), ring_s=line.ring_s, policy=line.policy)
     draft.entity = rules.line(line.id)
-    return draft.plan(draft.add(Ring(id=step, stages=(Stage((branch,)),), exits=exits)), number)
+    ring = Ring(id=step, stages=(Stage((branch,)),), exits=exits, entity=draft.entity)
+    return draft.plan(draft.add(ring), number)
 
 
 def _usual(draft: Draft, trunk: TrunkRule, value: str, digits: str) -> Plan:

@@ -80,13 +80,14 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
         draft.say(rule, f"rings for {times[0]:g} s")
     ringing = _stages(step, called, stages, rings, helpers, times)
     judge = called.id if helpers else ""
-    return draft.add(Ring(id=step, stages=ringing, exits=exits, judge=judge, hops=path.hops))
+    return draft.add(Ring(id=step, stages=ringing, exits=exits, judge=judge, hops=path.hops, entity=rule))
 
 
 def _ring_alone(draft: Draft, called: Line, path: Path) -> str:
     step = draft.name("ring")
     branch = _branch(f"{step}/0", called, called, (called.ring_s, False))
-    return draft.add(Ring(id=step, stages=(Stage((branch,)),), hops=path.hops))
+    entity = rules.line(called.id)
+    return draft.add(Ring(id=step, stages=(Stage((branch,)),), hops=path.hops, entity=entity))
 
 
 def _stages(

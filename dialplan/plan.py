@@ -138,7 +138,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
     `judge` is the line whose branches decide which outcome it is (K.2: after the last VIP stage the principal's own
     condition counts, and no answer where the principal was not rung at all); empty: all branches (FWD-6). `hops` are
     the forwards that led here. `group` is the ring group that rings. When the call comes to a rotating one, whose
-    cursor is in `Plan.consulted`, that cursor moves on by one.
+    cursor is in `Plan.consulted`, that cursor moves on by one. `entity` is who is called, as `user:anna`.
     """
 
     id: str
@@ -147,6 +147,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True, tag="ring"):
     judge: str = ""
     hops: tuple[Hop, ...] = ()
     group: str = ""
+    entity: str = ""
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -69,6 +69,7 @@ def ring(draft: Draft, name: str, path: Path) -> str | None:
             exits=dict.fromkeys((Outcome.BUSY, Outcome.NO_ANSWER, Outcome.OUTAGE), otherwise) if otherwise else {},
             hops=path.hops,
             group=name,
+            entity=str(ring_group(name)),
         )
     )
 

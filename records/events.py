@@ -297,8 +297,8 @@ class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
     """The call, or the `branch` of it where that is not empty, was forwarded by the line or group `by` (as
     `user:anna`), with the SIP `cause` of RFC 7044 (486 busy, 408 no answer, 503 outage, 302 always, 480 closed).
     `number` and `name` say how they are known; `to` is what the call goes on with: `line:carol` (several with commas),
-    `external:+1…`, `voicemail:desk` and so on. `loop`: it would have led back to
-    where the call was, or once too often on (FWD-9)."""
+    `external:+1…`, `voicemail:desk` and so on; `entity` is the same as what was called, as `user:carol`. `loop`: it
+    would have led back to where the call was, or once too often on (FWD-9)."""
 
     by: str
     cause: int
@@ -307,6 +307,7 @@ class CallForwarded(Event, frozen=True, array_like=True, gc=False, tag=13):
     to: str = ""
     branch: str = ""
     loop: bool = False
+    entity: str = ""
 
 
 class GroupRung(Event, frozen=True, array_like=True, gc=False, tag=14):

@@ -12,7 +12,22 @@ event adds a file with its `CHANGES`, and names it in `folding`.
 """
 
 from records.cdr.folding import CdrFolder, fold
-from records.cdr.record import Account, Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer, seconds
+from records.cdr.record import (
+    Account,
+    Asked,
+    CallRecord,
+    Instant,
+    LegRecord,
+    Parking,
+    Passed,
+    Recorded,
+    Span,
+    Stop,
+    Talk,
+    Transfer,
+    length_s,
+    seconds,
+)
 
 __all__ = [
     "Account",
@@ -21,9 +36,14 @@ __all__ = [
     "CdrFolder",
     "Instant",
     "LegRecord",
+    "Parking",
     "Passed",
     "Recorded",
+    "Span",
+    "Stop",
+    "Talk",
     "Transfer",
     "fold",
+    "length_s",
     "seconds",
 ]

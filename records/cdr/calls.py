@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
-from records.cdr.change import Changes, leg_over
+from records.cdr.change import Changes, changed, leg_over, stopped
 from records.cdr.costs import call_done
-from records.cdr.record import Account, Asked, CallRecord, Instant, LegRecord, Passed
-from records.events import CallEnded, CallForwarded, CallHandedOver, CallReplanned, CallStarted, Recovered
+from records.cdr.parking import left
+from records.cdr.record import AT_FIRST, Account, Asked, CallRecord, Instant, LegRecord, Passed, Stop
+from records.events import CallEnded, CallForwarded, CallHandedOver, CallReplanned, CallStarted, MenuChosen, Recovered
 
 
 def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRecord:
     target = f"line:{event.line}" if event.line else f"trunk:{event.trunk}" if event.trunk else ""
+    device, user, site = event.device or "", event.user, event.site if event.user else ""
     return replace(
         record,
         n=event.n + 1,
@@ -35,17 +39,41 @@ def _call_started(record: CallRecord, event: CallStarted, at: Instant) -> CallRe
         hops=event.hops,
         proven=event.proven,
         attested=event.attested,
-        legs=(LegRecord(0, target, "", at),),
+        legs=(LegRecord(0, target, "", at, device=device, user=user, site=site),),
+        user=user,
+        site=event.site,
+        entity=event.entity,
+        path=(Stop(at, event.entity, "called"),) if event.entity else (),
     )
+
+
+_CAUSES: Mapping[int, str] = {486: "busy", 408: "no_answer", 503: "outage", 302: "always", 480: "closed"}
+_STEPS: Mapping[str, str] = {
+    "transfer": "transferred",
+    "blind_transfer": "transferred",
+    "return": "returned",
+    "fallback": "fallback",
+    "add_party": "added",
+}
+"""Why the planner is asked again, where it is no step of its own plan (`CallReplanned.step`)."""
 
 
 def _call_forwarded(record: CallRecord, event: CallForwarded, at: Instant) -> CallRecord:
     passed = Passed(at, event.by, event.cause, event.number, event.name, event.to, event.branch)
-    return replace(record, n=event.n + 1, last_at=at, passed=(*record.passed, passed))
+    path = record.path
+    if not event.branch:  # a forward in the branch of a group is no way of the whole call
+        by = event.by if ":" in event.by else f"user:{event.by}"
+        why = _CAUSES.get(event.cause, str(event.cause))
+        path = stopped(record, Stop(at, event.entity or event.to, "forwarded", by, why))
+    return replace(record, n=event.n + 1, last_at=at, passed=(*record.passed, passed), path=path)
 
 
 def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> CallRecord:
     again = (*record.again, Asked(event.request, event.facts, event.because))
+    how, last = _STEPS.get(event.step, "replanned"), record.path[-1] if record.path else None
+    path = record.path
+    if how != "replanned" or last is None or last.entity != event.entity:
+        path = stopped(record, Stop(at, event.entity, how))
     accounts = (*record.accounts, Account(at, event.account)) if event.account else record.accounts
     return replace(
         record,
@@ -56,7 +84,13 @@ def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> Ca
         account=event.account or record.account,
         accounts=accounts,
         number=event.number or record.number,
+        path=path,
     )
+
+
+def _menu_chosen(record: CallRecord, event: MenuChosen, at: Instant) -> CallRecord:
+    path = stopped(record, Stop(at, event.to, "chosen", f"attendant:{event.attendant}", event.how))
+    return replace(record, n=event.n + 1, last_at=at, path=path)
 
 
 def _recovered(record: CallRecord, event: Recovered | CallHandedOver, at: Instant) -> CallRecord:
@@ -66,17 +100,21 @@ def _recovered(record: CallRecord, event: Recovered | CallHandedOver, at: Instan
 def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord:
     """The end of the call is the end of each leg that has none of its own."""
     legs = record.legs
-    if any(leg.ended_at is None for leg in legs):
-        legs = tuple(leg_over(leg, at, event.result, event.reason, event.sip_status) for leg in legs)
-    return replace(
+    for leg in legs:
+        if leg.ended_at is None:
+            legs = tuple(leg_over(each, at, event.result, event.reason, event.sip_status) for each in legs)
+            break
+    return changed(
         record,
-        n=event.n + 1,
-        last_at=at,
+        event.n,
+        at,
+        legs,
+        AT_FIRST,
         ended_at=at,
+        parkings=left(record.parkings, at, "ended") if record.parkings else (),
         result=event.result,
         reason=event.reason,
         sip_status=event.sip_status,
-        legs=legs,
         charges=call_done(record.charges, at) if record.charges else (),
     )
 
@@ -85,6 +123,7 @@ CHANGES: Changes = {
     CallStarted: _call_started,
     CallForwarded: _call_forwarded,
     CallReplanned: _call_replanned,
+    MenuChosen: _menu_chosen,
     Recovered: _recovered,
     CallHandedOver: _recovered,
     CallEnded: _call_ended,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from records.cdr import calls, costs, legs, moves, recordings
+from records.cdr import calls, costs, legs, moves, parking, recordings
 from records.cdr.change import Changes
 from records.cdr.record import CallRecord
 from records.events import CallEvent
 from records.recovery import Finished
 
-_CHANGES: Changes = {**calls.CHANGES, **legs.CHANGES, **moves.CHANGES, **costs.CHANGES, **recordings.CHANGES}
+_CHANGES: Changes = {
+    **calls.CHANGES,
+    **legs.CHANGES,
+    **moves.CHANGES,
+    **parking.CHANGES,
+    **costs.CHANGES,
+    **recordings.CHANGES,
+}
 
 
 def fold(record: CallRecord | None, event: CallEvent) -> CallRecord:

@@ -11,7 +11,10 @@ from records.events import TransferBegun, TransferOver
 
 def _transfer_begun(record: CallRecord, event: TransferBegun, at: Instant) -> CallRecord:
     begun = Transfer(at, event.by, event.to, event.kind, event.how, event.other)
-    return replace(record, n=event.n + 1, last_at=at, transfers=(*record.transfers, begun))
+    path, last = record.path, record.path[-1] if record.path else None
+    if last is not None and last.how == "transferred" and not last.by:  # the planner was asked a moment ago
+        path = (*path[:-1], replace(last, by=event.by))
+    return replace(record, n=event.n + 1, last_at=at, transfers=(*record.transfers, begun), path=path)
 
 
 def _transfer_over(record: CallRecord, event: TransferOver, at: Instant) -> CallRecord:

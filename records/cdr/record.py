@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 import msgspec
 
@@ -11,6 +12,7 @@ from records.events import Forwarded
 
 Instant = datetime.datetime
 _MILLISECOND = datetime.timedelta(milliseconds=1)
+_NONE = datetime.timedelta()
 
 
 def seconds(start: Instant | None, end: Instant | None) -> float:
@@ -20,8 +22,30 @@ def seconds(start: Instant | None, end: Instant | None) -> float:
     return ((end - start) // _MILLISECOND) / 1000
 
 
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """From an instant to another; `until` is None while it goes on."""
+
+    since: Instant
+    until: Instant | None = None
+
+
+def length_s(spans: Iterable[Span | Talk | Parking]) -> float:
+    """The length of all of them together, in seconds, to the millisecond below. What goes on counts nothing yet."""
+    length = _NONE
+    for each in spans:
+        if each.until is not None:
+            length += each.until - each.since
+    return (length // _MILLISECOND) / 1000
+
+
 class LegRecord(msgspec.Struct, frozen=True, gc=False):
-    """One leg of a call. Leg 0 is the caller. `held_s` is how long this leg kept the call on hold, in seconds."""
+    """One leg of a call. Leg 0 is the caller. `user`, `site`, `for_`, `payer` and `number` as in
+    `records.events.LegStarted`.
+
+    `holds` is when it kept the others on hold while it was connected with them (UPR-15), and `holding` whether it says
+    that it does now. The leg came out of call `of`, where it was leg `was`; or it went into call `to`, as leg
+    `becomes`: each of the two calls has its own part of the leg's time, and no instant is in both.
+    """
 
     leg: int
     target: str
@@ -33,9 +57,90 @@ class LegRecord(msgspec.Struct, frozen=True, gc=False):
     result: str = ""
     reason: str = ""
     sip_status: int = 0
-    held_s: float = 0.0
-    held_since: Instant | None = None
     cause: str = ""
+    device: str = ""
+    user: str = ""
+    site: str = ""
+    for_: str = ""
+    payer: str = ""
+    number: str = ""
+    holding: bool = False
+    holds: tuple[Span, ...] = ()
+    of: str = ""
+    was: int = -1
+    to: str = ""
+    becomes: int = -1
+
+    @property
+    def held_s(self) -> float:
+        """How long it kept others on hold, in seconds."""
+        return length_s(self.holds) if self.holds else 0.0
+
+    @property
+    def call_s(self) -> float:
+        """From its answer, or from when it came into the call, to its end; in seconds."""
+        return seconds(self.answered_at, self.ended_at)
+
+    @property
+    def entity(self) -> str:
+        """Who it is, as `CallStarted.entity` names things: `user:anna`, or `external` for a carrier's."""
+        if self.user:
+            return f"user:{self.user}"
+        kind, _, name = self.target.partition(":")
+        return f"user:{name}" if kind == "line" else "external" if kind == "trunk" else self.target
+
+
+class Talk(msgspec.Struct, frozen=True, gc=False):
+    """A time without a break in which legs were connected. By `kind`: `talk`, two legs with each other; `room`, one leg
+    in a room with others (`what`: `conference:board`, or `three-way`, a room of this call); `service`, one leg with a
+    service of ours (`what` as in `records.events.Connected`). A leg is in one talk at a time."""
+
+    since: Instant
+    until: Instant | None
+    legs: tuple[int, ...]
+    kind: str = "talk"
+    what: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, gc=False):
+    """A station on the way of a call (RRP-22): `entity` as in `records.events.CallStarted`, and `how` it came there:
+    called, forwarded (`why`: busy, no_answer, outage, always, closed), chosen (in a menu, `why` is the key), replanned
+    (decided anew), transferred, returned (to who had transferred it), fallback (of a park lot), added (a third party),
+    parked, answered, joined (out of another call). `by` is whoever had it so."""
+
+    at: Instant
+    entity: str
+    how: str
+    by: str = ""
+    why: str = ""
+
+
+class Parking(msgspec.Struct, frozen=True, gc=False):
+    """A stay in a slot (UPR-16). `by` parked it, as `line:anna`, who is `user`; `how` it left as in
+    `records.events.Unparked`, taken by `to`."""
+
+    since: Instant
+    until: Instant | None
+    lot: str
+    slot: str
+    by: str = ""
+    user: str = ""
+    how: str = ""
+    to: str = ""
+
+
+class Now(msgspec.Struct, frozen=True, gc=False):
+    """What an open call is about: `front` is joined with `peer` (-1: with nobody) or with `service`; these legs are in
+    `rooms`, by number and name, and those in `rung` ring while the front hears a ringing tone."""
+
+    front: int = 0
+    peer: int = -1
+    service: str = ""
+    rooms: tuple[tuple[int, str], ...] = ()
+    rung: tuple[int, ...] = ()
+
+
+AT_FIRST = Now()
 
 
 class Passed(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +210,10 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     are those that a carrier told of, `passed` our own, in their order. `facts`, `hops`, `proven` and `attested` are
     what else the decision was made with (`records.events.CallStarted`). `because` has the reasons of all decisions,
     and `again` those after the first. `account` is the account code that was set last, `accounts` are all of them;
-    `charges` those of the legs to carriers.
+    `charges` those of the legs to carriers. `now` is of an open call alone.
+
+    `user`, `site` and `entity` as in `records.events.CallStarted`. `path` is where the call came along (RRP-22), and
+    `talks` are who was connected with whom, and when: all talk times are sums of those.
     """
 
     call: str
@@ -148,6 +256,13 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     legs: tuple[LegRecord, ...] = ()
     charges: tuple[Charge, ...] = ()
     accounts: tuple[Account, ...] = ()
+    user: str = ""
+    site: str = ""
+    entity: str = ""
+    path: tuple[Stop, ...] = ()
+    talks: tuple[Talk, ...] = ()
+    parkings: tuple[Parking, ...] = ()
+    now: Now = AT_FIRST
 
     @property
     def costs(self) -> dict[str, int]:
@@ -168,3 +283,62 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     def ring_s(self) -> float:
         """From the first ringing to the answer or, without one, to the end, in seconds."""
         return seconds(self.rang_at, self.answered_at or self.ended_at)
+
+    @property
+    def direction(self) -> str:
+        """RRP-18: inbound (from a carrier), outbound (a telephone calls a number outside) or internal."""
+        if self.trunk:
+            return "inbound"
+        if not self.entity:  # refused, or of a version that did not say what was called
+            return "outbound" if self.outside else "internal"
+        called = self.entity if self.entity != _ACCOUNT_CODE else next((each.entity for each in self.path[1:]), "")
+        return "outbound" if called.startswith(_OUTSIDE) else "internal"
+
+    @property
+    def outside(self) -> bool:
+        """RRP-14: whether somebody outside has part in the call, or was to have."""
+        return self.entity.startswith(_OUTSIDE) or any(leg.target.startswith("trunk:") for leg in self.legs)
+
+    @property
+    def held_s(self) -> float:
+        """How long legs kept others on hold, all together, in seconds."""
+        return length_s([span for leg in self.legs for span in leg.holds])
+
+    @property
+    def parked_s(self) -> float:
+        """How long the call was parked, in seconds."""
+        return length_s(self.parkings)
+
+    def talked_s(self, leg: int) -> float:
+        """How long that leg was connected with others, in seconds: what it talked with services of ours left out."""
+        return length_s([each for each in self.talks if leg in each.legs and each.kind != "service"])
+
+    def users(self) -> dict[str, str]:
+        """Whom of the house the call concerns, each once, by the first of these parts that the user has in it: caller,
+        answered, rung, line (it was made on that line by another), for (others rang on its behalf), mailbox, called
+        (but sent on before it rang)."""
+        found: dict[str, str] = {}
+        if self.user:
+            found[self.user] = "caller"
+        for leg in self.legs:
+            if leg.leg and leg.user and leg.answered_at is not None:
+                found.setdefault(leg.user, "answered")
+        for leg in self.legs:
+            if leg.leg and leg.user:
+                found.setdefault(leg.user, "rung")
+        if self.line:
+            found.setdefault(self.line, "line")
+        for leg in self.legs:
+            if leg.for_:
+                found.setdefault(leg.for_, "for")
+        if self.service.startswith("voicemail:"):
+            found.setdefault(self.service.partition(":")[2], "mailbox")
+        for stop in self.path:
+            if stop.how in _CALLED and stop.entity.startswith("user:"):
+                found.setdefault(stop.entity[5:], "called")
+        return found
+
+
+_OUTSIDE = ("external", "emergency")
+_ACCOUNT_CODE = "feature:account_code"
+_CALLED = frozenset(("called", "forwarded", "chosen", "replanned", "transferred", "returned", "fallback", "added"))

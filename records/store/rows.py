@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from records.cdr import Account, Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
 from records.charges import Charge
 from records.events import Forwarded, RecordingRendered
+from records.store.course import course_row, leg_row, with_course, with_leg_course
 from records.text import clean, to_json
 
 
@@ -88,6 +89,7 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         _json(record.transfers) if record.transfers else "",
         _json(record.recordings) if record.recordings else "",
         *_cost_row(record),
+        *course_row(record),
     )
 
 
@@ -180,15 +182,22 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
             leg.reason,
             leg.sip_status,
             clean(leg.cause),
+            *leg_row(record, leg),
         )
         for leg in record.legs
     ]
 
 
+def user_rows(record: CallRecord) -> list[tuple[Any, ...]]:
+    """The rows of `call_users`: whom the call concerns, and as what (`CallRecord.users`)."""
+    started_at, call = to_us(record.started_at), record.call
+    return [(clean(user), started_at, call, role) for user, role in record.users().items()]
+
+
 def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
     """The record out of its row and those of its legs (both as mappings)."""
     asked = msgspec.json.decode(row["asked"], type=Besides) if row["asked"] else USUAL
-    return CallRecord(
+    record = CallRecord(
         call=row["call"],
         n=row["n"],
         last_at=_instant(row["ended_at"]),
@@ -216,6 +225,7 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         legs=tuple(_leg_of(leg) for leg in legs),
         **{name: row[name] for name in _PLAIN},
     )
+    return with_course(record, row)
 
 
 _PLAIN = (
@@ -238,7 +248,7 @@ _PLAIN = (
 
 
 def _leg_of(row: Any) -> LegRecord:
-    return LegRecord(
+    leg = LegRecord(
         leg=row["leg"],
         target=row["target"],
         contact=row["contact"],
@@ -249,6 +259,6 @@ def _leg_of(row: Any) -> LegRecord:
         result=row["result"],
         reason=row["reason"],
         sip_status=row["sip_status"],
-        held_s=row["held_ms"] / 1000,
         cause=row["cause"],
     )
+    return with_leg_course(leg, row)

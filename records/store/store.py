@@ -47,11 +47,12 @@ from records.store.costs import billable_of, with_carriers_word
 from records.store.facts import put, write
 from records.store.forgetting import RETENTION, forget
 from records.store.questions import EVERY, Wanted
-from records.store.rows import call_row, file_of, leg_rows, record_of, to_us
+from records.store.rows import call_row, file_of, leg_rows, record_of, to_us, user_rows
 from records.store.tables import (
     VERSION_TABLE,
     billable,
     call_legs,
+    call_users,
     calls,
     chain,
     consumers,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0009"
+NEWEST = "0010"
 """The newest migration."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY")
@@ -94,6 +95,7 @@ class Store:
             self._engine = create_engine(parsed, pool_pre_ping=True)
         dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
         self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
+        self._add_user = self._compiled(dialect.insert(call_users).on_conflict_do_nothing(), call_users)
         self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
         self._add_link = self._compiled(dialect.insert(chain), chain)
 
@@ -175,6 +177,9 @@ class Store:
             connection.exec_driver_sql(self._add_call, rows)
             if legs:
                 connection.exec_driver_sql(self._add_leg, legs)
+            users = [row for record in new.values() for row in user_rows(record)]
+            if users:
+                connection.exec_driver_sql(self._add_user, users)
             links.calls(rows, legs)
 
     def retain(self, before: Instant, emergency_before: Instant, why: str, at: Instant, most: int = 1000) -> int:

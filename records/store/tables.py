@@ -69,6 +69,16 @@ calls = Table(
     Column("cost", BigInteger),
     Column("currency", Text, nullable=False, server_default=""),
     Column("units", Integer, nullable=False, server_default="0"),
+    Column("user_line", Text, nullable=False, server_default=""),
+    Column("site", Text, nullable=False, server_default=""),
+    Column("entity", Text, nullable=False, server_default=""),
+    Column("direction", Text, nullable=False, server_default=""),
+    Column("outside", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("held_ms", BigInteger, nullable=False, server_default="0"),
+    Column("parked_ms", BigInteger, nullable=False, server_default="0"),
+    Column("path", Text),
+    Column("talks", Text),
+    Column("parkings", Text, nullable=False, server_default=""),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),
@@ -92,9 +102,32 @@ call_legs = Table(
     Column("reason", Text, nullable=False),
     Column("sip_status", Integer, nullable=False),
     Column("cause", Text, nullable=False, server_default=""),
+    Column("user_line", Text, nullable=False, server_default=""),
+    Column("site", Text, nullable=False, server_default=""),
+    Column("device", Text, nullable=False, server_default=""),
+    Column("for_line", Text, nullable=False, server_default=""),
+    Column("payer", Text, nullable=False, server_default=""),
+    Column("number", Text, nullable=False, server_default=""),
+    Column("came_from", Text, nullable=False, server_default=""),
+    Column("gone_to", Text, nullable=False, server_default=""),
+    Column("talk_ms", BigInteger, nullable=False, server_default="0"),
+    Column("holds", Text, nullable=False, server_default=""),
     Index("call_legs_target", "target", "started_at"),
     sqlite_with_rowid=False,
 )
+
+call_users = Table(
+    "call_users",
+    metadata,
+    Column("user_line", Text, primary_key=True),
+    Column("started_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("call", Text, ForeignKey("calls.call", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, nullable=False),
+    Index("call_users_call", "call"),
+    sqlite_with_rowid=False,
+)
+"""Whom of the house a call concerns, and as what (`CallRecord.users`): in this order, a user's calls of a day are one
+piece. (`user` is a word of PostgreSQL's own.)"""
 
 recording_files = Table(
     "recording_files",

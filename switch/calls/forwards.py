@@ -61,13 +61,22 @@ def reached(step: Step) -> str:
             return type(step).__name__.lower()
 
 
-def forwarded(call: Call, hop: Hop, step: Step, branch: str, now: float) -> None:
-    """The call is forwarded to that step; or in a group, that branch of it. A telephone that calls is told once for
-    each forward of the call."""
+def entity_of(step: Step, after: Sequence[Hop] = ()) -> str:
+    """Whom a forward meant: who forwarded next, as all `hops` behind it say; else what the step stands for."""
+    if after:
+        by = after[0].by
+        return by if ":" in by else f"user:{by}"
+    return step.entity if isinstance(step, Ring) else reached(step)
+
+
+def forwarded(call: Call, hop: Hop, step: Step, branch: str, now: float, after: Sequence[Hop] = ()) -> None:
+    """The call is forwarded to that step; or in a group, that branch of it. `after` are the forwards that followed at
+    once. A telephone that calls is told once for each forward of the call."""
     loop = type(step) is Voicemail and step.loop and hop is step.hops[-1]
     at = call.context.at()
+    to, entity = reached(step), entity_of(step, after)
     call.record(
-        CallForwarded(call.id, call.state.n, at, hop.by, hop.cause, hop.number, hop.name, reached(step), branch, loop)
+        CallForwarded(call.id, call.state.n, at, hop.by, hop.cause, hop.number, hop.name, to, branch, loop, entity)
     )
     if not branch:
         call.early.forwarded(call, now)

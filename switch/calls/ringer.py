@@ -145,7 +145,8 @@ class Ringer:
         for number in range(1, len(hops) + 1):
             if hops[:number] not in self._told:
                 self._told.add(hops[:number])
-                forwarded(self._call, hops[number - 1], self._state.plan.step(step_id), branch, now)
+                step = self._state.plan.step(step_id)
+                forwarded(self._call, hops[number - 1], step, branch, now, hops[number:])
 
     def _finish(self, command: v.Finish, now: float) -> None:
         call = self._call

@@ -69,7 +69,15 @@ def started(call: str, seconds: float = 0.0, *, emergency: bool = False, name: s
         to="<sip:202@pbx.example.com>",
         cseq=314159,
         model="6f1d",
+        user="201",
+        entity="user:202",
     )
+
+
+def rung(call: str, seconds: float) -> LegStarted:
+    """The telephone of 202 rings, as leg 1."""
+    contact, branch = "sip:202@192.0.2.78", "z9hG4bKleg1"
+    return LegStarted(call, 1, at(seconds), 1, "line:202", contact, FLOW, DIALOG, branch, device="desk-202", user="202")
 
 
 def answered_call(call: str, seconds: float = 0.0) -> list[CallEvent]:
@@ -77,7 +85,19 @@ def answered_call(call: str, seconds: float = 0.0) -> list[CallEvent]:
     s = seconds
     return [
         started(call, s),
-        LegStarted(call, 1, at(s + 0.01), 1, "line:202", "sip:202@192.0.2.78", FLOW, DIALOG, "z9hG4bKleg1"),
+        LegStarted(
+            call,
+            1,
+            at(s + 0.01),
+            1,
+            "line:202",
+            "sip:202@192.0.2.78",
+            FLOW,
+            DIALOG,
+            "z9hG4bKleg1",
+            "desk-202",
+            user="202",
+        ),
         LegMedia(call, 2, at(s + 0.01), 1, MediaPort(7, 0, "192.0.2.1", 20000), SDP),
         LegRinging(call, 3, at(s + 0.2), 1, 180, False),
         LegRinging(call, 4, at(s + 0.2), 0, 180, False),

@@ -133,7 +133,8 @@ def test_the_times_of_any_call_add_up(call: list[CallEvent]) -> None:
     assert 0 in numbers
     for leg in record.legs:
         assert leg.ended_at is not None
-        assert leg.held_since is None
+        assert not leg.holding
+        assert all(each.until is not None for each in leg.holds)
         assert record.started_at <= leg.started_at <= leg.ended_at <= record.ended_at
         if leg.rang_at:
             assert leg.started_at <= leg.rang_at <= leg.ended_at

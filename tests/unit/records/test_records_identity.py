@@ -43,9 +43,9 @@ def test_what_a_carrier_said_is_in_the_record(tmp_path: Path) -> None:
 
 def test_events_of_before_are_read_with_defaults() -> None:
     """A journal that an older version wrote: fields at the end are not there."""
-    event = started("c1")
+    event = msgspec.structs.replace(started("c1"), user="", entity="")
     short = msgspec.msgpack.decode(msgspec.msgpack.encode([event]))
-    del short[0][-3:]
+    del short[0][-6:]
     (read,) = Codec().decode(msgspec.msgpack.encode(short))
     assert read == event
     ended = LegEnded("c1", 8, at(1.0), 0, "answered", "caller_hung_up", 200)
