@@ -139,7 +139,7 @@ class Exchange:
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         store = SqliteBindingStore(self._open_state())
         self._bindings = store
-        self._keeper = BindingKeeper(store, lambda: self._journal.end)
+        self._keeper = BindingKeeper(store, self._written)
         self._roll = Roll(self._log.info)
         self._sight = Sight(self._log.info)
         self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
@@ -242,13 +242,9 @@ class Exchange:
         guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
         self._ban_keeper = BanKeeper(guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")))
         self._kept = SqliteFactStore(open_state(self._places.data / "state.sqlite3"))
-        self._fact_keeper = FactKeeper(
-            self._kept, self.core.facts, self.core.flush, lambda: self._journal.end, time.time
-        )
+        self._fact_keeper = FactKeeper(self._kept, self.core.facts, self.core.flush, self._written, time.time)
         self._kept_mailboxes = SqliteMailboxStore(open_state(self._places.data / "state.sqlite3"))
-        self._mailbox_keeper = MailboxKeeper(
-            self._kept_mailboxes, self.core.mailboxes, self.core.flush, lambda: self._journal.end
-        )
+        self._mailbox_keeper = MailboxKeeper(self._kept_mailboxes, self.core.mailboxes, self.core.flush, self._written)
         load = self._transports.load
         load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
         load.tell = self._log.warning
@@ -444,6 +440,10 @@ class Exchange:
                 wrong=wrong,
             )
         return connection
+
+    def _written(self) -> tuple[int, int] | None:
+        """Up to where the journal is written (`keeper.Written`)."""
+        return None if self._journal.health().waiting_events else self._journal.end
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from records.events import Bound, Subscribed, Unbound, Unsubscribed
@@ -36,6 +36,7 @@ class Keeper(abc.ABC):
     def __init__(self, store: Closable) -> None:
         self._closable = store
         self._task: asyncio.Task[None] | None = None
+        self.off_the_loop: Callable[..., Awaitable[None]] = asyncio.to_thread
 
     @abc.abstractmethod
     async def _write(self) -> None:
@@ -60,10 +61,15 @@ class Keeper(abc.ABC):
             await asyncio.shield(self._write())
 
 
+Written = Callable[[], Position | None]
+"""Up to where the journal is written; None while events wait for its disk. Nothing is kept then: what stands in the
+state file, and is written into the journal behind the position afterwards, would count twice after a start."""
+
+
 class BindingKeeper(Keeper):
     """Feeds a `BindingStore` from the loop's side. `trouble` says why the last attempt failed, or is empty."""
 
-    def __init__(self, store: BindingStore, position: Callable[[], Position]) -> None:
+    def __init__(self, store: BindingStore, position: Written) -> None:
         super().__init__(store)
         self._store = store
         self._position = position
@@ -80,11 +86,11 @@ class BindingKeeper(Keeper):
 
     async def _write(self) -> None:
         batch, position = self._waiting, self._position()
-        if not batch:
+        if not batch or position is None:
             return
         self._waiting = {}
         try:
-            await asyncio.to_thread(self._store.apply, list(batch.values()), position)
+            await self.off_the_loop(self._store.apply, list(batch.values()), position)
             self.trouble = ""
         except OSError as error:
             # The journal has them all: they are tried again, and lost only with the journal.
@@ -111,7 +117,7 @@ class SubscriptionKeeper(Keeper):
             return
         batch, self._waiting = self._waiting, {}
         try:
-            await asyncio.to_thread(self._store.apply, list(batch.values()))
+            await self.off_the_loop(self._store.apply, list(batch.values()))
             self.trouble = ""
         except OSError as error:
             self._waiting = batch | self._waiting
@@ -128,7 +134,7 @@ class FactKeeper(Keeper):
         store: FactStore,
         facts: LiveFacts,
         flush: Callable[[], None],
-        position: Callable[[], Position],
+        position: Written,
         unix_time: Callable[[], float],
     ) -> None:
         super().__init__(store)
@@ -141,12 +147,14 @@ class FactKeeper(Keeper):
 
     async def _write(self) -> None:
         self._flush()
+        position, forget = self._position(), int(self._unix_time()) // 60 - DAY_MINUTES
+        if position is None:
+            return
         settings, rows = self._facts.take()
         if not settings and not rows:
             return
-        position, forget = self._position(), int(self._unix_time()) // 60 - DAY_MINUTES
         try:
-            await asyncio.to_thread(self._store.apply, settings, rows, forget, position)
+            await self.off_the_loop(self._store.apply, settings, rows, forget, position)
             self.trouble = ""
         except OSError as error:
             self._facts.give_back(settings, rows)
@@ -157,9 +165,7 @@ class MailboxKeeper(Keeper):
     """Feeds a `MailboxStore` from what `Mailboxes` has collected, as `FactKeeper` does. `trouble` says why the last
     attempt failed, or is empty."""
 
-    def __init__(
-        self, store: MailboxStore, mailboxes: Mailboxes, flush: Callable[[], None], position: Callable[[], Position]
-    ) -> None:
+    def __init__(self, store: MailboxStore, mailboxes: Mailboxes, flush: Callable[[], None], position: Written) -> None:
         super().__init__(store)
         self._store = store
         self._mailboxes = mailboxes
@@ -169,11 +175,14 @@ class MailboxKeeper(Keeper):
 
     async def _write(self) -> None:
         self._flush()
-        changes, position = self._mailboxes.take(), self._position()
+        position = self._position()
+        if position is None:
+            return
+        changes = self._mailboxes.take()
         if not changes:
             return
         try:
-            await asyncio.to_thread(self._store.apply, changes, position)
+            await self.off_the_loop(self._store.apply, changes, position)
             self.trouble = ""
         except OSError as error:
             self._mailboxes.give_back(changes)

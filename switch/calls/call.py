@@ -281,6 +281,11 @@ class Call:
         """Recovery found that one side had gone."""
         end(self, Termination(Result.ANSWERED, Reason.DIALOG_LOST, 481), now)
 
+    def end_soundless(self, now: float) -> None:
+        """Recovery found that a media worker had died as well. What served the front has not begun again."""
+        self.service = None
+        end(self, Termination(Result.ANSWERED, Reason.MEDIA_LOST, 200), now)
+
     def media_refused(self, now: float) -> None:
         """The two sides turned out to have no sound in common after they were joined."""
         end(self, Termination(Result.ANSWERED, Reason.MEDIA_REFUSED, 488), now)

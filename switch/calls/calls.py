@@ -66,6 +66,8 @@ class Calls:
         self.by_id: dict[str, Call] = {}
         self.by_tag: dict[str, Leg] = {}
         self.by_media: dict[int, Leg] = {}
+        self._adopting: set[int] | None = None
+        """During recovery: the media legs that no worker has any more."""
         self.alarms = Alarms(context)
         self.use(context.settings)
         context.plan = plan
@@ -241,6 +243,9 @@ class Calls:
         if type(event) is RecordEnded:
             self._recording(self.context.recorded, event, now)
         elif type(event) is LegLost:
+            if self._adopting is not None:
+                self._adopting.add(event.leg)
+                return
             self._recording(self.context.lost, event.leg, now)
         leg = self.by_media.get(event.leg)
         if leg is not None:
@@ -304,10 +309,17 @@ class Calls:
             except Exception as error:  # noqa: BLE001  its record is closed already
                 self.context.on_error(error, f"ended call {last[-1].call}")
         self.context.channels.count(call.state for call in self.by_id.values())
+        lost: set[int] = set()
+        self._adopting = lost
         self.context.engine.adopt(leases)
+        self._adopting = None
         for call in list(self.by_id.values()):
             if call.state.ended is None and call.state.answered_at is not None:
                 try:
+                    leases_of = (leg.sound.lease for leg in call.legs.values())
+                    if any(lease is not None and lease.leg in lost for lease in leases_of):
+                        call.end_soundless(now)
+                        continue
                     rejoin(call, now)
                     call.offers.restore(call, now)
                     call.rejoined(now)

@@ -256,9 +256,13 @@ def joined(call: Call, now: float) -> None:
 
 
 def over(call: Call, now: float) -> None:
-    """The call is over, and so is its transfer."""
+    """The call is over, and so is its transfer; also one that nobody carries out any more, when a crash cost the call
+    as well."""
+    begun = call.state.transfer
     if call.transfer is not None:
         call.transfer.over(call, "cancelled", now, CANCELLED)
+    elif begun is not None:
+        call.record(e.TransferOver(call.id, call.state.n, call.context.at(), begun.leg, "cancelled", CANCELLED))
 
 
 def _after_crash(call: Call, begun: e.TransferBegun, now: float) -> None:

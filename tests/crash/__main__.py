@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--episode", type=int, default=12, help="kills under one set of calls (12)")
     parser.add_argument("--keep", type=Path, help="an empty folder for logs and what was heard, which stays")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(
@@ -42,6 +44,7 @@ def told(outcome: Outcome) -> str:
         f"away: median {away[len(away) // 2]:.2f} s, longest {away[-1]:.2f} s",
         f"tones looked at {outcome.looked_s:.0f} s; holes of 60 ms or more {len(holes)}, longest "
         f"{(holes or [0.0])[0] * 1000:.0f} ms (allowed {GAP_S * 1000:.0f})",
+        f"longer holes of a machine that had no time {len(outcome.machine)}",
         f"wrong {len(outcome.wrong)}",
         *(f"  {each}" for each in outcome.wrong),
     ]

@@ -42,8 +42,10 @@ class Span(NamedTuple):
 class Party:
     """One telephone's end of a call."""
 
-    def __init__(self, phone: Softphone, call: str) -> None:
+    def __init__(self, phone: Softphone, call: str, *makers: Softphone) -> None:
+        """`makers` are the telephones whose sound it hears."""
         self.phone, self.call = phone, call
+        self.makers = [each.name for each in (phone, *makers)]
         self._spans: list[Span] = []
         self._since = 0.0
         self._tones: tuple[float, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from switch.views import StatusView
 from tests.crash.churn import Churn
 from tests.crash.ears import Hole, Party
 from tests.crash.stage import HOLD_MUSIC, LOUNGE, Held, Stage, connected, dialled, telephones
+from tests.crash.stalls import Stalls
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import wait_for
 from tests.e2e.kit.phones import Softphone
@@ -31,7 +32,8 @@ BACK, TAKER = 2700.0, 2550.0
 
 class Outcome(msgspec.Struct):
     """What came of it. `wrong` is empty when all is well; `kills` counts all, `in_recovery` those that came while the
-    exchange was on its way back; `offers` are re-INVITEs of telephones that were answered."""
+    exchange was on its way back; `offers` are re-INVITEs of telephones that were answered, `machine`
+    the holes of a machine that had no time."""
 
     kills: int = 0
     in_recovery: int = 0
@@ -41,6 +43,7 @@ class Outcome(msgspec.Struct):
     looked_s: float = 0.0
     holes: list[Hole] = []
     away_s: list[float] = []
+    machine: list[str] = []
     wrong: list[str] = []
 
 
@@ -54,10 +57,11 @@ class Episode:
         dice: random.Random,
         outcome: Outcome,
         number: int,
+        stalls: Stalls,
         say: Callable[[str], None],
     ) -> None:
         self.stage, self.phones, self.dice, self.outcome, self.number = stage, phones, dice, outcome, number
-        self.say = say
+        self.stalls, self.say = stalls, say
         self.parties: list[Party] = []
         self.room: list[tuple[Party, float]] = []
         self.holder: Party | None = None
@@ -96,7 +100,7 @@ class Episode:
             phone.play(tone, -16)
             name = phone.call("800", name=f"{phone.name}-room-{self.number}")
             phone.talking(name)
-            self.room.append((Party(phone, name), tone))
+            self.room.append((Party(phone, name, alice, bob, dave), tone))
         self.parties += [party for party, _ in self.room]
         self.meet()
         carol.play(BACK, -14)
@@ -239,7 +243,7 @@ class Episode:
         if not -0.7 < late < 1.5:
             self.wrong(f"the parked call rang again {late:+.2f} s late")
         carol.talking(ringing["call"], 20)
-        back = Party(carol, ringing["call"])
+        back = Party(carol, ringing["call"], waiting.phone)
         self.returned = Held("returned", self.returns.id, (waiting, back), (self.returns.tones[0], BACK))
         self.returned.speak()
         self.parties.append(back)
@@ -251,7 +255,7 @@ class Episode:
         waiting.hears()
         call = dave.call(slot, name=f"dave-takes-{self.number}")
         dave.talking(call, 20)
-        taker = Party(dave, call)
+        taker = Party(dave, call, waiting.phone)
         self.taken = Held("taken", self.parked.id, (waiting, taker), (self.parked.tones[0], TAKER))
         self.taken.speak()
         self.parties.append(taker)
@@ -272,12 +276,23 @@ class Episode:
                 self.wrong(each)
             for hole in holes:
                 if hole.length_s >= GAP_S:
-                    since = min((hole.at - kill for kill in self.stage.kills if kill <= hole.at), default=-1.0)
-                    self.wrong(
-                        f"{hole.call} did not hear {hole.hz:g} Hz for {hole.length_s * 1000:.0f} ms, "
-                        f"{since:.2f} s after a kill"
-                    )
+                    self.gap(party, hole)
         self.look_at_recording()
+
+    def gap(self, party: Party, hole: Hole) -> None:
+        """A hole that is too long: ours, unless the machine kept somebody waiting who makes or hears that sound."""
+        names = [*party.makers, *(f"media worker {index}" for index in range(2))]
+        kept_s, who = self.stalls.kept_s(names, hole.at, hole.at + hole.length_s)
+        since = min((hole.at - kill for kill in self.stage.kills if kill <= hole.at), default=-1.0)
+        said = (
+            f"{hole.call} did not hear {hole.hz:g} Hz for {hole.length_s * 1000:.0f} ms, {since:.2f} s after a kill; "
+            f"{who} was kept waiting for a processor for {kept_s * 1000:.0f} ms then"
+        )
+        if kept_s >= 0.6 * hole.length_s:
+            self.outcome.machine.append(said)
+            self.say(said)
+        else:
+            self.wrong(said)
 
     def look_at_recording(self) -> None:
         files = self.stage.folder / "data" / "recordings"
@@ -315,12 +330,12 @@ def run(
     """The exchange is killed so many times, `episode` times for each set of calls."""
     dice = random.Random(seed)
     outcome = Outcome()
-    with Stage.running(folder, limit_s) as stage, telephones(stage) as phones:
+    with Stage.running(folder, limit_s) as stage, telephones(stage) as phones, Stalls(stage.pids(phones)) as stalls:
         number = 0
         while len(stage.kills) < kills:
             number += 1
             until = min(kills, len(stage.kills) + episode)
-            this = Episode(stage, phones, dice, outcome, number, say)
+            this = Episode(stage, phones, dice, outcome, number, stalls, say)
             churn = Churn(phones["erin"], phones["frank"], random.Random(dice.random()))
             this.set_up()
             with churn:
@@ -334,19 +349,19 @@ def run(
                 this.wrong(each)
             this.finish()
             this.look()
-            for each in _left(stage, dialled(phones.values())):
+            for each in _left(stage, *dialled(phones.values())):
                 this.wrong(each)
             longest = max((hole.length_s for hole in outcome.holes), default=0.0)
             say(
-                f"{len(stage.kills)} kills, {len(dialled(phones.values()))} calls, {outcome.offers} re-INVITEs, "
+                f"{len(stage.kills)} kills, {len(dialled(phones.values())[0])} calls, {outcome.offers} re-INVITEs, "
                 f"{outcome.looked_s:.0f} s of tones, longest hole {longest * 1000:.0f} ms, {len(outcome.wrong)} wrong"
             )
-        outcome.kills, outcome.dialled = len(stage.kills), len(dialled(phones.values()))
+        outcome.kills, outcome.dialled = len(stage.kills), len(dialled(phones.values())[0])
         outcome.away_s = [end - begin for begin, end in stage.absent]
     return outcome
 
 
-def _left(stage: Stage, calls: Mapping[str, str]) -> Sequence[str]:
+def _left(stage: Stage, calls: Mapping[str, str], doubtful: Set[str]) -> Sequence[str]:
     """What is left behind when every call is over: calls, legs, transactions; and the records, one for each call."""
     wrong = []
 
@@ -368,9 +383,9 @@ def _left(stage: Stage, calls: Mapping[str, str]) -> Sequence[str]:
     if twice := [call for call, times in ends.items() if times != 1]:
         wrong.append(f"these calls ended more than once: {twice}")
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: set(stage.call_ids()) >= calls.keys(), 15, "the records")
+        wait_for(lambda: set(stage.call_ids()) >= calls.keys() - doubtful, 15, "the records")
     found = stage.call_ids()
-    wrong += [f"no record of {how}" for sip, how in calls.items() if sip not in found]
+    wrong += [f"no record of {how}" for sip, how in calls.items() if sip not in found and sip not in doubtful]
     if len(found) != len(set(found)) or set(found) - calls.keys():
         wrong.append(f"{len(found)} records of {len(calls)} calls")
     if "internal error" in stage.log() or "Traceback" in stage.log():

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,12 @@ class Stage(House):
         except Refused:
             return False
 
+    def pids(self, phones: Mapping[str, Softphone]) -> Callable[[], Mapping[str, int]]:
+        """The processes that make sound, by name."""
+        made = {f"media worker {index}": self.starts(f"media worker {index}")[-1] for index in range(2)}
+        made |= {name: phone.process.pid for name, phone in phones.items()}
+        return lambda: made
+
     def strike(self) -> None:
         """SIGKILL to the exchange, which is started again at once."""
         pid = self.starts("exchange")[-1]
@@ -137,15 +143,19 @@ class Stage(House):
         return len(open_calls(events)), ends
 
 
-def dialled(phones: Iterable[Softphone]) -> dict[str, str]:
-    """The calls that these telephones have made, by Call-ID: how each is, or has ended, in words. One that was given up
-    before its INVITE had gone out with the password never was a call."""
+def dialled(phones: Iterable[Softphone]) -> tuple[dict[str, str], set[str]]:
+    """The calls that these telephones have made, by Call-ID, and how each is, or has ended; and those that may never
+    have been one: given up while nobody was there, before the INVITE with the password had been heard."""
     found: dict[str, str] = {}
+    doubtful = set()
     for phone in phones:
         for each in list(phone.events):
             if each["event"] == "call" and "-in-" not in each["call"]:
-                found[each["sip"]] = f"{each['call']} {each['state']} {each['status']} {each['reason']}"
-    return {sip: how for sip, how in found.items() if " DISCONNECTED 401 " not in how}
+                answer = each["header"].partition("\r")[0]
+                found[each["sip"]] = f"{each['call']} {each['state']} {each['status']} {answer}"
+                if answer.startswith("SIP/2.0 401") or (each["status"] == 487 and not answer):
+                    doubtful.add(each["sip"])
+    return found, doubtful
 
 
 class Held:
@@ -178,7 +188,7 @@ def connected(
     caller.talking(here)
     callee.talking(there)
     (call,) = {each.call for each in stage.calls()} - before
-    made = Held(name, call, (Party(caller, here), Party(callee, there)), tones)
+    made = Held(name, call, (Party(caller, here, callee), Party(callee, there, caller)), tones)
     made.speak()
     return made
 

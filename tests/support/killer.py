@@ -8,12 +8,15 @@ from tests.support.scene import Scene
 
 
 class Killer:
-    """Kills the exchange at the `at`th append from now; `mute`: before anything of that input has left."""
+    """Kills the exchange at the `at`th append from now; `mute`: before anything of that input has left; `twice`: and
+    again when it has decided what follows from the first time, and said nothing of it; `alone` is False when the media
+    workers die with it."""
 
-    def __init__(self, scene: Scene, at: int, *, mute: bool) -> None:
+    def __init__(self, scene: Scene, at: int, *, mute: bool, twice: bool = False, alone: bool = True) -> None:
         self.scene = scene
         self.left = at
         self.mute = mute
+        self.twice, self.alone = twice, alone
         self.done = False
         core = scene.exchange.core
         self._append = core._journal
@@ -28,4 +31,11 @@ class Killer:
 
     def on_timer(self, what: object, now: float) -> None:
         self.done = True
-        self.scene.exchange.crash_and_restart()
+        exchange = self.scene.exchange
+        if self.twice:
+            exchange.crash()
+            exchange.mute = True
+            exchange.restart()
+        if not self.alone:
+            exchange.engine.legs.clear()
+        exchange.crash_and_restart()

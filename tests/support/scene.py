@@ -19,10 +19,10 @@ PLACES = {"alice": "192.0.2.21", "bob": "192.0.2.22", "carol": "192.0.2.23", "da
 class Scene:
     """The network with one exchange; telephones are put on it as a test needs them."""
 
-    def __init__(self, **knobs: Any) -> None:
+    def __init__(self, exchange: type[Exchange] = Exchange, **knobs: Any) -> None:
         self.clock = VirtualClock()
         self.network = Network(self.clock)
-        self.exchange = Exchange(self.network, **knobs)
+        self.exchange = exchange(self.network, **knobs)
         self.phones: list[Phone] = []
         self.strict = True
         """Whether the phones, too, must have nothing left in the end."""
