@@ -93,7 +93,7 @@ def compile_loaded(
         for name, each in settings.conferences.items()
         if each.pin is not None or each.chair_pin is not None
     )
-    records = RecordSettings(url=work.records_url())
+    records = RecordSettings(url=work.records_url(), journal_max=settings.records.journal_max)
     post = mail(settings.mail, work.secret(settings.mail.secret, "mail", "secret")) if settings.mail else None
     routing = outbound(loaded)
     if loaded.problems or work.problems or routing.problems:

@@ -346,9 +346,10 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The database's URL; empty for SQLite in the data folder. It may hold a password."""
+    """The database's URL; empty for SQLite in the data folder. It may hold a password. `journal_max` in megabytes."""
 
     url: str
+    journal_max: int = 4000
 
     def __repr__(self) -> str:
         return "RecordSettings(***)"

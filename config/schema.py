@@ -154,6 +154,10 @@ class Records(Section):
     url: SecretText | None = Field(
         default=None, description="a database's URL, also as env:NAME or file:PATH; else SQLite in the data folder"
     )
+    journal_max: Annotated[int, integer(100, 10000000)] = Field(
+        default=4000,
+        description="megabytes of journal while the database takes nothing in; then the oldest calls lose records",
+    )
 
 
 class Configuration(Section):

@@ -185,7 +185,9 @@ class Feeder:
                 pause, beat_at = _RETRY_S, 0.0
             if beat is not None and time.monotonic() >= beat_at:
                 with contextlib.suppress(OSError):  # then it is missed, which says enough
-                    heartbeat.write(beat, Heartbeat(caught_up_at, self._error, self._wrong))
+                    heartbeat.write(
+                        beat, Heartbeat(caught_up_at, self._error, self._wrong, (self._applied or BEGIN).segment)
+                    )
                 beat_at = time.monotonic() + heartbeat.INTERVAL_S
             stop.wait(pause)
         self._reader.close()

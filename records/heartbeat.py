@@ -18,11 +18,12 @@ LATE_S = 120.0
 
 class Heartbeat(msgspec.Struct, frozen=True):
     """When the feeder had last taken in all there was (Unix seconds), and why it stands still, or empty. `wrong` is
-    what it has found wrong with the records."""
+    what it has found wrong with the records. Before the `segment` of the journal the store has all."""
 
     caught_up_at: float
     error: str = ""
     wrong: str = ""
+    segment: int = 0
 
 
 def write(path: Path, beat: Heartbeat) -> None:
@@ -45,6 +46,10 @@ class Watch:
         """For how long the records have not had all that the journal has; a few seconds are usual."""
         beat, _ = self._read()
         return max(0.0, at - max(beat.caught_up_at, self._started_at))
+
+    def stored(self) -> int:
+        """The segment before which the store has all, as far as the feeder has said so."""
+        return self._read()[0].segment
 
     def trouble(self, at: float) -> str:
         """What is wrong, in one sentence, or nothing."""

@@ -34,11 +34,12 @@ from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
 from records.segments import NewerFormatError
-from switch import configuration, handed, logs, mailing, swapping
+from switch import bounding, configuration, handed, logs, mailing, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
+from switch.bounding import Bounding
 from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
 from switch.chores import Chores
@@ -211,6 +212,15 @@ class Exchange:
             unserved=self._notices.unserved,
         )
         self._telling = Telling(self.core, self._journal, clock.now, clock.at)
+        self._bounding = Bounding(
+            self._places.journal,
+            compiled.records.journal_max,
+            open_calls=lambda: self.core.calls.by_id,
+            told=lambda: self._telling.complete,
+            end=lambda: self._journal.end.segment,
+            stored=lambda: feeder.stored(),
+            log=self._log,
+        )
         wishing = Wishing(
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
@@ -279,6 +289,7 @@ class Exchange:
             lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
         )
         self._standing.draining = lambda: self._draining.trouble
+        self._standing.bounding = self._bounding
         self._standing.quotas, self._standing.mailboxes = lifting.warnings, self._mailboxes.asking.warnings
         operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
         guarding = Guarding(guard, clock.now)
@@ -306,6 +317,7 @@ class Exchange:
             lambda: feeder.lag_s(time.time()),
             self._certificates.ends,
             clock.now,
+            self._bounding,
         )
         core = self.core
         self._live = Live(
@@ -376,6 +388,7 @@ class Exchange:
         self._mailbox_keeper.start()
         self._subscription_keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
+        self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         await self._control.start(self._places.control)
         if self._compiled.metrics.enabled:
@@ -434,8 +447,7 @@ class Exchange:
         connection, wrong = open_sound(path)
         if wrong:
             self._log.error(
-                "the state file was damaged and is set aside; telephones that the journal does not name any more are "
-                "back when they register again",
+                "the state file was damaged and is set aside: what it had is taken from the journal, but for bans",
                 file=f"{path}{SUFFIX}",
                 wrong=wrong,
             )

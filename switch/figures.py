@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from records.journal import Health
+from switch.bounding import Bounding
 from switch.core import Core
 from switch.metrics import Labelled, Reading, Readings
 from switch.net.transports import Transports
@@ -18,6 +19,7 @@ def readings(
     records_lag_s: Callable[[], float],
     certificates: Callable[[], Iterable[tuple[tuple[str, ...], float]]],
     now: Callable[[], float],
+    bounding: Bounding,
 ) -> Readings:
     """By name, without the `ringplan_` in front."""
     calls, endpoint, asked = core.calls, core.endpoint, core.qualifier
@@ -43,6 +45,10 @@ def readings(
         ),
         "records_lag_seconds": Reading("How far the records are behind the journal", records_lag_s),
         "journal_lost": Reading("Events that could not be written and are lost", lambda: journal().lost_events, True),
+        "journal_bytes": Reading("Size of the journal", lambda: bounding.octets),
+        "journal_dropped": Reading(
+            "Segments of the journal that went at its bound before the records had them", lambda: bounding.dropped, True
+        ),
         "requests_in": Reading("SIP requests received, copies included", lambda: sip.requests, True),
         "responses_in": Reading("SIP responses received, copies included", lambda: sip.responses, True),
         "retransmissions_in": Reading("Copies recognised on arrival", lambda: sip.retransmissions_in, True),

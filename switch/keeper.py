@@ -1,6 +1,6 @@
 """Keeps bindings and facts on disk: what the journal got first goes into the state file once a second, off the loop.
 
-So the journal's old segments can be deleted, and a start need not read a year of them.
+So a start has them without what the journal says of them, should that have been lost (`switch/replay.py`).
 """
 
 from __future__ import annotations

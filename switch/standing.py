@@ -18,6 +18,7 @@ from records.journal import FileJournal
 from switch.accounts import Accounts
 from switch.arguments import ExchangeArguments
 from switch.ban_keeper import BanKeeper
+from switch.bounding import Bounding
 from switch.certificates import Certificates
 from switch.core import Core
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
@@ -61,6 +62,8 @@ class ExchangeStanding:
         """What a drain waits for; empty while we serve."""
         self.quotas: Callable[[], Iterable[str]] = tuple
         """A sentence for each quota of calls outside that is used up, or nearly."""
+        self.bounding: Bounding | None = None
+        """Who keeps the journal within its bound."""
         self.mailboxes: Callable[[], Iterable[str]] = tuple
         """A sentence for each mailbox that is locked after wrong PINs."""
         self._arguments = arguments
@@ -95,6 +98,8 @@ class ExchangeStanding:
         health = self._journal.health()
         if health.degraded:
             yield f"journal: {health.degraded}"
+        if self.bounding is not None and (full := self.bounding.trouble()):
+            yield full
         if self.unwatched:
             yield self.unwatched
         lasts_s = self._load.lasts_s(self._now())
@@ -123,6 +128,8 @@ class ExchangeStanding:
             if dialect.account is not None and dialect.account.refused_realm:
                 realm = dialect.account.refused_realm
                 yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
+        if self.bounding is not None and (lost := self.bounding.warning()):
+            yield lost
         yield from self.quotas()
         yield from self.mailboxes()
         yield from self._certificates.warnings()

@@ -127,6 +127,7 @@ CASES = {
     "log.level": ("", "log: {level: debug}"),
     "log.format": ("", "log: {format: json}"),
     "records.url": ("", 'records: {url: "postgresql://example.com/ringplan"}'),
+    "records.journal_max": ("", "records: {journal_max: 9000}"),
     "calls.unreachable": ("", "calls: {unreachable: 2s}"),
     "calls.limit_warning": ("", "calls: {limit_warning: {by: both, to: both}}"),
     "calls.announcements": ("", "calls: {announcements: answer}"),
