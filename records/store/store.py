@@ -14,10 +14,11 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import msgspec
 from sqlalchemy import (
     URL,
     ColumnElement,
@@ -46,7 +47,7 @@ from records.store.chaining import Links, head_of
 from records.store.costs import billable_of, with_carriers_word
 from records.store.facts import put, write
 from records.store.forgetting import RETENTION, forget
-from records.store.questions import EVERY, Wanted
+from records.store.questions import EVERY, Walk, Wanted
 from records.store.rows import call_row, file_of, leg_rows, record_of, to_us, user_rows
 from records.store.tables import (
     VERSION_TABLE,
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEWEST = "0010"
 """The newest migration."""
+PORTION = 500
+"""So many values in a statement are within every database's bound."""
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY")
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
@@ -263,6 +266,11 @@ class Store:
     ) -> Iterator[CallRecord]:
         """All those wanted with their legs, the oldest first, however many there are: no more than `batch` of them are
         in memory, and no transaction is open between two of them. `only` is a further condition."""
+        if wanted.user is not None:
+            walk, wanted = Walk((wanted.user,), wanted), msgspec.structs.replace(wanted, user=None)
+            for names in self._walk(walk):
+                yield from self._some(names, wanted, only)
+            return
         query = wanted.of(select(calls)).order_by(calls.c.started_at, calls.c.call).limit(batch)
         if only is not None:
             query = query.where(only)
@@ -273,6 +281,32 @@ class Store:
                 return
             last = found[-1]
             after = query.where(tuple_(calls.c.started_at, calls.c.call) > (to_us(last.started_at), last.call))
+
+    def newest(self, users: Iterable[str], wanted: Wanted = EVERY, hidden_by: str = "") -> Iterator[CallRecord]:
+        """The calls that concern these users, the newest first; see `Walk`. Read while they are taken."""
+        walk = Walk(tuple(sorted(set(users))), wanted, newest_first=True, hidden_by=hidden_by)
+        for names in self._walk(walk, 50):
+            yield from reversed(self._some(names, wanted))
+
+    def _walk(self, walk: Walk, most: int = PORTION) -> Iterator[Sequence[str]]:
+        """The names of the calls, portions of which the first may be a small one: often that is all."""
+        after: tuple[int, str] | None = None
+        while walk.users:
+            query = walk.portion(most, after)
+            found = self._run(lambda connection, query=query: connection.execute(query).all())  # type: ignore[misc]
+            if found:
+                yield [row.call for row in found]
+                after = found[-1].started_at, found[-1].call
+            if len(found) < most:
+                return
+            most = PORTION
+
+    def _some(self, names: Sequence[str], wanted: Wanted, only: ColumnElement[bool] | None = None) -> list[CallRecord]:
+        query = wanted.of(select(calls)).where(calls.c.call.in_(names))
+        if only is not None:
+            query = query.where(only)
+        ordered = query.order_by(calls.c.started_at, calls.c.call)
+        return self._run(lambda connection: _records(connection, ordered))
 
     def call(self, call: str) -> CallRecord | None:
         """One finished call, or None."""
@@ -339,8 +373,8 @@ def _records(connection: Connection, query: Select[Any], *, legs: bool = True) -
 
 
 def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Within every database's bound for parameters."""
-    return (names[start : start + 500] for start in range(0, len(names), 500))
+    """As many as one statement takes."""
+    return (names[start : start + PORTION] for start in range(0, len(names), PORTION))
 
 
 def _sound(url: URL) -> URL:

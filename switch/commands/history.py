@@ -9,10 +9,12 @@ import typer
 
 from dialplan.termination import Reason, Result
 from switch.arguments import Places
+from switch.commands import own_history
 from switch.commands.common import (
     ConfigOption,
     DataOption,
     JsonOption,
+    RuntimeOption,
     console,
     duration,
     fail,
@@ -70,14 +72,45 @@ def history(
             callback=_result,
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help="The history of this user, with that of shared lines, as the user sees it.",
+            metavar="USER",
+            show_default=False,
+        ),
+    ] = None,
+    portal: Annotated[
+        bool, typer.Option("--portal", help="With --user: without labels, as on the web.", metavar="")
+    ] = False,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--delete",
+            help="With --user: take this call out of that history, and no other. It stays in the records.",
+            metavar="CALL",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
+    runtime: RuntimeOption = None,
     json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line a call, for a spreadsheet.", metavar="")] = False,
 ) -> None:
     """Calls that have ended, the newest first; or one of them, and why it went where it went."""
     begin = moment(since, utc_now()) if since else None
     places = Places.find(config, data)
+    if user is not None:
+        if call or number or line or result:
+            raise typer.BadParameter("with --user there are --last, --since, --portal and --delete")
+        if delete:
+            own_history.delete(user, delete, places, runtime)
+        else:
+            own_history.show(user, places, last, begin, portal=portal, json=json, as_csv=as_csv)
+        return
+    if portal or delete:
+        raise typer.BadParameter("whose history? write --user NAME")
     found = read_records(places, last, number=number, line=line, since=begin, result=result, call=call)
     if json:
         from records.export import whole

@@ -13,6 +13,7 @@ from switch.commands.common import fail, utc_now
 from switch.commands.moments import EXAMPLES, moment
 
 if TYPE_CHECKING:
+    from config.compiled import Compiled
     from records.cdr import CallRecord
     from records.store import Store
     from records.store.questions import Wanted
@@ -52,13 +53,27 @@ def reading() -> Iterator[None]:
         fail(f"the record store cannot be read: {getattr(error, 'orig', None) or error}")
 
 
-@contextlib.contextmanager
-def record_store(places: Places) -> Iterator[Store | None]:
-    """The store that the configuration names; None while there is no file yet. What is asked of it belongs into
-    `reading`."""
-    from records.store import Store
+def configured(places: Places) -> Compiled | None:
+    """The configuration; None where it cannot be read: it may be for the service's eyes alone, or broken today."""
+    from config import compile as compiling
+    from config.problems import ConfigError
 
-    url = records_address(places)
+    try:
+        return compiling.compile(places.config)
+    except (ConfigError, OSError):
+        return None
+
+
+@contextlib.contextmanager
+def record_store(places: Places, compiled: Compiled | None = None) -> Iterator[Store | None]:
+    """The store that the configuration names, which is read where it is not given; None while there is no file yet.
+    What is asked of it belongs into `reading`."""
+    from records.store import Store
+    from switch.blueprint import records_url
+
+    compiled = compiled or configured(places)
+    # Without a configuration the file in the data folder is the best guess.
+    url = records_url(compiled, places) if compiled is not None else f"sqlite:///{places.records}"
     path = url.removeprefix("sqlite:///")
     if path != url and not Path(path).exists():
         yield None
@@ -69,19 +84,6 @@ def record_store(places: Places) -> Iterator[Store | None]:
         yield store
     finally:
         store.close()
-
-
-def records_address(places: Places) -> str:
-    """Of the store that the configuration names. Where that cannot be read (it may be for the service's eyes alone, or
-    broken today), the file in the data folder is the best guess."""
-    from config import compile as compiling
-    from config.problems import ConfigError
-    from switch.blueprint import records_url
-
-    try:
-        return records_url(compiling.compile(places.config), places)
-    except (ConfigError, OSError):
-        return f"sqlite:///{places.records}"
 
 
 def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:

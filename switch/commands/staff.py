@@ -1,0 +1,59 @@
+"""Whom the configuration of today knows: for histories and reports, which take names and sites from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.compiled import Compiled
+    from dialplan.model import Model
+    from records.reports import Person
+    from records.viewer import Viewer
+
+
+def people(compiled: Compiled | None) -> tuple[Person, ...]:
+    """All users, and the telephones of common areas; nobody where the configuration cannot be read."""
+    from records.reports import Person
+
+    lines = compiled.model.lines.values() if compiled is not None else ()
+    return tuple(
+        Person(
+            user=line.id,
+            name=line.name,
+            extension=line.extension,
+            group=line.group,
+            site=line.site,
+            common_area=line.common,
+            automatic=bool(line.policy.record),
+            on_demand=line.policy.on_demand,
+        )
+        for line in lines
+    )
+
+
+def names(compiled: Compiled | None) -> dict[str, str]:
+    """How users are called, where they have a name."""
+    lines = compiled.model.lines.values() if compiled is not None else ()
+    return {line.id: line.name for line in lines if line.name}
+
+
+def viewer(compiled: Compiled | None, user: str) -> Viewer:
+    """A user who looks at the own history, with the lines that are shared with others (DCH-1)."""
+    from records.viewer import Viewer
+
+    return Viewer(user, shares=shared(compiled.model, user) if compiled is not None else frozenset())
+
+
+def shared(model: Model, user: str) -> frozenset[str]:
+    """The lines that the user is a delegate for, and has accepted to be (DEL-9)."""
+    return frozenset(
+        delegator
+        for delegator in model.serves.get(user, ())
+        if any(each.line == user and not each.pending for each in model.lines[delegator].delegates)
+    )
+
+
+def known(compiled: Compiled | None, name: str) -> str:
+    """The user's id: by it, or by the extension. Whoever is not known today may have a history all the same."""
+    found = next((each for each in people(compiled) if name in (each.user, each.extension)), None)
+    return found.user if found is not None else name
