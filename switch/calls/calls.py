@@ -330,6 +330,8 @@ class Calls:
                 place(call, known, now)
             except Exception as error:  # noqa: BLE001  see Call.broken
                 call.broken(error, now)
+        for media in lost & self.by_media.keys():
+            self.on_media(LegLost(media), now)  # of calls that are still being set up
         self.alarms.again((call.state.started for call in self.by_id.values() if call.state.started.notify), now)
 
 

@@ -45,6 +45,7 @@ def told(outcome: Outcome) -> str:
         f"tones looked at {outcome.looked_s:.0f} s; holes of 60 ms or more {len(holes)}, longest "
         f"{(holes or [0.0])[0] * 1000:.0f} ms (allowed {GAP_S * 1000:.0f})",
         f"longer holes of a machine that had no time {len(outcome.machine)}",
+        *(f"  {each}" for each in outcome.machine[:5]),
         f"wrong {len(outcome.wrong)}",
         *(f"  {each}" for each in outcome.wrong),
     ]

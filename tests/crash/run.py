@@ -290,7 +290,6 @@ class Episode:
         )
         if kept_s >= 0.6 * hole.length_s:
             self.outcome.machine.append(said)
-            self.say(said)
         else:
             self.wrong(said)
 
@@ -354,7 +353,8 @@ def run(
             longest = max((hole.length_s for hole in outcome.holes), default=0.0)
             say(
                 f"{len(stage.kills)} kills, {len(dialled(phones.values())[0])} calls, {outcome.offers} re-INVITEs, "
-                f"{outcome.looked_s:.0f} s of tones, longest hole {longest * 1000:.0f} ms, {len(outcome.wrong)} wrong"
+                f"{outcome.looked_s:.0f} s of tones, longest hole {longest * 1000:.0f} ms, "
+                f"{len(outcome.machine)} long ones of a machine that had no time, {len(outcome.wrong)} wrong"
             )
         outcome.kills, outcome.dialled = len(stage.kills), len(dialled(phones.values())[0])
         outcome.away_s = [end - begin for begin, end in stage.absent]

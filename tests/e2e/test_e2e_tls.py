@@ -125,11 +125,14 @@ def test_a_call_over_tls_survives_the_kill_of_the_exchange(tmp_path, authority):
         here, there = connect(alice, bob, "102")
         exchange.kill("exchange")
         exchange.serving(2)
+        mark = alice.mark()
+        alice.do("unhold", call=here)  # over a connection that it has to make anew
+        alice.expect("media", since=mark, call=here)
         time.sleep(0.5)
-        alice.do("hangup", call=here)  # over a connection that it has to make anew
-        assert bob.over(there)["status"] == 200
+        bob.do("hangup", call=there)  # and so does this one reach it
+        assert alice.over(here)["status"] == 200
         record = exchange.record()
-        assert (record["recovered"], record["reason"]) == (True, "caller_hung_up")
+        assert (record["recovered"], record["reason"]) == (True, "callee_hung_up")
     sound.check(bob.wav(there), 523, -14)
 
 

@@ -120,6 +120,38 @@ def test_bye_waits_for_a_telephone_behind_nat_to_come_back(scene: Scene, crash: 
     hears_bye(scene, carol)
 
 
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("what", ["INVITE", "OPTIONS"])
+def test_whatever_a_telephone_behind_nat_asks_over_its_next_connection_brings_its_signalling_back(
+    scene: Scene, what: str, crash: bool
+) -> None:
+    """It has not registered anew: a hold, or any request in the call, is enough for the other side's BYE to find it."""
+    alice, carol = scene.phone("alice"), scene.raw("carol", transport="tcp", register=False)
+    inside = "<sip:carol@10.0.0.5:5060;transport=tcp>"
+    scene.register(carol, inside)
+    call = alice.call("103")
+    scene.wait(0.1)
+    dialog = RawDialog.of_invite(carol, scene.taken(carol, "c", headers=(f"Contact: {inside}",)), "c")
+    scene.lose(carol.flow, crash)
+    scene.wait(1)
+    carol.reconnect()
+    dialog.request(what, describe(carol.address[0], way="sendonly", version=2) if what == "INVITE" else "")
+    scene.wait(0.2)
+    carol.take(200)
+    if what == "INVITE":
+        dialog.ack()
+    scene.wait(0.1)
+    if crash:
+        scene.exchange.crash_and_restart(0.5)
+        carol.reconnect()
+        dialog.request("OPTIONS")
+        scene.wait(0.1)
+        carol.take(200)
+    call.hang_up()
+    hears_bye(scene, carol)
+    assert carol.seen[-1].flow == carol.flow, "over another connection"
+
+
 def test_telephone_whose_registered_connection_is_gone_rings_at_its_contact(scene: Scene) -> None:
     alice, carol = scene.phone("alice"), scene.raw("carol", transport="tcp")
     scene.network.cut(carol.flow)

@@ -78,6 +78,7 @@ class FailingExchange(Exchange):
         self.disk, self.folder, self._waiting_bytes = disk, folder, waiting_bytes
         self.troubles: list[str] = []
         self.keepers: tuple[Any, ...] = ()
+        self._seen, self._quiet = (0, 0), 0
         super().__init__(network, **knobs)
         self.journal = self._open()  # type: ignore[assignment]
         self.facts = on(disk, MemoryFactStore(), "facts", "apply")
@@ -114,14 +115,18 @@ class FailingExchange(Exchange):
         return None if self.journal.health().waiting_events else self.journal.end
 
     def _tick(self, now: float) -> None:
-        """What the exchange does every second."""
+        """What the exchange does every second. Where nothing happens, only the journal is asked."""
         if self.alive:
             self.journal.append(())
-            for keeper in self.keepers:
-                _run(keeper._write())
-            self.core.go_on(lambda at: self.desk.sweep(), now)
-            self._look()
-            self._after()
+            seen = len(self.events), self.disk.asked
+            self._quiet = self._quiet + 1 if seen == self._seen and not self.trouble else 0
+            self._seen = seen
+            if self._quiet < 3:
+                for keeper in self.keepers:
+                    _run(keeper._write())
+                self.core.go_on(lambda at: self.desk.sweep(), now)
+                self._look()
+                self._after()
         self.clock.timers.start(now + 1.0, self, self._tick)
 
     def _look(self) -> None:
