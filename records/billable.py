@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from records.cdr import CallRecord, Instant
-from records.events import BillableEdited, BillableEvent, BillableSet, InteractionNoted
+from records.cdr import CallRecord, Instant, LegRecord, Mark
+from records.events import BillableEdited, BillableEvent, InteractionNoted
 
 Interval = tuple[Instant, Instant]
 _MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -60,23 +60,26 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 def talks(record: CallRecord, user: str) -> tuple[Interval, ...]:
     """When the line talked in that call, in order and without overlaps: from the answer of its legs to their ends."""
-    found = [
-        (leg.answered_at or leg.started_at, leg.ended_at)
+    return _united(
+        (leg.answered_at, leg.ended_at)
         for leg in record.legs
-        if leg.target == f"line:{user}" and leg.answered_at is not None and leg.ended_at is not None
-    ]
-    return _united(found)
+        if _user(leg) == user and leg.answered_at is not None and leg.ended_at is not None
+    )
+
+
+def _user(leg: LegRecord) -> str:
+    kind, _, name = leg.target.partition(":")
+    return name if kind == "line" else ""
 
 
 def users(record: CallRecord) -> tuple[str, ...]:
     """The lines that talked in the call."""
-    found = [leg.target.partition(":")[2] for leg in record.legs if leg.target.startswith("line:") and leg.answered_at]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_user(leg) for leg in record.legs if _user(leg) and leg.answered_at is not None))
 
 
 def billables(record: CallRecord, told: Iterable[BillableEvent]) -> tuple[Billable, ...]:
-    """What is billable in an ended call, for every line of which something was told."""
-    by_user: dict[str, dict[str, BillableEvent]] = {}
+    """What is billable in an ended call, for every line of which something was marked or told."""
+    by_user: dict[str, dict[str, BillableEvent]] = {each.user: {} for each in record.marks}
     for event in told:
         if event.call == record.call:
             by_user.setdefault(event.user, {})[event.id] = event
@@ -87,13 +90,11 @@ def _folded(record: CallRecord, user: str, events: list[BillableEvent]) -> Billa
     events.sort(key=lambda each: (each.at, each.id))
     talked = talks(record, user)
     talk_s = _seconds(talked)
-    intervals = _within(_marked([each for each in events if isinstance(each, BillableSet)], record), talked)
+    intervals = _within(_marked([each for each in record.marks if each.user == user], record), talked)
     seconds = marked_s = _seconds(intervals)
     now: dict[str, str] = {"code": record.account, "note": "", "contact": ""}
     edits: list[Edit] = []
     for each in events:
-        if isinstance(each, BillableSet):
-            continue
         if isinstance(each, BillableEdited) and each.seconds is not None:
             after = min(max(each.seconds, 0.0), talk_s)
             edits.append(Edit(each.at, each.by, "seconds", _shown(seconds), _shown(after)))
@@ -115,7 +116,7 @@ def _noted(event: InteractionNoted | BillableEdited, now: dict[str, str]) -> lis
     return found
 
 
-def _marked(marks: Sequence[BillableSet], record: CallRecord) -> tuple[Interval, ...]:
+def _marked(marks: Sequence[Mark], record: CallRecord) -> tuple[Interval, ...]:
     """From each start to the next stop, or to the end of the call."""
     found: list[Interval] = []
     since: Instant | None = None

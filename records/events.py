@@ -521,6 +521,15 @@ class AccountChanged(Event, frozen=True, array_like=True, gc=False, tag=54):
     by: str
 
 
+class BillableSet(Event, frozen=True, array_like=True, gc=False, tag=55):
+    """From now on the talk of line `user` is billable, or not any more (BIL-1). `by` is who said so, as
+    `device:anna-desk` or `operator:root`, or `call:` and the id of the call in which it was when the leg came here."""
+
+    user: str
+    on: bool
+    by: str
+
+
 class RecordingStarted(Event, frozen=True, array_like=True, gc=False, tag=30):
     """What comes from leg `leg` is kept from now on, in `spool` (a name in the folder of spools), for `side` 0 (left)
     or 1 of `file`, a WAV file in the folder of recordings. Told for each leg; the same `file` for those of one
@@ -629,21 +638,9 @@ class LegCharged(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=53)
     at: datetime.datetime
 
 
-class BillableSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=55):
-    """From `at` on the talk of line `user` in the call is billable, or not any more. `id` is this event's own; `by` is
-    who said so, as `device:anna-desk` or `operator:root`."""
-
-    id: str
-    call: str
-    user: str
-    on: bool
-    by: str
-    at: datetime.datetime
-
-
 class InteractionNoted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=56):
     """What `by` noted on the talk of line `user` in the call: a client code (one of the account codes), a note, a
-    contact. None: as before."""
+    contact. None: as before. `id` is this event's own."""
 
     id: str
     call: str
@@ -876,15 +873,15 @@ CallEvent = (
     | RecordingEnded
     | LegRated
     | AccountChanged
+    | BillableSet
 )
-BillableEvent = BillableSet | InteractionNoted | BillableEdited
+BillableEvent = InteractionNoted | BillableEdited
 StoredEvent = RecordingRendered | HistoryHidden | LegCharged | BillableEvent | Forgotten | RecordingAccessed
 """Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
 STORED = (
     RecordingRendered,
     HistoryHidden,
     LegCharged,
-    BillableSet,
     InteractionNoted,
     BillableEdited,
     Forgotten,

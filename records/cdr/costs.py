@@ -1,13 +1,13 @@
-"""What a call cost, and the account codes that it was charged to."""
+"""What a call cost, the account codes that it was charged to, and what of it was marked as billable."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
 from records.cdr.change import Changes
-from records.cdr.record import Account, CallRecord, Instant
+from records.cdr.record import Account, CallRecord, Instant, Mark
 from records.charges import Charge, ended
-from records.events import AccountChanged, LegRated, Stretch
+from records.events import AccountChanged, BillableSet, LegRated, Stretch
 
 
 def _leg_rated(record: CallRecord, event: LegRated, at: Instant) -> CallRecord:
@@ -47,4 +47,9 @@ def call_done(charges: tuple[Charge, ...], at: Instant) -> tuple[Charge, ...]:
     return tuple(ended(each, at) for each in charges)
 
 
-CHANGES: Changes = {LegRated: _leg_rated, AccountChanged: _account_changed}
+def _billable_set(record: CallRecord, event: BillableSet, at: Instant) -> CallRecord:
+    marks = (*record.marks, Mark(at, event.user, event.on, event.by))
+    return replace(record, n=event.n + 1, last_at=at, marks=marks)
+
+
+CHANGES: Changes = {LegRated: _leg_rated, AccountChanged: _account_changed, BillableSet: _billable_set}

@@ -203,6 +203,15 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     by: str = ""
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """From then on the talk of line `user` was billable, or not any more: see `records.events.BillableSet`."""
+
+    at: Instant
+    user: str
+    on: bool
+    by: str
+
+
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """One call. A record whose `ended_at` is None is of a call that is still up.
 
@@ -256,6 +265,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     legs: tuple[LegRecord, ...] = ()
     charges: tuple[Charge, ...] = ()
     accounts: tuple[Account, ...] = ()
+    marks: tuple[Mark, ...] = ()
     user: str = ""
     site: str = ""
     entity: str = ""

@@ -1,4 +1,4 @@
-"""What carriers tell of costs, and what people mark, note and edit: rows, their writers, and back."""
+"""What carriers tell of costs, and what people note and edit: rows, their writers, and back."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.cdr import CallRecord
 from records.charges import settled
-from records.events import BillableEdited, BillableEvent, BillableSet, InteractionNoted, LegCharged
+from records.events import BillableEdited, BillableEvent, InteractionNoted, LegCharged
 from records.store.rows import from_us, to_us
 from records.store.tables import billable, leg_charges
 from records.text import clean
 
-_SET, _NOTED, _EDITED = "set", "noted", "edited"
+_NOTED, _EDITED = "noted", "edited"
 
 
 def charged_row(event: LegCharged) -> dict[str, Any]:
@@ -33,25 +33,22 @@ def charged_row(event: LegCharged) -> dict[str, Any]:
 
 
 def billable_row(event: BillableEvent) -> dict[str, Any]:
-    """The row of one mark, note or edit."""
+    """The row of one note or edit."""
     row: dict[str, Any] = {
         "id": clean(event.id),
         "call": clean(event.call),
         "user": clean(event.user),
         "by": clean(event.by),
         "at": to_us(event.at),
-        "kind": _SET,
-        "is_on": False,
+        "kind": _NOTED,
         "seconds_ms": None,
         "code": None,
         "note": None,
         "contact": None,
     }
-    if isinstance(event, BillableSet):
-        return row | {"is_on": event.on}
     said = {name: clean(value) for name in ("code", "note", "contact") if (value := getattr(event, name)) is not None}
     if isinstance(event, InteractionNoted):
-        return row | said | {"kind": _NOTED}
+        return row | said
     ms = round(event.seconds * 1000) if event.seconds is not None else None
     return row | said | {"kind": _EDITED, "seconds_ms": ms}
 
@@ -60,8 +57,6 @@ def billable_of(row: Any) -> BillableEvent:
     """The same, back."""
     at = from_us(row["at"])
     assert at is not None
-    if row["kind"] == _SET:
-        return BillableSet(row["id"], row["call"], row["user"], bool(row["is_on"]), row["by"], at)
     what = {name: row[name] for name in ("code", "note", "contact")}
     if row["kind"] == _NOTED:
         return InteractionNoted(row["id"], row["call"], row["user"], row["by"], at, **what)
@@ -69,11 +64,12 @@ def billable_of(row: Any) -> BillableEvent:
     return BillableEdited(row["id"], row["call"], row["user"], row["by"], at, seconds, **what)
 
 
-def add(connection: Connection, event: BillableEvent) -> None:
-    """Write one mark, note or edit; one that is there stays as it is."""
-    table: Table = billable
+def add(connection: Connection, event: LegCharged | BillableEvent) -> None:
+    """Write one of them; one that is there stays as it is."""
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), billable_row(event))
+    told = isinstance(event, LegCharged)
+    row = charged_row(event) if isinstance(event, LegCharged) else billable_row(event)
+    connection.execute(dialect.insert(leg_charges if told else billable).on_conflict_do_nothing(), row)
 
 
 def with_carriers_word(

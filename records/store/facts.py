@@ -16,7 +16,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from records.events import (
     BillableEdited,
     BillableEvent,
-    BillableSet,
     Forgotten,
     HistoryHidden,
     InteractionNoted,
@@ -53,10 +52,6 @@ def _history_hidden(connection: Connection, event: HistoryHidden) -> None:
     put(connection, history_hidden, row)
 
 
-def _leg_charged(connection: Connection, event: LegCharged) -> None:
-    put(connection, leg_charges, costs.charged_row(event))
-
-
 def _recording_accessed(connection: Connection, event: RecordingAccessed) -> None:
     put(
         connection,
@@ -76,8 +71,7 @@ def _id(event: BillableEvent) -> dict[str, Any]:
 WRITERS: Mapping[type, Writer] = {
     RecordingRendered: _recording_rendered,
     HistoryHidden: _history_hidden,
-    LegCharged: _leg_charged,
-    BillableSet: costs.add,
+    LegCharged: costs.add,
     InteractionNoted: costs.add,
     BillableEdited: costs.add,
     RecordingAccessed: _recording_accessed,
@@ -85,8 +79,7 @@ WRITERS: Mapping[type, Writer] = {
 CHAINED: Mapping[type, tuple[Table, Callable[[Any], Mapping[str, Any]]]] = {
     RecordingRendered: (recording_files, lambda event: {"file": clean(event.file)}),
     RecordingAccessed: (recording_accesses, _access),
-    LegCharged: (leg_charges, lambda event: {"call": event.call, "leg": event.leg}),
-    BillableSet: (billable, _id),
+    LegCharged: (leg_charges, lambda event: {"call": event.call, "leg": event.leg, "at": to_us(event.at)}),
     InteractionNoted: (billable, _id),
     BillableEdited: (billable, _id),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import Account, Asked, CallRecord, Instant, LegRecord, Passed, Recorded, Transfer
+from records.cdr import Account, Asked, CallRecord, Instant, LegRecord, Mark, Passed, Recorded, Transfer
 from records.charges import Charge
 from records.events import Forwarded, RecordingRendered
 from records.store.course import course_row, leg_row, with_course, with_leg_course
@@ -93,18 +93,19 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
     )
 
 
-_FREE = ("", "", None, "", 0)
+_FREE = ("", "", "", None, "", 0)
 
 
-def _cost_row(record: CallRecord) -> tuple[str, str, int | None, str, int]:
-    """Charges, account codes, cost, its currency, and charge units. There is no sum of several currencies."""
-    if not record.charges and not record.accounts:
+def _cost_row(record: CallRecord) -> tuple[str, str, str, int | None, str, int]:
+    """Charges, account codes, marks, cost, its currency, and charge units. There is no sum of several currencies."""
+    if not (record.charges or record.accounts or record.marks):
         return _FREE
     costs = record.costs
     currency, cost = next(iter(costs.items())) if len(costs) == 1 else ("", None)
     return (
         _json(record.charges) if record.charges else "",
         _json(record.accounts) if record.accounts else "",
+        _json(record.marks) if record.marks else "",
         cost,
         clean(currency),
         sum(each.units for each in record.charges),
@@ -219,6 +220,7 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
         transfers=msgspec.json.decode(row["transfers"], type=tuple[Transfer, ...]) if row["transfers"] else (),
         recordings=msgspec.json.decode(row["recordings"], type=tuple[Recorded, ...]) if row["recordings"] else (),
         charges=msgspec.json.decode(row["charges"], type=tuple[Charge, ...]) if row["charges"] else (),
+        marks=msgspec.json.decode(row["marks"], type=tuple[Mark, ...]) if row["marks"] else (),
         accounts=msgspec.json.decode(row["accounts"], type=tuple[Account, ...]) if row["accounts"] else (),
         emergency=bool(row["emergency"]),
         recovered=bool(row["recovered"]),

@@ -33,6 +33,7 @@ from sqlalchemy import (
     exists,
     inspect,
     make_url,
+    or_,
     select,
     tuple_,
 )
@@ -313,17 +314,17 @@ class Store:
         found = self._run(lambda connection: _records(connection, select(calls).where(calls.c.call == call)))
         return found[0] if found else None
 
-    def billables(self, wanted: Wanted = EVERY, user: str = "") -> Iterator[tuple[CallRecord, list[BillableEvent]]]:
-        """The finished calls of which people marked, noted or edited something, and that; of one `user` alone where it
-        is not empty."""
-        marked = exists().where(billable.c.call == calls.c.call)
-        chosen = select(billable)
-        if user:
-            marked, chosen = marked.where(billable.c.user == user), chosen.where(billable.c.user == user)
-        for record in self.each(wanted, only=marked):
-            query = chosen.where(billable.c.call == record.call).order_by(billable.c.at, billable.c.id)
-            told = self._run(lambda connection, query=query: list(connection.execute(query).mappings()))  # type: ignore[misc]
-            yield record, [billable_of(row) for row in told]
+    def billables(self, wanted: Wanted = EVERY) -> Iterator[tuple[CallRecord, list[BillableEvent]]]:
+        """The finished calls in which something was marked as billable, or of which somebody noted or edited
+        something; and those notes and edits."""
+        noted = exists().where(billable.c.call == calls.c.call)
+        for record in self.each(wanted, only=or_(calls.c.marks != "", noted)):
+            yield record, self.notes(record.call)
+
+    def notes(self, call: str) -> list[BillableEvent]:
+        """What people noted and edited of a call, in order."""
+        query = select(billable).where(billable.c.call == call).order_by(billable.c.at, billable.c.id)
+        return self._run(lambda connection: [billable_of(row) for row in connection.execute(query).mappings()])
 
     def hidden(self, viewer: str, names: Sequence[str]) -> frozenset[str]:
         """Of these calls, those that the user does not want to see any more (DCH-2)."""

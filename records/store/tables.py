@@ -66,6 +66,7 @@ calls = Table(
     Column("recordings", Text, nullable=False, server_default=""),
     Column("charges", Text, nullable=False, server_default=""),
     Column("accounts", Text, nullable=False, server_default=""),
+    Column("marks", Text, nullable=False, server_default=""),
     Column("cost", BigInteger),
     Column("currency", Text, nullable=False, server_default=""),
     Column("units", Integer, nullable=False, server_default="0"),
@@ -165,14 +166,14 @@ leg_charges = Table(
     metadata,
     Column("call", Text, primary_key=True),
     Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("cost", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("units", Integer, nullable=False),
     Column("by", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What carriers told of a leg's cost, mostly after the call's end; it counts in place of what `calls` has."""
+"""What carriers told of a leg's cost, mostly after the call's end; the last word counts in place of what `calls` has."""
 
 billable = Table(
     "billable",
@@ -183,7 +184,6 @@ billable = Table(
     Column("by", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("is_on", Boolean(create_constraint=False), nullable=False),
     Column("seconds_ms", BigInteger),
     Column("code", Text),
     Column("note", Text),
@@ -191,7 +191,7 @@ billable = Table(
     Index("billable_call", "call"),
     Index("billable_user", "user", "at"),
 )
-"""Marks, notes and edits of people, one row each, never changed (`records.billable`)."""
+"""Notes and edits of people, one row each, never changed (`records.billable`)."""
 recording_accesses = Table(
     "recording_accesses",
     metadata,

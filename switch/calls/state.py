@@ -106,6 +106,8 @@ class CallState(msgspec.Struct):
     """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
     account: str = ""
     """The account code that it is charged to."""
+    billable: tuple[str, ...] = ()
+    """The lines whose talk is billable now."""
 
     @property
     def for_help(self) -> bool:
@@ -331,6 +333,11 @@ def _account_changed(state: CallState, event: e.AccountChanged) -> None:
     state.account = event.account
 
 
+def _billable_set(state: CallState, event: e.BillableSet) -> None:
+    others = tuple(each for each in state.billable if each != event.user)
+    state.billable = (*others, event.user) if event.on else others
+
+
 def _parked(state: CallState, event: e.Parked) -> None:
     state.parked = event
 
@@ -438,6 +445,7 @@ _APPLY: dict[type, Callable[..., None]] = {
     e.RecordingEnded: _recording_ended,
     e.LegRated: _leg_rated,
     e.AccountChanged: _account_changed,
+    e.BillableSet: _billable_set,
 }
 
 

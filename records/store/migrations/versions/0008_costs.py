@@ -1,4 +1,4 @@
-"""What calls cost, what carriers tell of that, and what people mark as billable."""
+"""What calls cost, what carriers tell of that, what of them is billable, and what people note of that."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ def upgrade() -> None:
     """Columns with a default, so that the rows that are there stay as they are; and two tables."""
     op.add_column("calls", sa.Column("charges", sa.Text(), nullable=False, server_default=""))
     op.add_column("calls", sa.Column("accounts", sa.Text(), nullable=False, server_default=""))
+    op.add_column("calls", sa.Column("marks", sa.Text(), nullable=False, server_default=""))
     op.add_column("calls", sa.Column("cost", sa.BigInteger()))
     op.add_column("calls", sa.Column("currency", sa.Text(), nullable=False, server_default=""))
     op.add_column("calls", sa.Column("units", sa.Integer(), nullable=False, server_default="0"))
@@ -18,11 +19,11 @@ def upgrade() -> None:
         "leg_charges",
         sa.Column("call", sa.Text(), primary_key=True),
         sa.Column("leg", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("at", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("cost", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("units", sa.Integer(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -33,7 +34,6 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("is_on", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("seconds_ms", sa.BigInteger()),
         sa.Column("code", sa.Text()),
         sa.Column("note", sa.Text()),
@@ -47,5 +47,5 @@ def downgrade() -> None:
     """Without them."""
     op.drop_table("billable")
     op.drop_table("leg_charges")
-    for name in ("units", "currency", "cost", "accounts", "charges"):
+    for name in ("units", "currency", "cost", "marks", "accounts", "charges"):
         op.drop_column("calls", name)
