@@ -54,6 +54,7 @@ def _line(name: str, each: User | Line, levels: Levels) -> model.Line:
         set_up=user is None or user.set_up,
         listed=get("listed"),
         busy_lamp=model.BusyLamp(get("busy_lamp")),
+        billable=get("billable"),
     )
 
 

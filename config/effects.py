@@ -38,7 +38,11 @@ _LIVE = (
     "guard.allow",
     "guard.ban",
     "guard.hidden",
-    *(f"{level}.busy_lamp" for level in ("settings", "account", "sites", "groups", "users", "lines")),
+    *(
+        f"{level}.{key}"
+        for level in ("settings", "account", "sites", "groups", "users", "lines")
+        for key in ("busy_lamp", "billable")
+    ),
     *(f"trunks.{key}" for key in ("host", "port", "transport", "hosts", "outbound_proxy", "domain", "from")),
     *(f"trunks.{key}" for key in ("certificates", "ca", "certificate", "key", "username", "auth_username", "secret")),
     *(f"trunks.{key}" for key in ("realm", "register", "registrar", "expires", "ping")),

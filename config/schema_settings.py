@@ -104,6 +104,9 @@ class Settings(Section):
     )
     hide_caller_id: Boolean = Field(default=False, description="whether those outside see no number")
     account_code: Boolean = Field(default=False, description="whether calls outside need an account code")
+    billable: Boolean = Field(
+        default=True, description="whether calls may be marked as billable, and client codes and notes be kept of them"
+    )
     call_limit: Annotated[float, limit(1, 86400)] = Field(
         default=0.0, description="how long a call outside may last, such as 2h; `none`: as long as one likes"
     )

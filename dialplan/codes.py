@@ -49,9 +49,9 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
 )
 """Every feature that a code can be given, and whether something may be dialled behind the code."""
 
-CALL_KEYS = ("record", "record_pause", "transfer", "blind_transfer", "park", "add_party")
+CALL_KEYS = ("record", "record_pause", "transfer", "blind_transfer", "park", "add_party", "account_code", "billable")
 """What may be done by keys during a call: record it, or stop that; transfer it after a word with the target, or at
-once; park it; take a third one in."""
+once; park it; take a third one in; charge it to an account; say that its time is billable, or not any more."""
 
 LONGEST_CODE = 8
 """What the configuration allows."""

@@ -21,7 +21,9 @@ from dialplan.question import Answer, named
 from dialplan.simulate import What
 from dialplan.vocabulary import StartBranch, StopBranch
 
-_NO_RULES = frozenset(("country", "area_code", "time_zone", "name", "listed", "busy_lamp", "hold_music", "lock"))
+_NO_RULES = frozenset(
+    ("country", "area_code", "time_zone", "name", "listed", "busy_lamp", "billable", "hold_music", "lock")
+)
 _NO_KINDS = frozenset(("device", "group", "site"))
 _PLANNED = {f".forward.{each.value}": CAUSES[each] for each in Condition if each is not Condition.ALWAYS}
 _WITHOUT_HOPS = (To.ANNOUNCE, To.ECHO, To.PARK)

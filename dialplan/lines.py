@@ -149,7 +149,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `caller_id` is the number that those outside see (CID-1); empty: the trunk's. `hours` names business hours, empty:
     always open; `closed` is where calls go outside of them. `mailbox` is empty where voicemail is not enabled. `calls`
     is how many the line takes at a time; where `call_waiting` is off, one. `set_up` is False for a user who has not
-    given country, zone and PIN (PRO-1). `listed`: found when callers dial by name (DIR-1).
+    given country, zone and PIN (PRO-1). `listed`: found when callers dial by name (DIR-1). `billable`: whether the user
+    may mark the own talk as billable (BIL-8).
     """
 
     id: str
@@ -175,3 +176,4 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     set_up: bool = True
     listed: bool = True
     busy_lamp: BusyLamp = BusyLamp.EVERYBODY
+    billable: bool = True

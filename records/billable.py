@@ -69,7 +69,7 @@ def talks(record: CallRecord, user: str) -> tuple[Interval, ...]:
 
 def _user(leg: LegRecord) -> str:
     kind, _, name = leg.target.partition(":")
-    return name if kind == "line" else ""
+    return leg.user or (name if kind == "line" else "")
 
 
 def users(record: CallRecord) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
 from switch.auth import Authenticator
 from switch.ban_keeper import BanKeeper
+from switch.billing import Billing
 from switch.bounding import Bounding
 from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
@@ -302,10 +303,12 @@ class Exchange:
         watching = Watching(self.core.subscriptions, clock.now, clock.at)
         record = RecordCommand(self.core, self._features.recording, clock.now)
         parked = ParkedAsking(self._features.parking, clock.at)
+        billing = Billing(self.core, self._features.billable, lambda: self._model, token, clock)
         hiding = Hiding(clock.at, lambda events: self.core.note(events, clock.now()))
         asked = (
             *(operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked),
             hiding,
+            billing,
         )
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error

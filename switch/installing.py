@@ -21,10 +21,12 @@ from switch.calls.context import Context
 from switch.calls.keying import Keying
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes, announcements, conference, three_way, transfer_keys
-from switch.features.account_codes import AccountCodes
+from switch.features import account_codes, account_keys, announcements, billable, conference, three_way, transfer_keys
+from switch.features.account_codes import AccountCodes, Tries
+from switch.features.account_keys import AccountKeys
 from switch.features.announcements import Announcements
 from switch.features.attendant import Attendants
+from switch.features.billable import BillableTime
 from switch.features.call_keys import CallKeys
 from switch.features.call_keys import Feature as Key
 from switch.features.codes import FeatureCodes
@@ -63,6 +65,7 @@ class Installed(msgspec.Struct, frozen=True):
 
     parking: Parking
     recording: Recording
+    billable: BillableTime
 
 
 def install(context: Context, house: House) -> Installed:
@@ -77,6 +80,9 @@ def install(context: Context, house: House) -> Installed:
     keying = Keying(lambda: house.words.sources("number_enter"))
     three = three_way.ThreeWay(keying)
     sending = TransferKeys(keying)
+    tries, billing = Tries(), BillableTime(house.model)
+    check, refused = house.check_account, house.account_refused
+    charging = AccountKeys(keying, house.words, house.model, check, refused, tries, recording.secret)
     keys: Mapping[str, Key] = MappingProxyType(
         {
             three_way.FEATURE: three.add,
@@ -85,6 +91,8 @@ def install(context: Context, house: House) -> Installed:
             "record_pause": recording.pause_key,
             transfer_keys.BLIND: sending.blind,
             transfer_keys.ATTENDED: sending.attended,
+            account_keys.FEATURE: charging.key,
+            billable.FEATURE: billing.key,
         }
     )
     pressed = CallKeys(lambda: house.model().call_keys, keys)
@@ -100,7 +108,7 @@ def install(context: Context, house: House) -> Installed:
         **BUILT_IN,
         Attendant: attendants,
         Feature: codes,
-        Collect: AccountCodes(house.check_account, house.account_refused),
+        Collect: AccountCodes(check, refused, tries),
         Voicemail: deposits,
         Conference: conferences,
         Park: parking.park,
@@ -129,11 +137,13 @@ def install(context: Context, house: House) -> Installed:
         parking.joined,
         three.joined,
         limiting.joined,
+        charging.over,
         recording.joined,
     )
     context.over = (
         transfer.over,
         keying.over,
+        charging.over,
         parking.over,
         pressed.over,
         limiting.over,
@@ -141,4 +151,4 @@ def install(context: Context, house: House) -> Installed:
         recording.over,
     )
     context.overdue = limiting.overdue
-    return Installed(parking, recording)
+    return Installed(parking, recording, billing)

@@ -272,6 +272,14 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     announcing: bool = False
 
 
+class BillableView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `billable`, `billable_note` and `billable_edit`: what was done for which user in which call."""
+
+    call: str
+    user: str
+    done: str
+
+
 class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `reload` when it was taken; a refusal has the errors in its details. Laid out as `check` does."""
 

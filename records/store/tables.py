@@ -173,7 +173,7 @@ leg_charges = Table(
     Column("by", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What carriers told of a leg's cost, mostly after the call's end; the last word counts in place of what `calls` has."""
+"""What carriers told of a leg's cost, mostly after the call's end; the last word counts in place of the estimate."""
 
 billable = Table(
     "billable",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_DIGITS = 32
 FIRST_S, BETWEEN_S = 8.0, 4.0
+CONFIRMED = Tune(("tone:440:250",), over=True)
+"""What somebody hears over the talk when what he keyed is done."""
 REFUSED = Tune(("tone:480+620:250", "silence:250", "tone:480+620:250"), over=True)
 """What somebody hears over the talk when nothing came of what he keyed."""
 
@@ -45,13 +47,17 @@ class Keying:
         asked = self._asked.get(call.id)
         return asked is not None and asked.on
 
-    def ask(self, call: Call, leg: Leg, then: Told, now: float) -> None:
-        """Ask that leg, in place of whoever was asked in the call before."""
+    def ask(
+        self, call: Call, leg: Leg, then: Told, now: float, words: Sources | None = None, *, secret: bool = False
+    ) -> None:
+        """Ask that leg, in place of whoever was asked in the call before; by other `words` where they are given.
+        `secret`: for a password."""
         self.over(call, now)
         music(call, leg)
         self._asked[call.id] = asked = _Asked(self, call, leg, then)
         leg.listener = asked
-        question = Ask(words=self._words(), most=MOST_DIGITS, first_s=FIRST_S, between_s=BETWEEN_S)
+        words = self._words() if words is None else words
+        question = Ask(words=words, most=MOST_DIGITS, first_s=FIRST_S, between_s=BETWEEN_S, secret=secret)
         asked.dialogue.ask(question, asked.answered, now)
 
     def over(self, call: Call, now: float) -> None:
@@ -99,6 +105,12 @@ def refused(call: Call, by: Leg) -> None:
     """The two talk again, and who keyed something hears that nothing came of it."""
     back(call)
     call.context.engine.play(ports.leased(by), REFUSED)
+
+
+def confirmed(call: Call, by: Leg) -> None:
+    """The two talk again, and who keyed something hears that it is done."""
+    back(call)
+    call.context.engine.play(ports.leased(by), CONFIRMED)
 
 
 def plan_of(call: Call, by: Leg, digits: str, what: str) -> Plan:

@@ -1,7 +1,8 @@
 """What a carrier's leg costs is said when it is answered, and who talks with it whenever that changes (decision 29).
 
     joined   who talks with whom has changed: a leg that is new is rated, one with another partner told of again
-    taken    such a leg has come out of another call, with its charge and its account code (CST-6)
+    taken    a leg has come out of another call: a carrier's with its charge and its account code (CST-6), one of ours
+             with its billable time
     told     the carrier has said what it cost
 
 Calls without a carrier's leg that somebody pays for are left at the first look. Nothing is kept here: it stands in the
@@ -102,13 +103,16 @@ def tariff_of(rate: Rate) -> e.Tariff:
 
 def taken(before: Call, leg: LegState, to: Call, index: int) -> None:
     """A leg of the call `before`, which was `leg` there, is leg `index` of `to` now."""
-    if leg.rated is None:
+    at, by = to.context.at(), f"call:{before.id}"
+    if leg.rated is not None:
+        _tell(to, index, leg.rated, "", "", (*leg.talked, *_stretch(leg, leg.rated, at)))
+    if is_trunk(leg.target):
+        if before.state.account and not to.state.account:
+            to.record(e.AccountChanged(to.id, to.state.n, at, before.state.account, by))
         return
-    at = to.context.at()
-    earlier = (*leg.talked, *_stretch(leg, leg.rated, at))
-    _tell(to, index, leg.rated, "", "", earlier)
-    if before.state.account and not to.state.account:
-        to.record(e.AccountChanged(to.id, to.state.n, at, before.state.account, f"call:{before.id}"))
+    user = leg.user or leg.target.partition(":")[2]
+    if user in before.state.billable and user not in to.state.billable:
+        to.record(e.BillableSet(to.id, to.state.n, at, user, True, by))
 
 
 def _stretch(leg: LegState, rated: e.LegRated, at: datetime.datetime) -> tuple[e.Stretch, ...]:

@@ -31,6 +31,35 @@ Tell = Callable[[str, str, bool], None]
 
 MOST_WRONG = 5
 WINDOW_S = 15 * 60.0
+
+
+class Tries:
+    """Which lines have tried too often. Shared by all who look at passwords of account codes."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, deque[float]] = {}
+        """By line: when a try was begun that has not been found good."""
+
+    def blocked(self, line: str, now: float) -> bool:
+        """Whether no more of that line's are looked at now."""
+        begun = self._begun.get(line)
+        if begun is None:
+            return False
+        while begun and begun[0] <= now - WINDOW_S:
+            begun.popleft()
+        return len(begun) >= MOST_WRONG
+
+    def begin(self, line: str, now: float) -> None:
+        """One is looked at."""
+        self._begun.setdefault(line, deque()).append(now)
+
+    def good(self, line: str, began: float) -> None:
+        """The one that was begun then counts no more."""
+        begun = self._begun.get(line)
+        if begun is not None and began in begun:
+            begun.remove(began)
+
+
 REFUSED = Termination(Result.REFUSED, Reason.NOT_PERMITTED, 403)
 BLOCKED = Termination(Result.REFUSED, Reason.BLOCKED, 403)
 
@@ -38,11 +67,10 @@ BLOCKED = Termination(Result.REFUSED, Reason.BLOCKED, 403)
 class AccountCodes:
     """The executor of `Collect` steps."""
 
-    def __init__(self, check: Check, tell: Tell = lambda line, account, blocked: None) -> None:
+    def __init__(self, check: Check, tell: Tell, tries: Tries) -> None:
         self._check = check
         self._tell = tell
-        self._tries: dict[str, deque[float]] = {}
-        """By line: when a try was begun that has not been found good."""
+        self._tries = tries
 
     def __call__(self, call: Call, step: Collect, now: float) -> None:
         """Go on with the call, or refuse it."""
@@ -53,27 +81,16 @@ class AccountCodes:
         elif not (step.account and step.number):
             # To ask for it the caller would be answered, and a telephone rung afterwards.
             call.refuse_step(step.id, REFUSED, "Account Code Needed", now)
-        elif self._blocked(line, now):
+        elif self._tries.blocked(line, now):
             self._tell(line, step.account, True)
             call.refuse_step(step.id, BLOCKED, "Too Many Wrong Account Codes", now)
         else:
-            tries = self._tries.setdefault(line, deque())
-            tries.append(now)
+            self._tries.begin(line, now)
             self._check(step.account, step.given, lambda good, then: self._checked(call, step, line, now, good, then))
 
-    def _blocked(self, line: str, now: float) -> bool:
-        tries = self._tries.get(line)
-        if tries is None:
-            return False
-        while tries and tries[0] <= now - WINDOW_S:
-            tries.popleft()
-        return len(tries) >= MOST_WRONG
-
     def _checked(self, call: Call, step: Collect, line: str, began: float, good: bool, now: float) -> None:
-        tries = self._tries.get(line)
         if good:
-            if tries is not None and began in tries:
-                tries.remove(began)
+            self._tries.good(line, began)
         else:
             self._tell(line, step.account, False)
         try:

@@ -130,6 +130,8 @@ class Recording:
         self._tunes = 0
         self._strict: set[str] = set()
         """Calls in which all are told, as somebody was in the call that a leg came from."""
+        self._secret: set[str] = set()
+        """Calls in which a password is keyed."""
 
     def joined(self, call: Call, now: float) -> None:
         """Who talks with whom has changed (`Context.joined`)."""
@@ -176,6 +178,7 @@ class Recording:
 
     def _over(self, call: Call, now: float) -> None:
         self._strict.discard(call.id)
+        self._secret.discard(call.id)
         asking = self._asking.pop(call.id, None)
         if asking is not None:
             asking.stop()
@@ -440,11 +443,20 @@ class Recording:
             elif not active.hushed:
                 engine.record(active.media, Spool(active.path, self._keeping.settings.most_s))
 
+    def secret(self, call: Call, on: bool) -> None:
+        """A password is keyed in the call, or not any more: that is silence in the file."""
+        if on:
+            self._secret.add(call.id)
+        else:
+            self._secret.discard(call.id)
+        self._hush(call)
+
     def _hush(self, call: Call) -> None:
         """What is said or keyed to a mailbox, a menu, or before a room is not of the talk that was to be recorded, and
         may be a PIN (PIN-5): it is silence in the file. What a parked one says is (REC-7)."""
         recording, service = call.state.recording, call.state.service
-        hush = bool(service) and not service.startswith(PARKED) and not _talkers(call)
+        asked = bool(service) and not service.startswith(PARKED) and not _talkers(call)
+        hush = asked or call.id in self._secret
         for active in self._of(call):
             if active.hushed is hush or recording is None or not active.open:
                 continue

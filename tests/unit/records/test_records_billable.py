@@ -4,6 +4,7 @@ was there before stays."""
 from __future__ import annotations
 
 import datetime
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def by_hand(marks: list[tuple[float, str, bool]], user: str, answered: float, en
     total, on = 0.0, False
     instants = sorted({answered, ended, *(when for when, _, _ in marks if answered < when < ended)})
     sets = sorted((each for each in marks if each[1] == user), key=lambda each: each[0])
-    for since, until in zip(instants, instants[1:], strict=False):
+    for since, until in itertools.pairwise(instants):
         before = [each for each in sets if each[0] <= since]
         on = before[-1][2] if before else False
         total += until - since if on else 0
