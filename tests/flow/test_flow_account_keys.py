@@ -1,4 +1,4 @@
-"""What is keyed during a call about its costs: an account code (CST-3, CST-5, CST-6), and billable time (BIL-1, BIL-8)."""
+"""What is keyed during a call about its costs: an account code (CST-3, CST-5, CST-6), billable time (BIL-1, BIL-8)."""
 
 from __future__ import annotations
 

@@ -115,6 +115,14 @@ def test_idn2_who_may_see_that_a_line_is_busy_is_a_setting_of_every_level() -> N
     assert people().lines["anna"].busy_lamp is BusyLamp.EVERYBODY
 
 
+def test_bil8_who_may_bill_time_is_a_setting_of_every_level_with_locks() -> None:
+    model = people(above="account: {billable: false}\n", ben="billable: true")
+    assert (model.lines["anna"].billable, model.lines["ben"].billable) == (False, True)
+    locked = people(above="account: {billable: false, locked: [billable]}\n", ben="billable: true")
+    assert not locked.lines["ben"].billable
+    assert people().lines["anna"].billable
+
+
 def test_dir1_who_is_not_listed_is_called_by_extension_all_the_same() -> None:
     model = people(ben="listed: false")
     assert (model.lines["anna"].listed, model.lines["ben"].listed) == (True, False)
