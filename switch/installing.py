@@ -16,13 +16,14 @@ import msgspec
 from dialplan.model import Model
 from dialplan.plan import Attendant, Collect, Conference, Feature, Park, Retrieve, Voicemail
 from media.engine import RecordEnded
+from switch.account_tries import Check, Tell, Tries
 from switch.calls import identity, rating, transfer
 from switch.calls.context import Context
 from switch.calls.keying import Keying
 from switch.calls.limiting import Limiting
 from switch.calls.services import BUILT_IN
-from switch.features import account_codes, account_keys, announcements, billable, conference, three_way, transfer_keys
-from switch.features.account_codes import AccountCodes, Tries
+from switch.features import account_keys, announcements, billable, conference, three_way, transfer_keys
+from switch.features.account_codes import AccountCodes
 from switch.features.account_keys import AccountKeys
 from switch.features.announcements import Announcements
 from switch.features.attendant import Attendants
@@ -49,8 +50,8 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
 
     model: Callable[[], Model]
     wish: Callable[[str, Sequence[str], str], None]
-    check_account: account_codes.Check
-    account_refused: account_codes.Tell
+    check_account: Check
+    account_refused: Tell
     words: Words
     """The prompts."""
     desk: Desk

@@ -5,7 +5,7 @@
           -[nothing, or wrong]-> the call stays as it was, and who keyed it hears so
 
 While he keys, the other side hears music, and a recording is silent at the password. An account that there is not looks
-like one with a password; wrong ones count together with those dialled before a call (`account_codes.py`). The last code
+like one with a password; wrong ones count together with those dialled before a call (`switch/account_tries.py`). The last code
 owns the call (CST-5).
 """
 
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from dialplan.model import Model
 from records import events as e
+from switch.account_tries import Check, Tell, Tries
 from switch.calls.keying import Keying, confirmed, refused
-from switch.features.account_codes import Check, Tell, Tries
 from switch.prompts.words import Words
 
 if TYPE_CHECKING:
