@@ -1,5 +1,5 @@
-"""Tries of passwords of account codes (CST-4): so many wrong ones of a line within a while, and further ones are refused
-without being looked at.
+"""Tries of passwords of account codes (CST-4): so many wrong ones of a line within a while, and further ones are
+refused without being looked at.
 
 A try counts as wrong until it has been found good, so that many at once are no way around the limit. Tries are
 remembered in memory alone; a start forgets them.

@@ -5,8 +5,8 @@
           -[nothing, or wrong]-> the call stays as it was, and who keyed it hears so
 
 While he keys, the other side hears music, and a recording is silent at the password. An account that there is not looks
-like one with a password; wrong ones count together with those dialled before a call (`switch/account_tries.py`). The last code
-owns the call (CST-5).
+like one with a password; wrong ones count together with those dialled before a call (`switch/account_tries.py`). The
+last code owns the call (CST-5).
 """
 
 from __future__ import annotations
