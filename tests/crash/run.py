@@ -82,10 +82,7 @@ class Episode:
             return made
 
         self.limited = call("limited", alice, pacific, "6692223333")
-        self.returns = call("returns", dave, carol, "103")
         self.limited_at = alice.expect("call", call=self.limited.parties[0].call, state="CONFIRMED")["now"]
-        self.park(self.returns, "short", "720")
-        self.returns_at = time.monotonic()
         self.parked = call("parked", bob, carol, "103")
         self.park(self.parked, "main", "700")
         self.recorded = call("recorded", carol, dave, "104")
@@ -103,6 +100,9 @@ class Episode:
             self.room.append((Party(phone, name, alice, bob, dave), tone))
         self.parties += [party for party, _ in self.room]
         self.meet()
+        self.returns = call("returns", dave, carol, "103")
+        self.park(self.returns, "short", "720")
+        self.returns_at = time.monotonic()
         carol.play(BACK, -14)
         dave.play(TAKER, -14)
         self.mark = carol.mark()

@@ -91,33 +91,3 @@ account: {{record: {{automatic: internal, announce: all}}}}
             assert heard.gap_s < 0.1
         assert not both[pause, side].any()
         assert sound.find(both[:, side], rate, TOLD) is None
-
-
-def test_the_exchange_dies_and_the_recording_goes_on(tmp_path):
-    """The worker writes on meanwhile; the file is one, from the answer to the end, without a hole."""
-    with (
-        house(tmp_path / "house", "account: {record: {automatic: internal}}\n") as made,
-        softphones(made, "alice", "bob") as (alice, bob),
-    ):
-        alice.play(ALICE, -14)
-        bob.play(BOB, -14)
-        here, there = connect(alice, bob, "102")
-        began = time.monotonic()
-        time.sleep(0.6)
-        made.kill("exchange")
-        made.serving(2)
-        time.sleep(0.6)
-        assert made.json("calls")[0]["recording"] == "on"
-        alice.do("hangup", call=here)
-        bob.over(there)
-        ended = time.monotonic()
-        (file,) = wait_for(lambda: list((made.folder / "data" / "recordings").glob("????-??-??/*.wav")), 15, "the file")
-        (told,) = made.record()["recordings"]
-    samples, rate = sound.read(file)
-    both = samples.reshape(-1, 2)
-    assert told["file"] == f"{file.parent.name}/{file.name}" and told["legs"] == [0, 1]
-    assert abs(len(both) / rate - (ended - began)) < 1.0
-    for side, tone in ((0, ALICE), (1, BOB)):
-        heard = sound.find(both[:, side], rate, tone)
-        assert heard is not None and abs(heard.hz - tone) < 3 and heard.gap_s < 0.1
-        assert heard.end_s - heard.start_s > ended - began - 1.0
