@@ -12,6 +12,7 @@ import datetime
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -30,14 +31,20 @@ _MADE: Mapping[str, Callable[[CallRecord], Any]] = {
     "decisions": lambda record: record.model,
     "hidden": lambda record: record.hidden,
     "account": lambda record: record.account,
-    "held_s": lambda record: round(sum(leg.held_s for leg in record.legs), 3),
+    "held_s": lambda record: record.held_s,
     "forwards": lambda record: len(record.forwards) + len(record.passed),
     "transfers": lambda record: len(record.transfers),
     "recordings": lambda record: " ".join(each.file for each in record.recordings if each.file),
     "legs": lambda record: len(record.legs),
+    **{name: attrgetter(name) for name in ("user", "site", "entity", "direction", "outside", "parked_s")},
+    "path": lambda record: " ".join(stop.entity for stop in record.path),
+    "cost": lambda record: next(iter(record.costs.values())) / 1_000_000 if len(record.costs) == 1 else None,
+    "currency": lambda record: " ".join(record.costs),
 }
 COLUMNS = (*_PLAIN, *_MADE)
-"""Of the CSV, in their order."""
+"""Of the CSV, in their order. The cost of a call that was charged in several currencies stands in the JSON alone."""
+_INNER = ("n", "last_at", "model", "now")
+_RECKONED = ("duration_s", "ring_s", "talk_s", "direction", "outside", "held_s", "parked_s", "costs")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
@@ -51,13 +58,12 @@ def row(record: CallRecord) -> dict[str, Any]:
 
 def whole(record: CallRecord) -> dict[str, Any]:
     """One call with its legs and all the rest, for JSON. Lengths that are reckoned from instants come with it."""
-    kept = {name: value for name, value in asdict(record).items() if name not in ("n", "last_at", "model")}
+    kept = {name: value for name, value in asdict(record).items() if name not in _INNER}
     return kept | {
         "forwards": [asdict(each) for each in record.forwards],
+        "legs": [asdict(leg) | {"held_s": leg.held_s, "call_s": leg.call_s} for leg in record.legs],
         "decisions": record.model,
-        "duration_s": record.duration_s,
-        "ring_s": record.ring_s,
-        "talk_s": record.talk_s,
+        **{name: getattr(record, name) for name in _RECKONED},
     }
 
 
@@ -90,6 +96,8 @@ def _simple(value: Any) -> Any:
     """As the JSON has it: instants in UTC with a Z, true and false in small letters."""
     if isinstance(value, datetime.datetime):
         return msgspec.to_builtins(value.astimezone(datetime.UTC))
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else value
 
 

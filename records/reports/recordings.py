@@ -80,6 +80,11 @@ class RecordingRow(msgspec.Struct, frozen=True, kw_only=True):
     marked: bool
 
 
+USER_COLUMNS = UserRecordings.__struct_fields__
+CALL_COLUMNS = RecordedCall.__struct_fields__
+FILE_COLUMNS = RecordingRow.__struct_fields__
+
+
 class RecordingReport(msgspec.Struct, frozen=True):
     """All of it but the single calls and recordings."""
 

@@ -23,6 +23,7 @@ from switch.commands import (
     record,
     records,
     reload,
+    report,
     schema,
     serve,
     show,
@@ -93,6 +94,7 @@ for _name, _verb, _panel in (
 app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
 app.add_typer(mailbox.app, name="mailbox", rich_help_panel="Running")
 app.add_typer(quota.app, name="quota", rich_help_panel="Running")
+app.add_typer(report.app, name="report", rich_help_panel="Watching")
 app.add_typer(records.app, name="records", rich_help_panel="Watching")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 

@@ -54,6 +54,9 @@ def export(
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    user: Annotated[
+        str | None, typer.Option(help="Only calls that this user has a part in.", metavar="USER", show_default=False)
+    ] = None,
     line: Annotated[str | None, typer.Option(help="Only calls from or to this line.", metavar="LINE")] = None,
     number: Annotated[
         str | None, typer.Option(help="Only calls of this number, calling or called.", metavar="NUMBER")
@@ -68,6 +71,7 @@ def export(
     wanted = Wanted(
         number=number,
         line=line,
+        user=user,
         since=moment(since, now) if since else None,
         until=moment(until, now) if until else None,
     )

@@ -46,6 +46,7 @@ def test_json_lines_have_the_legs() -> None:
     plain = json.loads(line)
     assert [each["leg"] for each in plain["legs"]] == [0, 1]
     assert plain["talk_s"] == made.talk_s
+    assert plain["legs"][1]["held_s"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -89,5 +90,5 @@ def test_all_come_out_in_order_whatever_the_batch(tmp_path: Path) -> None:
 
 
 def test_of_a_call_all_that_is_known_is_written_but_what_only_the_fold_needs() -> None:
-    assert {*CallRecord.__struct_fields__} - {*whole(record())} == {"n", "last_at", "model"}
+    assert {*CallRecord.__struct_fields__} - {*whole(record())} == {"n", "last_at", "model", "now"}
     assert msgspec.json.decode(msgspec.json.encode(whole(record())))["decisions"] == record().model

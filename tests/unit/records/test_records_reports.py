@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -93,14 +92,6 @@ def test_totals_equal_brute_force_over_the_events(seed: int, stories: int) -> No
     records = folded(calls)
     check_users(users(records, PEOPLE, BOSS), calls)
     check_recordings(records, calls)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path_factory.mktemp('db')}/records.db")
-    made.migrate()
-    yield made
-    made.close()
 
 
 def test_totals_from_the_store_equal_brute_force(store: Store) -> None:

@@ -1,0 +1,323 @@
+"""`ringplan report`: who telephoned how much, and what was recorded. Out of the record store, without an exchange.
+
+The figures are those of `records.reports`; names, groups and sites are the configuration's of today.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switch.arguments import Places
+from switch.commands import staff
+from switch.commands.common import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    console,
+    duration,
+    fail,
+    keep_whole,
+    local_time,
+    table,
+    utc_now,
+    write_json,
+)
+from switch.commands.moments import moment
+from switch.commands.stored import SinceOption, UntilOption, configured, each_record, reading, record_store
+
+if TYPE_CHECKING:
+    from records.cdr import CallRecord
+    from records.reports.recordings import RecordedCall, RecordingReport, RecordingRow
+    from records.reports.users import Ranked, UserReport
+    from records.store import Store
+    from records.store.questions import Wanted
+    from records.viewer import Viewer
+
+USUAL_SINCE = "7d"
+BAD_ARGUMENTS = 2
+CsvOption = Annotated[bool, typer.Option("--csv", help="For a spreadsheet.", metavar="")]
+
+app = typer.Typer(
+    help="Who telephoned how much, and what was recorded.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Of(enum.StrEnum):
+    """What a report on recordings has a line for."""
+
+    USERS = "users"
+    CALLS = "calls"
+    FILES = "files"
+
+
+@app.command("users")
+def users(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    site: Annotated[
+        str | None, typer.Option(help="Only users of this site.", metavar="SITE", show_default=False)
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(help="These users beside each other, as anna,ben.", metavar="USERS", show_default=False),
+    ] = None,
+    rank: Annotated[
+        str | None,
+        typer.Option(help="The users of --site by one measure, as completed.", metavar="MEASURE", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """Calls, missed calls, times: one line a user; of the last seven days, unless told otherwise."""
+    from records.reports import users as reports
+
+    if rank is not None and rank not in reports.MEASURES:
+        fail(f"there is no measure {rank}; there are {', '.join(reports.MEASURES)}", BAD_ARGUMENTS)
+    if rank is not None and site is None:
+        fail("of which site? write --site", BAD_ARGUMENTS)
+    places = Places.find(config, data)
+    compiled = configured(places)
+    with record_store(places, compiled) as store:
+        found = reports.users(each_record(store, _time(since, until)), staff.people(compiled), _operator())
+    found = [each for each in found if site is None or each.site == site]
+    if compare is not None:
+        chosen = [staff.known(compiled, name.strip()) for name in compare.split(",")]
+        _compared(reports.compare(found, chosen), chosen, json=json, as_csv=as_csv)
+    elif rank is not None:
+        board = reports.leaderboard(found, site or "", rank)
+        if not _written(board, ("place", "user", "name", "value"), json, as_csv):
+            _ranked(board, rank)
+    elif not _written(found, reports.COLUMNS, json, as_csv):
+        _users(found)
+
+
+@app.command("recordings")
+def recordings(
+    of: Annotated[Of, typer.Option("--of", help="A line for each user, call, or recording.")] = Of.USERS,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """How many calls were recorded, and whose recordings they are; of the last seven days, unless told otherwise.
+
+    A recording is gone when its file is, by request or by age.
+    """
+    from records.reports import recordings as reports
+
+    places = Places.find(config, data)
+    compiled = configured(places)
+    people, boss, gone = staff.people(compiled), _operator(), set[str]()
+    with record_store(places, compiled) as store:
+        records = _with_gone(store, _time(since, until), gone)
+        if of is Of.CALLS:
+            calls = list(reports.recorded_calls(records, boss))
+            if not _written(calls, reports.CALL_COLUMNS, json, as_csv):
+                _calls(calls)
+        elif of is Of.FILES:
+            rows = list(reports.recording_rows(records, people, boss, gone))
+            if not _written(rows, reports.FILE_COLUMNS, json, as_csv):
+                _files(rows)
+        else:
+            report = reports.recordings(records, people, boss, gone)
+            if json:
+                write_json(report)
+            elif not _written(report.users, reports.USER_COLUMNS, False, as_csv):
+                _recorded(report)
+
+
+def _time(since: str | None, until: str | None) -> Wanted:
+    from records.store.questions import Wanted
+
+    now = utc_now()
+    return Wanted(since=moment(since or USUAL_SINCE, now), until=moment(until, now) if until else None)
+
+
+def _operator() -> Viewer:
+    """Whoever can read the record store is one."""
+    from records.viewer import Role, Viewer
+
+    return Viewer("", Role.ADMIN)
+
+
+def _with_gone(store: Store | None, wanted: Wanted, gone: set[str]) -> Iterator[CallRecord]:
+    """The records; before each, those of its recordings that are not there any more are among the `gone`."""
+    for record in each_record(store, wanted):
+        if record.recordings and store is not None:
+            with reading():
+                there = {file.file for file in store.files(record.call) if file.sha256}
+            gone.update(each.file for each in record.recordings if each.file not in there)
+        yield record
+
+
+def _written(rows: Sequence[Any], columns: Sequence[str], json: bool, as_csv: bool) -> bool:
+    """Whether a machine is to read it, and has it now."""
+    if json:
+        write_json(rows)
+    elif as_csv:
+        from msgspec.structs import asdict
+
+        from records.export import csv_text
+
+        for text in csv_text(map(asdict, rows), columns):
+            typer.echo(text, nl=False)
+    return json or as_csv
+
+
+def _users(found: list[UserReport]) -> None:
+    from rich.text import Text
+
+    if not found:
+        console().print("No users and no calls.")
+        return
+    figures = (
+        "Calls",
+        "In",
+        "Talked",
+        "Others",
+        "Missed",
+        "Voicemail",
+        "Out",
+        "Answered",
+        "Mean",
+        "Time",
+        "Hold",
+        "Park",
+    )
+    shown = table("User", "Ext", *figures, "Site", right=figures)
+    for each in found:
+        shown.add_row(
+            Text(each.name or each.user),
+            each.extension,
+            str(each.total),
+            str(each.inbound),
+            str(each.completed),
+            str(each.answered_by_others or ""),
+            _percent(each.missed_percent),
+            str(each.voicemail or ""),
+            str(each.outbound),
+            str(each.answered),
+            duration(each.average_s) if each.average_s is not None else "n/a",
+            duration(each.call_s),
+            duration(each.hold_s) if each.hold_s else "",
+            duration(each.park_s) if each.park_s else "",
+            Text(each.site),
+        )
+    keep_whole(shown, *figures)
+    console().print(shown)
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:g} %"
+
+
+def _compared(found: dict[str, dict[str, Any]], chosen: list[str], *, json: bool, as_csv: bool) -> None:
+    from rich.text import Text
+
+    known = [user for user in chosen if user in found["total"]]
+    if len(known) < len(chosen):
+        fail(f"nothing is known of {', '.join(sorted({*chosen} - {*known}))}")
+    if json:
+        write_json(found)
+    elif as_csv:
+        from records.export import csv_text
+
+        for text in csv_text(({"measure": name} | values for name, values in found.items()), ("measure", *known)):
+            typer.echo(text, nl=False)
+    else:
+        shown = table("Measure", *known, right=tuple(known))
+        for name, values in found.items():
+            shown.add_row(Text(name.replace("_", " ")), *(_figure(name, values[user]) for user in known))
+        console().print(shown)
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return duration(value) if name.endswith("_s") else f"{value:g}"
+
+
+def _ranked(board: list[Ranked], measure: str) -> None:
+    from rich.text import Text
+
+    if not board:
+        console().print("Nobody has anything to be ranked by.")
+        return
+    shown = table("Place", "User", measure.replace("_", " "), right=("Place", measure.replace("_", " ")))
+    for each in board:
+        shown.add_row(str(each.place), Text(each.name or each.user), _figure(measure, each.value))
+    console().print(shown)
+
+
+def _recorded(report: RecordingReport) -> None:
+    from rich.text import Text
+
+    out, totals = console(), report.totals
+    out.print(f"{totals.users_automatic} users are recorded by a rule, {totals.users_on_demand} when they ask for it.")
+    if totals.answered:
+        yes, no = _percent(totals.recorded_percent), _percent(totals.unrecorded_percent)
+        recorded = f"{totals.recorded} were recorded ({yes}), {totals.unrecorded} were not ({no})"
+        out.print(f"Of {totals.answered} answered calls {recorded}.")
+    if totals.recordings:
+        there = f"{totals.unmarked} are there ({_percent(totals.unmarked_percent)})"
+        out.print(f"Of {totals.recordings} recordings {there}.")
+    figures = ("Calls", "Recordings", "By a rule", "Asked for")
+    shown = table("User", "Ext", *figures, "Group", "Site", right=figures)
+    for each in report.users:
+        numbers = (each.calls, each.recordings, each.automatic, each.ad_hoc)
+        shown.add_row(
+            Text(each.name or each.user), each.extension, *map(str, numbers), Text(each.group), Text(each.site)
+        )
+    if report.users:
+        out.print(shown)
+
+
+def _calls(found: list[RecordedCall]) -> None:
+    from rich.text import Text
+
+    now = utc_now()
+    shown = table("When", "", "From", "To", "Result", "Length", "Rec", "Way", right=("Length", "Rec"))
+    for each in found:
+        shown.add_row(
+            local_time(each.started_at, now),
+            each.direction,
+            Text(each.caller or "anonymous"),
+            Text(each.callee),
+            each.result.replace("_", " "),
+            duration(each.duration_s),
+            str(each.recordings or ""),
+            Text(" → ".join(each.path)),
+        )
+    keep_whole(shown, "When", "Length")
+    console().print(shown if found else "No calls.")
+
+
+def _files(found: list[RecordingRow]) -> None:
+    from rich.text import Text
+
+    now = utc_now()
+    shown = table("When", "", "From", "To", "Owner", "", "File")
+    for each in found:
+        owner = each.owner if each.owner_type == "user" else f"{each.owner_type} {each.owner}"
+        kind = each.kind.replace("_", " ") + (", gone" if each.marked else "")
+        shown.add_row(
+            local_time(each.at, now),
+            each.direction,
+            Text(each.caller or "anonymous"),
+            Text(each.callee),
+            Text(owner),
+            kind,
+            Text(each.file),
+        )
+    keep_whole(shown, "When", "File")
+    console().print(shown if found else "No recordings.")
