@@ -323,6 +323,10 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
         """How long that leg was connected with others, in seconds: what it talked with services of ours left out."""
         return length_s([each for each in self.talks if leg in each.legs and each.kind != "service"])
 
+    def talks_of(self, leg: int) -> tuple[Talk, ...]:
+        """When that leg was connected with whom or what, one after the other."""
+        return tuple(each for each in self.talks if leg in each.legs)
+
     def users(self) -> dict[str, str]:
         """Whom of the house the call concerns, each once, by the first of these parts that the user has in it: caller,
         answered, rung, line (it was made on that line by another), for (others rang on its behalf), mailbox, called

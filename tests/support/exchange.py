@@ -63,6 +63,7 @@ from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore, Message
 from switch.trunk_hosts import TrunkHost
 from switch.views import WishesView
 from switch.wishing import Wishing
+from tests.support.conservation import check_all
 from tests.support.engine import BookEngine
 from tests.support.network import Network
 from tests.support.recordings import BookOfRecordings
@@ -604,6 +605,7 @@ class Exchange:
             assert self.tolerates or all(leg.ended is not None for leg in state.legs.values()), call_id
         records = self.records
         assert sorted(record.call for record in records) == sorted(told)
+        check_all(records, self.events)
         for record in records:
             _check_record(record)
             if self.decides:
