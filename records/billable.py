@@ -170,8 +170,12 @@ def report(found: Iterable[Billable], by: str) -> list[Line]:
     return [Line(key, len(calls[key]), round(a, 3), round(b, 3)) for key, (a, b) in sorted(sums.items())]
 
 
+COLUMNS = ("call", "user", "began_at", "talk_s", "marked_s", "seconds", "code", "contact", "note", "edits")
+"""Of a full report (BIL-7)."""
+
+
 def plain(entry: Billable) -> Mapping[str, object]:
-    """One entry as a row of a full report (BIL-7)."""
+    """One entry by `COLUMNS`."""
     return {
         "call": entry.call,
         "user": entry.user,

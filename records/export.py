@@ -40,6 +40,8 @@ _MADE: Mapping[str, Callable[[CallRecord], Any]] = {
     "path": lambda record: " ".join(stop.entity for stop in record.path),
     "cost": lambda record: next(iter(record.costs.values())) / 1_000_000 if len(record.costs) == 1 else None,
     "currency": lambda record: " ".join(record.costs),
+    "units": lambda record: sum(each.units for each in record.charges),
+    "estimate": lambda record: any(each.estimate for each in record.charges if each.cost is not None),
 }
 COLUMNS = (*_PLAIN, *_MADE)
 """Of the CSV, in their order. The cost of a call that was charged in several currencies stands in the JSON alone."""

@@ -6,6 +6,7 @@ import typer
 
 from switch.commands import (
     backup,
+    billable,
     calls,
     check,
     diff,
@@ -93,6 +94,7 @@ for _name, _verb, _panel in (
     app.command(_name, rich_help_panel=_panel)(_verb)
 app.add_typer(extension.app, name="extension", rich_help_panel="Configuring")
 app.add_typer(mailbox.app, name="mailbox", rich_help_panel="Running")
+app.add_typer(billable.app, name="billable", rich_help_panel="Running")
 app.add_typer(quota.app, name="quota", rich_help_panel="Running")
 app.add_typer(report.app, name="report", rich_help_panel="Watching")
 app.add_typer(records.app, name="records", rich_help_panel="Watching")

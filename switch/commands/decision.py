@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dialplan.model import Model, render
+from dialplan.rates import shown
+from records.charges import Charge, Ticket, tickets
 from switch import models
 from switch.arguments import Places
 from switch.commands.common import console, duration, local_time, short_path, table, utc_now
@@ -66,8 +69,8 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     rang = f"rang {duration(record.ring_s)}"
     found.append(("time", rang + (f", talked {duration(record.talk_s)}" if record.answered_at else "")))
     found += [("recorded", _recorded(each)) for each in record.recordings]
-    if record.account:
-        found.append(("account", record.account))
+    found += [("account", each) for each in _accounts(record)]
+    found += [line for each in record.charges for line in _charged(each)]
     if record.emergency:
         found.append(("emergency", "yes"))
     if record.recovered:
@@ -139,6 +142,44 @@ def _transferred(each: Transfer) -> str:
     other = f", from call {each.other}" if each.other else ""
     outcome = _OUTCOMES.get(each.outcome, ", not over")
     return f"by {each.by.partition(':')[2]}, {verb}{how}, to {to}{outcome}{status}{other}"
+
+
+def _accounts(record: CallRecord) -> list[str]:
+    """The account codes that it was charged to, the last one first: that one owns the call (CST-5)."""
+    if len(record.accounts) < 2:
+        return [record.account] if record.account else []
+    now = utc_now()
+    *before, last = record.accounts
+    return [f"{last.account}, since {local_time(last.at, now)}{_by(last.by)}"] + [
+        f"{each.account} before, since {local_time(each.at, now)}{_by(each.by)}" for each in reversed(before)
+    ]
+
+
+def _by(who: str) -> str:
+    kind, _, name = who.partition(":")
+    return f", brought from call {name}" if kind == "call" else f" by {name}" if name else ""
+
+
+def _charged(charge: Charge) -> Iterator[tuple[str, str]]:
+    """One carrier's leg: what it cost whom; and the parts of those who talked, where there were several (CRC-6)."""
+    to = f"{charge.number} ({charge.destination})" if charge.destination else charge.number
+    whose = f"paid by {charge.payer}" if charge.payer else ""
+    billed = f"{duration(charge.billed_ms / 1000)} charged" if charge.billed_ms and not charge.units else ""
+    said = "an estimate" if charge.estimate else "as the carrier says"
+    known = said if charge.cost is not None else ""
+    yield "cost", ", ".join(filter(None, (_money(charge), f"to {to}", billed, whose, known)))
+    talked = tickets(charge)
+    if len(talked) > 1:
+        for each in talked:
+            who = each.name or each.to.partition(":")[2] or "nobody"
+            yield "of that", ", ".join((who, duration(each.lasted_ms / 1000), _money(each)))
+
+
+def _money(of: Charge | Ticket) -> str:
+    if of.cost is None:
+        return "not known"
+    units = f" for {of.units} {'unit' if of.units == 1 else 'units'}" if of.units else ""
+    return f"{shown(of.cost)} {of.currency}".rstrip() + units
 
 
 def reasons(record: CallRecord, places: Places) -> list[str]:
