@@ -37,6 +37,8 @@ from switch.views import RecordView
 SWEEP_S = 60.0
 """How often it is looked at what is left, and what is too old."""
 _DAY_S = 86400.0
+MOST_TRIES = 8
+"""How often a file is tried: after that, at the next start. The eighth is four hours after the first."""
 _FOLDER_MODE = 0o700
 
 
@@ -48,6 +50,9 @@ class Job(msgspec.Struct):
     base: Path
     open: set[str]
     over_at: float | None = None
+    tried: int = 0
+    again_at: float = 0.0
+    """When what could not be made is tried again."""
 
 
 def sides(base: Path, file: str) -> list[list[Path]]:
@@ -121,6 +126,8 @@ class Recordings:
         self._jobs: dict[str, Job] = {}
         self._queue: collections.deque[Job] = collections.deque()
         self._working = False
+        self._failed: list[Job] = []
+        """What could not be made, and is tried again: the disk may have been full."""
 
     def use(self, compiled: Compiled, folder: Path) -> None:
         """Another version of the configuration, whose files are relative to that folder. Recordings that are on go on
@@ -171,6 +178,9 @@ class Recordings:
         if job.over_at is None or (job.open and not forced):
             return
         del self._jobs[job.file]
+        self._make(job)
+
+    def _make(self, job: Job) -> None:
         self._queue.append(job)
         if not self._working:
             self._working = True
@@ -180,7 +190,11 @@ class Recordings:
         """One file after the other."""
         try:
             while self._queue:
-                await self._render(self._queue.popleft())
+                job = self._queue.popleft()
+                try:
+                    await self._render(job)
+                except Exception as error:  # noqa: BLE001  the others are made all the same
+                    self._log.error("a recording failed", file=job.file, why=repr(error))
         finally:
             self._working = False
 
@@ -200,11 +214,19 @@ class Recordings:
             wrong = str(error)
         if rendered is None:
             self._log.error("a recording cannot be made; its spools stay", file=str(out), why=wrong)
-            self._told(job, None, wrong or "it cannot be made")
+            if not job.tried:
+                self._told(job, None, wrong or "it cannot be made")
+            job.tried += 1
+            job.again_at = time.monotonic() + SWEEP_S * 2**job.tried
+            if job.tried < MOST_TRIES:
+                self._failed.append(job)
             return
         self._told(job, rendered, "; ".join(rendered.left_out))
         self._core.flush()  # the record first: should we die now, the file is made and told once more
-        await asyncio.to_thread(settle, job.base, job.file, self._keep_spools)
+        try:
+            await asyncio.to_thread(settle, job.base, job.file, self._keep_spools)
+        except OSError as error:
+            self._log.error("the spools of a recording stay, and it is made again", file=str(out), why=str(error))
 
     def _told(self, job: Job, rendered: Rendered | None, wrong: str) -> None:
         at = self._clock.at()
@@ -240,6 +262,10 @@ class Recordings:
         long_ago = time.monotonic() - SWEEP_S
         for job in [job for job in self._jobs.values() if job.over_at is not None and job.over_at < long_ago]:
             self._ready(job, forced=True)
+        due = [job for job in self._failed if job.again_at < time.monotonic()]
+        self._failed = [job for job in self._failed if job not in due]
+        for job in due:
+            self._make(job)
         if self._keep_days:
             count = await asyncio.to_thread(forget, self._base, time.time() - self._keep_days * _DAY_S)
             if count:
