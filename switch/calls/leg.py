@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from dialplan.lines import Policy
 from media.engine import MediaEvent
 from records import events as e
 from switch.calls.sound import Sound, far_value
+from switch.calls.state import AHEAD
 from switch.calls.terms import terms_of
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
@@ -209,9 +212,9 @@ class Leg:
         if state is None or state.dialog is None or self.index not in call.legs or not state.answered:
             return
         usage = self.usage
-        flow = flow_value(usage.flow)
-        if state.dialog.remote_target != usage.dialog.target or state.flow != flow:
-            call.record(e.LegMoved(call.id, call.state.n, call.context.at(), self.index, self.dialog_value(), flow))
+        moved = state.dialog.remote_target != usage.dialog.target or state.flow != flow_value(usage.flow)
+        if moved or usage.dialog.local_cseq - state.dialog.local_cseq >= AHEAD // 2:
+            self.record_moved()
         self.record_session()
 
     def record_session(self) -> None:
@@ -226,16 +229,21 @@ class Leg:
             at = call.context.at()
             call.record(e.SessionTimed(call.id, call.state.n, at, self.index, session.interval_s, session.ours))
 
-    def record_numbers(self) -> None:
-        """Record that a request of ours has taken a number: after a crash the next one goes on from it."""
-        call, at = self.call, self.call.context.at()
-        call.record(e.LegMoved(call.id, call.state.n, at, self.index, self.dialog_value(), flow_value(self.usage.flow)))
+    def record_moved(self) -> None:
+        """Record the dialog and its path where they are others than a crash would find. Its numbers alone need no word:
+        after a crash they jump (`state.AHEAD`); but only so far."""
+        call = self.call
+        state = call.state.legs.get(self.index)
+        if state is None or state.dialog is None or self.index not in call.legs:
+            return
+        live, kept, flow = self.dialog_value(), state.dialog, flow_value(self.usage.flow)
+        same = msgspec.structs.replace(live, local_cseq=kept.local_cseq, remote_cseq=kept.remote_cseq) == kept
+        if not same or flow != state.flow or live.local_cseq - kept.local_cseq >= AHEAD // 2:
+            call.record(e.LegMoved(call.id, call.state.n, call.context.at(), self.index, live, flow))
 
     def record_move(self) -> None:
         """Record what a re-INVITE changed."""
-        call = self.call
-        at = call.context.at()
-        call.record(e.LegMoved(call.id, call.state.n, at, self.index, self.dialog_value(), flow_value(self.usage.flow)))
+        self.record_moved()
         self.record_media()
         self.record_hold()
         self.record_session()

@@ -25,7 +25,7 @@ from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
 from switch.calls.rating import advice
 from switch.calls.serving import resume
-from switch.calls.state import MOVED, CallState, LegState, apply, fold
+from switch.calls.state import MOVED, CallState, LegState, apply, fold, jump
 from switch.sip import refresh, writer
 from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
@@ -56,12 +56,13 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float, letter:
         _end_unanswered(context, state, now)
         return None
     call = Call(context, state)
+    said = state.legs[CALLER].described
+    call.record(e.Recovered(call.id, state.n, context.at()))
     for index, leg_state in state.legs.items():
         if leg_state.ended is None and leg_state.answered and leg_state.dialog is not None:
             call.legs[index] = leg = _leg(context, call, index, leg_state)
             if leg_state.session is not None:
                 _go_on_with_session(context, leg, leg_state.session, now)
-    call.record(e.Recovered(call.id, state.n, context.at()))
     for index, leg_state in list(state.legs.items()):
         if not leg_state.answered and leg_state.ended is None and leg_state.dialog is not None:
             _cancel_again(context, leg_state, now)  # they ring for nobody: the walk died with the process
@@ -70,7 +71,7 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float, letter:
         # One side had gone already when the exchange died; the other only waits for its BYE.
         call.end_broken(now)
         return None
-    if not _answer_again(context, call, now, letter):
+    if not _answer_again(context, call, said, now, letter):
         call.end_broken(now)
         return None
     _bye_again(context, call, events, now, letter)
@@ -97,6 +98,7 @@ def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now:
             continue
         if not _waits(letter, leg_state.dialog.local_tag):
             continue
+        jump(leg_state)
         leg = _leg(context, call, event.leg, leg_state)
         leg.sound.lease = None
         leg.usage.bye(now)
@@ -123,6 +125,7 @@ def farewell(context: Context, events: Sequence[e.CallEvent], now: float, letter
         if index == spoke or not leg_state.answered or leg_state.dialog is None:
             continue
         if _waits(letter, leg_state.dialog.local_tag):
+            jump(leg_state)
             leg = _leg(context, call, index, leg_state)
             leg.reach(now)
             if leg.usage.needs_ack:
@@ -189,6 +192,7 @@ def _leg(context: Context, call: Call, index: int, state: LegState) -> Leg:
         bool(state.offer),
         context.settings.sessions,
     )
+    leg.usage.ack_cseq = state.invited if state.offer else leg.usage.ack_cseq
     leg.usage.allows_update, leg.usage.from_change = value.update, value.from_change
     leg.usage.allows_message = value.message
     if dialect is not None:
@@ -259,9 +263,9 @@ def _invite(state: CallState, routes: Sequence[str] = ()) -> Request:
     return invite
 
 
-def _answer_again(context: Context, call: Call, now: float, letter: Letter | None = None) -> bool:
+def _answer_again(context: Context, call: Call, said: bytes, now: float, letter: Letter | None = None) -> bool:
     """Our 200 may have died with the former process, or its ACK have come while nobody was there. False when that ACK
-    was to bring the caller's answer to our offer, and it is too late to ask for it."""
+    was to bring the caller's answer to our offer, and it is too late to ask for it. `said` is our description in it."""
     state = call.state
     caller = call.legs.get(CALLER)
     if caller is None:
@@ -272,16 +276,15 @@ def _answer_again(context: Context, call: Call, now: float, letter: Letter | Non
         return not offered
     if not offered and not _waits(letter, caller.tag):
         return True
-    dialog = caller.usage.dialog
-    if not offered and (dialog.local_cseq, dialog.remote_cseq) != state.legs[CALLER].numbers:
-        # There was another request since, of the caller or of ours: the caller knows that the call stands.
+    if not offered and state.legs[CALLER].met:
         return True
-    txn = context.endpoint.resume_server(_invite(state, dialog.routes), flow_of(state.started.flow), now)
-    body = sound.repeated(caller.sound)
+    routes = caller.usage.dialog.routes
+    txn = context.endpoint.resume_server(_invite(state, routes), flow_of(state.started.flow), now)
+    body = sound.repeated(said)
     caller.usage.accept_again(txn, body, now, offered=offered)
     if offered:
         call.offers.expect_answer(caller)
-    elif body != caller.sound.local:
+    elif body != said:
         call.offers.owe(caller, RESTORE)  # the keys that it has may be these, or those that are not known any more
     return True
 

@@ -124,10 +124,10 @@ def again(leg: Sound) -> bytes:
     return _told(leg)
 
 
-def repeated(leg: Sound) -> bytes:
-    """The description in force, said once more after a crash to who may have heard it. A key of ours in it is another
-    one than before."""
-    return leg.local.replace(_KEY, b"inline:" + base64.b64encode(secrets.token_bytes(negotiate.KEY_BYTES)))
+def repeated(said: bytes) -> bytes:
+    """A description, said once more after a crash to who may have heard it. A key of ours in it is another one than
+    before."""
+    return said.replace(_KEY, b"inline:" + base64.b64encode(secrets.token_bytes(negotiate.KEY_BYTES)))
 
 
 def answer_to(leg: Sound, offer: Description, answer: Description) -> bytes:

@@ -8,6 +8,7 @@ survive a crash can hide elsewhere.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -15,6 +16,10 @@ import msgspec
 from dialplan.termination import Reason, Result, Termination
 from records import events as e
 from switch.calls import limits
+
+AHEAD = 1000
+"""So far sequence numbers and versions of descriptions jump after a crash: more are never used without a word of it."""
+_ORIGIN = re.compile(rb"(?m)^(o=\S+ \d+ )(\d+)")
 
 MOVED = Termination(Result.ANSWERED, Reason.JOINED, 200)
 """The ending of a leg that lives on in another call."""
@@ -38,8 +43,10 @@ class LegState(msgspec.Struct):
     held: bool = False
     settled: bytes = b""
     session: e.SessionTimed | None = None
-    numbers: tuple[int, int] = (0, 0)
-    """Our sequence number and the far end's when it was answered."""
+    invited: int = 0
+    """Our sequence number when it was answered."""
+    met: bool = False
+    """Whether anything has happened on it since that tells that its far end knows of the answer."""
     terms: e.Terms | None = None
     """Those of the line whose leg it is."""
     ended: Termination | None = None
@@ -160,6 +167,7 @@ def _leg_started(state: CallState, event: e.LegStarted) -> None:
 
 def _leg_media(state: CallState, event: e.LegMedia) -> None:
     leg = state.legs[event.leg]
+    leg.met = leg.answered
     leg.media = event.media
     leg.described = event.described
     leg.far = event.far
@@ -176,7 +184,7 @@ def _leg_answered(state: CallState, event: e.LegAnswered) -> None:
     leg = state.legs[event.leg]
     leg.answered = True
     leg.dialog = event.dialog
-    leg.numbers = event.dialog.local_cseq, event.dialog.remote_cseq
+    leg.invited = event.dialog.local_cseq
     if event.far is not None:
         leg.far = event.far
     leg.offer = event.offer
@@ -186,6 +194,7 @@ def _leg_answered(state: CallState, event: e.LegAnswered) -> None:
 
 def _leg_moved(state: CallState, event: e.LegMoved) -> None:
     leg = state.legs[event.leg]
+    leg.met = leg.answered
     leg.dialog = event.dialog
     leg.flow = event.flow
     if event.branch:
@@ -309,6 +318,21 @@ def _session_timed(state: CallState, event: e.SessionTimed) -> None:
 
 def _recovered(state: CallState, event: e.Recovered) -> None:
     state.recovered += 1
+    for leg in state.legs.values():
+        jump(leg)
+
+
+def jump(leg: LegState) -> None:
+    """What the former process has sent on an answered leg since we last wrote down its numbers, nobody knows. So our
+    next request and our next description are far ahead of both; gaps are legal (RFC 3261 section 12.2.1.1)."""
+    if leg.answered and leg.dialog is not None:
+        leg.dialog = msgspec.structs.replace(leg.dialog, local_cseq=leg.dialog.local_cseq + AHEAD)
+        leg.described, leg.settled = _ahead(leg.described), _ahead(leg.settled)
+
+
+def _ahead(described: bytes) -> bytes:
+    """The description, as a version that is so much later (RFC 8866 section 5.2)."""
+    return _ORIGIN.sub(lambda found: b"%s%d" % (found[1], int(found[2]) + AHEAD), described, count=1)
 
 
 def _handed_over(state: CallState, event: e.CallHandedOver) -> None:

@@ -31,7 +31,7 @@ from media.engine import MediaEvent
 from records import events as e
 from switch.calls import requests
 from switch.calls.keying import refused
-from switch.calls.leg import Leg, flow_value, is_trunk, line_of, trunk_of
+from switch.calls.leg import Leg, is_trunk, line_of, trunk_of
 from switch.calls.onward import back, onward
 from switch.calls.pairing import pair
 from switch.calls.replanning import ask
@@ -281,7 +281,6 @@ def _after_crash(call: Call, begun: e.TransferBegun, now: float) -> None:
 
 
 def moved(call: Call, leg: Leg) -> None:
-    """A request of ours went out on the leg: its number has to outlive a crash."""
+    """A request of ours went out on the leg."""
     if leg.call is call and leg.index in call.legs:
-        flow = flow_value(leg.usage.flow)
-        call.record(e.LegMoved(call.id, call.state.n, call.context.at(), leg.index, leg.dialog_value(), flow))
+        leg.record_moved()

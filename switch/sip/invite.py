@@ -246,13 +246,13 @@ class InviteUsage:
     ) -> InviteUsage:
         """A confirmed usage out of the journal; `flow` is the one that it was last heard on.
 
-        `unacknowledged`: the 2xx of our INVITE made an offer, and the answer that its ACK is to bring is not there yet.
+        `unacknowledged`: the 2xx of our INVITE made an offer, and the answer that its ACK is to bring is not there yet;
+        who knows the INVITE's number sets `ack_cseq`.
         """
         flow = toward(flow, dialog, carrier)
         usage = cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner, carrier, sessions)
         if unacknowledged:
             usage.needs_ack = True
-            usage.ack_cseq = dialog.local_cseq
         return usage
 
     @classmethod
