@@ -93,7 +93,14 @@ def compile_loaded(
         for name, each in settings.conferences.items()
         if each.pin is not None or each.chair_pin is not None
     )
-    records = RecordSettings(url=work.records_url(), journal_max=settings.records.journal_max)
+    kept = settings.records
+    records = RecordSettings(
+        url=work.records_url(),
+        journal_max=kept.journal_max,
+        keep_s=kept.keep,
+        emergency_keep_s=kept.emergency_keep,
+        mask=kept.mask,
+    )
     post = mail(settings.mail, work.secret(settings.mail.secret, "mail", "secret")) if settings.mail else None
     routing = outbound(loaded)
     if loaded.problems or work.problems or routing.problems:

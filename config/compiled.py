@@ -346,10 +346,15 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The database's URL; empty for SQLite in the data folder. It may hold a password. `journal_max` in megabytes."""
+    """The database's URL; empty for SQLite in the data folder. It may hold a password. `journal_max` in megabytes.
+    Records are kept for `keep_s` seconds, those of emergency calls for `emergency_keep_s` at least; 0: for ever. `mask`
+    is none, exports or all."""
 
     url: str
     journal_max: int = 4000
+    keep_s: float = 0.0
+    emergency_keep_s: float = 0.0
+    mask: str = "none"
 
     def __repr__(self) -> str:
         return "RecordSettings(***)"

@@ -35,6 +35,7 @@ _LIVE = (
     "calls.announcements",
     "prompts",
     "recordings",
+    "records.mask",
     "guard.allow",
     "guard.ban",
     "guard.hidden",

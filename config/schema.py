@@ -32,6 +32,7 @@ from config.schema_listener import CertificateFiles, Listener, Networks
 from config.schema_people import Account, Device, Group, Licences, Line, Site, User
 from config.schema_prompts import Prompts
 from config.schema_recordings import Recordings
+from config.schema_records import Records
 from config.schema_routes import RateFile, Route, RouteFile, Routing
 from config.schema_tests import Test
 from config.schema_trunk import Trunk, TrunkHost
@@ -49,7 +50,6 @@ from config.types import (
     Identifier,
     OneOrMore,
     PortRange,
-    SecretText,
     Sound,
     Text,
     choice,
@@ -145,18 +145,6 @@ class Log(Section):
     level: Annotated[str, choice("debug", "info", "warning", "error")] = Field(default="info", description="how much")
     format: Annotated[str, choice("auto", "text", "json")] = Field(
         default="auto", description="auto: text on a terminal, else json"
-    )
-
-
-class Records(Section):
-    """Call records."""
-
-    url: SecretText | None = Field(
-        default=None, description="a database's URL, also as env:NAME or file:PATH; else SQLite in the data folder"
-    )
-    journal_max: Annotated[int, integer(100, 10000000)] = Field(
-        default=4000,
-        description="megabytes of journal while the database takes nothing in; then the oldest calls lose records",
     )
 
 

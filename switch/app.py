@@ -52,6 +52,7 @@ from switch.draining import Draining
 from switch.explaining import Explaining
 from switch.features import attendant
 from switch.figures import readings
+from switch.forgetting import Forgetting
 from switch.guarding import Guarding
 from switch.hiding import Hiding
 from switch.installing import House, install
@@ -305,7 +306,19 @@ class Exchange:
         parked = ParkedAsking(self._features.parking, clock.at)
         billing = Billing(self.core, self._features.billable, lambda: self._model, token, clock)
         hiding = Hiding(clock.at, lambda events: self.core.note(events, clock.now()))
+        forgetting = Forgetting(
+            self.core,
+            self._recordings,
+            self._mailboxes.desk,
+            self._recent,
+            self._chores,
+            self._places.data / "state.sqlite3",
+            self._journal.begin_segment,
+            clock.at,
+            lambda events: self.core.note(events, clock.now()),
+        )
         asked = (
+            forgetting,
             *(operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked),
             hiding,
             billing,

@@ -107,7 +107,7 @@ def needs_restart(old: Compiled, new: Compiled) -> tuple[str, ...]:
         "guard": _sizes(old.guard) != _sizes(new.guard),
         "metrics": old.metrics != new.metrics,
         "log": old.log != new.log,
-        "records": old.records != new.records,
+        "records": msgspec.structs.replace(old.records, mask=new.records.mask) != new.records,
     }
     return tuple(f"changes under `{name}` take effect at the next start" for name, differs in names.items() if differs)
 

@@ -25,11 +25,13 @@ def main() -> int:
     options = parser.parse_args()
     places = Places(options.config, options.data, options.data)
     try:
-        url = records_url(configuration.live(places), places)
+        compiled = configuration.live(places)
     except configuration.ConfigurationError as error:
         sys.stderr.write("\n".join(error.lines) + "\n")
         return EXIT_CONFIG
-    arguments = [str(places.journal), url, "--beat", str(places.heartbeat), "--head", str(places.head)]
+    url, kept = records_url(compiled, places), compiled.records
+    rules = ["--retain", str(kept.keep_s), "--retain-emergency", str(kept.emergency_keep_s)]
+    arguments = [str(places.journal), url, *rules, "--beat", str(places.heartbeat), "--head", str(places.head)]
     feed.main(arguments)
     return feed.main([*arguments, "--once"])
 

@@ -98,6 +98,10 @@ class Recent:
         if known is not None:
             known.ended = event
 
+    def forget(self, call: str) -> None:
+        """The call is to be known no more."""
+        self._calls.pop(call, None)
+
     def _of(self, call: str) -> Known:
         known = self._calls.get(call)
         if known is None:

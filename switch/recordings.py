@@ -16,8 +16,10 @@ import asyncio
 import collections
 import contextlib
 import datetime
+import math
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ import structlog
 
 from config.compiled import Compiled
 from media.render import Rendered, command, parse
-from records.events import RecordingRendered
+from records.events import Forgotten, RecordingRendered
 from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.control import Handler, Refused
@@ -39,6 +41,9 @@ SWEEP_S = 60.0
 _DAY_S = 86400.0
 MOST_TRIES = 8
 """How often a file is tried: after that, at the next start. The eighth is four hours after the first."""
+_MANY = 1000
+FILE_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9A-Za-z]+-[0-9]+\.wav")
+"""Of a file, relative to the folder of recordings."""
 _FOLDER_MODE = 0o700
 
 
@@ -86,16 +91,36 @@ def settle(base: Path, file: str, keep: bool) -> None:
         (base / "spools" / file).parent.rmdir()
 
 
-def forget(base: Path, before: float) -> int:
-    """Delete files and spools that are older. How many there were."""
-    count = 0
-    for each in (*base.glob("????-??-??/*.wav"), *base.glob("[ks]*/????-??-??/*.spool")):
+def outdated(base: Path, before: float) -> list[Path]:
+    """Files and spools that are older."""
+    found = []
+    for each in _all(base):
         with contextlib.suppress(OSError):
             if each.stat().st_mtime < before:
-                each.unlink()
-                count += 1
-                each.parent.rmdir()
+                found.append(each)
+    return found
+
+
+def of_calls(base: Path, calls: Container[str]) -> list[Path]:
+    """Files and spools of these calls."""
+    return [each for each in _all(base) if each.name.partition(".")[0].rpartition("-")[0] in calls]
+
+
+def delete(paths: Iterable[Path]) -> int:
+    """How many were there. Raises OSError for one that cannot be deleted."""
+    count = 0
+    for each in paths:
+        with contextlib.suppress(FileNotFoundError):
+            each.unlink()
+            count += 1
+        with contextlib.suppress(OSError):
+            each.parent.rmdir()
     return count
+
+
+def _all(base: Path) -> Iterator[Path]:
+    yield from base.glob("????-??-??/*.wav")
+    yield from base.glob("[ks]*/????-??-??/*.spool")
 
 
 def _make(folder: Path) -> None:
@@ -128,14 +153,18 @@ class Recordings:
         self._working = False
         self._failed: list[Job] = []
         """What could not be made, and is tried again: the disk may have been full."""
+        self._made: Job | None = None
+        """The file that is being made."""
 
     def use(self, compiled: Compiled, folder: Path) -> None:
         """Another version of the configuration, whose files are relative to that folder. Recordings that are on go on
         where they began."""
-        settings = compiled.recordings
+        settings, kept = compiled.recordings, math.ceil(compiled.records.keep_s / _DAY_S)
         self.settings = RecordingSettings(emergency=settings.emergency, most_s=settings.longest_s)
         self._base = folder / settings.folder if settings.folder else self._usual
-        self._keep_days, self._keep_spools = settings.keep_days, settings.keep_spools
+        # A recording does not outlive the record of its call.
+        self._keep_days = min((days for days in (settings.keep_days, kept) if days), default=0)
+        self._keep_spools = settings.keep_spools
 
     def start(self) -> None:
         """Calls have been taken over: what a crash left is made now. Must be called in the running loop."""
@@ -172,6 +201,21 @@ class Recordings:
             job.over_at = time.monotonic()
             self._ready(job)
 
+    # -- deletion -----------------------------------------------------------------------------------------------
+
+    def making(self, calls: Container[str]) -> str:
+        """A file of these calls that is written or made now, or empty."""
+        under_way = (*self._jobs.values(), *self._queue, *([self._made] if self._made is not None else []))
+        return next((job.file for job in under_way if job.call in calls), "")
+
+    async def remove(self, calls: Sequence[str]) -> int:
+        """Delete all files of these calls. How many there were. Raises OSError."""
+        if not calls:
+            return 0
+        self._failed = [job for job in self._failed if job.call not in calls]
+        base, wanted = self._base, frozenset(calls)
+        return await asyncio.to_thread(lambda: delete(of_calls(base, wanted)))
+
     # -- files --------------------------------------------------------------------------------------------------
 
     def _ready(self, job: Job, *, forced: bool = False) -> None:
@@ -190,13 +234,13 @@ class Recordings:
         """One file after the other."""
         try:
             while self._queue:
-                job = self._queue.popleft()
+                job = self._made = self._queue.popleft()
                 try:
                     await self._render(job)
                 except Exception as error:  # noqa: BLE001  the others are made all the same
                     self._log.error("a recording failed", file=job.file, why=repr(error))
         finally:
-            self._working = False
+            self._working, self._made = False, None
 
     async def _render(self, job: Job) -> None:
         out = job.base / job.file
@@ -267,9 +311,25 @@ class Recordings:
         for job in due:
             self._make(job)
         if self._keep_days:
-            count = await asyncio.to_thread(forget, self._base, time.time() - self._keep_days * _DAY_S)
-            if count:
-                self._log.info("old recordings deleted", files=count, older_than_days=self._keep_days)
+            await self._retain(self._keep_days)
+
+    async def _retain(self, days: float) -> None:
+        """Told first: what a crash keeps from being deleted is found, and told, once more."""
+        old = await asyncio.to_thread(outdated, self._base, time.time() - days * _DAY_S)
+        files = tuple(str(each.relative_to(self._base)) for each in old if each.suffix == ".wav")
+        for start in range(0, len(files), _MANY):
+            told = Forgotten(
+                (), files[start : start + _MANY], "retention", f"older than {days:g} days", self._clock.at()
+            )
+            self._core.note([told], self._clock.now())
+        if old:
+            self._core.flush()
+            try:
+                count = await asyncio.to_thread(delete, old)
+            except OSError as error:
+                self._log.error("old recordings cannot be deleted", why=str(error))
+            else:
+                self._log.info("old recordings deleted", files=count, older_than_days=days)
 
 
 async def _run(words: Iterable[str]) -> tuple[int, bytes, str]:

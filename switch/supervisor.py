@@ -154,6 +154,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            os.umask(0o077)  # whatever it writes, and however it does: for our own user alone
             self._libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(1)  # the parent died before the line above
@@ -387,6 +388,7 @@ def read_blueprint(places: Places) -> Blueprint | int:
     if pid == 0:
         try:
             os.set_inheritable(write_end, True)
+            os.umask(0o077)
             os.execv(argv[0], argv)
         finally:
             os._exit(127)

@@ -280,6 +280,22 @@ class BillableView(msgspec.Struct, frozen=True, kw_only=True):
     done: str
 
 
+class ForgottenView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `records_forget`: what was deleted. `files` are those of recordings, spools among them."""
+
+    calls: int
+    files: int
+    messages: int
+
+
+class AccessedView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `recording_accessed`: it is in the journal that `by` was given the recording."""
+
+    call: str
+    file: str
+    by: str
+
+
 class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `reload` when it was taken; a refusal has the errors in its details. Laid out as `check` does."""
 

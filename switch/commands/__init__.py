@@ -23,6 +23,8 @@ from switch.commands import (
     quota,
     record,
     records,
+    records_forget,
+    records_verify,
     reload,
     report,
     schema,
@@ -97,6 +99,8 @@ app.add_typer(mailbox.app, name="mailbox", rich_help_panel="Running")
 app.add_typer(billable.app, name="billable", rich_help_panel="Running")
 app.add_typer(quota.app, name="quota", rich_help_panel="Running")
 app.add_typer(report.app, name="report", rich_help_panel="Watching")
+records.app.command("verify")(records_verify.verify)
+records.app.command("forget")(records_forget.forget)
 app.add_typer(records.app, name="records", rich_help_panel="Watching")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 

@@ -86,6 +86,15 @@ def record_store(places: Places, compiled: Compiled | None = None) -> Iterator[S
         store.close()
 
 
+def recordings_folder(places: Places) -> Path:
+    """Where the files of recordings lie by the configuration; where that cannot be read, in the data folder."""
+    from config.certificates import folder_of
+
+    compiled = configured(places)
+    folder = compiled.recordings.folder if compiled is not None else ""
+    return folder_of(places.config) / folder if folder else places.data / "recordings"
+
+
 def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:
     """The newest calls that have ended; `wanted` is that of `records.store.Store.history`."""
     with record_store(places) as store, reading():

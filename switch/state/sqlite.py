@@ -136,6 +136,7 @@ def open_state(path: Path | str, migrations: Sequence[Sequence[str]] = MIGRATION
         connection.execute("PRAGMA journal_mode = WAL")
         # The journal's segments are deleted on the strength of what stands here, so it must be on the disk.
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         _migrate(connection, migrations)
     except BaseException:
         connection.close()

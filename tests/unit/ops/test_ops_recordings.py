@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from config.compiled import RecordingSettings
+from config.compiled import RecordingSettings, RecordSettings
 from media import spool
-from records.events import RecordingRendered
+from records.events import Forgotten, RecordingRendered
 from switch import recordings
 from switch.chores import Chores
 from switch.recordings import Recordings
@@ -38,6 +38,9 @@ class Journal:
 
     def go_on(self, act: Callable[[float], None], now: float) -> None:
         act(now)
+
+    def note(self, events: list[Any], now: float) -> None:
+        self.told += events
 
     def flush(self) -> None:
         self.flushed += 1
@@ -102,6 +105,27 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     made = Room(tmp_path)
     yield made
     made.chores.close()
+
+
+def settings(keep_s: float = 0.0, **given: Any) -> Any:
+    """As much of the configuration as is asked for."""
+    return SimpleNamespace(recordings=RecordingSettings(**given), records=RecordSettings(url="", keep_s=keep_s))
+
+
+async def test_what_is_made_yet_of_a_call_is_known_and_the_rest_can_be_removed(room: Room) -> None:
+    one, two = room.write((0, 0), (1, 1))
+    room.write((0, 0), file="2026-11-22/d-1.wav", call="d")
+    assert room.made.making(["x", "c"]) == FILE and room.made.making(["x"]) == ""
+    for path in (one, two):
+        room.made.closed(path)
+    room.made.over(FILE)
+    assert room.made.making(["c"]) == FILE
+    await room.told()
+    assert room.made.making(["c"]) == ""
+    (room.folder / "kept" / "2026-11-22").mkdir(parents=True)
+    (room.folder / "kept" / "2026-11-22" / "c-1.0.0.100.spool").touch()
+    assert await room.made.remove(["c", "x"]) == 2 and await room.made.remove([]) == 0
+    assert left(room.folder) == ["spools/2026-11-22/d-1.0.0.100.spool"]
 
 
 def left(folder: Path) -> list[str]:
@@ -189,7 +213,7 @@ async def test_one_is_made_at_a_time(room: Room, monkeypatch: pytest.MonkeyPatch
 
 async def test_spools_are_kept_where_that_is_wanted(room: Room, tmp_path: Path) -> None:
     """And they are not taken for what a crash has left."""
-    compiled: Any = SimpleNamespace(recordings=RecordingSettings(keep_spools=True, folder="elsewhere"))
+    compiled = settings(keep_spools=True, folder="elsewhere")
     room.made.use(compiled, tmp_path)
     (path,) = room.write((0, 0))
     room.made.closed(path)
@@ -199,10 +223,10 @@ async def test_spools_are_kept_where_that_is_wanted(room: Room, tmp_path: Path) 
     assert recordings.left_behind(tmp_path / "elsewhere") == {}
 
 
-async def test_old_ones_are_deleted(room: Room, tmp_path: Path) -> None:
-    """`keep_days`; nothing else in the folder is touched."""
-    compiled: Any = SimpleNamespace(recordings=RecordingSettings(keep_days=10))
-    room.made.use(compiled, tmp_path)
+@pytest.mark.parametrize("rules", [{"keep_days": 10}, {"keep_s": 9.5 * 86400}, {"keep_days": 10, "keep_s": 1e9}])
+async def test_old_ones_are_deleted_and_that_is_told(room: Room, tmp_path: Path, rules: dict[str, Any]) -> None:
+    """`keep_days`, and no longer than the call's record is kept; nothing else in the folder is touched."""
+    room.made.use(settings(**rules), tmp_path)
     for name, days in (
         ("2026-11-01/old-1.wav", 11),
         ("2026-11-01/new-1.wav", 9),
@@ -217,6 +241,9 @@ async def test_old_ones_are_deleted(room: Room, tmp_path: Path) -> None:
     os.utime(room.folder / "notes.txt", (0, 0))
     await room.made._sweep()
     assert left(room.folder) == ["2026-11-01/new-1.wav", "notes.txt"]
+    (told,) = room.journal.told
+    assert isinstance(told, Forgotten) and sorted(told.files) == ["2026-10-01/old-2.wav", "2026-11-01/old-1.wav"]
+    assert (told.calls, told.by, told.why) == ((), "retention", "older than 10 days")
     assert not (room.folder / "2026-10-01").exists()
 
 

@@ -1,0 +1,75 @@
+"""A call that was recorded is proven, and forgotten on request; and whatever the processes write is for their own user
+alone, whatever mask they were started with."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+import pytest
+
+from tests.e2e.kit.house import house, wait_for
+from tests.e2e.kit.phones import connect, softphones
+from tests.e2e.test_e2e_recording import stored
+
+pytestmark = pytest.mark.e2e
+WHO = ("--by", "Anna Berg", "--why", "letter of 3 March")
+
+
+def test_a_recorded_call_is_proven_and_forgotten_and_nobody_else_reads_any_of_it(tmp_path):
+    before = os.umask(0)
+    try:
+        with (
+            house(tmp_path / "house", "account: {record: {automatic: internal}, voicemail: true}\n") as made,
+            softphones(made, "alice", "bob") as (alice, bob),
+        ):
+            data = made.folder / "data"
+            here, there = connect(alice, bob, "102")
+            call = made.json("calls")[0]["call"]
+            assert (
+                f"no call {call} is in the records"
+                in made.run("records", "forget", "--call", call, *WHO, "--yes").stderr
+            )
+            time.sleep(0.5)
+            alice.do("hangup", call=here)
+            bob.over(there)
+            wait_for(lambda: stored(data / "records.db", "SELECT * FROM recording_files"), 15, "the recording")
+            wait_for(lambda: (data / "records.head").exists(), 10, "the head")
+            (file,) = (data / "recordings").glob("????-??-??/*.wav")
+            ours_alone(data)
+            assert made.run("records", "verify").returncode == 0
+            sound = file.read_bytes()
+            file.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+            found = made.run("records", "verify")
+            assert found.returncode == 1 and f"{file.parent.name}/{file.name} was edited" in found.stdout
+            file.write_bytes(sound)
+            sip_call = made.json("history", call)[0]["sip_call_id"].encode()
+            assert any(sip_call in path.read_bytes() for path in data.glob("records.db*"))
+            assert "1 calls would be deleted" in made.run("records", "forget", "--call", call).stdout
+            assert made.run("records", "forget", "--call", call, "--yes").returncode == 2
+            assert "forgotten: 1 calls, 1 files" in made.run("records", "forget", "--call", call, *WHO, "--yes").stdout
+            assert not file.exists()
+
+            def gone() -> bool:
+                return not any(sip_call in path.read_bytes() for path in data.glob("records.db*"))
+
+            wait_for(gone, 15, "the end of the record")
+            seen = made.json("records", "verify")
+            assert seen["ok"] and seen["seen"]["records"] == 0 and seen["seen"]["tombstones"] == 1
+            assert made.run("records", "verify", "--since-head", seen["head"]).returncode == 0
+            (row,) = stored(data / "records.db", "SELECT by, why FROM tombstones")
+            assert row["by"].endswith(" Anna Berg") and row["why"] == "letter of 3 March"
+            ours_alone(data)
+    finally:
+        os.umask(before)
+
+
+def ours_alone(data):
+    """Everything below that folder is for its owner."""
+    open_ = {
+        str(path.relative_to(data)): oct(stat.S_IMODE(path.lstat().st_mode))
+        for path in (data, *data.rglob("*"))
+        if path.lstat().st_mode & 0o077
+    }
+    assert open_ == {}
