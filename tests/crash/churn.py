@@ -64,6 +64,14 @@ class Churn:
             time.sleep(0.02)
         raise AssertionError(f"{call} is neither answered nor over")
 
+    def _heard(self, call: str, mark: int) -> bool:
+        """Whether the call rings, or is over."""
+        states = ("EARLY", "CONFIRMED", "DISCONNECTED")
+        return any(
+            each["event"] == "call" and each["call"] == call and each["state"] in states
+            for each in self._caller.events[mark:]
+        )
+
     def _pause(self, most_s: float) -> None:
         time.sleep(self._dice.uniform(0.0, most_s))
 
@@ -89,8 +97,12 @@ class Churn:
             self._end(self._callee, there)
 
     def _give_up(self, mark: int, there: int) -> None:
+        """Once something was heard: PJSIP says CANCEL no sooner, and never forgets a call that it gave up before."""
         self._callee.do("answers", statuses=[180])
         call = self._caller.call("106")
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not self._heard(call, mark):
+            time.sleep(0.02)
         self._pause(0.8)
         self._caller.quietly("hangup", call=call)
         self._wait(call, mark)

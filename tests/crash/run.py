@@ -229,9 +229,8 @@ class Episode:
                 self.wrong(f"the limit did not fire for {party.phone.name}")
                 continue
             party.ended(over)
-            late = over - due - self.stage.late_s(due)
-            if not -0.5 < late < 1.0:
-                self.wrong(f"the limit came {late:+.2f} s late for {party.phone.name}")
+            if not -0.5 < over - due < self.stage.late_s(due) + 1.0:
+                self.wrong(f"the limit came {over - due:+.2f} s late for {party.phone.name}")
 
     def rings_again(self) -> None:
         """The parked call is back at its parker, who answers."""
@@ -239,8 +238,8 @@ class Episode:
         due = self.returns_at + self.stage.returns_s
         ringing = carol.expect("incoming", max(0.0, due - time.monotonic()) + 15, since=self.mark)
         waiting.ended(ringing["now"])
-        late = ringing["now"] - due - self.stage.late_s(due)
-        if not -0.7 < late < 1.5:
+        late = ringing["now"] - due
+        if not -0.7 < late < self.stage.late_s(due) + 1.5:
             self.wrong(f"the parked call rang again {late:+.2f} s late")
         carol.talking(ringing["call"], 20)
         back = Party(carol, ringing["call"], waiting.phone)

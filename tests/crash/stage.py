@@ -125,7 +125,7 @@ class Stage(House):
         self.absent.append((self.kills[first], time.monotonic()))
 
     def late_s(self, due: float) -> float:
-        """How long after `due` somebody was there: 0 unless the exchange was away then."""
+        """How long after `due` somebody was there at the latest: 0 unless the exchange was away about then."""
         return max((end - due for begin, end in self.absent if begin - 0.1 <= due <= end), default=0.0)
 
     def call_ids(self) -> list[str]:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from dialplan import groups
 from dialplan import model as m
-from dialplan.destinations import Destination, To, of_text
+from dialplan.destinations import Destination, To, of_text, user
 from dialplan.lines import Forwards, Policy
 from media.engine import Digit, PlayEnded
 from records import events as e
@@ -28,20 +28,22 @@ Scenario = Callable[[Scene], None]
 
 
 def company() -> m.Model:
-    """The house with a park lot (700) and a room (710), keys, a limit of Alice's calls outside, recordings of Bob's
-    calls, and a mailbox that has all of Dave's."""
+    """The house with a park lot (700), a room (710) and a menu (720), keys, a limit of Alice's calls outside,
+    recordings of Bob's calls, and a mailbox that has all of Dave's."""
     away = {"forwards": Forwards(always=Destination(To.VOICEMAIL)), "mailbox": "dave"}
     recorded = Policy(owner="bob", record=frozenset(("inbound", "outbound", "internal")))
     model = changed(house(), alice={"policy": Policy(owner="alice", limit_s=60.0)}, bob={"policy": recorded}, dave=away)
     lot = groups.ParkLot(id="main", extension="700", first="701", last="703", timeout_s=20.0)
     extensions = {**model.extensions, "700": of_text("park:main"), "710": of_text("conference:board")}
+    extensions["720"] = of_text("attendant:main")
     return m.versioned(
         structs.replace(
             model,
             extensions=extensions,
             park_lots={"main": lot},
             conferences={"board": groups.Conference(id="board")},
-            call_keys={"*7": "park", "*2": "transfer", "*3": "record_pause"},
+            attendants={"main": groups.Attendant(id="main", greeting="main.wav", choices={"1": user("bob")})},
+            call_keys={"*7": "park", "*2": "transfer", "*3": "record_pause", "*4": "add_party"},
         )
     )
 
@@ -267,6 +269,35 @@ def voicemail(scene: Scene) -> None:
     scene.wait(1.0)
 
 
+def menu(scene: Scene) -> None:
+    """Alice chooses Bob, who does not answer; then he does."""
+    for wait_s in (25.0, 0.5):
+        alice, bob, _ = scene.phones
+        alice.call("720")
+        scene.wait(0.5)
+        presses(scene, alice, "1")
+        scene.wait(wait_s)
+        if wait_s < 1.0:
+            answers(scene, bob)
+        good_night(scene)
+
+
+def three(scene: Scene) -> None:
+    """Bob takes Carol in by keys, and goes."""
+    talking(scene)
+    _, bob, carol = scene.phones
+    presses(scene, bob, "*4")
+    heard_out(scene, 2)
+    presses(scene, bob, "103#")
+    heard_out(scene, 2)
+    scene.wait(0.5)
+    answers(scene, carol, 1.0)
+    call = up(bob)
+    if call is not None:
+        call.hang_up()
+    scene.wait(1.0)
+
+
 def settings(scene: Scene) -> None:
     """What users set, and registrations that come and go."""
     scene.exchange.set("bob", "dnd on")
@@ -307,6 +338,8 @@ CALLS: dict[str, Scenario] = {
     "recording": recording,
     "limit": limited,
     "voicemail": voicemail,
+    "menu": menu,
+    "three": three,
 }
 """Calls in which something is under way."""
 MORE: dict[str, Scenario] = {"settings": settings, "lamp": lamp}
@@ -325,6 +358,8 @@ SHOWS: dict[str, type] = {
     "recording": e.RecordingPaused,
     "limit": e.LimitWarned,
     "voicemail": e.MessageLeft,
+    "menu": e.MenuChosen,
+    "three": e.RoomLeft,
     "settings": e.LineSet,
     "lamp": e.Subscribed,
 }
