@@ -20,11 +20,11 @@ import msgspec
 from msgspec.structs import asdict
 
 from records.cdr import CallRecord, Instant, LegRecord
+from records.owners import may_hear
+from records.roles import acting, answered_by, called, caller_of, line_of
 from records.viewer import Viewer
 
-_LINE, _USER, _VOICEMAIL = "line:", "user:", "voicemail:"
-_CALLED = frozenset(("called", "forwarded", "chosen", "replanned", "transferred", "returned", "fallback"))
-"""How a call comes to somebody who is called (`records.cdr.Stop.how`)."""
+_VOICEMAIL = "voicemail:"
 
 
 class Direction(enum.StrEnum):
@@ -54,7 +54,8 @@ class View(enum.StrEnum):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One call in somebody's history. `line` is the one that it was made on or that was called, and `by` the user who
     made or answered it, empty for nobody of the house. `number` and `name` are of the other side; both are empty where
-    a caller asked not to be shown. `voicemail`: it came to a mailbox. Lengths are in seconds."""
+    a caller asked not to be shown. `voicemail`: it came to a mailbox. `recordings` are the files that are the viewer's
+    to hear (DRE-1, DRE-2). Lengths are in seconds."""
 
     call: str
     at: Instant
@@ -67,7 +68,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     ring_s: float
     talk_s: float
-    voicemail: bool = False
+    voicemail: bool
+    recordings: tuple[str, ...]
 
 
 class Labelled(Entry, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ def entries(
     for record in records:
         part = part_of(record, viewer) if record.call not in hidden else None
         if part is not None:
-            entry = _entry(record, part)
+            entry = _entry(record, part, viewer)
             if view is View.PORTAL:
                 yield entry
             else:
@@ -131,34 +133,6 @@ def part_of(record: CallRecord, viewer: Viewer) -> Part | None:
     if line:
         return _called(line, answered)
     return _placed(record, caller) if record.line in viewer.shares else None
-
-
-def caller_of(record: CallRecord) -> str:
-    """The user who called, whatever line it was on. Empty for somebody outside."""
-    return record.user or record.line or ""
-
-
-def called(record: CallRecord) -> tuple[str, ...]:
-    """The lines that the call was for, whoever's telephones rang then: which was called, or which others rang for."""
-    entities = [stop.entity for stop in record.path if stop.how in _CALLED]
-    lines = [entity.removeprefix(_USER) for entity in entities if entity.startswith(_USER)]
-    return tuple(dict.fromkeys((*lines, *(leg.for_ for leg in record.legs if leg.for_))))
-
-
-def answered_by(record: CallRecord) -> tuple[LegRecord, ...]:
-    """The legs of all who were called and answered, or came into the call from another one; the first one first."""
-    legs = [leg for leg in record.legs if leg.leg and leg.answered_at is not None]
-    return tuple(sorted(legs, key=lambda leg: (leg.answered_at, leg.leg)))
-
-
-def line_of(leg: LegRecord) -> str:
-    """The line that a leg rang for: a delegate's telephone rings for the delegator's. Empty for a carrier's."""
-    return leg.for_ or (leg.target.removeprefix(_LINE) if leg.target.startswith(_LINE) else "")
-
-
-def acting(leg: LegRecord) -> str:
-    """The user whose telephone it is. Empty for a carrier's."""
-    return leg.user or (leg.target.removeprefix(_LINE) if leg.target.startswith(_LINE) else "")
 
 
 def label(part: Part, user: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -191,7 +165,7 @@ def _called(line: str, answered: tuple[LegRecord, ...]) -> Part:
     return Part(line, Direction.INBOUND, "", Outcome.MISSED)
 
 
-def _entry(record: CallRecord, part: Part) -> Entry:
+def _entry(record: CallRecord, part: Part, viewer: Viewer) -> Entry:
     inbound = part.direction is Direction.INBOUND
     number, name = (record.caller_number, record.caller_name) if inbound else (record.number or record.dialled, "")
     if inbound and record.hidden:
@@ -209,6 +183,7 @@ def _entry(record: CallRecord, part: Part) -> Entry:
         ring_s=record.ring_s,
         talk_s=_talk_s(record, part),
         voicemail=any(stop.how == "answered" and stop.entity.startswith(_VOICEMAIL) for stop in record.path),
+        recordings=tuple(each.file for each in record.recordings if may_hear(record, each, viewer)),
     )
 
 

@@ -3,6 +3,9 @@
 Who asked for it during the call owns it, by the telephone in the call. What a rule recorded is the queue's where the
 call came out of one; else the user's who was called and answered first, or who called, if nobody of the house answered.
 What nobody of the house talked in belongs to the menu, group or number that was called.
+
+Only its owner may hear a recording, and nobody else is told that there is one (DRE-1 to 3): not the other one of a
+shared line, whichever of the two that is. What an administrator hears is on record (`RecordingAccessed`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from records.cdr import CallRecord, Recorded
-from records.history import acting, answered_by, caller_of
+from records.roles import acting, answered_by, caller_of
+from records.viewer import Viewer
 
 POLICY = "policy"
 """`Recorded.by` where a rule asked for it: an automatic recording."""
@@ -40,6 +44,11 @@ def owner_of(record: CallRecord, recorded: Recorded) -> Owner:
         return Owner("user", user)
     kind, _, name = record.entity.partition(":")
     return Owner(kind, name)
+
+
+def may_hear(record: CallRecord, recorded: Recorded, viewer: Viewer) -> bool:
+    """Whether it is the viewer's own."""
+    return bool(recorded.file and viewer.user) and owner_of(record, recorded) == Owner("user", viewer.user)
 
 
 def _queue(record: CallRecord, recorded: Recorded) -> str:

@@ -13,7 +13,7 @@ call (a transfer, a parked call that was taken) goes on there as what it was: th
 from __future__ import annotations
 
 from records.cdr import CallRecord, LegRecord
-from records.history import acting, answered_by, called, caller_of
+from records.roles import acting, answered_by, called, caller_of
 
 NO_CALL = ("feature:", "service:", "park:")
 """What is dialled without calling anybody."""

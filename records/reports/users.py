@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from records.cdr import CallRecord, length_s
-from records.history import acting
 from records.reports import parts
 from records.reports.people import Person
+from records.roles import acting
 from records.viewer import Viewer, may_see_reports
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, LegRecord
+from records.cdr import CallRecord, LegRecord, Recorded
 from records.history import Direction, Entry, Labelled, Outcome, View, entries
 from records.viewer import NotPermitted, Role, Viewer, may_see_history, may_see_reports
+from tests.support.call_events import at
 from tests.support.past_calls import carrier, past, rung
 
 # Anna delegates to Ben and Carl.
@@ -135,6 +136,17 @@ def test_a_call_inside_is_out_for_one_and_in_for_the_other() -> None:
         Direction.INBOUND,
     ]
     assert only(past(rung("anna"), user="dora", entity="user:anna"), DORA).outcome is Outcome.UNANSWERED
+
+
+def test_a_recording_is_of_the_one_who_recorded_alone() -> None:
+    """DRE-1 to 3: the other one of a shared line sees the call and no recording, nor that there is one."""
+    by = {"anna": Recorded(at(6), "a.wav", "policy", (0, 1)), "ben": Recorded(at(6), "b.wav", "policy", (0, 2))}
+    for user, recorded in by.items():
+        record = msgspec.structs.replace(
+            answered(user), recordings=(recorded, Recorded(at(7), "", "policy", why="failed"))
+        )
+        heard = {viewer.user: only(record, viewer).recordings for viewer in (ANNA, BEN, CARL)}
+        assert heard == {"anna": (), "ben": (), "carl": ()} | {user: (recorded.file,)}
 
 
 def test_who_may_see_what() -> None:
