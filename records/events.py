@@ -358,6 +358,37 @@ class Unparked(Event, frozen=True, array_like=True, gc=False, tag=27):
     by: str = ""
 
 
+class QueueEntered(Event, frozen=True, array_like=True, gc=False, tag=48):
+    """Leg `leg` waits in a queue from now on, whose members aim at answering within `target_s` seconds; who gives up
+    within `short_s` does not count against that (RTQ-1). The queue records these three of a call, and `MemberSet`; all
+    that RTQ-1 to 11 count is in them and in the legs."""
+
+    leg: int
+    queue: str
+    target_s: float = 0.0
+    short_s: float = 0.0
+
+
+class QueueOffered(Event, frozen=True, array_like=True, gc=False, tag=49):
+    """The call in the queue is offered to a member, whose telephone rings as leg `leg`: that leg says who it is, and
+    whether it answered (RTQ-9)."""
+
+    leg: int
+    queue: str
+
+
+class QueueLeft(Event, frozen=True, array_like=True, gc=False, tag=50):
+    """Leg `leg` waits in the queue no more. `how`: answered (by the member at leg `by`), abandoned (the caller has hung
+    up) or overflowed (a rule of the queue, or the caller's own choice there, sent the call to `to`, as
+    `voicemail:sales`). A leg that ends while it waits, or a call, says that it was abandoned."""
+
+    leg: int
+    queue: str
+    how: str
+    by: int = -1
+    to: str = ""
+
+
 class MenuChosen(Event, frozen=True, array_like=True, gc=False, tag=38):
     """The front of the call has chosen in the menu `attendant`, and goes to `to`, as `ring_group:sales`; empty: it is
     hung up on. `how`: a key (`1`), `extension` or `name` for those who dialled one, `timeout` or `invalid` for those
@@ -561,6 +592,20 @@ class RecordingEnded(Event, frozen=True, array_like=True, gc=False, tag=32):
     why: str
     by: str = ""
     detail: str = ""
+
+
+class MemberSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
+    """A member of a queue, by the own line, is offered calls (`state` in), is not (out, for a `reason` of the
+    operator's list: OPT-1, RTQ-10), or completes what is to be done after `call` (wrap_up) until the next one of these
+    is told. An absolute statement. `by` is who did it, as `device:anna-desk` or `operator:root` (AOI-1)."""
+
+    queue: str
+    member: str
+    state: str
+    reason: str
+    by: str
+    at: datetime.datetime
+    call: str = ""
 
 
 class LineSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
@@ -860,6 +905,9 @@ CallEvent = (
     | CallReplanned
     | Parked
     | Unparked
+    | QueueEntered
+    | QueueOffered
+    | QueueLeft
     | MenuChosen
     | RoomEntered
     | RoomLeft
@@ -876,10 +924,11 @@ CallEvent = (
     | BillableSet
 )
 BillableEvent = InteractionNoted | BillableEdited
-StoredEvent = RecordingRendered | HistoryHidden | LegCharged | BillableEvent | Forgotten | RecordingAccessed
+StoredEvent = RecordingRendered | MemberSet | HistoryHidden | LegCharged | BillableEvent | Forgotten | RecordingAccessed
 """Events that are no call's and that the record store keeps, too (`records.store.facts`)."""
 STORED = (
     RecordingRendered,
+    MemberSet,
     HistoryHidden,
     LegCharged,
     InteractionNoted,

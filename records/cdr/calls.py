@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from records.cdr.change import Changes, changed, leg_over, stopped
 from records.cdr.costs import call_done
 from records.cdr.parking import left
+from records.cdr.queueing import left as left_queues
 from records.cdr.record import AT_FIRST, Account, Asked, CallRecord, Instant, LegRecord, Passed, Stop
 from records.events import CallEnded, CallForwarded, CallHandedOver, CallReplanned, CallStarted, MenuChosen, Recovered
 
@@ -112,6 +113,7 @@ def _call_ended(record: CallRecord, event: CallEnded, at: Instant) -> CallRecord
         AT_FIRST,
         ended_at=at,
         parkings=left(record.parkings, at, "ended") if record.parkings else (),
+        queued=left_queues(record.queued, at, "abandoned") if record.queued else (),
         result=event.result,
         reason=event.reason,
         sip_status=event.sip_status,

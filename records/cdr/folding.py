@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from records.cdr import calls, costs, legs, moves, parking, recordings
+from records.cdr import calls, costs, legs, moves, parking, queueing, recordings
 from records.cdr.change import Changes
 from records.cdr.record import CallRecord
 from records.events import CallEvent
@@ -15,6 +15,7 @@ _CHANGES: Changes = {
     **legs.CHANGES,
     **moves.CHANGES,
     **parking.CHANGES,
+    **queueing.CHANGES,
     **costs.CHANGES,
     **recordings.CHANGES,
 }

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from records.cdr.change import THREE_WAY, Changes, changed, leg_of, leg_over, stopped, with_leg, without
 from records.cdr.costs import leg_done, leg_gone
+from records.cdr.queueing import left
 from records.cdr.record import CallRecord, Instant, LegRecord, Now, Stop
 from records.cdr.talking import held, together
 from records.events import (
@@ -81,7 +82,8 @@ def _leg_ended(record: CallRecord, event: LegEnded, at: Instant) -> CallRecord:
 
     legs = with_leg(record, event.leg, at, ended)
     charges = leg_done(record.charges, event.leg, at) if record.charges else ()
-    return changed(record, event.n, at, legs, without(record.now, event.leg), charges=charges)
+    queued = left(record.queued, at, "abandoned", event.leg) if record.queued else ()
+    return changed(record, event.n, at, legs, without(record.now, event.leg), charges=charges, queued=queued)
 
 
 def _connected(record: CallRecord, event: Connected, at: Instant) -> CallRecord:
@@ -145,7 +147,8 @@ def _leg_given(record: CallRecord, event: LegGiven, at: Instant) -> CallRecord:
 
     legs = with_leg(record, event.leg, at, given)
     charges = leg_gone(record.charges, event.leg) if record.charges else ()
-    return changed(record, event.n, at, legs, without(record.now, event.leg), charges=charges)
+    queued = left(record.queued, at, "abandoned", event.leg) if record.queued else ()
+    return changed(record, event.n, at, legs, without(record.now, event.leg), charges=charges, queued=queued)
 
 
 def _room_entered(record: CallRecord, event: RoomEntered, at: Instant) -> CallRecord:

@@ -129,6 +129,23 @@ class Parking(msgspec.Struct, frozen=True, gc=False):
     to: str = ""
 
 
+class Queued(msgspec.Struct, frozen=True, gc=False):
+    """A stay of leg `leg` in a queue. It was left as `records.events.QueueLeft` says: `how` is empty while it waits;
+    answered, by the member at leg `by`; or abandoned; or overflowed, to `to`. `offers` are the legs of the members that
+    it was offered to. `target_s` and `short_s` as in `records.events.QueueEntered`."""
+
+    since: Instant
+    until: Instant | None
+    leg: int
+    queue: str
+    how: str = ""
+    by: int = -1
+    to: str = ""
+    offers: tuple[int, ...] = ()
+    target_s: float = 0.0
+    short_s: float = 0.0
+
+
 class Now(msgspec.Struct, frozen=True, gc=False):
     """What an open call is about: `front` is joined with `peer` (-1: with nobody) or with `service`; these legs are in
     `rooms`, by number and name, and those in `rung` ring while the front hears a ringing tone."""
@@ -272,6 +289,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     path: tuple[Stop, ...] = ()
     talks: tuple[Talk, ...] = ()
     parkings: tuple[Parking, ...] = ()
+    queued: tuple[Queued, ...] = ()
     now: Now = AT_FIRST
 
     @property

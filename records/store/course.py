@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from records.cdr import CallRecord, LegRecord, Parking, Span, Stop, Talk
+from records.cdr import CallRecord, LegRecord, Parking, Queued, Span, Stop, Talk
 from records.text import clean, to_json
 
 
 def course_row(record: CallRecord) -> tuple[Any, ...]:
-    """The columns of `calls` from `user_line` to `parkings`. What is out of the configuration needs no cleaning."""
+    """The columns of `calls` from `user_line` to `queued`. What is out of the configuration needs no cleaning."""
     path, talks = record.path, record.talks
     return (
         record.user,
@@ -30,6 +30,7 @@ def course_row(record: CallRecord) -> tuple[Any, ...]:
         "" if path == usual_path(record) else _json(path),
         "" if talks == usual_talks(record) else _json(talks),
         _json(record.parkings) if record.parkings else "",
+        _json(record.queued) if record.queued else "",
     )
 
 
@@ -78,7 +79,8 @@ def with_course(record: CallRecord, row: Any) -> CallRecord:
     if talks is not None:
         talks = msgspec.json.decode(talks, type=tuple[Talk, ...]) if talks else usual_talks(record)
     stays = msgspec.json.decode(parkings, type=tuple[Parking, ...]) if parkings else ()
-    return replace(record, path=path or (), talks=talks or (), parkings=stays)
+    queued = msgspec.json.decode(row["queued"], type=tuple[Queued, ...]) if row["queued"] else ()
+    return replace(record, path=path or (), talks=talks or (), parkings=stays, queued=queued)
 
 
 def with_leg_course(leg: LegRecord, row: Any) -> LegRecord:

@@ -20,6 +20,7 @@ from records.events import (
     HistoryHidden,
     InteractionNoted,
     LegCharged,
+    MemberSet,
     RecordingAccessed,
     RecordingRendered,
     StoredEvent,
@@ -27,8 +28,16 @@ from records.events import (
 from records.store import costs
 from records.store.chaining import Links
 from records.store.forgetting import forget
+from records.store.members import member_row
 from records.store.rows import file_row, to_us
-from records.store.tables import billable, history_hidden, leg_charges, recording_accesses, recording_files
+from records.store.tables import (
+    billable,
+    history_hidden,
+    leg_charges,
+    queue_members,
+    recording_accesses,
+    recording_files,
+)
 from records.text import clean
 
 Writer = Callable[[Connection, Any], None]
@@ -68,8 +77,13 @@ def _id(event: BillableEvent) -> dict[str, Any]:
     return {"id": clean(event.id)}
 
 
+def _member_set(connection: Connection, event: MemberSet) -> None:
+    put(connection, queue_members, member_row(event))
+
+
 WRITERS: Mapping[type, Writer] = {
     RecordingRendered: _recording_rendered,
+    MemberSet: _member_set,
     HistoryHidden: _history_hidden,
     LegCharged: costs.add,
     InteractionNoted: costs.add,

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
-NEWEST = "0010"
+NEWEST = "0011"
 """The newest migration."""
 PORTION = 500
 """So many values in a statement are within every database's bound."""

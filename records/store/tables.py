@@ -80,6 +80,7 @@ calls = Table(
     Column("path", Text),
     Column("talks", Text),
     Column("parkings", Text, nullable=False, server_default=""),
+    Column("queued", Text, nullable=False, server_default=""),
     Index("calls_started_at", "started_at"),
     Index("calls_line", "line", "started_at"),
     Index("calls_device", "device", "started_at"),
@@ -129,6 +130,21 @@ call_users = Table(
 )
 """Whom of the house a call concerns, and as what (`CallRecord.users`): in this order, a user's calls of a day are one
 piece. (`user` is a word of PostgreSQL's own.)"""
+
+queue_members = Table(
+    "queue_members",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    Column("member", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("of_call", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""When members of queues were offered calls, and when not, and why (`records.events.MemberSet`). It is nothing of a
+call's, so `of_call` does not go with it."""
 
 recording_files = Table(
     "recording_files",
