@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import random
 import signal
@@ -34,7 +35,7 @@ from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
 from records.segments import NewerFormatError
-from switch import bounding, configuration, handed, logs, mailing, swapping
+from switch import bounding, configuration, handed, handover, logs, mailing, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
 from switch.auth import Authenticator
@@ -89,6 +90,7 @@ from switch.state.facts import SqliteFactStore
 from switch.state.mailboxes import SqliteMailboxStore
 from switch.state.sqlite import NewerStateError, open_state
 from switch.state.subscriptions import SqliteSubscriptionStore
+from switch.succession import Succession, report, say, succeed
 from switch.tally import Tally
 from switch.telling import Telling
 from switch.tokens import Tokens
@@ -112,8 +114,16 @@ GOODBYE_S = 2.0
 class Exchange:
     """Everything that lives in the process. `run` goes from start to stop."""
 
-    def __init__(self, arguments: ExchangeArguments, compiled: Compiled, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        arguments: ExchangeArguments,
+        compiled: Compiled,
+        loop: asyncio.AbstractEventLoop,
+        taken: handover.Taken | None = None,
+    ) -> None:
         self._arguments = arguments
+        self._taken = taken
+        """What a former exchange has handed over; None after any other end of it."""
         self._places = arguments.places
         self._loop = loop
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("exchange")
@@ -189,6 +199,8 @@ class Exchange:
         self._directory.music, self._directory.file = self._prompts.hold_music, self._prompts.file
         self._directory.hosts.on_change = self._notices.host_changed
         authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
+        if taken is not None and taken.will.nonces is not None:
+            authenticator.nonces.take(taken.will.nonces)
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
         endpoint.large = self._transports.stream_for
         self.core = Core(
@@ -266,6 +278,13 @@ class Exchange:
         self._draining = Draining(
             self.core, loop, clock.now, lambda: self._compiled.calls.drain_s, self._log, self._stopping.set
         )
+        self._keepers = (
+            self._keeper,
+            self._ban_keeper,
+            self._fact_keeper,
+            self._mailbox_keeper,
+            self._subscription_keeper,
+        )
         feeder = Watch(self._places.heartbeat, time.time())
         self._standing = ExchangeStanding(
             arguments=arguments,
@@ -274,13 +293,7 @@ class Exchange:
             core=self.core,
             journal=self._journal,
             load=load,
-            keepers=(
-                self._keeper,
-                self._ban_keeper,
-                self._fact_keeper,
-                self._mailbox_keeper,
-                self._subscription_keeper,
-            ),
+            keepers=self._keepers,
             engine=self._engine,
             certificates=self._certificates,
             feeder=feeder,
@@ -345,6 +358,21 @@ class Exchange:
         )
         shown = private_token(self._places.data / "events.token")
         self._watch = WatchServer(self._counters, figures, self._standing.troubles, self._live, shown)
+        self._succession = Succession(
+            loop,
+            core=core,
+            transports=self._transports,
+            clock=clock,
+            engine=self._engine,
+            journal=self._journal,
+            nonces=authenticator.nonces,
+            watch=self._watch,
+            keepers=self._keepers,
+            chores=self._chores,
+            log=self._log,
+            unwilling=self._unwilling,
+            over=self._stopping.set,
+        )
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -354,7 +382,7 @@ class Exchange:
         try:
             await self._stopping.wait()
         finally:
-            await self._stop()
+            await (self._leave() if self._succession.begun else self._stop())
 
     async def _start(self) -> None:
         self._ban_keeper.restore()
@@ -393,35 +421,32 @@ class Exchange:
         self._show_certificates()
         self._transports.sound = handed.sound_reach(self._compiled.media)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
-        self.core.recover(found.calls.values(), now, found.ended)
+        if self._taken is not None:
+            for stream, connection in self._taken.streams:
+                self._transports.take(stream, connection)
+        self.core.recover(found.calls.values(), now, found.ended, self._taken.will.letter if self._taken else None)
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(handed.qualify_settings(self._compiled), now)
         self._mailboxes.start()
         self._recordings.start()
-        self._keeper.start()
-        self._ban_keeper.start()
-        self._fact_keeper.start()
-        self._mailbox_keeper.start()
-        self._subscription_keeper.start()
+        for keeper in self._keepers:
+            keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
         self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
+        told = report(self._taken, self.core) if self._arguments.standby else b""
         await self._control.start(self._places.control)
-        if self._compiled.metrics.enabled:
-            try:
-                await self._watch.start(self._compiled.metrics.address, self._compiled.metrics.port)
-            except OSError as error:
-                place = f"{literal(self._compiled.metrics.address)} port {self._compiled.metrics.port}"
-                why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
-                self._standing.unwatched = why
-                self._log.error(why)
+        await self._be_watched()
+        self._succession.door.open(self._places.handover)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._draining.told)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin("reload", self._reload_by_signal()))
-        gc.collect()
+        if not self._arguments.standby:
+            gc.collect()  # one in standby has done so before
         gc.freeze()
         # Calls hold no cycles once they are over, so the search for cycles may be rare.
         gc.set_threshold(20_000, 20, 50)
+        say(self._arguments, told)
         self._beat()
         self._turn()
         self._tell()
@@ -450,13 +475,43 @@ class Exchange:
         self._transports.close()
         self._engine.shut()
         self._clock.close()
-        await self._keeper.stop()
-        await self._ban_keeper.stop()
-        await self._fact_keeper.stop()
-        await self._mailbox_keeper.stop()
-        await self._subscription_keeper.stop()
+        for keeper in self._keepers:
+            await keeper.stop()
         self._journal.close()
         self._log.info("stopped")
+
+    async def _be_watched(self) -> None:
+        """Open /metrics and /healthz. An exchange that has handed over may take a moment to let go of the port."""
+        metrics = self._compiled.metrics
+        if not metrics.enabled:
+            return
+        for tries in reversed(range(20 if self._taken is not None else 1)):
+            try:
+                await self._watch.start(metrics.address, metrics.port)
+            except OSError as error:
+                if tries:
+                    await asyncio.sleep(0.05)
+                    continue
+                place = f"{literal(metrics.address)} port {metrics.port}"
+                why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
+                self._standing.unwatched = why
+                self._log.error(why)
+            return
+
+    def _unwilling(self) -> str:
+        """Why we cannot hand over at the moment."""
+        return "the exchange is being stopped" if self._stopping.is_set() or self._draining.active else ""
+
+    async def _leave(self) -> None:
+        """Our place is another's: let go of everything, and touch nothing."""
+        self._succession.door.close()
+        self._chores.close()
+        self._post.shutdown(wait=False)
+        await self._control.stop()
+        await self._resolver.close()
+        self._transports.close()
+        self._journal.close()
+        self._log.info("handed over")
 
     def _open_state(self) -> sqlite3.Connection:
         path = self._places.data / "state.sqlite3"
@@ -475,11 +530,10 @@ class Exchange:
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""
+        if self._succession.begun:
+            return
         self._journal.append(())
-        fd = self._arguments.status_fd
-        if fd is not None:
-            with contextlib.suppress(OSError):
-                os.write(fd, DRAINS if self._draining.active else LIVES)
+        say(self._arguments, DRAINS if self._draining.active else LIVES)
         self._loop.call_later(1.0, self._beat)
 
     def _tell(self) -> None:
@@ -708,18 +762,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         compiled = configuration.live(arguments.places)
     except configuration.ConfigurationError as error:
         sys.stderr.write("\n".join(error.lines) + "\n")
+        _cannot(arguments, error.lines[0])
         return EXIT_CONFIG
     writer = logs.configure(compiled.log.level, compiled.log.json)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(arguments, compiled))
+    except handover.Refused as error:
+        _cannot(arguments, str(error))
+        return EXIT_CONFIG
     except (NewerStateError, NewerFormatError) as error:
         # Another start would meet the same file; that it was written by us is no reason to throw it away.
         sys.stderr.write(f"{error}; start the version that wrote it, or move {arguments.places.data} aside\n")
         return EXIT_CONFIG
+    except Exception as error:
+        _cannot(arguments, f"{type(error).__name__}: {error}")
+        raise
     finally:
         writer.close()
     return 0
+
+
+def _cannot(arguments: ExchangeArguments, why: str) -> None:
+    """Whoever has asked for another exchange is told why there is none."""
+    if arguments.standby:
+        say(arguments, json.dumps({"error": why}).encode() + b"\n")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -733,7 +800,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _run(arguments: ExchangeArguments, compiled: Compiled) -> None:
-    await Exchange(arguments, compiled, asyncio.get_running_loop()).run()
+    taken = await succeed(arguments) if arguments.standby else None
+    await Exchange(arguments, compiled, asyncio.get_running_loop(), taken).run()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from typing import NamedTuple
 EXIT_CONFIG = 78
 """A child that cannot start for a reason that a restart will not cure (configuration, permissions) exits with this."""
 
-LIVES, DRAINS = b".", b"d"
+LIVES, DRAINS, PREPARED = b".", b"d", b"p"
 """What an exchange writes to the supervisor when it is ready, and once a second: that it lives, or that it was told to
-stop and waits for calls still."""
+stop and waits for calls still. One in standby says when it is prepared. Besides there may be a line of JSON, an object:
+`{"error": "…"}` why it does not take over, or how it did."""
 
 HOME_FOLDERS = ("config", "data", "run")
 
@@ -33,6 +34,16 @@ class Places(NamedTuple):
     def control(self) -> Path:
         """The exchange's control socket."""
         return self.runtime / "control.sock"
+
+    @property
+    def handover(self) -> Path:
+        """Where an exchange hears of the one that is to take its place."""
+        return self.runtime / "handover.sock"
+
+    @property
+    def supervisor(self) -> Path:
+        """The supervisor's socket."""
+        return self.runtime / "supervisor.sock"
 
     @property
     def journal(self) -> Path:
@@ -112,13 +123,15 @@ class ExchangeArguments(NamedTuple):
 
     `status_fd` is a pipe to the supervisor (None when there is none): the exchange writes one byte when it is ready to
     serve and one a second from then on; when they stay away it is killed as hung and started again. `workers` is how
-    many media workers run; their sockets are `places.worker(0)` and so on, each listened on by the worker.
+    many media workers run; their sockets are `places.worker(0)` and so on, each listened on by the worker. In `standby`
+    it takes the place of an exchange that runs (`switch/handover.py`).
     """
 
     places: Places
     sockets: tuple[ListenSocket, ...]
     workers: int
     status_fd: int | None = None
+    standby: bool = False
 
     def argv(self) -> list[str]:
         """The command line, without the interpreter and the module."""
@@ -128,7 +141,7 @@ class ExchangeArguments(NamedTuple):
             found += ["--socket", socket.text()]
         if self.status_fd is not None:
             found += ["--status-fd", str(self.status_fd)]
-        return found
+        return [*found, "--standby"] if self.standby else found
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> ExchangeArguments:
@@ -139,9 +152,10 @@ class ExchangeArguments(NamedTuple):
         parser.add_argument("--workers", type=int, required=True)
         parser.add_argument("--socket", type=ListenSocket.parse, action="append", default=[])
         parser.add_argument("--status-fd", type=int)
+        parser.add_argument("--standby", action="store_true")
         found = parser.parse_args(argv)
         places = Places(found.config, found.data, found.runtime)
-        return cls(places, tuple(found.socket), found.workers, found.status_fd)
+        return cls(places, tuple(found.socket), found.workers, found.status_fd, found.standby)
 
 
 class WorkerArguments(NamedTuple):

@@ -117,6 +117,11 @@ class Authenticator:
         )
 
     @property
+    def nonces(self) -> Nonces:
+        """The challenges of this process."""
+        return self._nonces
+
+    @property
     def settings(self) -> AuthSettings:
         """What the operator wants; to be exchanged together with the credentials, which are of the realm."""
         return self._settings
@@ -214,6 +219,17 @@ class Authenticator:
         return lines
 
 
+class KeptNonces(msgspec.Struct, frozen=True):
+    """What makes nonces, and which were used: see `Nonces`. Secret."""
+
+    key: bytes
+    serial: int
+    current: dict[int, int]
+    previous: dict[int, int]
+    began_ms: int
+    floor_ms: int
+
+
 class Nonces:
     """Makes nonces, recognises its own, and counts their use. Bounded: two generations of at most `limit` counts."""
 
@@ -232,6 +248,17 @@ class Nonces:
 
     def __len__(self) -> int:
         return len(self._current) + len(self._previous)
+
+    def kept(self) -> KeptNonces:
+        """For the next process of the same machine: its telephones need not be challenged anew, and nothing that they
+        have said can be said again."""
+        return KeptNonces(self._key, self._serial, self._current, self._previous, self._began_ms, self._floor_ms)
+
+    def take(self, kept: KeptNonces) -> None:
+        """Go on from there."""
+        self._key, self._serial = kept.key, kept.serial
+        self._current, self._previous = dict(kept.current), dict(kept.previous)
+        self._began_ms, self._floor_ms = kept.began_ms, kept.floor_ms
 
     def make(self, now: float, host: str = "") -> str:
         """A new nonce for that address, unlike all others: 40 hex digits."""

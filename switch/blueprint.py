@@ -50,11 +50,15 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--strict", action="store_true", help="a configuration with errors is refused")
     arguments = parser.parse_args()
+    places = Places(arguments.config, arguments.data, arguments.data)
     try:
-        compiled, errors = boot(Places(arguments.config, arguments.data, arguments.data))
+        compiled, errors = boot(places, last_good=not arguments.strict)
     except ConfigurationError as error:
         _say("\n".join(error.lines))
+        if arguments.strict:
+            return EXIT_CONFIG
         other = (arguments.data / KEPT).exists()
         earlier = "the earlier one was kept by another version of Ringplan" if other else "there is no earlier one"
         _say(f"{arguments.config}: cannot be used, and {earlier} (ringplan check says the same)")

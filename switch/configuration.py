@@ -37,13 +37,14 @@ class ConfigurationError(Exception):
         self.problems = problems
 
 
-def boot(places: Places) -> tuple[Compiled, tuple[str, ...]]:
-    """At the supervisor's start: compile, keep, and return it. With a bad file, the last good one and the errors."""
+def boot(places: Places, *, last_good: bool = True) -> tuple[Compiled, tuple[str, ...]]:
+    """At the supervisor's start: compile, keep, and return it. With a bad file, the last good one and the errors, or,
+    where `last_good` is not wanted, ConfigurationError."""
     done = subprocess.run([*_COMPILER, str(places.config)], stdout=subprocess.PIPE, check=False)
     try:
         compiled = _result(done.returncode, done.stdout)
     except ConfigurationError as error:
-        last = kept(places.data)
+        last = kept(places.data) if last_good else None
         if last is None:
             raise
         write_private(places.data / REFUSED, "\n".join(error.lines).encode())

@@ -55,6 +55,10 @@ CHECKED = frozenset(("INVITE", "UPDATE", "PRACK", "OPTIONS", "REFER"))
 """Requests in a dialog that are refused when they ask for more than we know. A BYE is taken whatever it asks for."""
 
 
+def _nothing(*_: object) -> None:
+    """What is left to do for an exchange that has handed over."""
+
+
 class Core:
     """The exchange. `journal` gets each input's events before `send` gets its packets."""
 
@@ -308,6 +312,10 @@ class Core:
         self.calls.limit(limits)
         self.registrations.use(now)
         self._finish(now)
+
+    def mute(self) -> None:
+        """Another process goes on: nothing more is written or sent, whatever happens here still."""
+        self._journal = self._send = _nothing
 
     def letter(self) -> Letter:
         """At a hand-over, when nothing more is read: what the next exchange is told of the calls."""

@@ -191,6 +191,11 @@ class WatchServer:
         chosen: int = self._server.sockets[0].getsockname()[1]
         return chosen
 
+    def release(self) -> None:
+        """Let go of the port; what is being answered goes on."""
+        if self._server is not None:
+            self._server.close()
+
     async def stop(self) -> None:
         """Stop listening, and end what goes on. Requests under way end by themselves within seconds."""
         if self._server is not None:

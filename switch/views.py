@@ -6,6 +6,7 @@ Both ends import these, so that a command never guesses what is in an answer. Ti
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,13 @@ class WorkerView(msgspec.Struct, frozen=True):
     index: int
     connected: bool
     legs: int
+
+
+class UpgradeView(msgspec.Struct, frozen=True, kw_only=True):
+    """How an upgrade goes: a sentence; at the end the `report` (`switch.succession.report`)."""
+
+    text: str = ""
+    report: dict[str, Any] = {}
 
 
 class ExplainedView(msgspec.Struct, frozen=True, kw_only=True):

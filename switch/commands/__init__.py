@@ -37,6 +37,7 @@ from switch.commands import (
     trace,
     transfer,
     trunks,
+    upgrade,
     wishes,
 )
 from switch.commands.common import own_version
@@ -69,6 +70,7 @@ def _options(
 for _name, _verb, _panel in (
     ("serve", serve.serve, "Running"),
     ("reload", reload.reload, "Running"),
+    ("upgrade", upgrade.upgrade, "Running"),
     ("hangup", hangup.hangup, "Running"),
     ("record", record.record, "Running"),
     ("transfer", transfer.transfer, "Running"),

@@ -67,6 +67,21 @@ def exchange(runtime: Path | None, timeout_s: float = 30.0) -> Iterator[ControlC
         fail(refused.message, EXIT_REFUSED, tuple(map(from_here, refused.details)))
 
 
+@contextlib.contextmanager
+def supervisor(runtime: Path | None, timeout_s: float) -> Iterator[ControlClient]:
+    """The same for the supervisor's socket."""
+    from switch.arguments import Places
+    from switch.control import ControlClient, NotRunning, Refused
+
+    try:
+        with ControlClient(Places.find(runtime=runtime).supervisor, timeout_s) as client:
+            yield client
+    except NotRunning as error:
+        fail(str(error), EXIT_NOT_RUNNING)
+    except Refused as refused:
+        fail(refused.message, EXIT_REFUSED, tuple(map(from_here, refused.details)))
+
+
 def ask(runtime: Path | None, json: bool, command: str, kind: type[View], **args: Any) -> View:
     """What the running exchange answers, to be shown to a person; with `json` it is written out, and the verb ends."""
     with exchange(runtime) as client:

@@ -13,6 +13,7 @@ from collections import deque
 
 from switch.net.flows import Key, source
 from switch.net.guard import Limits
+from switch.net.handing import Stream
 from switch.net.reachability import OWN, Reach
 from switch.net.wire import Wire
 from switch.sip.errors import RemoteProtocolError
@@ -56,6 +57,34 @@ class Connection:
             wire.loop.add_writer(sock.fileno(), self._on_connected)
         else:
             wire.loop.add_reader(sock.fileno(), self._on_readable)
+
+    @classmethod
+    def taken(cls, wire: Wire, sock: socket.socket, stream: Stream) -> Connection:
+        """A connection that a former process has handed on."""
+        made = cls(wire, sock, Flow("tcp", stream.local, stream.remote, wire.table.number()), outbound=False)
+        made.outbound, made._whole = stream.outbound, stream.whole
+        if stream.read:
+            made._partial_since = wire.now()
+            made._framer.feed(stream.read)
+        if stream.unsent:
+            made.send(stream.unsent)
+        return made
+
+    def give(self) -> tuple[Stream, socket.socket] | None:
+        """At a hand-over, when nothing is read any more: what the next process needs. None where it cannot go on
+        there. It is as good as closed then."""
+        if self.flow.transport != "tcp" or self._connecting or self.closed or self._framer.failed:
+            return None
+        self._wire.loop.remove_writer(self._sock.fileno())
+        stream = Stream(
+            self.flow.local, self.flow.remote, self.outbound, self._whole, self._framer.rest, b"".join(self._out)
+        )
+        return stream, self._sock
+
+    def pause(self) -> None:
+        """Read no more."""
+        if not self.closed:
+            self._wire.loop.remove_reader(self._sock.fileno())
 
     @property
     def closed(self) -> bool:
@@ -255,6 +284,13 @@ class TcpListener:
         if self.sock.fileno() >= 0:
             self._wire.loop.remove_reader(self.sock.fileno())
             self.sock.close()
+
+    def pause(self) -> None:
+        """Accept nobody any more: whoever comes waits for the next process."""
+        if self._paused is not None:
+            self._paused.cancel()
+        if self.sock.fileno() >= 0:
+            self._wire.loop.remove_reader(self.sock.fileno())
 
     def accepted(self, sock: socket.socket, flow: Flow) -> None:
         """Somebody has connected."""

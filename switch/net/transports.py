@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 
 from switch.net.flows import LocalAddresses, family_of, is_loopback, is_wildcard
 from switch.net.guard import Guard, Limits, Recent
+from switch.net.handing import Stream
 from switch.net.large import LargeRequests
 from switch.net.reachability import OWN, Reach, sound_address
 from switch.net.streams import Streams
 from switch.net.targets import numeric
-from switch.net.tcp import TcpListener
+from switch.net.tcp import Connection, TcpListener
 from switch.net.tls import Peer, TlsListener
 from switch.net.udp import UdpSocket
 from switch.net.wire import Wire
@@ -280,6 +281,24 @@ class Transports:
             self._names.clear()
             self._sounds.clear()
         self._timer = self._timers.after(_SWEEP_S, now, self, "sweep")
+
+    def pause(self) -> None:
+        """At a hand-over: read no more, from any socket. What comes waits for the next process; sending goes on."""
+        for udp in self._udp.values():
+            udp.pause()
+        for listener in self._tcp:
+            listener.pause()
+        for connection in self._wire.table.all():
+            connection.pause()
+
+    def give(self) -> list[tuple[Stream, socket.socket]]:
+        """After `pause`: the connections that can go on in the next process."""
+        return [given for each in self._wire.table.all() if (given := each.give()) is not None]
+
+    def take(self, stream: Stream, sock: socket.socket) -> None:
+        """A connection of the former process, which is ours from now on."""
+        sock.setblocking(False)
+        Connection.taken(self._wire, sock, stream)
 
     def close(self) -> None:
         """Close every socket; no flow is reported lost by it."""

@@ -49,7 +49,8 @@ class Turns:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        self._loop.remove_reader(self._fd)
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
         self._fd = -1
 
     def _ready(self) -> None:

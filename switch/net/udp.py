@@ -71,6 +71,10 @@ class UdpSocket:
             self._wire.counters.send_errors += 1
             self._wire.loop.call_soon(self._wire.on_lost, flow)
 
+    def pause(self) -> None:
+        """Read no more: what comes waits in the kernel for the next process. Sending goes on."""
+        self._turns.close()
+
     def close(self) -> None:
         """Stop reading and close."""
         if self.sock.fileno() >= 0:

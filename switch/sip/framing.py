@@ -41,6 +41,11 @@ class StreamFramer:
         return len(self._buffer)
 
     @property
+    def rest(self) -> bytes:
+        """Those octets. Fed to another framer they go on there."""
+        return bytes(self._buffer)
+
+    @property
     def failed(self) -> bool:
         """Whether the stream cannot be cut any more: the next `feed` raises."""
         return self._fault is not None

@@ -1,0 +1,35 @@
+"""`ringplan upgrade`: new code, and settings that are read at a start, without a call lost."""
+
+from __future__ import annotations
+
+from switch.commands.common import JsonOption, RuntimeOption, supervisor, write_json
+
+PATIENCE_S = 180.0
+
+
+def upgrade(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
+    """Put the code on disk, and the configuration, into the place of the exchange that runs.
+
+    Calls go on, those that ring as well; nobody is refused. TLS telephones connect anew. Media workers go on with the
+    code that they have. What cannot be taken over is told, and changes nothing: then the status is 1.
+    """
+    import typer
+
+    from switch.views import UpgradeView
+
+    report: dict[str, object] = {}
+    with supervisor(runtime, PATIENCE_S) as client:
+        for step in client.follow("upgrade", UpgradeView):
+            report = step.report or report
+            if not json and not step.report:
+                typer.echo(step.text)
+    if json:
+        write_json(report)
+        return
+    before, after = report.get("version_before", "a crashed one"), report.get("version")
+    processes = f"process {report.get('process_before', '?')} to {report.get('process')}"
+    typer.echo(f"exchange: version {before} to {after}, {processes}")
+    up = f"{report.get('calls')} calls taken over, {report.get('being_set_up')} of them being set up"
+    typer.echo(f"{up}; {report.get('connections', 0)} TCP connections")
+    if "gap_ms" in report:
+        typer.echo(f"nobody listened for {report['gap_ms']} ms; what came waited")
