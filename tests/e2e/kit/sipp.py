@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +78,8 @@ def registering(line: str) -> str:
 
 
 def calling(number: str, line: str, talk_ms: int = 200, final: int = 200) -> str:
-    """A call that ends after `talk_ms`, or is refused with `final`. CSeq 1 is the INVITE without the password."""
+    """A call that ends after `talk_ms` (0: when the other side hangs up), or is refused with `final`. CSeq 1 is the
+    INVITE without the password."""
     uri = f"sip:{number}@[remote_ip]:[remote_port]"
     invite = request("INVITE", 1, uri, f"<{uri}>", body=SDP, line=line)
     ack = request("ACK", 1, uri, f"<{uri}>[peer_tag_param]", line=line, back=2)
@@ -94,10 +96,16 @@ def calling(number: str, line: str, talk_ms: int = 200, final: int = 200) -> str
         steps += [
             '<recv response="200" rrs="true"/>\n',
             send(request("ACK", 2, "[next_url]", to, line=line)),
-            f'<pause milliseconds="{talk_ms}"/>\n',
-            send(request("BYE", 3, "[next_url]", to, line=line), 'retrans="500"'),
-            '<recv response="200"/>\n',
         ]
+        steps += (
+            [
+                f'<pause milliseconds="{talk_ms}"/>\n',
+                send(request("BYE", 3, "[next_url]", to, line=line), 'retrans="500"'),
+                '<recv response="200"/>\n',
+            ]
+            if talk_ms
+            else ['<recv request="BYE" timeout="60000"/>\n', send(ENDING)]
+        )
     else:
         steps += [
             f'<recv response="{final}"/>\n',
@@ -187,10 +195,11 @@ def watching(number: str, line: str) -> str:
     )
 
 
-def answering(final: str = "200 OK", ringing: bool = True) -> str:
-    """Ring, then answer with `final`; without a final, wait for the CANCEL."""
+def answering(final: str = "200 OK", ringing: bool = True, ring_ms: int = 0) -> str:
+    """Ring, for `ring_ms`, then answer with `final`; without a final, wait for the CANCEL."""
     steps = ['<recv request="INVITE"/>\n']
     steps += [send(_response("180 Ringing"))] if ringing else []
+    steps += [f'<pause milliseconds="{ring_ms}"/>\n'] if ring_ms else []
     if final.startswith("200"):
         steps += [
             send(_response(final, SDP), 'retrans="500"'),
@@ -242,8 +251,9 @@ class Sipp:
         tcp: bool = False,
         dials: str = "",
         echo: bool = False,
+        seconds: int = 40,
     ) -> None:
-        """With `echo` it sends back the sound that it gets."""
+        """Ends after `seconds` at the latest. With `echo` it sends back the sound that it gets."""
         folder = house.folder / "sipp"
         folder.mkdir(exist_ok=True)
         self.port = port or house.port()
@@ -261,11 +271,11 @@ class Sipp:
             "-p",
             str(self.port),
         ]
-        argv += ["-m", str(calls), "-r", str(rate), "-nostdin", "-t", "t1" if tcp else "u1", "-timeout", "40s"]
+        argv += ["-m", str(calls), "-r", str(rate), "-nostdin", "-t", "t1" if tcp else "u1", "-timeout", f"{seconds}s"]
         argv += ["-trace_stat", "-stf", str(self._file("csv")), "-trace_err", "-error_file", str(self._file("err"))]
         if dials:  # what SIPp puts into uri= of its proof; by itself it would leave the number out
             argv += ["-auth_uri", f"{dials}@127.0.0.1:{house.sip}"]
-        argv += ["-mp", str(house.media_port()), "-recv_timeout", "15000"]
+        argv += ["-mp", str(house.media_port()), "-recv_timeout", str(15000 if seconds <= 40 else seconds * 1000)]
         argv += ["-rtp_echo"] if echo else []
         argv += ["-trace_msg", "-message_file", str(self._file("messages"))]
         house.at_end.append(self.stop)
@@ -283,6 +293,10 @@ class Sipp:
         with self._file("csv").open() as file:
             row = list(csv.DictReader(file, delimiter=";"))[-1]
         return Count(int(row["TotalCallCreated"]), int(row["SuccessfulCall(C)"]), int(row["FailedCall(C)"]))
+
+    def finish(self) -> None:
+        """No more new calls; it ends with the last of those that are up."""
+        self.process.send_signal(signal.SIGUSR1)
 
     def trouble(self) -> str:
         """What it complained about."""
