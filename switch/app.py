@@ -90,7 +90,7 @@ from switch.state.facts import SqliteFactStore
 from switch.state.mailboxes import SqliteMailboxStore
 from switch.state.sqlite import NewerStateError, open_state
 from switch.state.subscriptions import SqliteSubscriptionStore
-from switch.succession import Succession, report, say, succeed
+from switch.succession import ReadAhead, Succession, report, say, succeed
 from switch.tally import Tally
 from switch.telling import Telling
 from switch.tokens import Tokens
@@ -391,7 +391,7 @@ class Exchange:
         now = self._clock.now()
         found = replay(
             self.core,
-            self._journal,
+            ReadAhead(self._journal, self._taken.frames) if self._taken is not None else self._journal,
             self._bindings.load(),
             self._kept.load(),
             now,

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from records.segments import Frame
 from switch.auth import KeptNonces
 from switch.calls.letter import Letter
 from switch.net.handing import Stream
@@ -60,10 +61,11 @@ class Will(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Taken(msgspec.Struct):
-    """What was given, with the connections as sockets."""
+    """What was given, with the connections as sockets; and what of the journal was read before."""
 
     will: Will
     streams: list[tuple[Stream, socket.socket]]
+    frames: list[Frame] = []
 
 
 class Door:

@@ -4,14 +4,15 @@ taken over before the first packet is read."""
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import structlog
 
 from config.compiled import DeviceCredentials
 from records import events as e
 from records.clocks import Clock, clock_now, moved, stepped_s
-from records.journal import Frame, Journal
+from records.journal import Frame
 from records.recovery import Recovery, Telling, recover
 from switch.core import Core
 from switch.net.guard import Guard
@@ -20,9 +21,19 @@ from switch.state.facts import Kept
 from switch.state.mailboxes import KeptMailboxes
 
 
+class Written(Protocol):
+    """What is needed of a journal."""
+
+    def append(self, events: Sequence[e.AnyEvent]) -> None:
+        """See `records.journal.Journal`."""
+
+    def read(self) -> Iterator[Frame]:
+        """All of it, the oldest first."""
+
+
 def replay(
     core: Core,
-    journal: Journal,
+    journal: Written,
     bindings: Iterable[e.Bound],
     facts: Kept,
     now: float,
@@ -64,7 +75,7 @@ def replay(
     return found
 
 
-def _older(journal: Journal, *positions: Position) -> bool:
+def _older(journal: Written, *positions: Position) -> bool:
     """Whether one of these is of before the journal's beginning, and all was told anew since."""
     first = next(journal.read(), None)
     if first is None or all(position[0] >= first.position.segment for position in positions):
@@ -80,7 +91,7 @@ def laid_over(kept: Iterable[e.Subscribed], found: Recovery) -> dict[str, e.Subs
     return {tag: each for tag, each in older.items() if tag not in found.unsubscribed} | found.subscribed
 
 
-def _read(core: Core, journal: Journal, facts: Position, mailboxes: Position, clock: Clock) -> Iterator[e.AnyEvent]:
+def _read(core: Core, journal: Written, facts: Position, mailboxes: Position, clock: Clock) -> Iterator[e.AnyEvent]:
     """Every event of the journal, counted among the facts and mailboxes as it passes; those up to the positions stand
     there already."""
     for frame in journal.read():
