@@ -14,8 +14,8 @@ from config.compiled import Compiled
 from config.problems import ConfigError
 from switch.arguments import EXIT_CONFIG
 from switch.commands.init import prepare, show
+from switch.doors import has_family, open_socket
 from switch.sip.uri import literal
-from switch.supervisor import has_family, open_socket
 
 
 def main() -> int:

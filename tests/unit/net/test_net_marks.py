@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from switch.arguments import Blueprint
+from switch.doors import has_family, here, open_socket
 from switch.sip.endpoint import Endpoint, Incoming, Send, Timings
 from switch.sip.flow import Flow
-from switch.supervisor import has_family, here, open_socket
 from tests.support.sockets import OPTIONS, Side
 
 WHOLE = b"\r\n".join(
@@ -100,7 +100,7 @@ def test_a_machine_without_ipv6_serves_ipv4_by_default(monkeypatch: pytest.Monke
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return real(family, *rest)
 
-    monkeypatch.setattr("switch.supervisor.socket.socket", without)
+    monkeypatch.setattr("switch.doors.socket.socket", without)
     told: list[str] = []
     usual = (("udp", "0.0.0.0", 5060, 24, False), ("udp", "::", 5060, 24, True))
     found = here(Blueprint(usual, ("0.0.0.0", "::"), ("::",), 46, 20000, 29999, 5.0, 1), told.append)

@@ -20,9 +20,10 @@ from config.schema import Configuration
 from switch.arguments import Places
 from switch.commands import app
 from switch.commands.init import dialled, prepare
+from switch.doors import open_socket
 from switch.figures import readings
 from switch.metrics import HELP
-from switch.supervisor import open_socket, serve
+from switch.supervisor import serve
 from tests.support.certificates import Authority
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
-from switch.supervisor import open_socket, sd_notify, serve, use_large_pages, watchdog_s
+from switch.doors import open_socket
+from switch.supervisor import sd_notify, serve, use_large_pages, watchdog_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,7 +45,8 @@ WORKER = """
 """
 SUPERVISOR = """
     import os, sys
-    from switch.supervisor import Child, Patience, Supervisor, open_socket
+    from switch.doors import open_socket
+    from switch.supervising import Child, Patience, Supervisor
     door = open_socket("udp", "127.0.0.1", 0)
     read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     argv = [sys.executable, "-c", sys.argv[1], str(door.fileno()), str(write)]
