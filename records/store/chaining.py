@@ -37,7 +37,7 @@ class Kind(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """As links name it."""
-        return self.table.name
+        return str(self.table.name)
 
 
 KINDS: Mapping[str, Kind] = {

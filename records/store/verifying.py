@@ -17,12 +17,13 @@ from sqlalchemy import Connection, and_, cast, exists, func, select
 from records.chain import Covered, Head, content, digest, link
 from records.store.chaining import KINDS, MANY, Kind, found_by, key_of, plain_row
 from records.store.store import Store
-from records.store.tables import chain, recording_files, tombstones
+from records.store.tables import chain, tombstones
 
 _CHUNK = 1 << 20
+_FILES = "recording_files"
 _WHAT = {
     "calls": "record",
-    "recording_files": "recording",
+    _FILES: "recording",
     "recording_accesses": "access to a recording",
     "leg_charges": "charge",
     "billable": "billable entry",
@@ -128,7 +129,7 @@ class Verifying:
             if (covered.count, covered.hash) != (found["count"], found["links"]):
                 told = f"tombstone {ref} took {found['count']} links, and {covered.count} others name it"
                 yield Wrong("tombstone", told, kind, ref, seq)
-        elif kind == recording_files.name:
+        elif kind == _FILES:
             self.seen.recordings += 1
             if found["sha256"] and self._folders:
                 yield from self._file(found, seq)
@@ -143,7 +144,7 @@ class Verifying:
         if path is None:
             if not self._gone_by_now(seq):
                 told = f"the file of recording {name} was removed, and no tombstone says by whom"
-                yield Wrong("file_removed", told, recording_files.name, name, seq)
+                yield Wrong("file_removed", told, _FILES, name, seq)
             return
         try:
             with path.open("rb") as file:
@@ -152,10 +153,10 @@ class Verifying:
                     self.seen.octets += len(data)
         except OSError as error:
             told = f"the file of recording {name} cannot be read: {error.strerror or error}"
-            yield Wrong("file_unreadable", told, recording_files.name, name, seq)
+            yield Wrong("file_unreadable", told, _FILES, name, seq)
             return
         if hashed.hexdigest() != row["sha256"]:
-            yield Wrong("file_edited", f"the file of recording {name} was edited", recording_files.name, name, seq)
+            yield Wrong("file_edited", f"the file of recording {name} was edited", _FILES, name, seq)
 
     def _gone_by_now(self, seq: int) -> bool:
         """Whether it was forgotten since its link was read."""

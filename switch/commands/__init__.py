@@ -24,6 +24,7 @@ from switch.commands import (
     record,
     records,
     records_forget,
+    records_listen,
     records_verify,
     reload,
     report,
@@ -103,6 +104,7 @@ app.add_typer(quota.app, name="quota", rich_help_panel="Running")
 app.add_typer(report.app, name="report", rich_help_panel="Watching")
 records.app.command("verify")(records_verify.verify)
 records.app.command("forget")(records_forget.forget)
+records.app.command("listen")(records_listen.listen)
 app.add_typer(records.app, name="records", rich_help_panel="Watching")
 app.add_typer(guard.app, name="guard", rich_help_panel="Watching")
 

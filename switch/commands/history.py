@@ -26,7 +26,7 @@ from switch.commands.common import (
 )
 from switch.commands.decision import answered_by, show
 from switch.commands.moments import moment
-from switch.commands.stored import SinceOption, read_records
+from switch.commands.stored import MaskOption, SinceOption, masking, read_records
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
@@ -97,6 +97,7 @@ def history(
     runtime: RuntimeOption = None,
     json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line a call, for a spreadsheet.", metavar="")] = False,
+    mask: MaskOption = None,
 ) -> None:
     """Calls that have ended, the newest first; or one of them, and why it went where it went."""
     begin = moment(since, utc_now()) if since else None
@@ -111,7 +112,11 @@ def history(
         return
     if portal or delete:
         raise typer.BadParameter("whose history? write --user NAME")
-    found = read_records(places, last, number=number, line=line, since=begin, result=result, call=call)
+    shown = masking(places, mask)
+    found = [
+        shown(record)
+        for record in read_records(places, last, number=number, line=line, since=begin, result=result, call=call)
+    ]
     if json:
         from records.export import whole
 

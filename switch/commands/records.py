@@ -17,13 +17,13 @@ import typer
 from switch.arguments import Places
 from switch.commands.common import ConfigOption, DataOption, fail, utc_now
 from switch.commands.moments import moment
-from switch.commands.stored import SinceOption, UntilOption, each_record, record_store
+from switch.commands.stored import MaskOption, SinceOption, UntilOption, each_record, masking, record_store
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
 
 app = typer.Typer(
-    help="The records of calls: write them out for other programs.",
+    help="The records of calls: write them out, prove them, delete them.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -38,7 +38,7 @@ class Form(enum.StrEnum):
 
 @app.callback()
 def _verbs() -> None:
-    """The records of calls: write them out for other programs."""
+    """The records of calls: write them out, prove them, delete them."""
 
 
 @app.command("export")
@@ -61,6 +61,7 @@ def export(
     number: Annotated[
         str | None, typer.Option(help="Only calls of this number, calling or called.", metavar="NUMBER")
     ] = None,
+    mask: MaskOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
@@ -75,8 +76,10 @@ def export(
         since=moment(since, now) if since else None,
         until=moment(until, now) if until else None,
     )
-    with record_store(Places.find(config, data)) as store:
-        write_out(_text(each_record(store, wanted), form), out)
+    places = Places.find(config, data)
+    shown = masking(places, mask, export=True)
+    with record_store(places) as store:
+        write_out(_text(map(shown, each_record(store, wanted)), form), out)
 
 
 def write_out(texts: Iterable[str], out: Path | None) -> None:

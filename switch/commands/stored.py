@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +40,32 @@ UntilOption = Annotated[
         "--until", help="Until then, that moment left out; as --since.", metavar="WHEN", callback=checked_moment
     ),
 ]
+
+
+MaskOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--mask/--no-mask",
+        help="Numbers and names of those outside hidden or not; else as `records: mask` says.",
+        show_default=False,
+    ),
+]
+
+
+def unmasked(record: CallRecord) -> CallRecord:
+    """As it is."""
+    return record
+
+
+def masking(places: Places, wanted: bool | None, *, export: bool = False) -> Callable[[CallRecord], CallRecord]:
+    """What is done to records before anybody sees them. Without a word of the user's the configuration's counts."""
+    from records.masking import masked
+
+    if wanted is None:
+        compiled = configured(places)
+        rule = compiled.records.mask if compiled is not None else "none"
+        wanted = rule == "all" or (rule == "exports" and export)
+    return masked if wanted else unmasked
 
 
 @contextlib.contextmanager
