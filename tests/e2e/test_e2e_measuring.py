@@ -59,3 +59,23 @@ def test_other_sound_beside_the_tone_shows_as_impurity(tmp_path):
     found = sound.find(*sound.read(recorded(tmp_path, mixed)), 523)
     assert found is not None
     assert found.purity < 0.7
+
+
+@pytest.mark.parametrize("hole_s", [0.1, 0.25, 1.0])
+def test_holes_of_a_tone_are_found_while_another_one_goes_on(tmp_path, hole_s):
+    """As in a room of three: one of the two whom somebody hears is missing for a while, twice."""
+    whole = tone(420, -16, 4.0)
+    gone = tone(545, -16, 4.0)
+    for begin in (0.5, 2.5):
+        gone[int(begin * RATE) : int((begin + hole_s) * RATE)] = 0
+    samples, rate = sound.read(recorded(tmp_path, whole + gone))
+    assert sound.holes(samples, rate, 420) == []
+    first, second = sound.holes(samples, rate, 545)
+    assert first == (pytest.approx(0.5, abs=0.02), pytest.approx(hole_s, abs=0.02))
+    assert second == (pytest.approx(2.5, abs=0.02), pytest.approx(hole_s, abs=0.02))
+    assert sound.holes(samples, rate, 1500) is None, "there is no such tone"
+
+
+def test_a_tone_that_ends_too_soon_has_a_hole_at_its_end(tmp_path):
+    samples, rate = sound.read(recorded(tmp_path, nothing(0.3), tone(545, -16, 2.0), nothing(0.5)))
+    assert [round(length, 1) for _, length in sound.holes(samples, rate, 545)] == [0.3, 0.5]
