@@ -127,6 +127,8 @@ class Recording:
         self._active: dict[str, Active] = {}
         """By path."""
         self._by_media: dict[int, str] = {}
+        self._dead: dict[int, str] = {}
+        """Ports whose worker has died, while the call that they were in goes on, perhaps with other legs: its id."""
         self._tunes = 0
         self._strict: set[str] = set()
         """Calls in which all are told, as somebody was in the call that a leg came from."""
@@ -188,6 +190,8 @@ class Recording:
         if call.state.recordings:
             for active in self._of(call):
                 del self._active[active.path]  # a worker that died does not tell of its end
+            for media in [media for media, each in self._dead.items() if each == call.id]:
+                del self._dead[media]
 
     def recorded(self, event: RecordEnded, now: float) -> None:
         """A spool has ended (`Context.recorded`)."""
@@ -208,6 +212,9 @@ class Recording:
     def lost(self, media: int, now: float) -> None:
         """The worker of that port has died (`Context.lost`): what it has written is all that comes."""
         for path in self._keeping.opened(f".{media}.spool"):
+            active = self._active.get(path)
+            if active is not None:
+                self._dead[media] = active.call.id
             self.recorded(RecordEnded(media, path, "lost", 0, 0), now)
 
     def played(self, call: Call, leg: Leg, event: PlayEnded, now: float) -> bool:
@@ -382,7 +389,7 @@ class Recording:
 
     def _start(self, call: Call, leg: Leg, file: str, asking: Asking) -> None:
         media, at = _media(leg), call.context.at()
-        if media < 0:
+        if media < 0 or media in self._dead:
             return
         if not file:
             file = f"{at:%Y-%m-%d}/{call.id}-{call.state.recordings + 1}.wav"
@@ -423,7 +430,8 @@ class Recording:
         for index, (spool, _) in recording.spools.items():
             leg = call.legs.get(index)
             media = _media(leg) if leg is not None else -1
-            if leg is not None and spool.endswith(f".{media}.spool") and media not in self._by_media:
+            known = media in self._by_media or media in self._dead
+            if leg is not None and spool.endswith(f".{media}.spool") and not known:
                 self._open(call, leg, recording.file, spool)
 
     def _is_on(self, call: Call, leg: Leg) -> bool:

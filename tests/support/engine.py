@@ -55,6 +55,8 @@ class BookEngine:
         """Further addresses that there are ports on."""
         self.limit = limit
         self.legs: dict[int, Book] = {}
+        self.dead: dict[int, Book] = {}
+        """Those whose worker has died."""
         self.log: list[tuple[Any, ...]] = []
         self.deaf = False
         """While True, commands are lost: what a crash between the exchange and its media workers leaves behind."""
@@ -201,9 +203,17 @@ class BookEngine:
 
     def _opened(self, leg: int) -> Book:
         book = self.legs.get(leg)
+        if book is None and leg in self.dead:
+            return self.dead[leg]
         if book is None or not book.open:
             raise MisuseError(f"leg {leg} is not open")
         return book
+
+    def lose(self, leg: int) -> None:
+        """Its worker has died. What it is told until everybody knows goes nowhere."""
+        book = self.legs.pop(leg, None)
+        if book is not None:
+            self.dead[leg] = book
 
     def _part(self, book: Book) -> None:
         if book.peer is not None and book.peer in self.legs:

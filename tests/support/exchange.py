@@ -448,7 +448,7 @@ class Exchange:
 
     def lose_leg(self, leg: int) -> None:
         """A media worker died."""
-        self.engine.legs.pop(leg, None)
+        self.engine.lose(leg)
         self.tell(LegLost(leg))
 
     def set(self, line: str, words: str) -> WishesView:
@@ -588,7 +588,7 @@ class Exchange:
             "digests": list(endpoint.digests),
             "merges": list(endpoint.merges),
             "unfinished": list(endpoint.unfinished),
-            "spools": list(self.features.recording._active),
+            "spools": [*self.features.recording._active, *self.features.recording._dead],
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
         kept = len(core.registrar) + len(core.registrations) + len(core.qualifier) + len(core.subscriptions)

@@ -9,14 +9,22 @@ from tests.support.scene import Scene
 
 class Killer:
     """Kills the exchange at the `at`th append from now; `mute`: before anything of that input has left; `twice`: and
-    again when it has decided what follows from the first time, and said nothing of it; `alone` is False when the media
-    workers die with it."""
+    again when it has decided what follows from the first time, and said nothing of it; `media`: the media workers die
+    with it. `spares` kills the media workers alone."""
 
-    def __init__(self, scene: Scene, at: int, *, mute: bool, twice: bool = False, alone: bool = True) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        at: int,
+        *,
+        mute: bool = False,
+        twice: bool = False,
+        media: bool = False,
+        spares: bool = False,
+    ) -> None:
         self.scene = scene
         self.left = at
-        self.mute = mute
-        self.twice, self.alone = twice, alone
+        self.mute, self.twice, self.media, self.spares = mute, twice, media, spares
         self.done = False
         core = scene.exchange.core
         self._append = core._journal
@@ -32,10 +40,15 @@ class Killer:
     def on_timer(self, what: object, now: float) -> None:
         self.done = True
         exchange = self.scene.exchange
+        if self.spares:
+            for leg in list(exchange.engine.legs):
+                if leg in exchange.engine.legs:
+                    exchange.lose_leg(leg)
+            return
         if self.twice:
             exchange.crash()
             exchange.mute = True
             exchange.restart()
-        if not self.alone:
+        if self.media:
             exchange.engine.legs.clear()
         exchange.crash_and_restart()
