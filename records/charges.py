@@ -134,7 +134,7 @@ def tickets(charge: Charge) -> tuple[Ticket, ...]:
     """The parts of a charge, stretch by stretch. They add up to it: each is what the leg had cost by the end of the
     stretch, less what it had cost by its beginning. What a carrier has said is shared out in proportion."""
     found: list[Ticket] = []
-    paid = used = 0
+    paid = used = lasted_ms = 0
     for each in charge.stretches:
         until = each.until or charge.until or each.since
         last = each is charge.stretches[-1]
@@ -146,14 +146,14 @@ def tickets(charge: Charge) -> tuple[Ticket, ...]:
                 each.name,
                 charge.number,
                 each.since,
-                (until - each.since) // _MILLISECOND,
+                ms - lasted_ms,
                 units - used,
                 cost - paid if charge.cost is not None else None,
                 charge.currency,
                 charge.estimate,
             )
         )
-        paid, used = cost, units
+        paid, used, lasted_ms = cost, units, ms
     return tuple(found)
 
 

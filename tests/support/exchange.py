@@ -20,6 +20,8 @@ from dialplan.destinations import ring_group, user
 from dialplan.groups import Member, RingGroup
 from dialplan.lines import Outside, Permission, Policy
 from dialplan.plan import Service
+from dialplan.prefixes import pack
+from dialplan.rates import RateDeck, RateTable
 from media.engine import LegLost, MediaEvent, Silent, known_already
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
@@ -63,6 +65,7 @@ from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore, Message
 from switch.trunk_hosts import TrunkHost
 from switch.views import WishesView
 from switch.wishing import Wishing
+from tests.support import costs
 from tests.support.conservation import check_all
 from tests.support.engine import BookEngine
 from tests.support.network import Network
@@ -78,6 +81,8 @@ PROFILE = m.Profile("US", "669")
 ANYWHERE = Outside(permission=Permission.INTERNATIONAL)
 HELP = m.EmergencyPlace(numbers=frozenset(("911",)), main="911")
 TALKED = {"answered"}
+RATES = RateTable({"": RateDeck("rates.csv", "EUR", pack({"": [(60_000, 5_000, 30, 6, 0, 0, 1)]}, 6), ("World",))})
+"""0.06 a minute in steps of six seconds, half a minute at the least, and half a cent a call."""
 
 
 def house() -> m.Model:
@@ -109,6 +114,7 @@ def house() -> m.Model:
             },
             trunks={"carrier": m.TrunkRule(id="carrier", extensions=True, profile=PROFILE)},
             default_trunk="carrier",
+            rates=RATES,
             emergency=m.Emergency(elsewhere=HELP, trunks=("carrier",)),
         )
     )
@@ -607,6 +613,8 @@ class Exchange:
         records = self.records
         assert sorted(record.call for record in records) == sorted(told)
         check_all(records, self.events)
+        if not self.tolerates and all(model.rates is RATES for model in self.models.values()):
+            costs.check(self.events, records, RATES)
         for record in records:
             _check_record(record)
             if self.decides:
