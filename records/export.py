@@ -63,7 +63,10 @@ def whole(record: CallRecord) -> dict[str, Any]:
     kept = {name: value for name, value in asdict(record).items() if name not in _INNER}
     return kept | {
         "forwards": [asdict(each) for each in record.forwards],
-        "legs": [asdict(leg) | {"held_s": leg.held_s, "call_s": leg.call_s} for leg in record.legs],
+        "legs": [
+            asdict(leg) | {"held_s": leg.held_s, "call_s": leg.call_s, "talk_s": record.talked_s(leg.leg)}
+            for leg in record.legs
+        ],
         "decisions": record.model,
         **{name: getattr(record, name) for name in _RECKONED},
     }

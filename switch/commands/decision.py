@@ -11,8 +11,11 @@ from records.charges import Charge, Ticket, tickets
 from switch import models
 from switch.arguments import Places
 from switch.commands.common import console, duration, local_time, short_path, table, utc_now
+from switch.commands.course import course
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from records.cdr import CallRecord, LegRecord, Passed, Recorded, Transfer
 
 
@@ -29,6 +32,9 @@ def show(record: CallRecord, places: Places) -> None:
         grid.add_row(name, Text(value))
     out.print(Text.assemble((f"Call {record.call}", "bold"), f"  {local_time(record.started_at, utc_now())}"))
     out.print(grid)
+    if record.path or record.talks:
+        out.print(Text("\nCourse", "bold"))
+        out.print(_course(record))
     if record.because:
         out.print(Text("\nWhy", "bold"))
         for line in reasons(record, places):
@@ -44,6 +50,19 @@ def show(record: CallRecord, places: Places) -> None:
     out.print(
         Text(f"\nIts SIP messages, while they are remembered: ringplan trace {record.call}", "dim"), soft_wrap=True
     )
+
+
+def _course(record: CallRecord) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(style="dim", justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for since, length, what in course(record):
+        grid.add_row("  " + since, f"+{length}" if length else "", Text(what))
+    return grid
 
 
 def facts(record: CallRecord) -> list[tuple[str, str]]:
