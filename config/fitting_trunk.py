@@ -19,6 +19,10 @@ def trunk_problems(loaded: Loaded) -> Iterator[Problem]:
         yield from _hosts(loaded, name, written)
         yield from _account(loaded, name, effective(written))
         yield from _callers(loaded, name, effective(written))
+        if written.cost_currency and not written.cost_header and not written.aoc:
+            message = "`cost_currency` of a trunk that tells no costs"
+            mark = loaded.mark("trunks", name, "cost_currency")
+            yield Problem("conflicting-keys", mark, message, "write `cost_header` or `aoc: true` as well")
     yield from _sources(loaded)
 
 

@@ -39,6 +39,8 @@ def test_how_a_carrier_tells_costs(tmp_path: Path) -> None:
     made = trunk(tmp_path, "{host: sip.example.com, cost_header: X-Call-Cost, cost_currency: EUR, aoc: true}")
     assert (made.cost_header, made.cost_currency, made.aoc, made.tells_costs) == ("X-Call-Cost", "EUR", True, True)
     assert not trunk(tmp_path, "{host: sip.example.com}").tells_costs
+    (found,) = errors(tmp_path, "{host: sip.example.com, cost_currency: EUR}")
+    assert "write `cost_header` or `aoc: true` as well" in found
     for wrong in ("X Cost", "Contact", "via"):
         (found,) = errors(tmp_path, f"{{host: sip.example.com, cost_header: {wrong}}}")
         assert "such as X-Call-Cost" in found

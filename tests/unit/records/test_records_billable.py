@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -136,10 +135,8 @@ def test_a_report_by_client_and_by_contact_counts_once() -> None:
     assert b.report(b.billables(call(), [noted(90, code="4711")]), "code") == []
 
 
-def test_the_store_keeps_marks_notes_and_edits(tmp_path: Path) -> None:
+def test_the_store_keeps_marks_notes_and_edits(store: Store) -> None:
     record, silent = call((20, "201", True)), call()
-    store = Store(f"sqlite:///{tmp_path}/records.db")
-    store.migrate()
     told = [noted(40, code="4711", note="a\0b"), edited(200, seconds=4.5, contact="")]
     for _ in range(2):
         store.apply([record], Position(1, 10), facts=told)
@@ -149,7 +146,6 @@ def test_the_store_keeps_marks_notes_and_edits(tmp_path: Path) -> None:
     (entry,) = b.billables(read, events)
     assert (entry.seconds, entry.code, entry.note) == (4.5, "4711", "a\N{REPLACEMENT CHARACTER}b")
     assert store.notes("nothing") == []
-    store.close()
     assert silent.marks == ()
     assert b.talks(silent, "202") == ((at(10), at(100)),)
     assert b.users(silent) == ("201", "202")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import sqlite3
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from dialplan.rates import Rate, price, units
 from records import charges as c
@@ -17,6 +16,7 @@ from records import events as e
 from records.cdr import CallRecord, fold
 from records.segments import Position
 from records.store import Store
+from records.store.tables import calls
 from tests.support.call_events import DIALOG, FLOW, START, at, started
 
 WAYS = ("up", "down", "half-even")
@@ -189,13 +189,11 @@ def test_the_last_account_code_owns_the_call_and_all_are_kept() -> None:
     ]
 
 
-def test_the_store_keeps_it_and_gives_the_carriers_word(tmp_path: Path) -> None:
+def test_the_store_keeps_it_and_gives_the_carriers_word(store: Store) -> None:
     """The row is the estimate and never changes; who reads it gets what the carrier has said since."""
     record = told("a", *leg(1, 10, PER_UNIT, "line:anna", "Anna"), (e.AccountChanged, 12, ("4711", "device:x")), OVER)
     both = told("b", *leg(1, 10, PER_UNIT), *leg(2, 20, PER_MINUTE), OVER)
     free = told("c", OVER)
-    store = Store(f"sqlite:///{tmp_path}/records.db")
-    store.migrate()
     store.apply([record, both, free], Position(1, 10))
     assert {each.call: each for each in store.history()} == {each.call: each for each in (record, both, free)}
     said = e.LegCharged("a", 1, 123, "CHF", 9, "header", at(101))
@@ -206,7 +204,6 @@ def test_the_store_keeps_it_and_gives_the_carriers_word(tmp_path: Path) -> None:
     assert [(each.cost, each.currency, each.units, each.estimate) for each in read.charges] == [(123, "CHF", 9, False)]
     assert read.costs == {"CHF": 123}
     assert store.call("b") == both
-    store.close()
-    with sqlite3.connect(tmp_path / "records.db") as database:
-        rows = database.execute("SELECT call, cost, currency, units FROM calls ORDER BY call").fetchall()
+    query = select(calls.c.call, calls.c.cost, calls.c.currency, calls.c.units).order_by(calls.c.call)
+    rows = store._run(lambda connection: [tuple(row) for row in connection.execute(query)])
     assert rows == [("a", 180_000, "EUR", 3), ("b", None, "", 3), ("c", None, "", 0)]
