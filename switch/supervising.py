@@ -112,7 +112,7 @@ class Supervisor:
         self.estate = estate
         self.desk = desk
         self._renew = renew
-        """Becomes the supervisor that the code on disk makes; or says why not."""
+        """Becomes the supervisor that the code on disk makes; or says why it cannot."""
         self._standby: Standby | None = None
         self._said = b""
         """What the standby has written, and was not read whole."""
@@ -311,7 +311,9 @@ class Supervisor:
         else:
             running = tuple((each.name, each.pid, each.started) for each in self._children() if each.pid is not None)
             asker = desk.asker.fileno() if desk.asker is not None else -1
-            desk.refuse(self._renew(self.estate._replace(asker=asker, running=running)))
+            why = self._renew(self.estate._replace(asker=asker, running=running))
+            if why:
+                desk.refuse(why)
 
     def went_on(self) -> None:
         """This process was renewed: the exchange serves, as before."""

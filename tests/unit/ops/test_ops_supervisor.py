@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from switch.arguments import Blueprint, ExchangeArguments, ListenSocket, Places
+from switch.control import ControlClient, NotRunning, Refused
 from switch.doors import open_socket
+from switch.estate import Estate
 from switch.supervisor import sd_notify, serve, use_large_pages, watchdog_s
+from switch.views import UpgradeView
 
 ROOT = Path(__file__).parents[3]
 
@@ -302,3 +307,197 @@ def test_children_ask_for_large_pages_unless_the_operator_says_otherwise() -> No
     own = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
     use_large_pages(own)
     assert own == {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
+
+
+# One that may be told to stand by: it asks the one before for its place, as far as a stand-in can, and reports.
+HEIR = """
+    import os, signal, socket, sys, time
+    home, pipe, standby = sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["--standby"]
+    def say(text):
+        os.write(1, f"{text} {os.getpid()}\\n".encode())
+    if standby:
+        say("heir prepared")
+        how = open(home + "/how").read()
+        if how == "fails":
+            os.write(pipe, b'{"error": "it has no legs"}\\n')
+            sys.exit(1)
+        os.write(pipe, b"p")
+        if how == "dawdles":
+            time.sleep(60)
+        os.kill(int(open(home + "/pid").read()), signal.SIGUSR1)
+        while os.path.exists(home + "/pid"):
+            time.sleep(0.01)
+        if how == "dies after all":
+            os._exit(9)
+        os.write(pipe, b'{"calls": 3, "gap_ms": 1.5}\\n')
+    def leave(*_):
+        os.unlink(home + "/pid")
+        say("handed over")
+        os._exit(0)
+    signal.signal(signal.SIGTERM, lambda *_: (say("exchange told to stop"), os._exit(0)))
+    signal.signal(signal.SIGUSR1, leave)
+    open(home + "/pid", "w").write(str(os.getpid()))
+    say("exchange up")
+    while True:
+        os.write(pipe, b".")
+        time.sleep(0.05)
+"""
+RENEWABLE = """
+    import os, socket, sys
+    from pathlib import Path
+    from switch.arguments import Blueprint, Places
+    from switch.desk import Desk, open_desk
+    from switch.estate import Estate
+    from switch.supervising import FEEDER, Child, Patience, Standby, Supervisor
+    home = Path(sys.argv[1])
+    places = Places(home, home, home)
+    def say(text):
+        os.write(1, f"{text}\\n".encode())
+    def pipe():
+        return os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    def exchange(status, *more):
+        return Child("exchange", [sys.executable, "-c", sys.argv[2], str(home), str(status[1]), *more], [status[1]])
+    listening = open_desk(places.supervisor)
+    status = pipe()
+    blueprint = Blueprint((), (), (), 0, 0, 0, 0.0, 1)
+    estate = Estate(places, (), blueprint, os.memfd_create("lock"), status, listening.fileno())
+    desk = Desk(listening, None, lambda text: say(f"log: {text}"))
+    def renew(estate):
+        # The process stays as it is: what follows the renewal is what is looked at here.
+        assert Estate.unpack(estate.pack()) == estate
+        after = pipe()
+        heir, standby = exchange(after), exchange(after, "--standby")
+        supervisor.stand_by(Standby(standby, after[0], heir, estate._replace(status=after)))
+        return ""
+    worker = Child("worker", [sys.executable, "-c", sys.argv[3]])
+    feeder = Child(FEEDER, [sys.executable, "-c", sys.argv[3]])
+    supervisor = Supervisor(
+        exchange(status), [worker, feeder], patience=Patience(standby_s=float(sys.argv[4])), status_fd=status[0],
+        log=lambda text: say(f"log: {text}"), notify=lambda text: say(f"notify: {text.splitlines()[0]}"),
+        estate=estate, desk=desk, renew=renew,
+    )
+    sys.exit(supervisor.run())
+"""
+
+
+class Renewable(Running):
+    """A supervisor whose exchange can be upgraded; `how` the heir behaves."""
+
+    def __init__(self, home: Path, how: str = "", standby_s: float = 20) -> None:
+        (home / "how").write_text(how)
+        self.home = home
+        scripts = [textwrap.dedent(text) for text in (RENEWABLE, HEIR, WORKER)]
+        argv = [sys.executable, "-c", scripts[0], str(home), *scripts[1:], str(standby_s)]
+        self.process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.lines, self.waiting = [], []
+        self.phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.wait_for("notify: READY=1")
+
+    def upgrade(self) -> list[UpgradeView]:
+        with ControlClient(self.home / "supervisor.sock") as client:
+            return list(client.follow("upgrade", UpgradeView))
+
+
+@pytest.fixture
+def renewable(tmp_path):
+    opened: list[Renewable] = []
+
+    def start(*args, **options) -> Renewable:
+        opened.append(Renewable(tmp_path, *args, **options))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def test_an_exchange_in_standby_takes_the_place_of_the_one_that_runs(renewable):
+    system = renewable()
+    first = system.wait_for("exchange up").split()[-1]
+    steps = system.upgrade()
+    assert steps[-1].report == {"calls": 3, "gap_ms": 1.5}
+    assert system.wait_for("handed over").split()[-1] == first
+    system.wait_for("notify: READY=1")
+    second = system.wait_for("exchange up").split()[-1]
+    assert second != first
+    assert not any("died" in line for line in system.lines)
+    os.kill(int(second), signal.SIGKILL)  # it is looked after as the other one was
+    system.wait_for("log: exchange died (signal 9)")
+    third = system.wait_for("exchange up").split()[-1]
+    system.wait_for("notify: READY=1")
+    assert system.upgrade()[-1].report["calls"] == 3
+    assert system.wait_for("handed over").split()[-1] == third
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("exchange told to stop")
+    assert system.process.wait(10) == 0
+
+
+def test_one_that_cannot_start_leaves_the_other_alone_and_says_why(renewable):
+    system = renewable("fails")
+    first = int(system.wait_for("exchange up").split()[-1])
+    with pytest.raises(Refused, match="it has no legs"):
+        system.upgrade()
+    os.kill(first, 0)
+    (system.home / "how").write_text("")
+    assert system.upgrade()[-1].report["calls"] == 3
+
+
+def test_one_that_does_not_get_ready_is_given_up(renewable):
+    system = renewable("dawdles", standby_s=0.5)
+    first = int(system.wait_for("exchange up").split()[-1])
+    with pytest.raises(Refused, match="did not get ready in time"):
+        system.upgrade()
+    os.kill(first, 0)
+
+
+def test_one_that_dies_when_it_has_the_place_is_followed_by_a_start_from_the_journal(renewable):
+    system = renewable("dies after all")
+    first = system.wait_for("exchange up").split()[-1]
+    with pytest.raises(Refused, match="could not start"):
+        system.upgrade()
+    assert system.wait_for("exchange up").split()[-1] != first
+
+
+def test_a_stop_in_the_midst_of_an_upgrade_stops(renewable):
+    system = renewable("dawdles")
+    system.wait_for("exchange up")
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            system.upgrade()
+        except Refused as refused:
+            said.append(refused.message)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    system.wait_for("heir prepared")
+    system.process.send_signal(signal.SIGTERM)
+    system.wait_for("exchange told to stop")
+    assert system.process.wait(10) == 0
+    asking.join(5)
+    assert said == ["the exchange is being stopped"]
+
+
+def test_who_asks_for_anything_else_is_not_heard(renewable):
+    system = renewable()
+    with ControlClient(system.home / "supervisor.sock") as client, pytest.raises(NotRunning):
+        client.ask("reload", UpgradeView)
+    assert stat.S_IMODE((system.home / "supervisor.sock").stat().st_mode) == 0o660
+
+
+def test_an_estate_comes_out_as_it_went_in_and_a_strange_one_is_refused():
+    places = Places(Path("/etc/x"), Path("/var/x"), Path("/run/x"))
+    listen = (("udp", "192.0.2.1", 5060, 24, False),)
+    found = Blueprint(listen, ("0.0.0.0",), (), 46, 10000, 20000, 5.0, 2)
+    given = Estate(
+        places, (ListenSocket("udp", "192.0.2.1", 5060, 7),), found, 3, (4, 5), 6, 8, (("exchange", 812, 1.5),)
+    )
+    kept = given.pack()
+    assert Estate.unpack(kept) == given
+    os.close(kept)
+    other = os.memfd_create("other")
+    os.write(other, b'{"places": []}')
+    with pytest.raises(KeyError):
+        Estate.unpack(other)
+    os.close(other)
