@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import gc
+import os
 import sys
 from typing import Any
 
@@ -11,6 +12,16 @@ from hypothesis import settings
 if "tests.support.properties" not in sys.modules:
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+# The tests start hundreds of processes; each would compile all of the modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real telephones on a machine that is busy otherwise need more than the usual minute, before something hangs."""
+    for item in items:
+        if item.get_closest_marker("e2e") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import House, secret, wait_for
+from tests.e2e.kit.house import PATIENCE, House, secret, wait_for
 from tests.e2e.kit.wire import Text
 
 MODULES = ("g711.so", "aubridge.so", "sndfile.so", "aufile.so", "account.so", "menu.so", "ctrl_tcp.so")
@@ -129,7 +129,7 @@ class Baresip:
 
     def expect(self, kind: str, seconds: float = 8.0) -> dict[str, Any]:
         """The next event of that type: REGISTER_OK, CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             for event in self.events:
                 if event.get("type") == kind:
@@ -162,12 +162,16 @@ class Baresip:
         assert found, list(self.folder.iterdir())
         return found[-1]
 
-    def close(self) -> None:
-        """Switch it off."""
+    def switch_off(self) -> None:
+        """Let it end by itself: it takes its registration back."""
         with contextlib.suppress(OSError):
             self.do("quit")
+
+    def close(self) -> None:
+        """Switch it off, and wait for its end."""
+        self.switch_off()
         try:
-            self.process.wait(2)
+            self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.process.terminate()
             try:
@@ -189,5 +193,7 @@ def baresips(house: House, *lines: str, **options: Any) -> Iterator[list[Baresip
             made[-1].registered()
         yield made
     finally:
+        for phone in made:
+            phone.switch_off()
         for phone in made:
             phone.close()

@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +20,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from typer.testing import CliRunner
+
+from switch.commands import app
+
 COMMAND = [sys.executable, "-P", "-c", "from switch.commands import main; main()"]
 SPAN = 700
 """Ports in one block: SIP, metrics, a few for telephones, the rest for sound."""
+
+ONE_AT_A_TIME = threading.Lock()
+"""For commands in this process, which have its standard output meanwhile."""
+
+PATIENCE = 5.0
+"""Deadlines name what an idle machine needs at the worst; a busy one is given so many times as long. It costs nothing
+while all is well."""
 
 PEOPLE = {"alice": 101, "bob": 102, "carol": 103, "dave": 104, "erin": 105, "frank": 106, "grace": 107}
 
@@ -55,14 +67,16 @@ def _is_free(port: int) -> bool:
 
 
 def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of `found`, asked every 20 ms; AssertionError naming `what` when there is none in time."""
-    deadline = time.monotonic() + seconds
+    """The first true value of `found`, asked every 20 ms, or less often where it takes long to look; AssertionError
+    naming `what` when there is none in time, with all patience."""
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
+        began = time.monotonic()
         value = found()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
-        time.sleep(0.02)
+        assert time.monotonic() < deadline, f"waited {seconds * PATIENCE:g} s in vain for {what}"
+        time.sleep(max(0.02, 2 * (time.monotonic() - began)))
 
 
 class House:
@@ -84,6 +98,7 @@ class House:
         devices: str = "",
         registrar: str = "",
         qualify: str = "0s",
+        unreachable: str = "3s",
         announcements: str = "off",
         drain: str = "0s",
         listen: str = "[{{address: 0.0.0.0, port: {port}}}, {{transport: tcp, address: 0.0.0.0, port: {port}}}]",
@@ -116,7 +131,7 @@ class House:
             f"ports: {self.first + 150}-{self.first + SPAN - 1}, rest: 1s{media}}}\n"
             f"metrics: {{port: {self.metrics}}}\n"
             f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
-            f"calls: {{unreachable: 1s, announcements: {announcements}, drain: {drain}}}\n"
+            f"calls: {{unreachable: {unreachable}, announcements: {announcements}, drain: {drain}}}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
             f"lines:\n{lines}devices:\n{phones}{devices}{more.replace('CARRIER-PORT', str(self.carrier))}"
         )
@@ -176,7 +191,7 @@ class House:
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(20 * PATIENCE)
 
     def close(self) -> None:
         """End it, in order if it still can."""
@@ -185,7 +200,7 @@ class House:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(10 * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -195,12 +210,17 @@ class House:
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """`ringplan ARGS`, as in a terminal."""
-        return subprocess.run([*COMMAND, *args], env=self.environ, capture_output=True, text=True, timeout=30)
+        command = [*COMMAND, *args]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=30 * PATIENCE)
 
     def json(self, *args: str) -> Any:
-        """The same with --json; it must succeed."""
-        done = self.run(*args, "--json")
-        assert done.returncode == 0, done.stderr + done.stdout
+        """The same command with --json, which must succeed. It is carried out in this process, from its words to what
+        it prints: a process of its own would need half a second of a processor, a hundred times in a run of the
+        tests."""
+        where = {name: self.environ[name] for name in ("RINGPLAN_HOME", "COLUMNS")}
+        with ONE_AT_A_TIME:
+            done = CliRunner().invoke(app, [*args, "--json"], env=where)
+        assert done.exit_code == 0, f"{done.stderr}{done.stdout}{done.exception!r}"
         return json.loads(done.stdout)
 
     def recorded(self) -> int:
@@ -208,7 +228,7 @@ class House:
         path = self.folder / "data" / "records.db"
         if not path.exists():
             return 0
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as store:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5 * PATIENCE)) as store:
             try:
                 return int(store.execute("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL").fetchone()[0])
             except sqlite3.OperationalError:
@@ -219,7 +239,7 @@ class House:
         restarted and has no call now."""
 
         def started() -> int:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5 * PATIENCE) as answer:
                 found = re.search(r"^ringplan_calls_started_total (\S+)$", answer.read().decode(), re.MULTILINE)
             assert found is not None
             return int(float(found[1]))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import House, secret, wait_for
+from tests.e2e.kit.house import PATIENCE, House, secret, wait_for
 
 PROGRAM = Path(__file__).with_name("softphone.py")
 
@@ -104,7 +104,7 @@ class Softphone:
         return self._wait(wanted, since, seconds, f"{self.name}: {event} {fields}")
 
     def _wait(self, wanted: Any, since: int, seconds: float, what: str) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         with self._changed:
             while True:
                 for event in self.events[since:]:
@@ -163,6 +163,10 @@ class Softphone:
         self.expect("recording", seconds, call=call)
         return self.expect("call", seconds, call=call, state="CONFIRMED")
 
+    def said(self, call: str, seconds: float = 10.0) -> None:
+        """Wait until all that it plays, with `loop=False`, has been said in a call."""
+        self.expect("said", seconds, call=call)
+
     def incoming(self, since: int = 0, seconds: float = 10.0) -> str:
         """Wait for a call that comes in; its name."""
         return str(self.expect("incoming", seconds, since=since)["call"])
@@ -199,7 +203,7 @@ class Softphone:
         """Wait for its end. Only now its recordings are whole."""
         self.switch_off()
         try:
-            self.process.wait(8)
+            self.process.wait(8 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

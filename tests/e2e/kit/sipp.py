@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.e2e.kit.house import House, secret
+from tests.e2e.kit.house import PATIENCE, House, secret
 from tests.e2e.kit.wire import Text
 
 MESSAGE = re.compile(r"^-{40,} .*\n\w+ message (?:received|sent) .*\n\n", re.MULTILINE)
@@ -271,11 +271,13 @@ class Sipp:
             "-p",
             str(self.port),
         ]
-        argv += ["-m", str(calls), "-r", str(rate), "-nostdin", "-t", "t1" if tcp else "u1", "-timeout", f"{seconds}s"]
+        argv += ["-m", str(calls), "-r", str(rate), "-nostdin", "-t", "t1" if tcp else "u1"]
+        argv += ["-timeout", f"{seconds * PATIENCE:g}s"]
         argv += ["-trace_stat", "-stf", str(self._file("csv")), "-trace_err", "-error_file", str(self._file("err"))]
         if dials:  # what SIPp puts into uri= of its proof; by itself it would leave the number out
             argv += ["-auth_uri", f"{dials}@127.0.0.1:{house.sip}"]
-        argv += ["-mp", str(house.media_port()), "-recv_timeout", str(15000 if seconds <= 40 else seconds * 1000)]
+        patient_ms = (15 if seconds <= 40 else seconds) * PATIENCE * 1000
+        argv += ["-mp", str(house.media_port()), "-recv_timeout", f"{patient_ms:.0f}"]
         argv += ["-rtp_echo"] if echo else []
         argv += ["-trace_msg", "-message_file", str(self._file("messages"))]
         house.at_end.append(self.stop)
@@ -287,7 +289,7 @@ class Sipp:
     def wait(self, seconds: float = 45.0) -> Count:
         """Until all its calls are over."""
         try:
-            self.process.wait(seconds)
+            self.process.wait(seconds * PATIENCE)
         finally:
             self.stop()
         with self._file("csv").open() as file:

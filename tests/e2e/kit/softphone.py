@@ -8,6 +8,7 @@ holes in what comes are left as holes (no packet loss concealment), so that they
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -26,6 +27,17 @@ def tell(event: str, **more: Any) -> None:
     OUT.write(json.dumps({"event": event, "now": time.monotonic(), **more}) + "\n")
 
 
+class Player(pj.AudioMediaPlayer):
+    """What a telephone says in one call; its end is told."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def onEof2(self) -> None:
+        tell("said", call=self.call)
+
+
 class Call(pj.Call):
     """One call, known to the test by a name."""
 
@@ -33,7 +45,7 @@ class Call(pj.Call):
         super().__init__(account, call_id)
         self.phone, self.name = phone, name
         self.recorder: pj.AudioMediaRecorder | None = None
-        self.player: pj.AudioMediaPlayer | None = None
+        self.player: Player | None = None
         self.nothing: pj.AudioMediaPlayer | None = None
 
     def onCallState(self, prm: Any) -> None:
@@ -77,7 +89,7 @@ class Call(pj.Call):
             self.nothing.startTransmit(self.recorder)
             tell("recording", call=self.name)
         if self.player is None and self.phone.playing:
-            self.player = pj.AudioMediaPlayer()
+            self.player = Player(self.name)
             self.player.createPlayer(self.phone.playing, 0 if self.phone.loop else pj.PJMEDIA_FILE_NO_LOOP)
         if self.player is not None:
             self.player.startTransmit(sound)
@@ -110,8 +122,10 @@ class Account(pj.Account):
     def __init__(self, phone: Phone) -> None:
         super().__init__()
         self.phone = phone
+        self.registered = False
 
     def onRegState(self, prm: Any) -> None:
+        self.registered = prm.code // 100 == 2 and prm.expiration > 0
         tell("registration", status=prm.code, reason=prm.reason, expires=prm.expiration)
 
     def onMwiInfo(self, prm: Any) -> None:
@@ -297,9 +311,22 @@ class Phone:
                     except (pj.Error, KeyError) as error:
                         tell("error", what=error.info() if isinstance(error, pj.Error) else repr(error))
             self.endpoint.libHandleEvents(10)
-        self.calls.clear()
+        self.end()
+
+    def end(self) -> None:
+        """Hang up, take the registration back, and go as soon as both are done: PJSIP by itself stays for a second."""
+        deadline = time.monotonic() + 2
+        for call in list(self.calls.values()):
+            with contextlib.suppress(pj.Error):
+                call.hangup(pj.CallOpParam())
         self.buddies.clear()
-        self.endpoint.libDestroy()
+        if self.account is not None and self.account.registered:
+            with contextlib.suppress(pj.Error):
+                self.account.setRegistration(False)
+        while (self.calls or (self.account and self.account.registered)) and time.monotonic() < deadline:
+            self.endpoint.libHandleEvents(10)
+        self.calls.clear()
+        self.endpoint.libDestroy(pj.PJSUA_DESTROY_NO_RX_MSG)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,12 @@ def lasts(tone: Tone, seconds: float) -> bool:
     return abs(tone.end_s - tone.start_s - seconds) < 0.2
 
 
+def whole(tone: Tone) -> bool:
+    """Whether the tone has no hole but those of a machine that was busy for a moment. Sound that is lost in every
+    packet or two shows in the tone's purity."""
+    return tone.gap_s < 0.3
+
+
 def check(path: Path, hz: float, dbfs: float, *, within_db: float = 1.5, within_hz: float = 3.0) -> Tone:
     """The tone in a recording; AssertionError when it is not that tone at that level."""
     samples, rate = read(path)

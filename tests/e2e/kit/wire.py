@@ -15,7 +15,7 @@ import struct
 import time
 from collections.abc import Iterable
 
-from tests.e2e.kit.house import House, secret
+from tests.e2e.kit.house import PATIENCE, House, secret
 
 HASHES = {"MD5": "md5", "SHA-256": "sha256"}
 
@@ -113,7 +113,7 @@ class WirePhone:
 
     def wait(self, kind: str | int, seconds: float = 5.0, method: str = "") -> Text:
         """The next request of that method, or response of that status (or class, as in 2); provisional 100s pass by."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
 
         def fits(text: Text) -> bool:
             if isinstance(kind, str):
@@ -180,7 +180,7 @@ class WirePhone:
                 return answer
 
     def _any(self, method: str) -> Text:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 10 * PATIENCE
         while True:
             for text in self.inbox:
                 if text.status and text.method == method:
@@ -288,7 +288,7 @@ class Session:
 
     def refused(self, seconds: float = 5.0) -> Text:
         """Wait for a refusal (the one with the password apart) and acknowledge it."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             answer = self.phone._any("INVITE")
             assert time.monotonic() < deadline
