@@ -41,7 +41,7 @@ def plan(draft: Draft) -> Plan:
     if device is not None:
         locked = draft.ask(rules.device(device.id)).locked
         # PIN-6, K.1: nothing but its unlock code, and emergency calls, which came before.
-        if locked and (code is None or code.feature != "unlock"):
+        if locked and (code is None or code.feature != codes.UNLOCK):
             draft.say(rules.device(device.id), "is locked")
             shown = _shown(draft, code)
             return draft.plan(_refused(draft, "lock", "Telephone Locked", "locked"), shown or digits, dialled=shown)
@@ -118,7 +118,8 @@ def _decide(
         draft.entity = f"feature:{code.feature}"
         if code.feature == codes.ACCOUNT_CODE:
             return _on_account(draft, code, hides, policy)
-        return draft.plan(codes.step(draft, code), digits, policy=policy)
+        shown = _shown(draft, code)
+        return draft.plan(codes.step(draft, code), shown or digits, policy=policy, dialled=shown)
     entry = inside.number(draft, digits)
     if entry is not None:
         return draft.plan(entry, digits, policy=policy)
@@ -188,10 +189,12 @@ def _on_account(draft: Draft, code: codes.Found, hides: str, policy: Policy) -> 
 
 
 def _shown(draft: Draft, code: codes.Found | None) -> str:
-    """What was dialled, without the password that it holds (CST-4); empty where it holds none."""
+    """What was dialled, without the password (CST-4) or PIN (PIN-6) that it holds; empty where it holds none."""
     if code is None:
         return ""
     digits = clean(draft.request.digits)
+    if code.feature == codes.UNLOCK and code.argument:
+        return digits[: len(digits) - len(code.argument)]
     if code.feature in codes.CALLER_ID:
         code = codes.find(draft.model, code.argument)
     if code is None or code.feature != codes.ACCOUNT_CODE:

@@ -18,6 +18,7 @@ from dialplan.termination import Reason
 
 ACCOUNT_CODE = "account_code"
 PARK = "park"
+UNLOCK = "unlock"
 CALLER_ID: Mapping[str, bool] = MappingProxyType({"hide_caller_id": True, "show_caller_id": False})
 """Codes before a number that hide or show the caller for this one call."""
 
@@ -44,7 +45,7 @@ FEATURES: Mapping[str, bool] = MappingProxyType(
         "pickup": True,
         "record": False,
         "lock": False,
-        "unlock": True,
+        UNLOCK: True,
     }
 )
 """Every feature that a code can be given, and whether something may be dialled behind the code."""

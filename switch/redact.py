@@ -51,6 +51,12 @@ def dialled(text: str) -> str:
     return _ACCOUNT.sub(rf"\1{HIDDEN}", text) if "*" in text or "%2" in text else text
 
 
+def shown(text: str, digits: str, as_: str) -> str:
+    """A text in which those digits were dialled, escaped or not, with what may be shown of them."""
+    written = "".join(f"(?:{re.escape(each)}|%{ord(each):02x})" for each in digits)
+    return re.sub(written, lambda _: as_, dialled(text), flags=re.IGNORECASE) if digits else dialled(text)
+
+
 def values(event: dict[str, Any]) -> dict[str, Any]:
     """A log event without secrets: values under a secret's name, and SIP text anywhere."""
     for key, value in event.items():

@@ -78,7 +78,7 @@ def stood(context: Context, events: Sequence[e.CallEvent], begun: Begun, now: fl
     leg.usage = usage = usage_of_caller(context, txn, call.id, started.trunk)
     usage.owner = leg
     if started.to != invite.to_value:
-        usage.dialog.local = redact.dialled(usage.dialog.local)
+        usage.dialog.local = redact.shown(usage.dialog.local, Uri.parse(invite.uri).dialled(), started.dialled)
     dialect = context.directory.dialect(started.trunk) if started.trunk is not None else None
     if dialect is not None:
         usage.authenticate(dialect.account)

@@ -142,7 +142,7 @@ class Calls:
             flow_value(txn.flow),
             tuple(request.values("Via")),
             request.from_value,
-            redact.dialled(request.to_value) if plan.dialled else request.to_value,
+            redact.shown(request.to_value, wanted.digits, plan.dialled) if plan.dialled else request.to_value,
             request.cseq,
             plan.version,
             source.hidden if source.trunk is not None else withheld(request),
@@ -165,7 +165,7 @@ class Calls:
         leg.usage = usage
         if plan.dialled:
             # Dialogs are told apart by their tags (RFC 3261 section 12): nobody minds what else To said.
-            usage.dialog.local = redact.dialled(usage.dialog.local)
+            usage.dialog.local = redact.shown(usage.dialog.local, wanted.digits, plan.dialled)
         if dialect is not None:
             usage.authenticate(dialect.account)
         usage.owner = leg
