@@ -35,7 +35,7 @@ from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
 from records.segments import NewerFormatError
-from switch import bounding, configuration, handed, handover, logs, mailing, swapping
+from switch import bounding, configuration, handed, handover, logs, mailing, proof, swapping
 from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
 from switch.auth import Authenticator
@@ -433,6 +433,8 @@ class Exchange:
             keeper.start()
         self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
         self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
+        head = proof.HeadLog(self._places.head, self._log.info, self._clock.at)
+        self._chores.repeat("head", lambda: proof.LOOK_S, head.look)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         told = report(self._taken, self.core) if self._arguments.standby else b""
         await self._control.start(self._places.control)

@@ -3,6 +3,7 @@ what is deleted on request leaves who, when and why."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from records.store import Store
 from records.store.migrate import upgrade
 from records.store.tables import call_legs, calls, chain, metadata, recording_accesses, recording_files, tombstones
 from records.store.verifying import Verifying, Wrong
+from switch.proof import HeadLog
 from tests.support.call_events import answered_call, at
 from tests.support.postgres import Postgres
 from tests.unit.records.test_records_store import feed_all, records
@@ -384,6 +386,17 @@ def test_what_was_forgotten_is_in_no_octet_of_journal_and_database_any_more(tmp_
     assert told(store) == []
     store.close()
     journal.close()
+
+
+def test_the_head_is_in_the_log_once_a_day(tmp_path: Path) -> None:
+    said: list[str] = []
+    day = [at(0)]
+    log = HeadLog(tmp_path / "records.head", lambda words, head: said.append(head), lambda: day[0])
+    for hours, head in ((0, ""), (1, "1:" + "ab" * 32), (2, "2:" + "ab" * 32), (24, "3:" + "ab" * 32)):
+        day[0] = at(hours * 3600)
+        (tmp_path / "records.head").write_text(head)
+        asyncio.run(log.look())
+    assert [each[0] for each in said] == ["1", "3"]
 
 
 def test_heads_are_written_and_read() -> None:
