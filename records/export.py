@@ -103,6 +103,8 @@ def _simple(value: Any) -> Any:
         return msgspec.to_builtins(value.astimezone(datetime.UTC))
     if isinstance(value, tuple):
         return " ".join(map(str, value))
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={each}" for name, each in value.items())
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -11,7 +11,7 @@ where a call in progress waits, or is answered and not over.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -35,7 +35,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
     """One caller in one queue. `how` the queue was left at `left_at`: answered, abandoned or overflowed; both are empty
     while the caller waits. Of a call that was answered, `over_at` is its end, and its seconds are those of the member:
-    talking, holding the caller, and wrapping up afterwards."""
+    talking, holding the caller, and wrapping up afterwards. `target_s` and `short_s` are what the queue aimed at then,
+    as in `Target`; 0: that was not said."""
 
     call: str
     queue: str
@@ -47,11 +48,13 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
     hold_s: float = 0.0
     wrap_s: float = 0.0
     offers: tuple[Offer, ...] = ()
+    target_s: float = 0.0
+    short_s: float = 0.0
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What a queue aims at: so many percent answered within `answer_s` seconds. Who gives up within `short_s` does not
-    count."""
+    count. The two times are of stays that do not say it."""
 
     queue: str
     name: str = ""
@@ -108,6 +111,26 @@ def queues(
     ]
 
 
+def by_time(
+    stays: Iterable[Stay],
+    targets: Sequence[Target],
+    viewer: Viewer,
+    now: Instant,
+    begin: Callable[[Instant], Instant],
+) -> list[tuple[Instant, QueueReport]]:
+    """The same for each hour, day or the like in which callers came (HQR-1): `begin` is told an instant and says when
+    its piece of time begins. Queues without a call in a piece are left out of it."""
+    found: dict[Instant, list[Stay]] = {}
+    for stay in stays:
+        found.setdefault(begin(stay.entered_at), []).append(stay)
+    return [
+        (since, report)
+        for since in sorted(found)
+        for report in queues(found[since], targets, viewer, now)
+        if report.offered
+    ]
+
+
 def _report(target: Target, stays: Sequence[Stay], now: Instant, out: Sequence[str]) -> QueueReport:
     left = [each for each in stays if each.left_at is not None and each.left_at <= now]
     waits = [_wait_s(each, now) for each in left]
@@ -116,8 +139,8 @@ def _report(target: Target, stays: Sequence[Stay], now: Instant, out: Sequence[s
     over = [each for each in answered if each.over_at is not None and each.over_at <= now]
     abandoned = [each for each in left if each.how == ABANDONED]
     overflowed = sum(each.how == OVERFLOWED for each in left)
-    short = sum(_wait_s(each, now) <= target.short_s for each in abandoned)
-    in_time = sum(_wait_s(each, now) <= target.answer_s for each in answered)
+    short = sum(_wait_s(each, now) <= (each.short_s or target.short_s) for each in abandoned)
+    in_time = sum(_wait_s(each, now) <= (each.target_s or target.answer_s) for each in answered)
     return QueueReport(
         queue=target.queue,
         name=target.name,

@@ -51,6 +51,8 @@ def _stay(record: CallRecord, stay: Queued, wrap_s: float) -> Stay:
         hold_s=hold_s,
         wrap_s=wrap_s,
         offers=tuple(_offer(legs[number]) for number in stay.offers if number in legs),
+        target_s=stay.target_s,
+        short_s=stay.short_s,
     )
 
 

@@ -1,12 +1,13 @@
-"""`ringplan report`: who telephoned how much, and what was recorded. Out of the record store, without an exchange.
+"""`ringplan report`: who telephoned how much, what was recorded, how callers fared in queues. It needs no exchange.
 
 The figures are those of `records.reports`; names, groups and sites are the configuration's of today.
 """
 
 from __future__ import annotations
 
+import datetime
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,7 +43,7 @@ BAD_ARGUMENTS = 2
 CsvOption = Annotated[bool, typer.Option("--csv", help="For a spreadsheet.", metavar="")]
 
 app = typer.Typer(
-    help="Who telephoned how much, and what was recorded.",
+    help="Who telephoned how much, what was recorded, how callers fared in queues.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -54,6 +55,13 @@ class Of(enum.StrEnum):
     USERS = "users"
     CALLS = "calls"
     FILES = "files"
+
+
+class By(enum.StrEnum):
+    """Pieces of time."""
+
+    HOUR = "hour"
+    DAY = "day"
 
 
 @app.command("users")
@@ -136,6 +144,48 @@ def recordings(
                 _recorded(report)
 
 
+@app.command("queues")
+def queues(
+    by: Annotated[
+        By | None, typer.Option("--by", help="Each day or hour apart, in local time.", show_default=False)
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+    as_csv: CsvOption = False,
+) -> None:
+    """How callers fared in queues, and how soon they were answered; of the last seven days, unless told otherwise.
+
+    Of calls that have ended: who waits now is not among them.
+    """
+    from msgspec.structs import asdict
+
+    from records.reports import queues as reports
+    from records.reports.stays import out, stays
+    from records.store.members import members
+
+    places = Places.find(config, data)
+    compiled = configured(places)
+    targets, now = staff.queues(compiled), utc_now()
+    with record_store(places, compiled) as store:
+        with reading():
+            told = store.read(members) if store is not None else []
+        found = stays(each_record(store, _time(since, until)), told)
+        if by is None:
+            rows = [asdict(each) for each in reports.queues(found, targets, _operator(), now, out(told, now))]
+        else:
+            parts = reports.by_time(found, targets, _operator(), now, _piece(by))
+            rows = [{"since": begin} | asdict(each) for begin, each in parts]
+    if json:
+        write_json(rows)
+    elif as_csv:
+        _csv(rows, (*(("since",) if by is not None else ()), *reports.COLUMNS))
+    else:
+        _queues(rows)
+
+
 def _time(since: str | None, until: str | None) -> Wanted:
     from records.store.questions import Wanted
 
@@ -167,11 +217,15 @@ def _written(rows: Sequence[Any], columns: Sequence[str], json: bool, as_csv: bo
     elif as_csv:
         from msgspec.structs import asdict
 
-        from records.export import csv_text
-
-        for text in csv_text(map(asdict, rows), columns):
-            typer.echo(text, nl=False)
+        _csv(map(asdict, rows), columns)
     return json or as_csv
+
+
+def _csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    from records.export import csv_text
+
+    for text in csv_text(rows, columns):
+        typer.echo(text, nl=False)
 
 
 def _users(found: list[UserReport]) -> None:
@@ -230,10 +284,7 @@ def _compared(found: dict[str, dict[str, Any]], chosen: list[str], *, json: bool
     if json:
         write_json(found)
     elif as_csv:
-        from records.export import csv_text
-
-        for text in csv_text(({"measure": name} | values for name, values in found.items()), ("measure", *known)):
-            typer.echo(text, nl=False)
+        _csv(({"measure": name} | values for name, values in found.items()), ("measure", *known))
     else:
         shown = table("Measure", *known, right=tuple(known))
         for name, values in found.items():
@@ -321,3 +372,36 @@ def _files(found: list[RecordingRow]) -> None:
         )
     keep_whole(shown, "When", "File")
     console().print(shown if found else "No recordings.")
+
+
+def _queues(found: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    now = utc_now()
+    apart = any("since" in each for each in found)
+    figures = ("Calls", "In time", "Aim", "Wait", "Longest", "Talked", "Gave up", "Sent on", "Missed", "Handling")
+    shown = table(*(("From",) if apart else ()), "Queue", *figures, right=figures)
+    for each in found:
+        counts = (each["completed"], each["abandoned"], each["overflowed"], each["missed"])
+        shown.add_row(
+            *((local_time(each["since"], now),) if apart else ()),
+            Text(each["name"] or each["queue"]),
+            str(each["offered"]),
+            _percent(each["service_percent"]),
+            _percent(each["target_percent"]),
+            *(_figure("_s", each[name]) for name in ("wait_s", "longest_wait_s")),
+            *(str(count or "") for count in counts),
+            _figure("_s", each["handling_s"]),
+        )
+    keep_whole(shown, *figures)
+    console().print(shown if found else "No queue has had a call.")
+
+
+def _piece(by: By) -> Callable[[datetime.datetime], datetime.datetime]:
+    """The beginning of the hour or day here that an instant is in."""
+
+    def begin(at: datetime.datetime) -> datetime.datetime:
+        here = at.astimezone().replace(minute=0, second=0, microsecond=0)
+        return datetime.datetime.combine(here.date(), datetime.time()).astimezone() if by is By.DAY else here
+
+    return begin

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from config.compiled import Compiled
     from dialplan.model import Model
     from records.reports import Person
+    from records.reports.queues import Target
     from records.viewer import Viewer
 
 
@@ -29,6 +30,14 @@ def people(compiled: Compiled | None) -> tuple[Person, ...]:
         )
         for line in lines
     )
+
+
+def queues(compiled: Compiled | None) -> tuple[Target, ...]:
+    """All queues; what each aims at is said by the calls themselves."""
+    from records.reports.queues import Target
+
+    known = compiled.model.queues.values() if compiled is not None else ()
+    return tuple(Target(queue=queue.id, name=queue.name) for queue in known)
 
 
 def names(compiled: Compiled | None) -> dict[str, str]:

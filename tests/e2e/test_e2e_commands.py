@@ -99,6 +99,14 @@ def test_status_calls_trace_and_history_of_a_call(exchange):
     assert (row["dialled"], row["result"], row["reason"]) == ("102", "answered", "caller_hung_up")
     assert json.loads(exchange.run("history", "--json", "--result", "busy").stdout) == []
 
+    (own,) = exchange.json("history", "--user", "bob")
+    assert (own["call"], own["direction"], own["outcome"], own["by"]) == (call["call"], "inbound", "answered", "bob")
+    # Through the control socket, the journal and the feeder; seen when the command is back (DCH-2).
+    deleted = exchange.run("history", "--user", "bob", "--delete", call["call"])
+    assert "deleted for bob alone\n" in deleted.stdout, deleted
+    assert exchange.json("history", "--user", "bob") == []
+    assert [each["call"] for each in exchange.json("history", "--user", "alice")] == [call["call"]]
+
 
 def test_a_trace_can_be_shown_to_strangers(exchange):
     with WirePhone(exchange, "alice") as alice:

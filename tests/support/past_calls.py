@@ -45,6 +45,9 @@ def past(
     later = datetime.timedelta(seconds=seconds)
     talked = [leg for leg in legs if leg.answered_at is not None]
     first = min(talked, key=lambda leg: str(leg.answered_at)) if talked else None
+    entity = entity or ("external" if user else "")
+    path = [Stop(at(0) + later, entity, "called")] if entity else []
+    path += [Stop(at(30) + later, more["service"], "answered")] if "service" in more else []
     usual: dict[str, Any] = {
         "answered_at": first.answered_at + later if first is not None and first.answered_at is not None else None,
         "answered_target": first.target if first is not None else "",
@@ -56,10 +59,8 @@ def past(
         "number": "+16695550199" if user else "+16695550101",
         "device": f"{user}-desk" if user else None,
         "trunk": None if user else "itsp",
+        "path": tuple(path),
     }
-    entity = entity or ("external" if user else "")
-    path = [Stop(at(0) + later, entity, "called")] if entity else []
-    path += [Stop(at(30) + later, more["service"], "answered")] if "service" in more else []
     return CallRecord(
         call=call,
         n=9,
@@ -71,7 +72,6 @@ def past(
         line=line or user or None,
         user=user,
         entity=entity,
-        path=tuple(path),
         legs=(
             LegRecord(
                 0,

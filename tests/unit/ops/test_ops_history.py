@@ -15,12 +15,14 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from records.cdr import CallRecord, Recorded
+from records.cdr import CallRecord, Queued, Recorded
+from records.events import MemberSet
 from records.segments import Position
 from records.store import Store
 from switch.commands import app
 from switch.control import ControlServer
 from switch.hiding import Hiding
+from tests.support.call_events import at
 from tests.support.past_calls import carrier, past, rung
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -31,6 +33,8 @@ users:
   anna: {extension: 201, name: Anna Berg, site: rome, delegates: [ben, {user: carl, pending: true}]}
   ben: {extension: 202, name: Ben Ek, site: rome}
   carl: {extension: 203, name: Carl}
+queues:
+  help: {name: Help desk, extension: 290, members: [anna, ben]}
 devices:
   anna-desk: {secret: quite-long-secret, lines: anna}
 """
@@ -201,6 +205,26 @@ def test_the_report_of_recordings(store: Store) -> None:
     assert "user:anna" in run("report", "recordings", "--of", "calls")
 
 
+def test_the_report_of_queues(store: Store) -> None:
+    """RTQ, HQR-1: what a queue aimed at is said by the call; who is out now, by the members."""
+    answered = rung("anna", answered_s=30)
+    stay = Queued(at(10), at(30), 0, "help", "answered", 1, "", (1,), 25.0, 5.0)
+    calls = [lately(past(answered, call="dd04", entity="queue:help", queued=(stay,)), 60)]
+    left = Queued(at(10), at(40), 0, "help", "abandoned", target_s=25.0, short_s=5.0)
+    calls.append(lately(past(call="ee05", entity="queue:help", queued=(left,)), 24 * 60))
+    out = MemberSet("help", "ben", "out", "meal", "user:ben", NOW)
+    store.apply(calls, Position(1, 3), facts=[out])
+    (found,) = json.loads(run("report", "queues", "--json"))
+    assert (found["name"], found["offered"], found["completed"], found["abandoned"]) == ("Help desk", 2, 1, 1)
+    assert (found["service_percent"], found["out"]) == (50.0, {"meal": 1})
+    days = list(csv.DictReader(io.StringIO(run("report", "queues", "--by", "day", "--csv"))))
+    assert [(each["offered"], each["completed"]) for each in days] == [("1", "0"), ("1", "1")]
+    assert days[0]["since"] < days[1]["since"]
+    assert "meal=1" in run("report", "queues", "--csv")
+    for part in ("Help desk", "50 %", "0:25"):
+        assert part in run("report", "queues")
+
+
 def test_before_the_first_call_there_is_nothing_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RINGPLAN_CONFIG", str(tmp_path / "none.yaml"))
     monkeypatch.setenv("RINGPLAN_DATA", str(tmp_path))
@@ -208,3 +232,4 @@ def test_before_the_first_call_there_is_nothing_to_report(tmp_path: Path, monkey
     assert "No calls of anna" in run("history", "--user", "anna")
     assert "no call" in run("history", "--user", "anna", "--delete", "x", status=1)
     assert "No calls" in run("report", "recordings", "--of", "calls")
+    assert "No queue" in run("report", "queues")

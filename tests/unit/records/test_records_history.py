@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, LegRecord, Recorded
+from records.cdr import CallRecord, LegRecord, Recorded, Stop
 from records.history import Direction, Entry, Labelled, Outcome, View, entries
 from records.viewer import NotPermitted, Role, Viewer, may_see_history, may_see_reports
 from tests.support.call_events import at
@@ -91,6 +91,16 @@ def test_missed_is_what_nobody_answered_once_a_viewer(viewer: Viewer) -> None:
     assert only(answered("anna"), viewer).outcome is Outcome.ANSWERED
 
 
+def test_a_talk_is_as_long_as_that_of_who_answered() -> None:
+    """Anna transfers to Dora after ten seconds; a forward to a mailbox that did not come about is no voicemail."""
+    anna, dora = rung("anna", answered_s=5), rung("dora", answered_s=15, leg=2)
+    anna = msgspec.structs.replace(anna, ended_at=at(15))
+    on = (Stop(at(0), "user:anna", "called"), Stop(at(3), "voicemail:anna", "forwarded"))
+    record = past(anna, dora, entity="user:anna", path=on)
+    assert [only(record, viewer).talk_s for viewer in (ANNA, BEN, DORA)] == [10.0, 10.0, 45.0]
+    assert not only(record, ANNA).voicemail
+
+
 def test_a_mailbox_answers_for_nobody() -> None:
     record = past(rung("anna"), entity="user:anna", service="voicemail:anna", answered_at=placed("x").answered_at)
     entry = only(record, ANNA)
@@ -103,6 +113,12 @@ def test_what_a_forward_or_a_group_answered_was_not_missed() -> None:
     assert (only(forwarded, DORA).outcome, only(forwarded, DORA).label) == (Outcome.ANSWERED, "")
     outside = past(rung("anna"), carrier(answered_s=9, leg=2), entity="user:anna")
     assert only(outside, ANNA).label == "Answered elsewhere"
+
+
+def test_of_several_who_answered_the_first_one_counts() -> None:
+    """Whatever their numbers are: Dora asked Carl to go on."""
+    record = past(rung("carl", answered_s=9), rung("dora", answered_s=5, leg=2), entity="user:anna")
+    assert only(record, ANNA).label == "Answered by dora"
 
 
 def test_who_has_no_telephone_is_called_all_the_same() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, CdrFolder, Recorded
+from records.cdr import CallRecord, CdrFolder, Recorded, Stop
 from records.owners import Owner, owner_of
 from records.reports import Person
 from records.reports.recordings import recorded_calls, recording_rows, recordings
@@ -144,6 +144,20 @@ def test_what_is_dialled_for_oneself_is_no_call() -> None:
     sales = past(entity="voicemail:sales", service="voicemail:sales", answered_at=at(1))
     (anna,) = users([mailbox, sales], PEOPLE[:1], BOSS)
     assert (anna.total, anna.call_s) == (0, 0.0)
+
+
+def test_who_calls_is_not_called_by_the_same_call() -> None:
+    """UPR-1: a call of the own group, or that is forwarded back, is one call."""
+    (anna,) = users([past(rung("anna"), user="anna", entity="ring_group:front")], PEOPLE[:1], BOSS)
+    assert (anna.total, anna.inbound, anna.outbound) == (1, 0, 1)
+
+
+def test_a_mailbox_counts_when_the_call_came_to_it() -> None:
+    """UPR-8: not when the caller had hung up before."""
+    on = (Stop(at(0), "user:anna", "called"), Stop(at(9), "voicemail:anna", "forwarded", "user:anna"))
+    came = (*on, Stop(at(9), "voicemail:anna", "answered"))
+    (anna,) = users([past(entity="user:anna", path=path) for path in (on, came)], PEOPLE[:1], BOSS)
+    assert (anna.inbound, anna.voicemail, anna.missed_percent) == (2, 1, 100.0)
 
 
 def test_all_anonymous_callers_are_one() -> None:
