@@ -775,6 +775,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CONFIG
     except (NewerStateError, NewerFormatError) as error:
         # Another start would meet the same file; that it was written by us is no reason to throw it away.
+        _cannot(arguments, str(error))
         sys.stderr.write(f"{error}; start the version that wrote it, or move {arguments.places.data} aside\n")
         return EXIT_CONFIG
     except Exception as error:

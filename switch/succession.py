@@ -35,6 +35,7 @@ from switch.clock import LoopClock
 from switch.core import Core
 from switch.metrics import WatchServer
 from switch.net.transports import Transports
+from switch.state.sqlite import check_state
 
 
 class Stops(Protocol):
@@ -127,7 +128,9 @@ class Succession:
 
 async def succeed(arguments: ExchangeArguments) -> handover.Taken | None:
     """In standby, when all is prepared: take over, as soon as the other one gives its place; None where there is none
-    any more. Raises handover.Refused."""
+    any more. Raises handover.Refused, and NewerStateError and NewerFormatError where this version is too old: then the
+    other one goes on."""
+    check_state(arguments.places.data / "state.sqlite3")
     frames = read_ahead(arguments.places.journal)
     gc.collect()
     gc.freeze()

@@ -285,6 +285,10 @@ class Supervisor:
         """Kill what is hung: an exchange that stopped beating, or a child that does not end when told to."""
         if self._standby is not None and now - self._standby.child.started > self.patience.standby_s:
             self._no_standby("the new exchange did not get ready in time")
+        for child in self._leaving:
+            if child.pid is not None and child.due is not None and now > child.due:
+                _kill(child.pid, signal.SIGKILL)
+                child.due = None
         if not self._stops:
             silent = self._last_beat is not None and now - self._last_beat > self.patience.hung_s
             if silent and self.exchange.pid is not None:
@@ -347,6 +351,7 @@ class Supervisor:
         assert self.estate is not None
         former, self._standby = self.exchange, None
         if former.pid is not None:
+            former.due = now + self.patience.exchange_stop_s
             self._leaving.append(former)
         for fd in (
             *self.estate.status,

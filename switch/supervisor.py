@@ -219,6 +219,7 @@ def _begin(supervisor: Supervisor, desk: Desk, log: Callable[[str], None]) -> No
     estate = supervisor.estate
     assert estate is not None
     desk.say(f"the supervisor runs on with the code on disk, as process {os.getpid()}")
+    supervisor.notify("WATCHDOG=1")  # to read a large configuration takes a while
     found, said = read_blueprint(estate.places, strict=True)
     if isinstance(found, int):
         desk.refuse("the configuration has errors; the exchange goes on as it was", tuple(said.splitlines()))

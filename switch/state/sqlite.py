@@ -144,6 +144,22 @@ def open_state(path: Path | str, migrations: Sequence[Sequence[str]] = MIGRATION
     return connection
 
 
+def check_state(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Look whether this version can read the state file, while another process uses it; nothing is changed. Raises
+    NewerStateError."""
+    if not path.exists():
+        return
+    with contextlib.closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+    ) as connection:
+        try:
+            done = _version(connection)
+        except sqlite3.Error:
+            return  # a damaged one is set aside at the start
+    if done > len(migrations):
+        raise NewerStateError(f"the state file is of version {done}, this Ringplan knows {len(migrations)}")
+
+
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
     done = _version(connection)
     if done > len(migrations):

@@ -9,7 +9,7 @@ import pytest
 
 from records.events import Bound, FlowAddress, Unbound
 from switch.state.bindings import BEGIN, MemoryBindingStore, SqliteBindingStore
-from switch.state.sqlite import MIGRATIONS, NewerStateError, open_state
+from switch.state.sqlite import MIGRATIONS, NewerStateError, check_state, open_state
 
 AT = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 FLOW = FlowAddress("udp", "192.0.2.1", 5060, "192.0.2.7", 5060)
@@ -156,6 +156,20 @@ def test_a_file_of_a_newer_version_is_not_touched(tmp_path):
     open_state(path, (*MIGRATIONS, ("CREATE TABLE new (x)",))).close()
     with pytest.raises(NewerStateError):
         open_state(path)
+
+
+def test_who_is_to_take_over_looks_first_and_changes_nothing(tmp_path):
+    path = tmp_path / "state.db"
+    check_state(path)
+    assert not path.exists()
+    used = open_state(path)
+    check_state(path, (*MIGRATIONS, ("CREATE TABLE new (x)",)))
+    assert used.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    with pytest.raises(NewerStateError):
+        check_state(path, MIGRATIONS[:-1])
+    used.close()
+    (tmp_path / "other").write_bytes(b"not a database, but long enough to look at" * 50)
+    check_state(tmp_path / "other")
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path):
