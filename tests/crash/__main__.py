@@ -44,8 +44,8 @@ def told(outcome: Outcome) -> str:
         f"away: median {away[len(away) // 2]:.2f} s, longest {away[-1]:.2f} s",
         f"tones looked at {outcome.looked_s:.0f} s; holes of 60 ms or more {len(holes)}, longest "
         f"{(holes or [0.0])[0] * 1000:.0f} ms (allowed {GAP_S * 1000:.0f})",
-        f"longer holes of a machine that had no time {len(outcome.machine)}",
-        *(f"  {each}" for each in outcome.machine[:5]),
+        f"longer holes of a machine that had no time, or of a telephone that said nothing {len(outcome.others)}",
+        *(f"  {each}" for each in outcome.others[:8]),
         f"wrong {len(outcome.wrong)}",
         *(f"  {each}" for each in outcome.wrong),
     ]

@@ -63,6 +63,15 @@ class Party:
             self._spans.append(Span(self._since, at, self._tones))
         self._since, self._tones = at, tones
 
+    def heard(self, begin: float, end: float) -> set[float]:
+        """The tones that it was to hear all the time between two instants."""
+        return {
+            hz
+            for span in self._spans
+            if span.begin + SETTLE_S <= begin and end <= span.end - BEFORE_S
+            for hz in span.tones
+        }
+
     def up(self) -> bool:
         """Whether the telephone still has the call."""
         return not any(

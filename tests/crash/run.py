@@ -25,6 +25,8 @@ from tests.e2e.kit.phones import Softphone
 
 GAP_S = 0.2
 """The longest hole in the sound that is allowed."""
+LATER_S = 0.8
+"""A room's members hear a stall as much later: what waited is played first."""
 TONES = [420.0 + 125.0 * number for number in range(17)]
 BACK, TAKER = 2700.0, 2550.0
 """What they say who get the parked calls."""
@@ -32,8 +34,8 @@ BACK, TAKER = 2700.0, 2550.0
 
 class Outcome(msgspec.Struct):
     """What came of it. `wrong` is empty when all is well; `kills` counts all, `in_recovery` those that came while the
-    exchange was on its way back; `offers` are re-INVITEs of telephones that were answered, `machine`
-    the holes of a machine that had no time."""
+    exchange was on its way back; `offers` are re-INVITEs of telephones that were answered, `others`
+    the long holes of a machine that had no time, or of a telephone that said nothing."""
 
     kills: int = 0
     in_recovery: int = 0
@@ -43,7 +45,7 @@ class Outcome(msgspec.Struct):
     looked_s: float = 0.0
     holes: list[Hole] = []
     away_s: list[float] = []
-    machine: list[str] = []
+    others: list[str] = []
     wrong: list[str] = []
 
 
@@ -64,6 +66,9 @@ class Episode:
         self.stalls, self.say = stalls, say
         self.parties: list[Party] = []
         self.room: list[tuple[Party, float]] = []
+        self.holes: dict[Party, list[Hole]] = {}
+        self.speakers: dict[float, str] = {BACK: "carol", TAKER: "dave"}
+        """Who says which tone."""
         self.holder: Party | None = None
         """Who has the held call on hold."""
 
@@ -77,6 +82,7 @@ class Episode:
 
         def call(name: str, caller: Softphone, callee: Softphone, number: str) -> Held:
             pair = next(tones), next(tones)
+            self.speakers |= {pair[0]: caller.name, pair[1]: callee.name}
             made = connected(stage, f"{name}-{self.number}", caller, callee, number, pair)
             self.parties += made.parties
             return made
@@ -94,6 +100,7 @@ class Episode:
         self.toggle()
         for phone in (alice, bob, dave):
             tone = next(tones)
+            self.speakers[tone] = phone.name
             phone.play(tone, -16)
             name = phone.call("800", name=f"{phone.name}-room-{self.number}")
             phone.talking(name)
@@ -271,26 +278,43 @@ class Episode:
             looked, holes, wrong = party.holes()
             self.outcome.looked_s += looked
             self.outcome.holes += holes
+            self.holes[party] = holes
             for each in wrong:
                 self.wrong(each)
+        for party, holes in self.holes.items():
             for hole in holes:
                 if hole.length_s >= GAP_S:
-                    self.gap(party, hole)
+                    names = [*party.makers, *(f"media worker {index}" for index in range(2))]
+                    self.gap(hole, names, f"{hole.call} did not hear {hole.hz:g} Hz")
         self.look_at_recording()
 
-    def gap(self, party: Party, hole: Hole) -> None:
-        """A hole that is too long: ours, unless the machine kept somebody waiting who makes or hears that sound."""
-        names = [*party.makers, *(f"media worker {index}" for index in range(2))]
+    def gap(self, hole: Hole, names: Sequence[str], said: str) -> None:
+        """A hole that is too long: ours, unless the machine kept somebody waiting who makes or hears that sound, or the
+        telephone that should have said it said nothing to anybody."""
         kept_s, who = self.stalls.kept_s(names, hole.at, hole.at + hole.length_s)
         since = min((hole.at - kill for kill in self.stage.kills if kill <= hole.at), default=-1.0)
-        said = (
-            f"{hole.call} did not hear {hole.hz:g} Hz for {hole.length_s * 1000:.0f} ms, {since:.2f} s after a kill; "
-            f"{who} was kept waiting for a processor for {kept_s * 1000:.0f} ms then"
-        )
-        if kept_s >= 0.6 * hole.length_s:
-            self.outcome.machine.append(said)
+        said = f"{said} for {hole.length_s * 1000:.0f} ms, {since:.2f} s after a kill"
+        speaker = self.speakers.get(hole.hz, "")
+        if kept_s >= 0.7 * hole.length_s:
+            self.outcome.others.append(f"{said}: {who} had to wait for a processor for {kept_s * 1000:.0f} ms")
+        elif speaker and self.silent(speaker, hole):
+            self.outcome.others.append(f"{said}: {speaker} said nothing in any of its calls then")
         else:
-            self.wrong(said)
+            self.wrong(f"{said}; {who} had to wait for a processor for {kept_s * 1000:.0f} ms")
+
+    def silent(self, speaker: str, hole: Hole) -> bool:
+        """Whether all who were to hear that telephone then, in two calls at least, missed it at the same time, and
+        nobody missed anybody else: a worker that stands still is heard by all whose calls it has."""
+        missed = {
+            party: {
+                each.hz for each in holes if abs(each.at - hole.at) < LATER_S and each.length_s > 0.5 * hole.length_s
+            }
+            for party, holes in self.holes.items()
+        }
+        tones = {hz for hz, name in self.speakers.items() if name == speaker}
+        hearers = [party for party in self.parties if tones & party.heard(hole.at, hole.at + hole.length_s)]
+        alone = set().union(*missed.values()) <= tones
+        return alone and len(hearers) >= 2 and all(missed[party] for party in hearers)
 
     def look_at_recording(self) -> None:
         files = self.stage.folder / "data" / "recordings"
@@ -311,9 +335,13 @@ class Episode:
         for side, tone in enumerate(self.recorded.tones):
             part = both[int(0.5 * rate) : int((wanted - 0.5) * rate), side]
             holes = sound.holes(part, rate, tone)
-            longest = max((length for _, length in holes), default=0.0) if holes is not None else wanted
-            if longest >= GAP_S:
-                self.wrong(f"the recording's side {side} has a hole of {longest * 1000:.0f} ms")
+            if holes is None:
+                self.wrong(f"the recording's side {side} is empty")
+            names = [self.speakers[tone], *(f"media worker {index}" for index in range(2))]
+            for begin, lasts in holes or ():
+                if lasts >= GAP_S:
+                    hole = Hole(self.speakers[tone], self.recorded.name, tone, self.recorded_at + 0.5 + begin, lasts)
+                    self.gap(hole, names, f"the recording has nothing of {tone:g} Hz")
 
 
 def run(
@@ -353,7 +381,7 @@ def run(
             say(
                 f"{len(stage.kills)} kills, {len(dialled(phones.values())[0])} calls, {outcome.offers} re-INVITEs, "
                 f"{outcome.looked_s:.0f} s of tones, longest hole {longest * 1000:.0f} ms, "
-                f"{len(outcome.machine)} long ones of a machine that had no time, {len(outcome.wrong)} wrong"
+                f"{len(outcome.others)} long ones not of ours, {len(outcome.wrong)} wrong"
             )
         outcome.kills, outcome.dialled = len(stage.kills), len(dialled(phones.values())[0])
         outcome.away_s = [end - begin for begin, end in stage.absent]

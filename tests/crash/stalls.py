@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-EVERY_S = 0.1
+EVERY_S = 0.05
 MACHINE = "machine"
 
 Waited = Mapping[tuple[str, str], float]
@@ -22,7 +22,7 @@ Waited = Mapping[tuple[str, str], float]
 
 
 class Stalls:
-    """Looks at processes ten times a second. `pids` gives them by name, as they run now."""
+    """Looks at processes twenty times a second. `pids` gives them by name, as they run now."""
 
     def __init__(self, pids: Callable[[], Mapping[str, int]]) -> None:
         self._pids = pids
@@ -49,7 +49,7 @@ class Stalls:
 
     def kept_s(self, names: Collection[str], begin: float, end: float) -> tuple[float, str]:
         """For how long, at most, one of these was kept waiting between two instants, and which."""
-        within = [each for at, each in list(self._seen) if begin - 2 * EVERY_S <= at <= end + 2 * EVERY_S]
+        within = [each for at, each in list(self._seen) if begin - EVERY_S <= at <= end + EVERY_S]
         if not within:
             return 0.0, ""
         first, last = within[0], within[-1]

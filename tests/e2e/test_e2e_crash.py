@@ -46,6 +46,7 @@ def test_calls_that_are_being_set_up_and_registrations_that_were_just_answered(t
         here, there = connect(alice, bob, "102")
         bob.do("hangup", call=there)
         alice.over(here)
+        exchange.serving(3)  # which is said a moment after the first packets are read
 
         bob.do("answers", statuses=[180])
         mark = bob.mark()
