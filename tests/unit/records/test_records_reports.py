@@ -80,6 +80,7 @@ def check_recordings(records: list[CallRecord], calls: list[list[Any]]) -> None:
     assert sum(each.kind == "automatic" for each in rows) == truth["automatic"]
     assert sum(each.recordings for each in report.users) == sum(each.owner_type == "user" for each in rows)
     for each in report.users:
+        assert each.user
         assert each.recordings == each.ad_hoc + each.automatic == sum(row.owner == each.user for row in rows)
     by_user = {each.user: each.total for each in users(records, PEOPLE, BOSS)}
     assert {each.user: each.calls for each in report.users if each.user in by_user} == by_user
@@ -212,3 +213,6 @@ def test_a_line_for_each_recording_and_each_call() -> None:
     assert (totals.users_automatic, totals.users_on_demand) == (1, 1)
     assert (totals.recordings, totals.unmarked, totals.unmarked_percent) == (1, 0, 0.0)
     assert recordings([], [], BOSS).totals.recorded_percent is None
+    unanswered = past(entity="user:anna", recordings=record.recordings)
+    totals = recordings([unanswered], [], BOSS).totals
+    assert (totals.answered, totals.recorded, totals.recordings) == (0, 0, 1)
