@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.kit.company import carrier, company
-from tests.e2e.kit.house import House
+from tests.e2e.kit.house import House, wait_for
 from tests.e2e.kit.wire import WirePhone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not shutil.which("sipp"), reason="needs SIPp")]
@@ -27,8 +27,8 @@ def exchange(tmp_path_factory) -> Iterator[House]:
 
 
 def test_a_call_is_charged_to_an_account_and_its_password_is_nowhere(exchange) -> None:
-    """CST-2, CST-4."""
-    with carrier(exchange, calls=1) as pacific, WirePhone(exchange, "anna") as anna:
+    """CST-2, CST-4; what the carrier says of its cost, after the end, counts; and the talk is billed (BIL-1, BIL-6)."""
+    with carrier(exchange, calls=1, last="X-Cost: EUR 0.0425") as pacific, WirePhone(exchange, "anna") as anna:
         wrong = anna.invite(f"*11*4711*{SECRET}1%232125550175").refused()
         assert (wrong.status, wrong.get("Reason")) == (403, 'SIP;cause=403;text="Account Code Refused"')
         unknown = anna.invite(f"*11*4712*{SECRET}%232125550175").refused()
@@ -37,13 +37,20 @@ def test_a_call_is_charged_to_an_account_and_its_password_is_nowhere(exchange) -
         call.answered()
         used = exchange.json("quota", "show", "anna")["quotas"]
         assert ("calls", 1) in [(each["what"], each["used"]) for each in used]
-        traced = exchange.run("trace", exchange.json("calls")[0]["call"], "--full").stdout
+        up = exchange.json("calls")[0]["call"]
+        assert exchange.json("billable", "start", up)["user"] == "anna"
+        traced = exchange.run("trace", up, "--full").stdout
         assert "*11*4711*" in traced
         assert SECRET not in traced
         call.hang_up()
         assert pacific.wait() == (1, 1, 0), pacific.trouble()
     record = exchange.history(3)[0]
     assert (record["account"], record["number"]) == ("4711", "+12125550175")
+    exchange.json("billable", "note", up, "--contact", "ada")
+    wait_for(lambda: exchange.json("billable", "report", "--by", "contact")[0]["key"] == "ada", 8, "the note")
+    record = exchange.history(3)[0]
+    (charge,) = record["charges"]
+    assert (charge["payer"], charge["estimate"], record["costs"]) == ("anna", False, {"EUR": 42_500})
     exchange.json("quota", "reset", "anna")
     files = [each for each in (exchange.folder / "data").rglob("*") if each.is_file()]
     assert files

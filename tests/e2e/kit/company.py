@@ -40,7 +40,8 @@ ring_groups:
 features: {"*78": dnd_on, "*79": dnd_off, "*11": account_code}
 dids: {"+16695550100": [], "+16695550101": anna, "+16695550102": paul}
 trunks:
-  pacific: {host: 127.0.0.1, port: CARRIER-PORT, from: "127.0.0.1:CARRIER-PORT", foreign_callers: true}
+  pacific:
+    {host: 127.0.0.1, port: CARRIER-PORT, from: "127.0.0.1:CARRIER-PORT", foreign_callers: true, cost_header: X-Cost}
 default_trunk: pacific
 """
 
@@ -54,9 +55,12 @@ def company(folder: Path, more: str = "", **options: Any) -> Iterator[House]:
 
 
 @contextlib.contextmanager
-def carrier(exchange: House, calls: int = 1) -> Iterator[Sipp]:
-    """The carrier, who answers so many calls and says what it hears."""
+def carrier(exchange: House, calls: int = 1, last: str = "") -> Iterator[Sipp]:
+    """The carrier, who answers so many calls and says what it hears. `last`: a header line in its last word."""
     text = answering().replace("[auto_media_port]", "[media_port]")
+    if last:
+        before, length, after = text.rpartition("Content-Length")
+        text = f"{before}{last}\n{length}{after}"
     made = Sipp(exchange, text, "carrier", port=exchange.carrier, calls=calls, echo=True)
     try:
         wait_for(lambda: _is_taken(exchange.carrier), 5, "the carrier to listen")
