@@ -55,15 +55,10 @@ def leg_of(record: CallRecord, number: int) -> LegRecord | None:
 
 def without(now: Now, leg: int) -> Now:
     """The same without a leg that has left the call, or whose ringing is over."""
-    if leg != now.peer and leg not in now.rung and not now.rooms:
+    if leg not in now.rung and not now.rooms:
         return now
-    return Now(
-        now.front,
-        -1 if leg == now.peer else now.peer,
-        now.service,
-        tuple(each for each in now.rooms if each[0] != leg),
-        tuple(each for each in now.rung if each != leg),
-    )
+    rooms = tuple(each for each in now.rooms if each[0] != leg)
+    return replace(now, rooms=rooms, rung=tuple(each for each in now.rung if each != leg))
 
 
 def changed(record: CallRecord, n: int, at: Instant, legs: tuple[LegRecord, ...], now: Now, **more: Any) -> CallRecord:

@@ -137,9 +137,10 @@ def check_told_twice(records: Sequence[CallRecord], events: Iterable[e.AnyEvent]
 
 
 def apart(spans: Sequence[Span | Talk | Parking], begun: datetime.datetime, ended: datetime.datetime) -> None:
-    """They lie within the time, one after the other, and each has a length."""
+    """They lie within the time, one after the other; but for a stay in a slot, each has a length."""
     for each in spans:
-        assert begun <= each.since < until(each) <= ended, each
+        assert begun <= each.since <= until(each) <= ended, each
+        assert isinstance(each, Parking) or each.since < until(each), each
     for before, after in pairwise(spans):
         assert until(before) <= after.since, (before, after)
 

@@ -148,6 +148,7 @@ class House:
         self.book["missed"] += len(self.offers[call])  # they end with the call
         self.over.add(call)
         self.tell(LegEnded, call, 0, "answered", "caller_hung_up", 200)
+        self.now += 1
         self.tell(CallEnded, call, "answered", "caller_hung_up", 200)
 
     def _given(self, call: str, member: str) -> None:
@@ -157,6 +158,7 @@ class House:
             self.book["missed"] += len(self.offers[call])
             self.over.add(call)
             self.tell(LegGiven, call, 0, "elsewhere", 1)
+            self.now += 1
             self.tell(CallEnded, call, "answered", "transferred", 200)
 
     def _member_hangs_up(self, call: str, member: str) -> None:
