@@ -39,7 +39,8 @@ def told(outcome: Outcome) -> str:
     holes = sorted((hole.length_s for hole in outcome.holes), reverse=True)
     away = sorted(outcome.away_s)
     lines = [
-        f"kills {outcome.kills}, of them {outcome.in_recovery} while the exchange was on its way back",
+        f"kills {outcome.kills}, of them {outcome.in_recovery} while the exchange was on its way back; "
+        f"the record feeder {outcome.feeder}",
         f"calls {outcome.dialled}; re-INVITEs of telephones answered {outcome.offers}",
         f"away: median {away[len(away) // 2]:.2f} s, longest {away[-1]:.2f} s",
         f"tones looked at {outcome.looked_s:.0f} s; holes of 60 ms or more {len(holes)}, longest "

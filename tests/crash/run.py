@@ -34,11 +34,12 @@ BACK, TAKER = 2700.0, 2550.0
 
 class Outcome(msgspec.Struct):
     """What came of it. `wrong` is empty when all is well; `kills` counts all, `in_recovery` those that came while the
-    exchange was on its way back; `offers` are re-INVITEs of telephones that were answered, `others`
-    the long holes of a machine that had no time, or of a telephone that said nothing."""
+    exchange was on its way back, `feeder` those of the record feeder beside them; `offers` are re-INVITEs of telephones
+    that were answered, `others` the long holes of a machine that had no time, or of a telephone that said nothing."""
 
     kills: int = 0
     in_recovery: int = 0
+    feeder: int = 0
     offers: int = 0
     dialled: int = 0
     answered: int = 0
@@ -169,6 +170,9 @@ class Episode:
         stage, dice = self.stage, self.dice
         first = len(stage.kills)
         time.sleep(dice.uniform(0.0, 0.8))
+        if dice.random() < 0.2:
+            stage.strike_feeder()  # no record may be lost or counted twice
+            self.outcome.feeder += 1
         stage.strike()
         while dice.random() < 0.3 and len(stage.kills) - first < most:
             time.sleep(dice.uniform(0.0, 1.2))

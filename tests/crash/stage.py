@@ -112,6 +112,11 @@ class Stage(House):
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: self.starts("exchange")[-1] != pid, 5, "the supervisor to start the next exchange")
 
+    def strike_feeder(self) -> None:
+        """SIGKILL to the record feeder, which may be dead already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.starts("record feeder")[-1], signal.SIGKILL)
+
     def served(self, first: int) -> None:
         """Wait until the exchange serves again, after the kills from number `first` on."""
         pid = self.starts("exchange")[-1]
