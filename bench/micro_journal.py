@@ -2,11 +2,11 @@
 
     python bench/micro_journal.py [calls]
 
-The events are those of the basic call of `bench/micro_call.py`, as the shipped core decides them, and go to a real disk.
+The events are those of the basic call of `bench/micro_call.py`, as the shipped core decides them; files are on a disk.
 
     append     CPU-µs of `FileJournal.append` for one input, by how many events it holds (wanted: at most 10)
     a call     CPU-µs of a call's appends, and of the record feeder's process for it, without its start (at most 150)
-    recovery   wall seconds from the start of a process to its last recovered call, of so many answered calls (at most 3)
+    recovery   seconds from the start of a process to its last recovered call, of so many answered calls (at most 3)
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def recover(folder: Path) -> None:
     house.core.recover(found.calls.values(), now, found.ended)
     house.core.resume(found.subscribed.values(), now)
     done = time.monotonic()
-    assert len(house.core.calls.by_id) == OPEN and not house.errors, (len(house.core.calls.by_id), house.errors[:3])
+    assert not house.errors, house.errors[0]
+    assert len(house.core.calls.by_id) == OPEN
     print(f"recovery of {OPEN} calls: read {read - began:.2f} s, taken over {done - read:.2f} s")
 
 
@@ -158,9 +159,11 @@ def main() -> None:
         feeder = feeds(batches, folder, options.calls)
         print(f"a call: journal {journal:.0f} + records {feeder:.0f} = {journal + feeder:.0f} µs of CPU")
         open_calls(batches, folder / "open")
-        began = time.monotonic()
+        began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, __file__, "--recover", str(folder / "open")], check=True)
-        print(f"  from the start of the process: {time.monotonic() - began:.2f} s")
+        took, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+        print(f"  from the start of the process: {took:.2f} s, {cpu:.2f} s of CPU")
 
 
 if __name__ == "__main__":

@@ -93,12 +93,13 @@ class Steady:
     """Keeps the events of each call on the wall clock that the call began by, so that its times add up although the
     clock is set meanwhile. Frames come in the order of the journal."""
 
-    __slots__ = ("_behind", "clock")
+    __slots__ = ("behind", "clock")
 
     def __init__(self) -> None:
         self.clock: Clock | None = None
         """That of the last frame, the very object: who feeds frames calls `turn` when it is another one."""
-        self._behind: dict[str, float] = {}
+        self.behind: dict[str, float] = {}
+        """The calls during which the clock was set, and how much their beginning's shows beyond the one of now."""
 
     def turn(self, clock: Clock, open_calls: Iterable[str]) -> None:
         """From here on frames are of this clock; those calls are up."""
@@ -106,11 +107,11 @@ class Steady:
         by = stepped_s(Stamp(before, 0.0), clock) if before is not None else 0.0
         if by:
             for call in open_calls:
-                self._behind[call] = self._behind.get(call, 0.0) - by
+                self.behind[call] = self.behind.get(call, 0.0) - by
 
     def of_call(self, event: CallEvent) -> CallEvent:
         """The event by the clock of its call's beginning."""
-        behind = self._behind
+        behind = self.behind
         if not behind or event.call not in behind:
             return event
         by = behind.pop(event.call) if isinstance(event, CallEnded) else behind[event.call]

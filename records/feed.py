@@ -34,10 +34,12 @@ from records.events import STORED, Event, Forgotten, StateTold, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
 from records.rules import KEEP_ALL, Rules, apply_rules
-from records.segments import BEGIN, Position, Reader
+from records.segments import BEGIN, Frame, Position, Reader
 from records.store import Store
 
 _RETRY_S = 5.0
+_STEP, _PORTION = 1 << 20, 1 << 15
+"""A step takes about a mebibyte, in portions that are folded while the processor has them at hand."""
 RULES_S = 3600.0
 """How often it is looked for records that are to go."""
 _MANY = 1000  # so many frames in one step mean that there is a backlog
@@ -99,31 +101,40 @@ class Feeder:
             self._applied = self._store.position()
         if self._reader.position > self._applied and (self._waiting or self._facts):
             self._apply()  # what the last step could not
-        frames = self._reader.read()
-        if not frames:
-            return 0
-        waiting, feed, retention, applied = self._waiting, self._folder.feed, self._retention, self._applied
+        count = 0
+        for _ in range(_STEP // _PORTION):
+            frames = self._reader.read(_PORTION)
+            if not frames:
+                break
+            self._fold(frames)
+            count += len(frames)
+        if count and self._reader.position > self._applied:
+            self._apply()
+        return count
+
+    def _fold(self, frames: Sequence[Frame]) -> None:
+        """Take frames into the records of the calls that are up, and keep what the store is to have."""
+        waiting, feed, retention, applied = self._waiting, self._folder.feed, self._retention, self._applied or BEGIN
         steady = self._steady
         for position, events, stamp in frames:
             if stamp is not None and stamp.clock is not steady.clock:
                 steady.turn(stamp.clock, self._folder.open)
             new = position > applied
-            segment = position.segment
+            call = ""
             for event in events:
                 if isinstance(event, Event):
-                    retention.saw(segment, event.call)
-                    record = feed(steady.of_call(event))
+                    if event.call != call:
+                        call = event.call
+                        retention.saw(position.segment, call)
+                    record = feed(steady.of_call(event) if steady.behind else event)
                     if record is not None:
-                        retention.ended(event.call)
+                        retention.ended(call)
                         if new:
                             waiting.append(record)
                 elif type(event) is StateTold:
-                    retention.saw_telling(segment, event)
+                    retention.saw_telling(position.segment, event)
                 elif new and isinstance(event, STORED):
                     self._facts.append(event)
-        if frames[-1][0] > applied:
-            self._apply()
-        return len(frames)
 
     def _apply(self) -> None:
         position = self._reader.position
