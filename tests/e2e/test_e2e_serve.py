@@ -165,10 +165,19 @@ def test_it_starts_without_a_state_file_that_is_damaged(prepared):
     assert (prepared.home / "data" / "state.sqlite3.damaged").read_bytes().startswith(b"no database")
 
 
-@pytest.mark.parametrize("prepared", [newer], indirect=True)
-def test_it_does_not_touch_the_state_file_of_a_newer_version(prepared):
+def newer_journal(path):
+    (path.parent / "journal").mkdir()
+    (path.parent / "journal" / "1790000000-00112233aabbccdd.9.journal").write_bytes(b"of another age")
+
+
+@pytest.mark.parametrize(
+    ("prepared", "said"),
+    [(newer, "the state file is of version 99"), (newer_journal, "is of format 9, this Ringplan knows 2")],
+    indirect=["prepared"],
+)
+def test_it_does_not_touch_the_files_of_a_newer_version(prepared, said):
     assert prepared.process.wait(20) == 78
-    assert "the state file is of version 99" in (prepared.home / "log").read_text()
+    assert said in (prepared.home / "log").read_text()
 
 
 def test_a_second_one_on_the_same_data_is_refused(system):
