@@ -8,18 +8,20 @@ import msgspec
 import pytest
 
 from dialplan import model as m
-from dialplan.groups import AccountCode
+from dialplan.destinations import of_text
+from dialplan.groups import AccountCode, Conference, ParkLot
 from dialplan.lines import Delegate, Policy
 from records import billable as b
 from records import events as e
 from records.cdr import CallRecord
 from switch.billing import Billing
 from switch.calls.keying import CONFIRMED, REFUSED
+from switch.calls.leg import is_trunk
 from switch.control import Refused
 from switch.features import billable
 from tests.support.exchange import changed, house
 from tests.support.phone import PhoneCall
-from tests.support.raw_phone import RawPhone
+from tests.support.raw_phone import RawDialog, RawPhone
 from tests.support.scene import Scene
 
 SECRET = "86420"
@@ -184,6 +186,44 @@ def test_the_code_follows_the_call_through_a_transfer(outside_moves: bool) -> No
     if outside_moves:
         joined = next(each for each in made.exchange.records if each.number == "102")
         assert [by.partition(":")[0] for _, by in accounts(joined)] == ["call"]
+
+
+@pytest.mark.parametrize(
+    ("to", "taken", "at", "account"), [("700", "700", "conference", "12"), ("710", "701", "park", "4711")]
+)
+def test_the_code_follows_the_call_into_a_conference_and_out_of_a_park_slot(
+    to: str, taken: str, at: str, account: str
+) -> None:
+    """CST-6: whoever is with it then; the one who takes it out of the slot may change it, and owns it from then on."""
+    made = scene()
+    model, lot = made.exchange.model, ParkLot(id="main", extension="710", first="701", last="703")
+    extensions = {**model.extensions, "700": of_text("conference:board"), "710": of_text("park:main")}
+    more = {"park_lots": {"main": lot}, "conferences": {"board": Conference(id="board")}}
+    made.exchange.use_model(m.versioned(msgspec.structs.replace(model, extensions=extensions, **more)))
+    call, carrier = outside(made, f"*11*12%23{NUMBER}")
+    invite = next(each for each in carrier.seen if each.kind == "INVITE")
+    call.refer(f"sip:{to}@pbx.example.com")
+    made.wait(5)
+    bob = made.phone("bob")
+    other = bob.call(taken)
+    made.wait(5)
+    kept = next(each for each in made.exchange.calls if 1 in each.legs and is_trunk(each.legs[1].target))
+    assert kept.state.account == "12"
+    if at == "park":
+        press(made, other, "*54711#")
+        press(made, other, f"{SECRET}#")
+    other.hang_up()
+    made.wait()
+    if at == "park":
+        carrier.reply(carrier.take("BYE"), 200)
+    else:
+        RawDialog.of_invite(carrier, invite, "c").request("BYE")
+        made.wait()
+    made.finish()
+    record = next(each for each in made.exchange.records if each.charges)
+    assert record.account == account
+    (charge,) = record.charges
+    assert [each.to.partition(":")[0] for each in charge.stretches][:2] == ["line", at]
 
 
 def test_there_is_none_of_a_call_for_help() -> None:
