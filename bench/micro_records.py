@@ -175,10 +175,15 @@ class Measure:
             seen.append(work(number))
             cpu.append((time.process_time() - cpu_start) * 1000)
             elapsed.append((time.perf_counter() - start) * 1000)
-        self.found[f"{what}, records"] = statistics.median(seen)
-        self.found[f"{what}, ms"] = round(statistics.median(cpu), 1)
-        self.found[f"{what}, ms E"] = round(statistics.median(elapsed), 1)
-        self.found[f"{what}, most ms"] = round(max(cpu), 1)
+        self._tell(f"{what}, records", statistics.median(seen))
+        self._tell(f"{what}, ms", round(statistics.median(cpu), 1))
+        self._tell(f"{what}, ms E", round(statistics.median(elapsed), 1))
+        self._tell(f"{what}, most ms", round(max(cpu), 1))
+
+    def _tell(self, what: str, value: float) -> None:
+        self.found[what] = value
+        sys.stdout.write(f"{value:>10}  {what}\n")
+        sys.stdout.flush()
 
     def write(self, form: str, text: Iterable[str]) -> None:
         """All of it, to nowhere."""
@@ -187,9 +192,9 @@ class Measure:
             octets += len(line)
             if number % 10_000 == 0:
                 most = max(most, _resident())
-        self.found[f"all as {form}, s"] = round(time.process_time() - start, 1)
-        self.found[f"all as {form}, MB"] = octets // 1_000_000
-        self.found[f"all as {form}, memory more, MB"] = round((most - before) / 1e6, 1)
+        self._tell(f"all as {form}, s", round(time.process_time() - start, 1))
+        self._tell(f"all as {form}, MB", octets // 1_000_000)
+        self._tell(f"all as {form}, memory more, MB", round((most - before) / 1e6, 1))
 
 
 def _resident() -> int:
@@ -199,6 +204,7 @@ def _resident() -> int:
 def figures(file: Path, users: int, exports: bool) -> dict[str, float]:
     """All of them."""
     store, measure = Store(f"sqlite:///{file}"), Measure()
+    store.migrate()
 
     def day(number: int) -> dict[str, Any]:
         begin = BEGIN + (number * 7 % DAYS) * DAY
@@ -241,8 +247,6 @@ def main() -> None:
             fill(file, options.calls, options.users)
             sys.stdout.write(f"{time.process_time() - start:>10.1f}  making the store, s\n")
         found = figures(file, options.users, not options.no_export)
-    for what, value in found.items():
-        sys.stdout.write(f"{value:>10}  {what}\n")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 

@@ -258,9 +258,14 @@ class Store:
         `until` without. `result` is a result or a reason. `call` is the beginning of a call's id, or a SIP Call-ID.
         Without `legs` they come without.
         """
-        wanted = Wanted(number, line, device, since, until, result, call)
-        query = wanted.of(select(calls)).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
-        return self._run(lambda connection: _records(connection, query, legs=legs))
+        newest = select(calls).order_by(calls.c.started_at.desc(), calls.c.call).limit(limit)
+        wanted = Wanted(number, line, device, since, until, result)
+        if call is not None:
+            query = wanted.of(newest).where(calls.c.call == call)  # by its whole id it is found at once
+            if found := self._run(lambda connection: _records(connection, query, legs=legs)):
+                return found
+            wanted = msgspec.structs.replace(wanted, call=call)
+        return self._run(lambda connection: _records(connection, wanted.of(newest), legs=legs))
 
     def each(
         self, wanted: Wanted = EVERY, batch: int = 1000, only: ColumnElement[bool] | None = None
