@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from records import anchor
 from records.chain import Head, content, link, plain
 from records.events import Forgotten, RecordingAccessed, RecordingRendered, StateTold
 from records.feed import Feeder
+from records.heartbeat import Watch
 from records.journal import FileJournal, Position
 from records.rules import Rules, apply_rules
 from records.segments import segments
@@ -350,7 +353,12 @@ def test_the_feeder_keeps_the_end_of_the_chain_and_never_overwrites_one_that_is_
     write(store, delete(chain).where(chain.c.seq == 2))
     journal.append(answered_call("c3", 200))
     feed_all(feeder)
-    assert "records.head.1" in feeder.keep_head()
+    beat, once = tmp_path / "beat", threading.Event()
+    once.wait = lambda timeout=None: once.set() or True  # type: ignore[method-assign,func-returns-value]
+    feeder.run(once, beat=beat)
+    assert "records.head.1 (ringplan records verify)" in Watch(beat, 0.0).trouble(time.time()), (
+        "what operators are told"
+    )
     assert feeder.keep_head() == ""
     assert dict(anchor.kept(head)) == {head: store.head(), tmp_path / "records.head.1": kept}
     assert [each.what for each in Verifying(store, [(str(path), each) for path, each in anchor.kept(head)])] == ["cut"]
