@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -147,6 +148,7 @@ def _wrong_in_switch(found: Import, rest: str) -> str:
     return ""
 
 
+@functools.cache
 def all_imports() -> list[Import]:
     """Those of every file of the product."""
     files = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import House, wait_for
+from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.phones import softphones
 
 pytestmark = pytest.mark.e2e
@@ -29,16 +29,12 @@ def exchange(tmp_path_factory):
     """The files of the menus, one of them MP3 in another rate, and the words of one refusal."""
     folder = tmp_path_factory.mktemp("menus")
     config = folder / "config"
-    made = House(folder, MORE, announcements="early")
-    try:
-        (config / "words" / "en").mkdir(parents=True)
-        sound.write(config / "main.wav", sound.sine(600, -14, 8.0))
-        mp3(config / "sub.mp3", sound.sine(900, -14, 8.0, 44100), 44100)
-        sound.write(config / "words" / "en" / "refused_not_found.wav", sound.sine(750, -14, 1.0))
-        assert made.run("reload").returncode == 0
+    (config / "words" / "en").mkdir(parents=True)
+    sound.write(config / "main.wav", sound.sine(600, -14, 8.0))
+    mp3(config / "sub.mp3", sound.sine(900, -14, 8.0, 44100), 44100)
+    sound.write(config / "words" / "en" / "refused_not_found.wav", sound.sine(750, -14, 1.0))
+    with house(folder, MORE, announcements="early") as made:
         yield made
-    finally:
-        made.close()
 
 
 def mp3(path, samples, rate):

@@ -30,14 +30,14 @@ def seen(exchange):
 @pytest.mark.parametrize("codec", ["PCMU", "G722"])
 def test_the_echo_number_gives_back_what_one_says(exchange, codec):
     with softphones(exchange, "alice", codec=codec) as (alice,):
-        alice.play(523, -14, 1.0, before_s=0.3, loop=False)
+        alice.play(523, -14, 0.7, before_s=0.4, loop=False)
         here = alice.call("600")
         alice.talking(here)
-        time.sleep(1.9)
+        alice.said(here)
         alice.do("hangup", call=here)
         alice.over(here)
     tone = sound.check(alice.wav(here), 523, -14)
-    assert sound.lasts(tone, 1.0)
+    assert sound.lasts(tone, 0.7)
 
 
 def test_the_tone_number(exchange, seen):
@@ -48,8 +48,8 @@ def test_the_tone_number(exchange, seen):
         alice.do("hangup", call=here)
         alice.over(here)
     tone = sound.check(alice.wav(here), 425, -15.7, within_db=6)
-    assert tone.end_s - tone.start_s > 0.8
-    assert tone.gap_s < 0.1
+    assert tone.end_s - tone.start_s > 0.6
+    assert sound.whole(tone)
     record = exchange.history(seen + 1)[0]
     assert (record["service"], record["reason"]) == ("tone:425", "caller_hung_up")
 
@@ -210,23 +210,21 @@ def test_no_sound_ends_the_call_but_not_on_hold(tmp_path):
         bob.wait("ACK")
         alice.talk(answer.audio, 2.0)  # twice the limit, and bob's silence is no loss
         assert len(made.json("calls")) == 1
-        last = time.monotonic()
-        bye = bob.wait("BYE", 5)
-        assert time.monotonic() - last < 3
-        bob.answer(bye, 200)
+        bob.answer(bob.wait("BYE"), 200)
         alice.answer(alice.wait("BYE"), 200)
         record = made.record()
         assert (record["result"], record["reason"]) == ("answered", "media_timeout")
+        bob.register(expires=0)
 
-    with house(tmp_path / "second", media=", silence: 1s") as made, softphones(made, "alice", "bob") as (alice, bob):
-        here, there = connect(alice, bob, "102")
-        alice.do("hold", call=here)
-        wait_for(lambda: held(made), 5, "the hold")
-        time.sleep(2.5)
-        assert len(made.json("calls")) == 1
-        bob.do("hangup", call=there)
-        alice.over(here)
-        assert made.record()["reason"] == "callee_hung_up"
+        with softphones(made, "alice", "bob") as (caller, callee):
+            here, there = connect(caller, callee, "102")
+            caller.do("hold", call=here)
+            wait_for(lambda: held(made), 5, "the hold")
+            time.sleep(2.0)
+            assert len(made.json("calls")) == 1
+            callee.do("hangup", call=there)
+            caller.over(here)
+        assert made.history(2)[0]["reason"] == "callee_hung_up"
 
 
 def test_sound_of_a_telephone_behind_nat_is_learned(exchange):
@@ -246,8 +244,9 @@ def test_sound_of_a_telephone_behind_nat_is_learned(exchange):
         bob.heard()
         alice.heard()
         alice.talk(answer.audio, 0.4)
-        assert len(bob.talk(invite.audio, 0.4)) >= 18  # what alice has sent meanwhile
-        assert len(alice.heard()) >= 18
+        heard = bob.talk(invite.audio, 0.4)
+        assert len(heard + bob.hear(18 - len(heard))) >= 18  # what alice has sent meanwhile
+        assert len(alice.hear(18)) >= 18
         assert session.hang_up().status == 200
         bob.answer(bob.wait("BYE"), 200)
 

@@ -3,11 +3,12 @@ for those who are told, and a mail server (EMG-1, EMG-7)."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socketserver
 import threading
 import urllib.request
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,9 @@ CONFIG = """\
 addresses: {{hq: {{street: Market Street, number: 500, city: San José, state: CA, floor: 2}}}}
 emergency: {{address: hq, notify: [bob, guard@example.com]}}
 mail: {{host: 127.0.0.1, port: {mail}, from: exchange@example.com, tls: never}}
-trunks: {{itsp: {{host: 127.0.0.1, port: {port}, from: 127.0.0.9, emergency: {{urn: true, location: true}}}}}}
+trunks: {{itsp: {{host: 127.0.0.1, port: CARRIER-PORT, from: 127.0.0.9, emergency: {{urn: true, location: true}}}}}}
 """
+MD5 = ", algorithms: md5"
 WANTED = (
     '<recv request="INVITE"><action>'
     '<ereg regexp="INVITE urn:service:sos SIP" search_in="msg" check_it="true" assign_to="uri"/>'
@@ -56,40 +58,32 @@ class Post(socketserver.StreamRequestHandler):
             self.wfile.write(b"354 go on\r\n" if data else b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
 
 
-@pytest.fixture
-def exchange(tmp_path) -> Iterator[House]:
-    with house(tmp_path, registrar=", algorithms: md5") as made:
-        yield made
-
-
 def metrics(exchange: House) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}/metrics", timeout=5) as page:
         return page.read().decode()
 
 
-def test_help_is_called_with_the_address_and_people_are_told(exchange: House) -> None:
+def test_help_is_called_with_the_address_and_people_are_told(tmp_path: Path) -> None:
     letters: list[str] = []
     post = type("Post", (Post,), {"letters": letters})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), post) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), post) as server, contextlib.ExitStack() as stack:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = exchange.port()
-        text = CONFIG.format(mail=server.server_address[1], port=port)
-        exchange.config.write_text(exchange.config.read_text() + text)
-        exchange.run("reload")
+        exchange = stack.enter_context(house(tmp_path, CONFIG.format(mail=server.server_address[1]), registrar=MD5))
         bob = register(exchange, "bob")
         told = Sipp(exchange, answering("486 Busy Here", ringing=False), "bob", port=bob)
-        carrier = Sipp(exchange, answering().replace('<recv request="INVITE"/>\n', WANTED), "carrier", port=port)
+        carrier = Sipp(
+            exchange, answering().replace('<recv request="INVITE"/>\n', WANTED), "carrier", port=exchange.carrier
+        )
         caller = Sipp(exchange, calling("911", "alice"), "caller", dials="911")
         assert caller.wait(20) == (1, 1, 0), caller.trouble()
         assert carrier.wait(10) == (1, 1, 0), carrier.trouble()
         assert told.wait(10) == (1, 1, 0), told.trouble()
         wait_for(lambda: letters, 10, "the letter")
         wait_for(lambda: 'way="mail"' in metrics(exchange), 5, "word of the letter")
+        shown, log = metrics(exchange), exchange.log()
         server.shutdown()
     assert "EMERGENCY 911: alice-phone" in letters[0] and "guard@example.com" in letters[0]
-    shown = metrics(exchange)
     assert 'ringplan_emergency_told_total{outcome="sent",way="mail"} 1.0' in shown
     assert 'ringplan_emergency_told_total{outcome="not_answered",way="line"} 1.0' in shown
-    log = exchange.log()
     assert '"event": "emergency call"' in log and '"address": "hq"' in log and "Traceback" not in log

@@ -58,7 +58,7 @@ def test_a_call_is_warned_of_and_cut_at_its_limit(exchange):
     assert f"Reason: {reason}" in alice.log()
     record = exchange.history(before + 1)[0]
     assert (record["result"], record["reason"]) == ("answered", "duration_limit")
-    assert abs(record["talk_s"] - LIMIT_S) < 0.5
+    assert LIMIT_S - 0.1 < record["talk_s"] < LIMIT_S + 3
 
 
 def test_the_parked_hears_music_and_then_whoever_takes_the_call(exchange):

@@ -9,11 +9,12 @@ import contextlib
 import shutil
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit.house import House, house, secret, wait_for
+from tests.e2e.kit.house import PATIENCE, House, house, secret, wait_for
 from tests.e2e.kit.wire import WirePhone
 
 SOURCES = Path("/usr/share/sipvicious/sipvicious")
@@ -50,8 +51,9 @@ class Robot:
         banned = 0
         while process.poll() is None and banned < 5:  # it goes on for a while after the ban
             banned += bool(self.exchange.json("guard")["bans"])
+            time.sleep(0.2)
         process.terminate()
-        return process.communicate(timeout=20)[0]
+        return process.communicate(timeout=20 * PATIENCE)[0]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def forgiven(exchange):
 
 
 def finds_nothing(*processes: subprocess.Popen[str]) -> bool:
-    return all("found nothing" in process.communicate(timeout=40)[0] for process in processes)
+    return all("found nothing" in process.communicate(timeout=40 * PATIENCE)[0] for process in processes)
 
 
 def test_under_its_own_name_it_gets_no_answer_at_all(exchange, tmp_path):

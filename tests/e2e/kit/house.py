@@ -81,7 +81,7 @@ def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
 
 class House:
     """A running exchange. `more` is YAML that is put behind the usual configuration, where CARRIER-PORT stands for the
-    port that is kept free for a carrier; `listen` is YAML of the
+    port that is kept free for a carrier, CARRIER-PORT+1 to +3 for those behind it; `listen` is YAML of the
     listeners, `sound` of the addresses for sound, empty for the defaults (then SIP is on 5060); `inside` begins the
     command that puts it into a network namespace."""
 
@@ -133,7 +133,7 @@ class House:
             f"registrar: {{min_expires: 10s, qualify: {qualify}{registrar}}}\n"
             f"calls: {{unreachable: {unreachable}, announcements: {announcements}, drain: {drain}}}\n"
             "services: {600: echo, 601: 'tone:425'}\n"
-            f"lines:\n{lines}devices:\n{phones}{devices}{more.replace('CARRIER-PORT', str(self.carrier))}"
+            f"lines:\n{lines}devices:\n{phones}{devices}{re.sub(r'CARRIER-PORT([+][0-9])?', self._carrier_port, more)}"
         )
         self.environ = {**os.environ, "RINGPLAN_HOME": str(folder), "COLUMNS": "150"}
         self.start()
@@ -142,6 +142,9 @@ class House:
         except BaseException:
             self.close()
             raise
+
+    def _carrier_port(self, found: re.Match[str]) -> str:
+        return str(self.carrier + int(found[1] or 0))
 
     # -- processes ----------------------------------------------------------------------------------------------
 

@@ -253,7 +253,7 @@ class Sipp:
         echo: bool = False,
         seconds: int = 40,
     ) -> None:
-        """Ends after `seconds` at the latest. With `echo` it sends back the sound that it gets."""
+        """Ends after `seconds`, with all patience, at the latest. With `echo` it sends back the sound that it gets."""
         folder = house.folder / "sipp"
         folder.mkdir(exist_ok=True)
         self.port = port or house.port()

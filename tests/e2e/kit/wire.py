@@ -242,6 +242,15 @@ class WirePhone:
             heard += self.heard()
         return heard
 
+    def hear(self, packets: int, seconds: float = 2.0) -> list[bytes]:
+        """The RTP packets that come, until there are so many or the time is over."""
+        heard = self.heard()
+        deadline = time.monotonic() + seconds
+        while len(heard) < packets and (left := deadline - time.monotonic()) > 0:
+            select.select([self.rtp], [], [], left)
+            heard += self.heard()
+        return heard
+
     def heard(self) -> list[bytes]:
         """The RTP packets that wait."""
         found = []
