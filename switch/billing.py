@@ -8,15 +8,18 @@ changes. Of a call that has ended the command has looked into the store already,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dialplan.model import Model
 from records import events as e
 from switch.clock import Clock
 from switch.control import Handler, Refused
 from switch.core import Core
-from switch.features.billable import BillableTime
+from switch.features.billable import BillableTime, talker
 from switch.views import BillableView
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
 
 MOST_NOTE = 2000
 MOST_CONTACT = 200
@@ -46,14 +49,18 @@ class Billing:
         """By the name that a command asks for."""
         return {"billable": self.mark, "billable_note": self.note, "billable_edit": self.edit}
 
-    def mark(self, args: dict[str, Any]) -> BillableView:
-        """`call` (its id, or how that begins), `user` (may be empty), `on`. Raises Refused."""
-        asked, up = str(args.get("call", "")), self._core.calls.by_id
+    def _up(self, asked: str) -> Call:
+        """The call that is up and begins so. Raises Refused."""
+        up = self._core.calls.by_id
         found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
         if len(found) != 1:
             why = f"{len(found)} calls begin with {asked}; say more of it" if found else f"no call {asked} is up"
             raise Refused(why)
-        call, on = up[found[0]], bool(args.get("on"))
+        return up[found[0]]
+
+    def mark(self, args: dict[str, Any]) -> BillableView:
+        """`call` (its id, or how that begins), `user` (may be empty), `on`. Raises Refused."""
+        call, on = self._up(str(args.get("call", ""))), bool(args.get("on"))
         done: list[str | Refused] = []
 
         def act(now: float) -> None:
@@ -68,7 +75,11 @@ class Billing:
         return BillableView(call=call.id, user=done[0], done="started" if on else "stopped")
 
     def note(self, args: dict[str, Any]) -> BillableView:
-        """`call` and `user`, whole; `code`, `note` and `contact` as far as they are there. Raises Refused."""
+        """`call` and `user`, whole where the call has `ended`, else as in `mark`; of `code`, `note` and `contact` what is
+        there. Raises Refused."""
+        if not args.get("ended"):
+            up = self._up(str(args.get("call", "")))
+            args = args | {"call": up.id, "user": talker(up, str(args.get("user", "")))}
         call, user, by, said = self._asked(args)
         if not said:
             raise Refused("nothing is said: a client code, a note or a contact")

@@ -102,7 +102,7 @@ def note(
     runtime: RuntimeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Keep a client code, a note or a contact with a call that has ended."""
+    """Keep a client code, a note or a contact with a call that has ended, or is up."""
     _change("billable_note", call, user, config, data, runtime, json, code=code, note=text, contact=contact)
 
 
@@ -139,7 +139,12 @@ def _change(
     from records.billable import talks, users
     from switch.views import BillableView
 
+    given = {name: value for name, value in said.items() if value is not None}
     with record_store(Places.find(config, data, runtime)) as store, reading():
+        if command == "billable_note" and not (store is not None and store.history(1, call=call, legs=False)):
+            view = ask(runtime, json, command, BillableView, call=call, user=user or "", **given)
+            typer.echo(f"{view.done}: call {view.call}, {view.user}")
+            return
         record = _one(store, call)
     talked = users(record)
     if user is None and len(talked) != 1:
@@ -152,8 +157,7 @@ def _change(
     seconds = said.get("seconds")
     if seconds is not None and seconds > talk_s:
         fail(f"{whose} talked for {talk_s:g} seconds in this call: no more is billable")
-    given = {name: value for name, value in said.items() if value is not None}
-    view = ask(runtime, json, command, BillableView, call=record.call, user=whose, **given)
+    view = ask(runtime, json, command, BillableView, call=record.call, user=whose, ended=True, **given)
     typer.echo(f"{view.done}: call {view.call}, {view.user}")
 
 

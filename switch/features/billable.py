@@ -48,13 +48,7 @@ class BillableTime:
     def command(self, call: Call, user: str, by: str, *, on: bool) -> str:
         """An operator starts or stops it; for the one who talks, where no `user` is named. Who that was. Raises
         Refused."""
-        talking = [user_of(call, leg) for leg in call.legs.values() if not is_trunk(leg.target) and leg.usage.confirmed]
-        if user and user not in talking:
-            raise Refused(f"{user} does not talk in this call")
-        if not user and len(set(talking)) != 1:
-            names = ", ".join(sorted(set(talking)))
-            raise Refused(f"several users talk in this call, say which: {names}" if names else "no user talks yet")
-        name = user or talking[0]
+        name = talker(call, user)
         if call.for_help:
             raise Refused("emergency calls are not billable")
         if not self.may(name):
@@ -63,6 +57,17 @@ class BillableTime:
             raise Refused(f"the time of {name} is billable already" if on else f"the time of {name} is not billable")
         _mark(call, name, by, on=on)
         return name
+
+
+def talker(call: Call, user: str) -> str:
+    """That user, who talks in the call, or the only one who does where none is named. Raises Refused."""
+    talking = {user_of(call, leg) for leg in call.legs.values() if not is_trunk(leg.target) and leg.usage.confirmed}
+    if user and user not in talking:
+        raise Refused(f"{user} does not talk in this call")
+    if not user and len(talking) != 1:
+        names = ", ".join(sorted(talking))
+        raise Refused(f"several users talk in this call, say which: {names}" if names else "no user talks yet")
+    return user or talking.pop()
 
 
 def user_of(call: Call, leg: Leg) -> str:

@@ -323,12 +323,16 @@ def test_an_operator_marks_notes_and_corrects() -> None:
     with pytest.raises(Refused, match="more than 2000"):
         ask.note({"call": up, "user": "alice", "note": "x" * 2001, "by": by})
     with pytest.raises(Refused, match="no user nobody"):
-        ask.note({"call": up, "user": "nobody", "note": "x", "by": by})
+        ask.note({"call": up, "user": "nobody", "note": "x", "by": by, "ended": True})
     with pytest.raises(Refused, match="does not let carol"):
+        ask.note({"call": up, "user": "carol", "note": "x", "by": by, "ended": True})
+    with pytest.raises(Refused, match="carol does not talk"):
         ask.note({"call": up, "user": "carol", "note": "x", "by": by})
+    with pytest.raises(Refused, match="no call nowhere is up"):
+        ask.note({"call": "nowhere", "user": "alice", "note": "x", "by": by})
     with pytest.raises(Refused, match="nothing is said"):
         ask.note({"call": up, "user": "alice", "by": by})
-    ask.note({"call": up, "user": "alice", "code": "12", "note": "a quote", "by": by})
+    ask.note({"call": up[:4], "user": "alice", "code": "12", "note": "a quote", "by": by})
     made.wait(10)
     ask.mark({"call": up, "user": "alice", "on": False, "by": by})
     with pytest.raises(Refused, match="is not billable"):

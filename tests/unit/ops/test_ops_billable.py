@@ -102,14 +102,16 @@ def test_marks_notes_and_corrections_go_to_the_exchange(asked: list[tuple[str, d
     assert "done: billable time of 201 in call up" in run("billable", "start", "up")
     run("billable", "stop", "up", "--user", "201")
     run("billable", "note", "c0a8-o", "--code", "4711", "--note", "a quote")
+    run("billable", "note", "up", "--note", "now")
     run("billable", "edit", OUTSIDE.call, "--seconds", "45.5", "--contact", "ben")
     run("billable", "edit", "c0a8-in", "--user", "202", "--seconds", "60")
     assert asked == [
         ("billable", {"call": "up", "user": "", "on": True}),
         ("billable", {"call": "up", "user": "201", "on": False}),
-        ("billable_note", {"call": OUTSIDE.call, "user": "201", "code": "4711", "note": "a quote"}),
-        ("billable_edit", {"call": OUTSIDE.call, "user": "201", "seconds": 45.5, "contact": "ben"}),
-        ("billable_edit", {"call": INSIDE.call, "user": "202", "seconds": 60.0}),
+        ("billable_note", {"call": OUTSIDE.call, "user": "201", "ended": True, "code": "4711", "note": "a quote"}),
+        ("billable_note", {"call": "up", "user": "", "note": "now"}),
+        ("billable_edit", {"call": OUTSIDE.call, "user": "201", "ended": True, "seconds": 45.5, "contact": "ben"}),
+        ("billable_edit", {"call": INSIDE.call, "user": "202", "ended": True, "seconds": 60.0}),
     ]
 
 
