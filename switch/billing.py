@@ -75,8 +75,8 @@ class Billing:
         return BillableView(call=call.id, user=done[0], done="started" if on else "stopped")
 
     def note(self, args: dict[str, Any]) -> BillableView:
-        """`call` and `user`, whole where the call has `ended`, else as in `mark`; and what there is of `code`, `note` and
-        `contact`. Raises Refused."""
+        """`call` and `user`, whole where the call has `ended`, else as in `mark`; and what there is of `code`, `note`
+        and `contact`. Raises Refused."""
         if not args.get("ended"):
             up = self._up(str(args.get("call", "")))
             args = args | {"call": up.id, "user": talker(up, str(args.get("user", "")))}
