@@ -148,14 +148,14 @@ class Links:
 
     def row(self, table: Table, key: Mapping[str, Any]) -> None:
         """A row that was just written, by its primary key. One that is as its last link says gets none."""
-        query = select(table).where(*(table.c[name] == value for name, value in key.items()))
-        row = self._connection.execute(query).mappings().one()
-        said, ref = content(plain_row(table, row)), key_of(table, row)
         self.flush()
-        last = select(chain.c.salt, chain.c.digest).where(chain.c.ref == ref, chain.c.kind == table.name)
-        found = self._connection.execute(last.order_by(chain.c.seq.desc()).limit(1)).first()
-        if found is None or found[0] is None or digest(bytes(found[0]), said) != bytes(found[1]):
-            self.add(table.name, ref, said)
+        query = select(table).where(*(table.c[name] == value for name, value in key.items()))
+        for row in self._connection.execute(query).mappings().all():
+            said, ref = content(plain_row(table, row)), key_of(table, row)
+            last = select(chain.c.salt, chain.c.digest).where(chain.c.ref == ref, chain.c.kind == table.name)
+            found = self._connection.execute(last.order_by(chain.c.seq.desc()).limit(1)).first()
+            if found is None or found[0] is None or digest(bytes(found[0]), said) != bytes(found[1]):
+                self.add(table.name, ref, said)
 
     def tombstone(self, links: Sequence[int], by: str, why: str, at: int) -> None:
         """What these links (ascending) are of is no more."""

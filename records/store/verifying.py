@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, cast, exists, func, select
+from sqlalchemy import Connection, func, select, tuple_
 
 from records.chain import Covered, Head, content, digest, link
 from records.store.chaining import KINDS, MANY, Kind, found_by, key_of, plain_row
@@ -165,14 +165,16 @@ class Verifying:
 
     def _added(self, kind: Kind) -> Iterator[Wrong]:
         """Rows that nothing in the chain is of: nobody of us stored them."""
-        (first, *others), name = kind.table.primary_key, kind.name
-        if others:
-            return  # what has several keys cannot be compared in the database; what is told of it has its link
-        ref = first if first.type.python_type is str else cast(first, chain.c.ref.type)
-        linked = exists().where(and_(chain.c.ref == ref, chain.c.kind == name, chain.c.gone.is_(None)))
-        query = select(first).where(~linked)
-        for key in self._store.read(lambda connection: list(connection.execute(query).scalars())):
-            yield Wrong("added", f"{_WHAT.get(name, name)} {key} has no link in the chain", name, str(key))
+        last: tuple[Any, ...] | None = None
+        while True:
+            after = last
+            page = self._store.read(lambda connection: _unlinked(connection, kind, after))  # noqa: B023  (at once)
+            if page is None:
+                return
+            last, found = page
+            for ref in found:
+                told = f"{_WHAT.get(kind.name, kind.name)} {ref} has no link in the chain"
+                yield Wrong("added", told, kind.name, ref)
 
     def _cut(self, where: str, head: Head, end: Head) -> Iterator[Wrong]:
         if head.seq > end.seq:
@@ -209,3 +211,20 @@ def _rows(connection: Connection, kind: Kind, refs: Sequence[str], page: _Page) 
     for ref, row in rows.items():
         page.rows[name, ref] = row
         page.said[name, ref] = content(plain_row(table, row), parts[ref])
+
+
+def _unlinked(
+    connection: Connection, kind: Kind, after: tuple[Any, ...] | None
+) -> tuple[tuple[Any, ...], list[str]] | None:
+    """The next rows of a table, by their keys: the last key, and the names of those without a link; None at the end."""
+    table, keys = kind.table, list(kind.table.primary_key)
+    query = select(*keys).order_by(*keys).limit(MANY)
+    if after is not None:
+        query = query.where(tuple_(*keys) > tuple_(*after) if len(keys) > 1 else keys[0] > after[0])
+    rows = connection.execute(query).mappings().all()
+    if not rows:
+        return None
+    refs = [key_of(table, row) for row in rows]
+    linked = select(chain.c.ref).where(chain.c.ref.in_(refs), chain.c.kind == kind.name, chain.c.gone.is_(None))
+    known = set(connection.execute(linked).scalars())
+    return tuple(rows[-1][key.name] for key in keys), [ref for ref in refs if ref not in known]

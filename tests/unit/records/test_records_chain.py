@@ -18,7 +18,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from records import anchor
 from records.chain import Head, content, link, plain
-from records.events import Forgotten, RecordingAccessed, RecordingRendered, StateTold
+from records.events import Forgotten, LegCharged, RecordingAccessed, RecordingRendered, StateTold
 from records.feed import Feeder
 from records.heartbeat import Watch
 from records.journal import FileJournal, Position
@@ -26,7 +26,16 @@ from records.rules import Rules, apply_rules
 from records.segments import segments
 from records.store import Store
 from records.store.migrate import upgrade
-from records.store.tables import call_legs, calls, chain, metadata, recording_accesses, recording_files, tombstones
+from records.store.tables import (
+    call_legs,
+    calls,
+    chain,
+    leg_charges,
+    metadata,
+    recording_accesses,
+    recording_files,
+    tombstones,
+)
 from records.store.verifying import Verifying, Wrong
 from switch.proof import HeadLog
 from tests.support.call_events import answered_call, at
@@ -180,12 +189,26 @@ def test_what_is_done_to_the_database_is_found(quick: Store, name: str) -> None:
     assert [each for each in expected if each not in found] == []
 
 
-def test_a_record_that_nobody_of_us_stored_is_found(quick: Store) -> None:
-    store = quick
-    fill(store, "c1", "c2")
+def test_what_nobody_of_us_stored_is_found(store: Store) -> None:
+    charged = LegCharged("c1", 1, 5_000_000, "USD", 3, "carrier", at(80))
+    accessed = RecordingAccessed("c1", FILE, "operator:root", "a complaint", at(400))
+    later = replace(charged, cost=6_000_000, at=at(90))
+    fill(store, "c1", "c2", facts=(rendered(), charged, accessed, later, charged))
+    assert told(store) == [] and store.head().seq == 6
     row = store.read(lambda connection: dict(connection.execute(select(calls)).mappings().first() or {}))
-    write(store, insert(calls).values(row | {"call": "forged"}))
-    assert told(store) == ["added forged"]
+    other = store.read(lambda connection: dict(connection.execute(select(leg_charges)).mappings().first() or {}))
+    write(store, insert(calls).values(row | {"call": "forged"}), insert(leg_charges).values(other | {"leg": 2}))
+    assert [each.partition("[")[0] for each in told(store)] == ["added forged", "added "]
+    write(store, update(leg_charges).where(leg_charges.c.cost == 6_000_000).values(cost=1))
+    assert [each.what for each in wrong(store)] == ["changed", "added", "added"]
+
+
+def test_many_rows_are_walked_in_pages(quick: Store) -> None:
+    fill(quick, *(f"c{number:04}" for number in range(1100)))
+    write(quick, update(calls).where(calls.c.call == "c0777").values(number="203"))
+    row = quick.read(lambda connection: dict(connection.execute(select(calls)).mappings().first() or {}))
+    write(quick, insert(calls).values(row | {"call": "c9999"}))
+    assert told(quick) == ["changed c0777", "added c9999"]
 
 
 def test_a_cut_tail_is_found_by_any_head_that_was_kept_elsewhere(quick: Store) -> None:
