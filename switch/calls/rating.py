@@ -12,6 +12,7 @@ call's state.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from config.compiled import TrunkSettings
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 
 
 def joined(call: Call, now: float) -> None:
-    """Who talks with whom has changed (`Context.joined`)."""
+    """Who talks with whom has changed (`Context.joined`). A bug in what it costs must end no call."""
     payers = call.context.facts.payers(call.id)
-    if not payers:
-        return
+    if payers:
+        try:
+            _look(call, payers)
+        except Exception as error:  # noqa: BLE001  see above
+            call.context.on_error(error, f"costs of call {call.id}")
+
+
+def _look(call: Call, payers: Mapping[int, str]) -> None:
     state = call.state
     for index in list(payers):
         leg = state.legs.get(index)
