@@ -86,7 +86,7 @@ def csv_text(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[str]:
     writer.writerow(columns)
     for each in rows:
         yield _taken(out)
-        writer.writerow([defused(_simple(each[name])) for name in columns])
+        writer.writerow([_cell(each[name]) for name in columns])
     yield _taken(out)
 
 
@@ -97,15 +97,20 @@ def json_lines(values: Iterable[object]) -> Iterator[str]:
         yield encode(each).decode() + "\n"
 
 
-def _simple(value: Any) -> Any:
-    """As the JSON has it: instants in UTC with a Z, true and false in small letters."""
+def _cell(value: Any) -> Any:
+    """As the JSON has it: instants in UTC with a Z, true and false in small letters. Several are apart by blanks."""
+    kind = type(value)
+    if kind is str:
+        return defused(value)
+    if kind is float or kind is int or value is None:
+        return value
     if isinstance(value, datetime.datetime):
         return msgspec.to_builtins(value.astimezone(datetime.UTC))
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}={each}" for name, each in value.items())
-    return str(value).lower() if isinstance(value, bool) else value
+    if kind is tuple:
+        return defused(" ".join(map(str, value)))
+    if kind is dict:
+        return defused(" ".join(f"{name}={each}" for name, each in value.items()))
+    return str(value).lower() if kind is bool else defused(str(value))
 
 
 def _taken(out: io.StringIO) -> str:
