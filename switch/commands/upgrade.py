@@ -26,9 +26,13 @@ def upgrade(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     if json:
         write_json(report)
         return
-    before, after = report.get("version_before", "a crashed one"), report.get("version")
-    processes = f"process {report.get('process_before', '?')} to {report.get('process')}"
-    typer.echo(f"exchange: version {before} to {after}, {processes}")
+    version, process = report.get("version"), report.get("process")
+    if "version_before" in report:
+        before, former = report["version_before"], report["process_before"]
+        typer.echo(f"exchange: version {before} to {version}, process {former} to {process}")
+    else:
+        went_on = f"version {version} goes on from the journal, process {process}"
+        typer.echo(f"exchange: the one that ran died before it could hand over; {went_on}")
     up = f"{report.get('calls')} calls taken over, {report.get('being_set_up')} of them being set up"
     typer.echo(f"{up}; {report.get('connections', 0)} TCP connections")
     if "gap_ms" in report:

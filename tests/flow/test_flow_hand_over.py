@@ -293,3 +293,52 @@ def test_telephones_on_tcp_keep_their_connections() -> None:
     bob.last.hang_up()
     scene.finish()
     assert call.over
+
+
+def test_all_who_ring_for_a_group_are_adopted_and_the_others_hear_when_one_has_answered() -> None:
+    scene = Scene()
+    alice, bob, carol = (scene.phone(name) for name in ("alice", "bob", "carol"))
+    call = alice.call("110")
+    scene.wait(1)
+    before = len(scene.network.log)
+    scene.exchange.hand_over()
+    scene.wait(1)
+    assert sent(scene, before) == []
+    carol.last.answer()
+    scene.wait(1)
+    assert call.up and carol.last.up
+    assert bob.last.over
+    call.hang_up()
+    scene.finish()
+    (bobs,) = (leg for leg in scene.exchange.record.legs if leg.target == "line:bob")
+    assert bobs.reason == "completed_elsewhere"
+
+
+def test_handed_over_again_and_again_while_many_calls_come_and_go() -> None:
+    """Calls in every state at once, and ten processes one after the other."""
+    scene = Scene()
+    alice, bob, carol = (scene.phone(name) for name in ("alice", "bob", "carol"))
+    made = []
+    for turn in range(10):
+        made += [alice.call("102"), carol.call("101"), bob.call("110")]
+        scene.wait(0.013 * turn)
+        scene.exchange.hand_over()
+        scene.wait(0.4)
+        for phone in scene.phones:
+            for each in phone.calls:
+                if not each.over and not each.up and each.usage.pending_request is not None:
+                    each.answer()
+        scene.wait(0.007 * turn)
+        scene.exchange.hand_over()
+        for each in made[turn::3]:
+            if each.up:
+                each.hang_up()
+    scene.wait(2)
+    assert all(each.up or each.over for each in made)
+    for each in made:
+        if each.up:
+            each.hang_up()
+    scene.finish()
+    records = scene.exchange.records
+    assert len(records) == 30
+    assert {record.result for record in records} == {"answered"}
