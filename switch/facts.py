@@ -248,11 +248,12 @@ class LiveFacts:
         known = self._calls.get(call)
         return known.payers if known is not None else {}
 
-    def rate(self, call: str, leg: int, at: datetime.datetime) -> tuple[str, Rate | None]:
-        """Which number that leg was sent to, and what it costs as of that instant. Raises KeyError for one for which
-        nobody pays."""
+    def rate(self, call: str, leg: int, at: datetime.datetime) -> tuple[str, datetime.datetime, Rate | None]:
+        """Which number that leg was sent to, since when it is answered, and what it costs. Raises KeyError for one for
+        which nobody pays. `at` is now, the very instant of the answer but for calls of a former version."""
         paying = self._all.spent.paying[call, leg]
-        return paying.number, self._rates.rate(paying.trunk, paying.number, at.date()) if self.rates else None
+        since = at if paying.since_ms >= _ms(at) else _instant(paying.since_ms)
+        return paying.number, since, self._rates.rate(paying.trunk, paying.number, at.date()) if self.rates else None
 
     def settings(self, line: str) -> Mapping[str, str]:
         """What that line's user has set, by key (`switch.state.wishes`)."""

@@ -53,14 +53,14 @@ def _look(call: Call, payers: Mapping[int, str]) -> None:
 
 
 def _rate(call: Call, index: int, payer: str) -> None:
-    """It was answered just now."""
+    """It was answered just now; or before a start, by an exchange that did not say what it costs."""
     context, at = call.context, call.context.at()
-    number, rate = context.facts.rate(call.id, index, at)
+    number, since, rate = context.facts.rate(call.id, index, at)
     if rate is None and not (context.facts.rates or _tells(context, call.state.legs[index].target)):
         return
     to, name = _partner(call, index, "")
     tariff = tariff_of(rate) if rate is not None else None
-    call.record(e.LegRated(call.id, call.state.n, at, index, at, payer, number, tariff, to, name))
+    call.record(e.LegRated(call.id, call.state.n, at, index, since, payer, number, tariff, to, name))
 
 
 def _tell(call: Call, index: int, rated: e.LegRated, to: str, name: str, earlier: tuple[e.Stretch, ...] = ()) -> None:

@@ -346,11 +346,12 @@ def _replanned(state: CallState, event: e.CallReplanned) -> None:
 
 def _leg_rated(state: CallState, event: e.LegRated) -> None:
     leg, before = state.legs[event.leg], state.legs[event.leg].rated
+    since = event.at
     if before is None:
-        leg.talked = event.earlier
+        leg.talked, since = event.earlier, event.at if event.earlier else event.since
     elif leg.since is not None and event.at > leg.since:
         leg.talked = (*leg.talked, e.Stretch(leg.since, before.to, before.name, event.at))
-    leg.rated, leg.since = event, event.at
+    leg.rated, leg.since = event, since
 
 
 def _account_changed(state: CallState, event: e.AccountChanged) -> None:

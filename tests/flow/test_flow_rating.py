@@ -17,6 +17,7 @@ from dialplan.rates import UNIT_WIDTH, RateDeck, RateTable
 from records import charges as c
 from records import events as e
 from records.cdr import CallRecord
+from switch.calls import rating
 from tests.support.exchange import CARRIER, changed, house
 from tests.support.exchange import carrier as carrier_at
 from tests.support.raw_phone import RawDialog
@@ -65,6 +66,25 @@ def test_a_call_outside_costs_what_the_rate_of_its_answer_says(crash: bool) -> N
     assert charge.tariff.place == "r.csv:4"
     (ticket,) = c.tickets(charge)
     assert (ticket.to, ticket.name, ticket.cost) == ("line:alice", "Alice", 2_050_000)
+
+
+def test_a_call_that_a_former_version_began_is_rated_from_its_answer_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scene()
+    carrier, alice = made.carrier(), made.phone("alice")
+    with monkeypatch.context() as former:
+        former.setattr(rating, "_look", lambda call, payers: None)
+        call = alice.call(NUMBER)
+        made.wait(0.1)
+        made.taken(carrier, "c")
+        made.wait(8)
+    made.exchange.crash_and_restart()
+    made.over(call, carrier)
+    made.finish()
+    (charge,) = made.exchange.record.charges
+    (answered,) = [each.answered_at for each in made.exchange.record.legs if each.leg == 1]
+    assert charge.since == answered
+    assert charge.units == 9
+    assert [each.to for each in c.tickets(charge)] == ["line:alice"]
 
 
 def test_what_costs_nothing_has_no_charge() -> None:
