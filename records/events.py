@@ -835,12 +835,15 @@ class StateTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=43):
 class FiguresTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=44):
     """What stands for a name now: an absolute statement, told anew. `kind` is one of `switch.state.facts`, or `quota`
     with the name `WHAT PERCENT LINE`: when somebody was told of it. `rows` are bucket, amount and cost as in
-    `switch.state.facts.Row`; of what was `spent` all minutes that count."""
+    `switch.state.facts.Row`; of what was `spent` all minutes that count. A `ban` of the guard has since and until when
+    (Unix milliseconds), how often, and whether it is a dry run, with the reason as `text`; a network that an operator
+    has `allowed` has one row. These are told when they change, too; no rows: it is over."""
 
     kind: str
     name: str
     rows: tuple[tuple[int, int, int], ...]
     at: datetime.datetime
+    text: str = ""
 
 
 class MessageTold(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=45):

@@ -15,6 +15,7 @@ from records.events import (
     CallEvent,
     CallStarted,
     Event,
+    FiguresTold,
     StateTold,
     Subscribed,
     Unbound,
@@ -57,7 +58,8 @@ class Recovery(msgspec.Struct):
     of their next event: they cannot be taken over, and whoever recovers should append their `CallEnded`. `ended` are
     calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
     `subscribed` and `unsubscribed` are of subscriptions what `bindings` and `unbound` are of contacts, by our tag.
-    `told`: the state was told anew within the events read, so that no older state is to be laid below it.
+    `told`: the state was told anew within the events read, so that no older state is to be laid below it. `figures` are
+    the last words of each kind and name.
     """
 
     calls: dict[str, list[CallEvent]]
@@ -68,6 +70,7 @@ class Recovery(msgspec.Struct):
     subscribed: dict[str, Subscribed] = {}
     unsubscribed: set[str] = set()
     told: bool = False
+    figures: dict[tuple[str, str], FiguresTold] = {}
 
 
 MAX_ENDED = 4096
@@ -83,6 +86,7 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
     ended: deque[list[CallEvent]] = deque(maxlen=MAX_ENDED)
     subscribed: dict[str, Subscribed] = {}
     unsubscribed: set[str] = set()
+    figures: dict[tuple[str, str], FiguresTold] = {}
     finished, telling = Finished(), Telling()
     for event in events:
         if isinstance(event, Event):
@@ -115,9 +119,11 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
         elif isinstance(event, Unsubscribed):
             subscribed.pop(event.tag, None)
             unsubscribed.add(event.tag)
+        elif isinstance(event, FiguresTold):
+            figures[event.kind, event.name] = event
         elif isinstance(event, StateTold):
             telling.saw(event)
-    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed, telling.complete)
+    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed, telling.complete, figures)
 
 
 class Telling:

@@ -225,7 +225,7 @@ class Exchange:
             soon=loop.call_soon,
             unserved=self._notices.unserved,
         )
-        self._telling = Telling(self.core, self._journal, clock.now, clock.at)
+        self._telling = Telling(self.core, self._journal, clock.now, clock.at, besides=lambda: self._ban_keeper.told())
         self._bounding = Bounding(
             self._places.journal,
             compiled.records.journal_max,
@@ -264,7 +264,9 @@ class Exchange:
         self.core.calls.alarms.post = self._mailer.post
         guard = self._transports.guard
         guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
-        self._ban_keeper = BanKeeper(guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")))
+        self._ban_keeper = BanKeeper(
+            guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")), self._journal.append, clock.at
+        )
         self._kept = SqliteFactStore(open_state(self._places.data / "state.sqlite3"))
         self._fact_keeper = FactKeeper(self._kept, self.core.facts, self.core.flush, self._written, time.time)
         self._kept_mailboxes = SqliteMailboxStore(open_state(self._places.data / "state.sqlite3"))
@@ -385,7 +387,6 @@ class Exchange:
             await (self._leave() if self._succession.begun else self._stop())
 
     async def _start(self) -> None:
-        self._ban_keeper.restore()
         await self._use(self._compiled)
         self._journal.start()
         now = self._clock.now()
@@ -400,6 +401,7 @@ class Exchange:
             self._kept_mailboxes.load(),
             self._subscribed.load(),
         )
+        self._ban_keeper.restore(found.figures, found.told)
         welcome(self.core, self._transports.guard, self._compiled.devices, now)
         self._roll.know(self.core.registrar.bindings())
         for call in found.calls.values():
@@ -520,7 +522,7 @@ class Exchange:
         connection, wrong = open_sound(path)
         if wrong:
             self._log.error(
-                "the state file was damaged and is set aside: what it had is taken from the journal, but for bans",
+                "the state file was damaged and is set aside: what it had is taken from the journal",
                 file=f"{path}{SUFFIX}",
                 wrong=wrong,
             )

@@ -41,6 +41,9 @@ HELP_MS = 3_600_000
 CALLER = 0
 
 
+_FIGURES = frozenset((CURSOR, IDLE, HELPED, RESET, SHOWN, SPENT))
+
+
 class _Line:
     """One line, or all of them together. Instants in Unix milliseconds."""
 
@@ -207,7 +210,7 @@ class LiveFacts:
         if event.kind == QUOTA:
             what, percent, name = event.name.split(" ", 2)
             self._payer(name).told[what, int(percent)] = event.rows[0][1]
-        elif self._known:
+        elif self._known or event.kind not in _FIGURES:
             return
         elif event.kind == SPENT:
             spent = self._payer(event.name).spent

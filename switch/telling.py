@@ -27,7 +27,8 @@ LOOK_S = 1.0
 
 
 class Telling:
-    """Tells of the core's state in the journal. `turn` does a part of the work, if there is any."""
+    """Tells of the core's state in the journal, and of what others keep `besides`. `turn` does a part of the work, if
+    there is any."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Telling:
         now: Callable[[], float],
         at: Callable[[], datetime.datetime],
         most: int = TOLD_A_TURN,
+        besides: Callable[[], Iterator[e.AnyEvent]] = lambda: iter(()),
     ) -> None:
         self.number = 0
         """How many tellings have begun."""
@@ -46,6 +48,7 @@ class Telling:
         self._now = now
         self._at = at
         self._most = most
+        self._besides = besides
         self._rest: Iterator[e.AnyEvent] | None = None
         self._told = self._lost = 0
         self._began = 0
@@ -85,6 +88,7 @@ class Telling:
         yield from core.subscriptions.told(self._clock)
         yield from core.facts.told(self._at)
         yield from core.mailboxes.told()
+        yield from self._besides()
 
     def _clock(self) -> tuple[float, datetime.datetime]:
         return self._now(), self._at()

@@ -1,6 +1,6 @@
 """A state file that cannot be read must not keep the exchange down: it is set aside, and an empty one begun.
 
-What stands in it can be had again: the journal has all of it but bans. The damaged file stays beside the new one, for
+What stands in it can be had again: the journal has all of it. The damaged file stays beside the new one, for
 whoever wants to look into it.
 """
 

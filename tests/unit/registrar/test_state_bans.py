@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from records.events import StateTold
+from records.journal import FileJournal
+from records.recovery import recover
 from switch.ban_keeper import BanKeeper
+from switch.net.bans import Ban
 from switch.net.guard import Guard
 from switch.net.limits import Limits
 from switch.state.bans import BanStore, KeptBan, MemoryBanStore, SqliteBanStore
@@ -43,3 +50,41 @@ async def test_the_keeper_saves_what_has_changed_and_gives_it_to_the_next_proces
     assert not following.admit("203.0.113.5", 0.0)
     assert following.allowed.keys() == {"192.0.2.0/24"}
     await keeper.stop()
+
+
+def test_the_journal_alone_has_bans_and_what_was_allowed(tmp_path: Path) -> None:
+    """Issue 6: without the state file a start takes longer, and that is all."""
+    guard, journal = Guard(Limits()), FileJournal(tmp_path)
+    keeper = BanKeeper(guard, MemoryBanStore(), journal.append)
+    now = time.time()
+    for number in range(3):
+        guard.bans.standing[f"192.0.2.{number}"] = Ban(f"192.0.2.{number}", "10 wrong passwords", now, now + 600.5, 2)
+    guard.allow("198.51.100.0/24")
+    guard.allow("203.0.113.7")
+    asyncio.run(keeper._write())
+    size = journal.end
+    guard.bans.standing["192.0.2.0"].dropped = 7
+    guard.bans.changed = True
+    asyncio.run(keeper._write())
+    assert journal.end == size, "what it has dropped meanwhile is no news"
+    guard.unban("192.0.2.1")
+    guard.disallow("203.0.113.7")
+    asyncio.run(keeper._write())
+
+    def knows(whole: bool, store: BanStore) -> tuple[dict[str, Ban], list[str]]:
+        other = Guard(Limits())
+        found = recover(event for frame in journal.read() for event in frame.events)
+        BanKeeper(other, store).restore(found.figures, whole)
+        return dict(other.bans.standing), list(other.allowed)
+
+    wanted = {key: structs.replace(ban, dropped=0) for key, ban in guard.bans.standing.items()}
+    bans, allowed = knows(False, MemoryBanStore())
+    assert sorted(bans) == ["192.0.2.0", "192.0.2.2"] and allowed == ["198.51.100.0/24"]
+    assert all(abs(ban.until - wanted[key].until) < 0.01 and ban.why == wanted[key].why for key, ban in bans.items())
+    stale = MemoryBanStore()
+    stale.save([KeptBan("192.0.2.99", "old", now, now + 600, 1, False, 0)], ["10.0.0.0/8"])
+    assert sorted(knows(True, stale)[0]) == sorted(bans), "the journal has the whole of it"
+    assert sorted(knows(False, stale)[0]) == [*sorted(bans), "192.0.2.99"]
+    journal.append([StateTold(1, False, 0, keeper._at()), *keeper.told(), StateTold(1, True, 3, keeper._at())])
+    assert sorted(knows(True, MemoryBanStore())[0]) == sorted(bans)
+    journal.close()
