@@ -1,5 +1,5 @@
-"""Keeps the guard's bans over a restart: what has changed is told in the journal every few seconds, and written into the
-state file, off the loop.
+"""Keeps the guard's bans over a restart: every few seconds what has changed is told in the journal, and written into
+the state file, off the loop.
 
 A ban is told as an absolute statement (`records.events.FiguresTold` of the kinds below), without how many packets it
 has dropped meanwhile, and so is its end, with no rows.
