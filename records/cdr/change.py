@@ -24,7 +24,9 @@ def with_leg(
     legs = record.legs
     for index, leg in enumerate(legs):
         if leg.leg == number:
-            return (*legs[:index], change(leg), *legs[index + 1 :])
+            found = list(legs)
+            found[index] = change(leg)
+            return tuple(found)
     return (*legs, change(LegRecord(number, "", "", at)))
 
 

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from records.cdr import CallRecord, LegRecord, Parking, Queued, Span, Stop, Talk
 from records.text import clean, to_json
 
+_MILLISECOND = datetime.timedelta(milliseconds=1)
+
 
 def course_row(record: CallRecord) -> tuple[Any, ...]:
     """The columns of `calls` from `user_line` to `queued`. What is out of the configuration needs no cleaning."""
@@ -34,7 +36,7 @@ def course_row(record: CallRecord) -> tuple[Any, ...]:
     )
 
 
-def leg_row(record: CallRecord, leg: LegRecord) -> tuple[Any, ...]:
+def leg_row(leg: LegRecord, talked: datetime.timedelta) -> tuple[Any, ...]:
     """The columns of `call_legs` from `user_line` to `holds`."""
     return (
         leg.user,
@@ -45,7 +47,7 @@ def leg_row(record: CallRecord, leg: LegRecord) -> tuple[Any, ...]:
         clean(leg.number),
         f"{leg.of}/{leg.was}" if leg.of else "",
         f"{leg.to}/{leg.becomes}" if leg.to else "",
-        0 if leg.answered_at is None else round(record.talked_s(leg.leg) * 1000),
+        talked // _MILLISECOND,
         _json(leg.holds) if leg.holds else "",
     )
 

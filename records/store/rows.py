@@ -28,11 +28,16 @@ USUAL = Besides()
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
+_NONE = datetime.timedelta()
 
 
 def to_us(instant: Instant | None) -> int | None:
     """Unix microseconds."""
     return None if instant is None else (instant - _EPOCH) // _MICROSECOND
+
+
+def _us(instant: Instant) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 def from_us(value: int | None) -> Instant | None:
@@ -50,17 +55,19 @@ def _clean(text: str | None) -> str | None:
 
 def call_row(record: CallRecord) -> tuple[Any, ...]:
     """The row of a finished call, in the order of the table's columns (a tuple is what costs least to insert)."""
+    begun, ended = _us(record.started_at), _us(record.ended_at or record.last_at)
+    rang, answered = to_us(record.rang_at), to_us(record.answered_at)
     return (
         record.call,
         record.n,
         record.complete,
-        to_us(record.started_at),
-        to_us(record.rang_at),
-        to_us(record.answered_at),
-        to_us(record.ended_at),
-        round(record.duration_s * 1000),
-        round(record.ring_s * 1000),
-        round(record.talk_s * 1000),
+        begun,
+        rang,
+        answered,
+        ended,
+        (ended - begun) // 1000,
+        0 if rang is None else ((ended if answered is None else answered) - rang) // 1000,
+        0 if answered is None else (ended - answered) // 1000,
         _clean(record.device),
         _clean(record.line),
         _clean(record.trunk),
@@ -168,6 +175,11 @@ def file_of(row: Any) -> RecordingRendered:
 
 def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
     """The rows of a finished call's legs, in the order of the table's columns."""
+    talked: dict[int, datetime.timedelta] = {}
+    for talk in record.talks:
+        if talk.kind != "service" and talk.until is not None:
+            for number in talk.legs:
+                talked[number] = talked.get(number, _NONE) + (talk.until - talk.since)
     return [
         (
             record.call,
@@ -178,12 +190,12 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
             to_us(leg.rang_at),
             to_us(leg.answered_at),
             to_us(leg.ended_at),
-            round(leg.held_s * 1000),
+            round(leg.held_s * 1000) if leg.holds else 0,
             leg.result,
             leg.reason,
             leg.sip_status,
             clean(leg.cause),
-            *leg_row(record, leg),
+            *leg_row(leg, talked.get(leg.leg, _NONE)),
         )
         for leg in record.legs
     ]
