@@ -28,7 +28,16 @@ from switch.commands.common import (
     write_json,
 )
 from switch.commands.moments import moment
-from switch.commands.stored import SinceOption, UntilOption, configured, each_record, reading, record_store
+from switch.commands.stored import (
+    MaskOption,
+    SinceOption,
+    UntilOption,
+    configured,
+    each_record,
+    masking,
+    reading,
+    record_store,
+)
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
@@ -116,6 +125,7 @@ def recordings(
     data: DataOption = None,
     json: JsonOption = False,
     as_csv: CsvOption = False,
+    mask: MaskOption = None,
 ) -> None:
     """How many calls were recorded, and whose recordings they are; of the last seven days, unless told otherwise.
 
@@ -128,12 +138,13 @@ def recordings(
     people, boss, gone = staff.people(compiled), _operator(), set[str]()
     with record_store(places, compiled) as store:
         records = _with_gone(store, _time(since, until), gone)
+        shown = masking(places, mask, export=json or as_csv)
         if of is Of.CALLS:
-            calls = list(reports.recorded_calls(records, boss))
+            calls = list(reports.recorded_calls(map(shown, records), boss))
             if not _written(calls, reports.CALL_COLUMNS, json, as_csv):
                 _calls(calls)
         elif of is Of.FILES:
-            rows = list(reports.recording_rows(records, people, boss, gone))
+            rows = list(reports.recording_rows(map(shown, records), people, boss, gone))
             if not _written(rows, reports.FILE_COLUMNS, json, as_csv):
                 _files(rows)
         else:
