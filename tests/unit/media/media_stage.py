@@ -27,7 +27,7 @@ class Stage:
         self.events: list[MediaEvent] = []
         self.phones: list[Phone] = []
 
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async def until(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
         """Let the engine work until `done`; fails after `limit_s`."""
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class LocalStage(Stage):
         self.local.run(self.now)
         self.engine = self.local
 
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async def until(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
         end = self.now + limit_s
         while not done():
             assert self.now < end, "it did not happen"
@@ -145,9 +145,9 @@ class WorkerStage(Stage):
             with contextlib.suppress(ProcessLookupError):
                 worker.terminate()
         for worker in self.workers:
-            await asyncio.wait_for(worker.wait(), 5)
+            await asyncio.wait_for(worker.wait(), 30)
 
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async def until(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
         end = time.monotonic() + limit_s
         while not done():
             assert time.monotonic() < end, "it did not happen"
@@ -186,7 +186,7 @@ class BookStage(Stage):
         super().__init__()
         self.engine = BookEngine("127.0.0.1", 50)
 
-    async def until(self, done: Callable[[], bool], limit_s: float = 5.0) -> None:
+    async def until(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
         assert done()
 
     async def pass_time(self, seconds: float) -> None:
