@@ -33,8 +33,8 @@ class Churn:
         while not self._stop.is_set():
             try:
                 self._one(self._dice.choice((self._talk, self._talk, self._transfer, self._give_up, self._service)))
-            except AssertionError as error:
-                self.wrong.append(f"in the background: {error}"[:400])
+            except (AssertionError, OSError) as error:  # OSError: PJSIP has crashed, and nobody reads what it is told
+                self.wrong.append(f"in the background: {error!r}"[:400])
                 return
 
     def _one(self, act: Callable[[int, int], None]) -> None:
