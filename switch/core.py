@@ -199,6 +199,9 @@ class Core:
         """The transport could not send on a flow, or a connection broke."""
         self._at = self._clock_at()
         self.endpoint.send_failed(flow, now)
+        if flow.connection:
+            # What was taken over from a former process knows it without a number.
+            self.endpoint.send_failed(Flow(flow.transport, flow.local, flow.remote), now)
         self._finish(now)
 
     def unframed(self, error: RemoteProtocolError, flow: Flow, now: float) -> None:

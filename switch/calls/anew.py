@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dialplan.facts import Facts
+from dialplan.facts import NO_FACTS, Facts
 from dialplan.plan import CallRequest, Plan
 from dialplan.termination import Reason
 from media.engine import Lease
@@ -155,7 +155,13 @@ def _plan(call: Call, events: Sequence[e.CallEvent]) -> Plan:
         facts = facts_of(call.id, kept)
     except msgspec.DecodeError:
         facts = None
-    return ask(call, asked, STEP, facts=facts)
+    try:
+        return ask(call, asked, STEP, facts=facts)
+    except Exception as error:
+        if not call.state.started.emergency:
+            raise
+        call.context.on_error(error, f"decision of emergency call {call.id}")
+        return ask(call, asked, STEP, facts=NO_FACTS)  # OUT-6, as when it came
 
 
 def _question(call: Call, events: Sequence[e.CallEvent]) -> tuple[CallRequest, str]:

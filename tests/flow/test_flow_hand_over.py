@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from dialplan import planner
+from dialplan.facts import NO_FACTS, Facts
+from dialplan.model import Model
+from dialplan.plan import CallRequest, Plan
 from tests.flow.test_flow_kill import SCENARIOS as KILLED
 from tests.flow.test_flow_state_kill import SCENARIOS as MOVED
 from tests.flow.test_flow_state_kill import company
@@ -342,3 +346,46 @@ def test_handed_over_again_and_again_while_many_calls_come_and_go() -> None:
     records = scene.exchange.records
     assert len(records) == 30
     assert {record.result for record in records} == {"answered"}
+
+
+def test_a_caller_whose_connection_breaks_afterwards_calls_no_more() -> None:
+    scene = Scene()
+    alice, bob = scene.phone("alice", transport="tcp"), scene.phone("bob")
+    alice.call("102")
+    scene.wait(0.5)
+    scene.exchange.hand_over()
+    scene.strict = False
+    scene.network.cut(alice.flow)
+    scene.wait(0.5)
+    assert bob.last.over
+    scene.finish()
+    assert scene.exchange.record.result == "cancelled"
+
+
+def test_an_emergency_call_that_rings_goes_on_even_without_facts() -> None:
+    """OUT-6: should the facts fail the decision, it is made without them."""
+    scene = Scene()
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    call = alice.call("911")
+    scene.wait(0.1)
+    invite = itsp.take("INVITE")
+    itsp.reply(invite, 180, tag="e")
+    scene.wait(0.1)
+    exchange = scene.exchange
+    real, exchange.tolerates = planner.plan, True
+
+    def fails(model: Model, request: CallRequest, facts: Facts) -> Plan:
+        if facts is not NO_FACTS:
+            raise RuntimeError("no facts")
+        return real(model, request, facts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner, "plan", fails)
+        exchange.hand_over()
+    assert not itsp.inbox
+    itsp.reply(invite, 200, dialog_body(itsp), tag="e")
+    scene.wait(0.1)
+    itsp.take("ACK")
+    assert call.up
+    scene.over(call, itsp)
+    scene.finish()
