@@ -14,17 +14,18 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Boolean, Column, LargeBinary, Text, delete, insert, select, text, update
 
 from records import anchor
 from records.chain import Head, content, link, plain
-from records.events import Forgotten, LegCharged, RecordingAccessed, RecordingRendered, StateTold
+from records.events import Forgotten, InteractionNoted, LegCharged, RecordingAccessed, RecordingRendered, StateTold
 from records.feed import Feeder
 from records.heartbeat import Watch
 from records.journal import FileJournal, Position
 from records.rules import Rules, apply_rules
 from records.segments import segments
 from records.store import Store
+from records.store.chaining import KINDS
 from records.store.migrate import upgrade
 from records.store.tables import (
     call_legs,
@@ -187,6 +188,42 @@ def test_what_is_done_to_the_database_is_found(quick: Store, name: str) -> None:
     write(store, *statements)
     found = told(store)
     assert [each for each in expected if each not in found] == []
+
+
+def another(value: Any, column: Column[Any]) -> Any:
+    """Something else that the column takes."""
+    if isinstance(column.type, Boolean):
+        return not value
+    if isinstance(column.type, Text):
+        return f"{value or ''}x"
+    return bytes(16) if isinstance(column.type, LargeBinary) else (value or 0) + 1000
+
+
+def test_whatever_cell_is_changed_is_found(quick: Store) -> None:
+    """Each column of each table that is chained, and of the chain itself, with the parts of a call's record."""
+    charged = LegCharged("c1", 1, 5_000_000, "USD", 3, "carrier", at(80))
+    noted = InteractionNoted("n1", "c1", "anna", "user:anna", at(90), note="called back")
+    accessed = RecordingAccessed("c1", FILE, "operator:root", "a complaint", at(400))
+    fill(quick, "c0", "c1", facts=(rendered(), charged, noted, accessed))
+    quick.apply((), Position(1, 2), facts=(forgotten("c0"),))
+    assert told(quick) == []
+    tables = [chain, *(table for kind in KINDS.values() for table in (kind.table, *kind.parts))]
+    unfound = []
+    for table in tables:
+        before = quick.read(
+            lambda connection, table=table: dict(connection.execute(select(table)).mappings().first() or {})
+        )  # type: ignore[misc]
+        assert before, table.name
+        for column in table.columns:
+            if column.foreign_keys or (table is chain and column.name == "salt" and before["salt"] is None):
+                continue
+            after = before | {column.name: another(before[column.name], column)}
+            this, that = ([key == row[key.name] for key in table.primary_key] for row in (before, after))
+            write(quick, update(table).where(*this).values(after))
+            if not told(quick):
+                unfound.append(f"{table.name}.{column.name}")
+            write(quick, update(table).where(*that).values(before))
+    assert unfound == [] and told(quick) == []
 
 
 def test_what_nobody_of_us_stored_is_found(store: Store) -> None:
