@@ -47,8 +47,10 @@ def heard(phone: Softphone, call: str, until: float) -> set[str]:
     found = set()
     for name, hz in TONES.items():
         turn = np.exp(-2j * np.pi * hz * np.arange(frames.shape[1]) / rate) * window
-        dbfs = 20 * np.log10(np.median(np.abs(frames @ turn)) * np.sqrt(2) / window.sum() + 1e-9)
-        if dbfs > DBFS - 20:
+        usual, best = np.quantile(np.abs(frames @ turn), (0.5, 0.9)) * np.sqrt(2) / window.sum()
+        if 20 * np.log10(usual + 1e-9) > DBFS - 20:
+            # A busy machine makes some frames weaker, never all; a wrong level is that of every frame.
+            dbfs = 20 * np.log10(best)
             assert abs(dbfs - DBFS) < 2, f"{phone.name} hears {name} at {dbfs:.1f} dBFS"
             found.add(name)
     return found
