@@ -58,13 +58,21 @@ def _of_leg(leg: LegRecord, name: str) -> Iterator[Line]:
 _HOW = {"no_answer": "no answer", "outage": "out of reach", "timeout": "nothing chosen", "invalid": "nothing valid"}
 
 
+_PLAIN = {
+    "called": "calls {}",
+    "answered": "{} answers",
+    "joined": "{} joins",
+    "added": "{} is rung as a third party",
+    "parked": "parked in {}",
+}
+_VERBS = {"replanned": "goes on", "fallback": "falls back", "chosen": "goes on"}
+
+
 def _stop(stop: Stop) -> str:
     why = f" ({_HOW.get(stop.why, stop.why)})" if stop.why else ""
-    if stop.how in ("called", "answered", "joined"):
-        return {"called": "calls {}", "answered": "{} answers", "joined": "{} joins"}[stop.how].format(stop.entity)
-    verb = {"replanned": "goes on", "fallback": "falls back", "added": "rung as a third party", "chosen": "goes on"}
-    to = "in" if stop.how == "parked" else "to"
-    return f"{verb.get(stop.how, stop.how)}{_by(stop.by)}{why} {to} {stop.entity}"
+    if stop.how in _PLAIN:
+        return _PLAIN[stop.how].format(stop.entity)
+    return f"{_VERBS.get(stop.how, stop.how)}{_by(stop.by)}{why} to {stop.entity}"
 
 
 def _talk(talk: Talk, names: dict[int, str]) -> str:

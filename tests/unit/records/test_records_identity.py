@@ -67,12 +67,16 @@ def test_a_store_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
         )
         connection.exec_driver_sql(
             "INSERT INTO call_legs (call, leg, target, contact, started_at, ended_at, held_ms, result, reason,"
-            " sip_status) VALUES ('old', 0, 'line:a', '', 0, 1000, 0, 'busy', 'busy', 486)"
+            " sip_status) VALUES ('old', 0, 'line:a', '', 0, 1000, 250, 'busy', 'busy', 486),"
+            " ('old', 1, 'line:b', '', 0, 1000, 0, 'busy', 'busy', 486)"
         )
     engine.dispose()
     store = Store(url)
     store.migrate()
     kept = store.call("old")
+    users = store.read(lambda connection: connection.exec_driver_sql("SELECT * FROM call_users").all())
     store.close()
     assert kept is not None
     assert (kept.hidden, kept.forwards, kept.legs[0].cause) == (False, (), "")
+    assert (kept.path, kept.talks, kept.legs[0].held_s) == ((), (), 0.25), "what was not written is not made up"
+    assert users == [("b", 0, "old", "rung")]
