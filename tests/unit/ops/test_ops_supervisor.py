@@ -225,6 +225,10 @@ def test_children_die_with_their_supervisor(running):
     pid = int(system.wait_for("exchange up").split()[-1])
     system.process.kill()
     system.process.wait()
+    wait_until_dead(pid)
+
+
+def wait_until_dead(pid: int) -> None:
     for _ in range(100):
         try:
             os.kill(pid, 0)
@@ -350,7 +354,7 @@ RENEWABLE = """
     from switch.estate import Estate
     from switch.supervising import FEEDER, Child, Patience, Standby, Supervisor
     home = Path(sys.argv[1])
-    places = Places(home, home, home)
+    places = Places(home / "ringplan.yaml", home, home)
     def say(text):
         os.write(1, f"{text}\\n".encode())
     def pipe():
@@ -362,7 +366,10 @@ RENEWABLE = """
     blueprint = Blueprint((), (), (), 0, 0, 0, 0.0, 1)
     estate = Estate(places, (), blueprint, os.memfd_create("lock"), status, listening.fileno())
     desk = Desk(listening, None, lambda text: say(f"log: {text}"))
+    from switch import supervisor as real
     def renew(estate):
+        if (home / "how").read_text() == "really":
+            return real.renew(estate)
         # The process stays as it is: what follows the renewal is what is looked at here.
         assert Estate.unpack(estate.pack()) == estate
         after = pipe()
@@ -477,6 +484,22 @@ def test_a_stop_in_the_midst_of_an_upgrade_stops(renewable):
     assert system.process.wait(10) == 0
     asking.join(5)
     assert said == ["the exchange is being stopped"]
+
+
+def test_the_supervisor_goes_on_in_the_same_process_with_its_children_and_they_still_die_with_it(renewable):
+    """What follows is refused here, for its configuration; the exchange goes on as it was."""
+    system = renewable("really")
+    exchange = int(system.wait_for("exchange up").split()[-1])
+    (system.home / "ringplan.yaml").write_text("lines: 7\n")
+    with pytest.raises(Refused, match="the configuration has errors") as refused:
+        system.upgrade()
+    assert any("ringplan.yaml:1:8" in line for line in refused.value.details)
+    command = Path(f"/proc/{system.process.pid}/cmdline").read_bytes().split(b"\0")
+    assert b"--renewed" in command
+    os.kill(exchange, 0)
+    system.process.kill()
+    system.process.wait()
+    wait_until_dead(exchange)
 
 
 def test_who_asks_for_anything_else_is_not_heard(renewable):
