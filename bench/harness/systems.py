@@ -189,7 +189,7 @@ class Sippy(System):
 
 
 def configuration(port: int, metrics_port: int, devices: int) -> str:
-    """The shipped defaults but for OPTIONS to telephones, with a carrier, two telephones, and `devices` more of them on
+    """The shipped defaults but for OPTIONS to telephones and the end, with a carrier, two telephones, and `devices` more of them on
     lines of their own."""
     lines = [CALLER, NUMBER, *(str(10_000 + n) for n in range(devices))]
     text = [
@@ -204,6 +204,8 @@ def configuration(port: int, metrics_port: int, devices: int) -> str:
         f"metrics: {{port: {metrics_port}}}",
         # SIPp takes a question for an error, and the others ask none.
         "registrar: {qualify: 0s}",
+        # Between two runs nobody waits for calls that a peer has given up.
+        "calls: {drain: 0s}",
         "trunks:",
         f"  carrier: {{host: {sipp.CALLER}, port: {sipp.CALLER_PORT}, extensions: true}}",
         "lines:",
