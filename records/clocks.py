@@ -12,11 +12,11 @@ import datetime
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from records.events import AnyEvent, Bound, CallEnded, CallEvent, Event, LegTaken, Subscribed
+from records.events import AnyEvent, Bound, CallEnded, CallEvent, Event, Subscribed
 
 STEP_S = 1.0
 """By so much a wall clock may be off without being called wrong: nobody's call is measured finer over a restart."""
@@ -76,17 +76,25 @@ def stepped_s(stamp: Stamp | None, today: Clock) -> float:
 
 
 def moved(event: _E, by_s: float) -> _E:
-    """The event as it would have been said by a wall clock that shows so much more. What people set and what lies in
-    mailboxes keeps the time that it was said with."""
-    by, changes = datetime.timedelta(seconds=by_s), dict[str, object]()
-    if isinstance(event, Event | Bound | Subscribed):
-        changes["at"] = event.at + by
+    """The event as a wall clock would have said it that shows so much more, with every instant in it. What people set
+    and what lies in mailboxes keeps the time that it was said with."""
+    by = datetime.timedelta(seconds=by_s)
     if isinstance(event, Bound | Subscribed):
-        changes["expires_at"] = event.expires_at + by_s
-    if isinstance(event, LegTaken):
-        changes["clocks"] = tuple(msgspec.structs.replace(each, since=each.since + by) for each in event.clocks)
-        changes["session"] = msgspec.structs.replace(event.session, at=event.session.at + by) if event.session else None
-    return msgspec.structs.replace(event, **changes) if changes else event
+        return msgspec.structs.replace(event, at=event.at + by, expires_at=event.expires_at + by_s)
+    return _moved(event, by) if isinstance(event, Event) else event
+
+
+def _moved(value: Any, by: datetime.timedelta) -> Any:
+    """The value with every instant in it moved, however deep."""
+    if isinstance(value, datetime.datetime):
+        return value + by
+    if isinstance(value, tuple):
+        return tuple(_moved(each, by) for each in value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(
+            value, **{name: _moved(getattr(value, name), by) for name in value.__struct_fields__}
+        )
+    return value
 
 
 class Steady:

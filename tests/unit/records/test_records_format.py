@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from records.cdr import CallRecord, CdrFolder
 from records.clocks import Clock, boot_id, clock_now, monotonic_ns, moved, stepped_s
-from records.events import CallEvent, CallStarted, Event
+from records.events import CallEvent, CallStarted, Event, LegRated, LegTaken, LimitClock, SessionTimed, Stretch
 from records.feed import Feeder
 from records.journal import FileJournal
 from records.recovery import recover
 from records.retention import Retention
 from records.segments import BEGIN, FORMAT, NewerFormatError, Position, Reader, segments
 from records.store import Store
-from tests.support.call_events import START, answered_call, bound, inputs
+from tests.support.call_events import DIALOG, FLOW, START, answered_call, at, bound, inputs
 
 OLD = Path(__file__).parent / "format1"
 """A journal as it was written before format 2: a call, a contact, a call that began under a name in Latin-1, and one
@@ -173,3 +175,25 @@ def test_a_record_adds_up_although_the_clock_was_set_during_the_call(tmp_path: P
     assert store.call("c2") == record_of(moved(event, 3600.0) for event in answered_call("c2", 100.0))
     store.close()
     journal.close()
+
+
+def test_every_instant_of_a_calls_event_is_moved_however_deep() -> None:
+    clock = LimitClock("line:anna", "anna", 60.0, at(3))
+    session = SessionTimed("c1", 4, at(4), 1, 1800, True)
+    taken = LegTaken(
+        "c2", 1, at(5), 1, "c1", 0, "line:anna", "sip:a@x", FLOW, DIALOG, "anna", None, b"", None, session=session,
+        clocks=(clock,),
+    )  # fmt: skip
+    rated = LegRated("c2", 2, at(6), 1, at(1), "anna", "+1", earlier=(Stretch(at(1), "line:ben", "Ben", at(2)),))
+    for event in (taken, rated):
+        told, after = [str(part) for part in _instants(event)], [str(part) for part in _instants(moved(event, 3600.0))]
+        assert len(told) == len(after) >= 3
+        assert after == [str(part + datetime.timedelta(hours=1)) for part in _instants(event)]
+        assert moved(moved(event, 3600.0), -3600.0) == event
+
+
+def _instants(value: object) -> list[datetime.datetime]:
+    if isinstance(value, datetime.datetime):
+        return [value]
+    parts = msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else value
+    return [found for part in parts for found in _instants(part)] if isinstance(parts, tuple) else []
