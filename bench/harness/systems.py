@@ -189,8 +189,8 @@ class Sippy(System):
 
 
 def configuration(port: int, metrics_port: int, devices: int) -> str:
-    """The shipped defaults but for OPTIONS to telephones and the end, with a carrier, two telephones, and `devices` more of them on
-    lines of their own."""
+    """The shipped defaults but for OPTIONS to telephones and the end, with a carrier, two telephones, and `devices`
+    more of them on lines of their own."""
     lines = [CALLER, NUMBER, *(str(10_000 + n) for n in range(devices))]
     text = [
         "country: GB",
