@@ -58,6 +58,14 @@ def test_a_stay_is_judged_by_what_the_queue_aimed_at_then() -> None:
     assert (report(given_up).service_percent, report(stay(0, 8, ABANDONED)).service_percent) == (None, 0.0)
 
 
+def test_what_comes_later_has_not_happened_yet() -> None:
+    """RTQ-5, RTQ-11: the same stay while it waits, talks, and is over."""
+    one = stay(0, 10, ANSWERED, 20)
+    found = [report(one, now=now) for now in (5, 15, 25)]
+    assert [(each.waiting_s, each.longest_wait_s) for each in found] == [(5, 5), (None, 10), (None, 10)]
+    assert [(each.in_progress, each.completed) for each in found] == [(1, 0), (1, 0), (0, 1)]
+
+
 def test_an_offer_that_a_member_lets_ring_is_missed_each_time() -> None:
     """RTQ-9."""
     offers = (
