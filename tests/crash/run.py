@@ -25,6 +25,8 @@ from tests.e2e.kit.phones import Softphone
 
 GAP_S = 0.2
 """The longest hole in the sound that is allowed."""
+LATE_S = 2.0
+"""What comes at its time may be so late, where many processes share the machine."""
 LATER_S = 0.8
 """A room's members hear a stall as much later: what waited is played first."""
 TONES = [420.0 + 125.0 * number for number in range(17)]
@@ -151,7 +153,7 @@ class Episode:
         mark = party.phone.mark()
         party.phone.do(what, call=party.call)
         try:
-            party.phone.expect("media", 20, since=mark, call=party.call)
+            party.phone.expect("media", 30, since=mark, call=party.call)
             self.outcome.offers += 1
         except AssertionError:
             self.wrong(f"{what} of {party.call} was not answered")
@@ -240,7 +242,7 @@ class Episode:
                 self.wrong(f"the limit did not fire for {party.phone.name}")
                 continue
             party.ended(over)
-            if not -0.5 < over - due < self.stage.late_s(due) + 1.0:
+            if not -0.5 < over - due < self.stage.late_s(due) + LATE_S:
                 self.wrong(f"the limit came {over - due:+.2f} s late for {party.phone.name}")
 
     def rings_again(self) -> None:
@@ -250,7 +252,7 @@ class Episode:
         ringing = carol.expect("incoming", max(0.0, due - time.monotonic()) + 15, since=self.mark)
         waiting.ended(ringing["now"])
         late = ringing["now"] - due
-        if not -0.7 < late < self.stage.late_s(due) + 1.5:
+        if not -0.7 < late < self.stage.late_s(due) + LATE_S:
             self.wrong(f"the parked call rang again {late:+.2f} s late")
         carol.talking(ringing["call"], 20)
         back = Party(carol, ringing["call"], waiting.phone)
@@ -334,7 +336,7 @@ class Episode:
         samples, rate = sound.read(found[0])
         both = samples.reshape(-1, 2)
         length, wanted = len(both) / rate, self.recorded_until - self.recorded_at
-        if abs(length - wanted) > 1.0:
+        if abs(length - wanted) > 1.5:
             self.wrong(f"the recording is {length:.2f} s long instead of {wanted:.2f}")
         for side, tone in enumerate(self.recorded.tones):
             part = both[int(0.5 * rate) : int((wanted - 0.5) * rate), side]

@@ -17,6 +17,7 @@ from tests.e2e.kit.wire import WirePhone
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.timeout(180)
 def test_calls_go_on_while_the_exchange_is_killed_three_times(tmp_path):
     """Talking, held, parked, recorded, limited and in a conference; `script/crash` does it two hundred times."""
     outcome = run(tmp_path / "house", 3, seed=1, limit_s=10.0)
