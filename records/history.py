@@ -21,7 +21,7 @@ from msgspec.structs import asdict
 
 from records.cdr import CallRecord, Instant, LegRecord
 from records.owners import may_hear
-from records.roles import acting, answered_by, called, caller_of, line_of
+from records.roles import acting, answered_by, called, caller_of, line_of, rings_on
 from records.viewer import Viewer
 
 _VOICEMAIL = "voicemail:"
@@ -117,6 +117,8 @@ def part_of(record: CallRecord, viewer: Viewer) -> Part | None:
     caller, answered = caller_of(record), answered_by(record)
     if caller == user:
         return _placed(record, caller)
+    if rings_on(record):
+        return _placed(record, caller) if record.line in (user, *viewer.shares) else None
     meant = called(record)
     own = next((leg for leg in answered if acting(leg) == user), None)
     if own is not None:

@@ -27,6 +27,12 @@ def answered_by(record: CallRecord) -> tuple[LegRecord, ...]:
     return tuple(sorted(legs, key=lambda leg: (leg.answered_at, leg.leg)))
 
 
+def rings_on(record: CallRecord) -> bool:
+    """Whether it rings on in another call: its caller has transferred that to whom he rang (semi-attended), so here
+    nobody was called in vain."""
+    return record.reason == "transferred" and record.answered_at is None
+
+
 def line_of(leg: LegRecord) -> str:
     """The line that a leg rang for: a delegate's telephone rings for the delegator's. Empty for a carrier's."""
     return leg.for_ or (leg.target.removeprefix(_LINE) if leg.target.startswith(_LINE) else "")

@@ -13,7 +13,7 @@ call (a transfer, a parked call that was taken) goes on there as what it was: th
 from __future__ import annotations
 
 from records.cdr import CallRecord, LegRecord
-from records.roles import acting, answered_by, called, caller_of
+from records.roles import acting, answered_by, called, caller_of, rings_on
 
 NO_CALL = ("feature:", "service:", "park:")
 """What is dialled without calling anybody."""
@@ -42,8 +42,8 @@ def goal(record: CallRecord) -> str:
 
 
 def inbound(record: CallRecord) -> set[str]:
-    """The users that it was offered to."""
-    return (offered(record) | mailboxes(record)) - {caller_of(record)}
+    """The users that it was offered to; not those whom another call rings on for."""
+    return set() if rings_on(record) else (offered(record) | mailboxes(record)) - {caller_of(record)}
 
 
 def offered(record: CallRecord) -> set[str]:
