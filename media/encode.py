@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from media.orphan import die_with_parent
+
 _CODECS = {".mp3": ("mp3", "libmp3lame", 32_000, 16_000), ".opus": ("ogg", "libopus", 24_000, 48_000)}
 """By suffix: container, encoder, bits a second, and the rate that it works at."""
 
@@ -45,6 +47,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2:
         sys.stderr.write("usage: python -P -m media.encode SOURCE TARGET\n")
         return 2
+    die_with_parent()
     try:
         encode(Path(argv[0]), Path(argv[1]))
     except (OSError, ValueError) as error:

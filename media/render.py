@@ -31,6 +31,7 @@ import msgspec
 import numpy as np
 
 from media import codecs
+from media.orphan import die_with_parent
 from media.placing import Survey, survey
 from media.rates import NARROW, WIDE
 from media.spool import SpoolError
@@ -187,6 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if len(options.side) > 2:
         parser.error("one side, or two")
+    die_with_parent()
     be_modest()
     try:
         rendered = render(options.out, options.side, options.rate)

@@ -8,6 +8,7 @@ import random
 import stat
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -434,3 +435,21 @@ def test_where_the_clock_jumps_another_run_begins(tmp_path: Path) -> None:
     runs = survey(tape.end(15.0)).runs
     assert [(run.first, run.last) for run in runs] == pieces((0, 200, 400))
     assert [run.at_us for run in runs] == [START * 1e6, (START + 10) * 1e6]
+
+
+def test_what_makes_files_dies_with_the_exchange_that_began_it() -> None:
+    """The next exchange begins it anew, and two would write the same file."""
+    child = "from media.orphan import die_with_parent as d; d(); import time; print(1, flush=True); time.sleep(60)"
+    parent = (
+        "import subprocess, sys; "
+        f"made = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE); "
+        "made.stdout.readline(); print(made.pid, flush=True); made.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.02)
