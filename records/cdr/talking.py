@@ -60,8 +60,10 @@ def together(talks: Talks, leg: int) -> bool:
 
 def _wanted(legs: Legs, now: Now) -> list[Kind]:
     up = [leg.leg for leg in legs if leg.ended_at is None]
-    found: list[Kind] = []
     front, peer = now.front, now.peer
+    if not now.rooms and (front not in up or not (now.service or peer in up)):
+        return []  # which is most calls at their end
+    found: list[Kind] = []
     if now.rooms:
         found += [((number,), ROOM, room) for number, room in now.rooms if number in up]
         inside = [number for number, _ in now.rooms]

@@ -49,10 +49,6 @@ def _instant(value: int) -> Instant:
     return _EPOCH + datetime.timedelta(microseconds=value)
 
 
-def _clean(text: str | None) -> str | None:
-    return None if text is None else clean(text)
-
-
 def call_row(record: CallRecord) -> tuple[Any, ...]:
     """The row of a finished call, in the order of the table's columns (a tuple is what costs least to insert)."""
     begun, ended = _us(record.started_at), _us(record.ended_at or record.last_at)
@@ -68,15 +64,15 @@ def call_row(record: CallRecord) -> tuple[Any, ...]:
         (ended - begun) // 1000,
         0 if rang is None else ((ended if answered is None else answered) - rang) // 1000,
         0 if answered is None else (ended - answered) // 1000,
-        _clean(record.device),
-        _clean(record.line),
-        _clean(record.trunk),
+        record.device,  # what is out of the configuration needs no cleaning
+        record.line,
+        record.trunk,
         clean(record.caller_number),
         clean(record.caller_name),
         clean(record.dialled),
         clean(record.number),
         record.emergency,
-        clean(record.answered_target),
+        record.answered_target,
         clean(record.answered_contact),
         clean(record.service),
         record.result,
@@ -184,7 +180,7 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
         (
             record.call,
             leg.leg,
-            clean(leg.target),
+            leg.target,
             clean(leg.contact),
             to_us(leg.started_at),
             to_us(leg.rang_at),
