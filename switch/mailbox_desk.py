@@ -68,7 +68,7 @@ class Files(Protocol):
     def copy(self, mailbox: str, name: str, to: str, as_name: str) -> bool:
         """Copy a WAV."""
 
-    def drop(self, mailbox: str, name: str) -> None:
+    def drop(self, mailbox: str, name: str) -> bool:
         """Take the sound away."""
 
 
@@ -232,11 +232,14 @@ class Desk:
         return box is not None and box.silence_s > 0 and event.lasted_s > 0 and event.heard_s < LEAST_SAID_S
 
     def drop(self, mailbox: str, message: str, by: str = "caller") -> None:
-        """Its sound goes for good, and it with it. A crash between the two does it again; no sound is left behind."""
-        self._run(
-            lambda: self.files.drop(mailbox, message),
-            lambda done, now: self.mailboxes.change(mailbox, message, GONE, by, self._at()),
-        )
+        """Its sound goes for good, and it with it. A crash between the two does it again, and so does the next sweep
+        where the disk refuses: no sound is left behind that no message names."""
+
+        def dropped(done: bool | None, now: float) -> None:
+            if done:
+                self.mailboxes.change(mailbox, message, GONE, by, self._at())
+
+        self._run(lambda: self.files.drop(mailbox, message), dropped)
 
     def discard(self, mailbox: str, name: str) -> None:
         """Take some sound away."""

@@ -7,7 +7,6 @@ else's.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import threading
@@ -64,12 +63,12 @@ class MailboxFiles:
             return False
         return True
 
-    def drop(self, mailbox: str, name: str) -> None:
-        """Take the sound away, if it is there."""
+    def drop(self, mailbox: str, name: str) -> bool:
+        """Take the sound away, if it is there. True; raises OSError where the disk keeps it."""
         with self._lock(mailbox, name):  # what is being made of the spool goes, too
             for suffix in (SPOOL, SOUND):
-                with contextlib.suppress(OSError):
-                    self._path(mailbox, name, suffix).unlink()
+                self._path(mailbox, name, suffix).unlink(missing_ok=True)
+        return True
 
     def encoded(self, mailbox: str, name: str, kind: str) -> bytes:
         """The sound as it is sent by e-mail: `wav`, `mp3` or `opus`. Raises OSError."""

@@ -51,7 +51,11 @@ class House:
     def run(self) -> None:
         while self.work:
             work, then = self.work.popleft()
-            then(work(), 0.0)
+            try:
+                found = work()
+            except OSError:  # as `switch.mailbox_room` does
+                found = None
+            then(found, 0.0)
 
     def run_one(self, number: int) -> None:
         """One of the things that wait, which need not be the first."""

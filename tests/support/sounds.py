@@ -39,10 +39,11 @@ class Sounds:
         self.there.add((to, as_name))
         return True
 
-    def drop(self, mailbox: str, name: str) -> None:
+    def drop(self, mailbox: str, name: str) -> bool:
         """See `MailboxFiles.drop`."""
         self.there.discard((mailbox, name))
         self.dropped.add((mailbox, name))
+        return True
 
 
 class SpokenIds:

@@ -203,6 +203,26 @@ def test_a_wav_that_cannot_be_made_is_tried_again() -> None:
     assert house.boxes.counts("anna") == Counts(new=1, urgent_new=1)
 
 
+def test_a_message_is_gone_when_its_sound_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that refuses keeps both, until the next sweep."""
+
+    def refuses(*_: object) -> bool:
+        raise OSError("read-only")
+
+    house = House()
+    message = house.leave()
+    house.boxes.change("anna", message, DELETED, "device:anna-desk", house.at)
+    house.at += datetime.timedelta(days=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.sounds, "drop", refuses)
+        house.desk.sweep()
+        house.run()
+    assert [each.id for each in house.boxes.all()] == [message]
+    house.desk.sweep()
+    house.run()
+    assert not list(house.boxes.all())
+
+
 def test_a_message_that_was_mailed_whole_may_be_deleted_here() -> None:
     house = House()
     boxes = [
