@@ -77,28 +77,45 @@ class Feeder:
         head: Path | None = None,
     ) -> None:
         self._store = store
-        self._reader = Reader(directory, calls_only=True)
-        self._folder = CdrFolder()
-        self._steady = Steady()
+        self._directory = directory
         self._retention = Retention(directory, keep, spare_s)
+        self._begin()
         self._applied: Position | None = None
-        self._waiting: list[CallRecord] = []
-        self._facts: list[StoredEvent] = []
+        self._doubt = False
         self._calls = 0
-        self._swept = -1
         self._error = ""
         self._rules = rules
         self._anchor = None if head is None else Anchor(head)
         self._unsettled = False
         self._wrong = ""
 
+    def _begin(self) -> None:
+        """At the beginning of the journal, with nothing read."""
+        self._reader = Reader(self._directory, calls_only=True)
+        self._folder = CdrFolder()
+        self._steady = Steady()
+        self._retention.begin()
+        self._waiting: list[CallRecord] = []
+        self._facts: list[StoredEvent] = []
+        self._swept = -1
+
+    def _ask(self) -> None:
+        """Where the store is. One that was put back, from a backup, gets what it lost, as far as the journal has it."""
+        position = self._store.position()
+        if self._applied is not None and position < self._applied:
+            self._reader.close()
+            self._begin()
+            self._applied = None
+        self._applied, self._doubt = self._applied or position, False
+
     def step(self) -> int:
         """Take what is new, at most about a mebibyte of it, into the store. Returns the number of frames.
 
         Raises SQLAlchemyError or OSError; nothing is lost then, and the next step goes on where this one stopped.
         """
-        if self._applied is None:
-            self._applied = self._store.position()
+        if self._applied is None or self._doubt:
+            self._ask()
+        assert self._applied is not None
         if self._reader.position > self._applied and (self._waiting or self._facts):
             self._apply()  # what the last step could not
         count = 0
@@ -137,8 +154,9 @@ class Feeder:
                     self._facts.append(event)
 
     def _apply(self) -> None:
-        position = self._reader.position
+        position, self._doubt = self._reader.position, True
         self._store.apply(self._waiting, position, facts=self._facts)
+        self._doubt = False
         self._unsettled |= any(isinstance(fact, Forgotten) for fact in self._facts)
         self._facts = []
         self._applied = position
@@ -192,7 +210,7 @@ class Feeder:
                     head_at = time.monotonic() + heartbeat.INTERVAL_S
                 self._error = ""
             except (SQLAlchemyError, OSError) as error:
-                self._error = _in_a_line(error)
+                self._error, self._doubt = _in_a_line(error), True
                 pause, beat_at = _RETRY_S, 0.0
             if beat is not None and time.monotonic() >= beat_at:
                 with contextlib.suppress(OSError):  # then it is missed, which says enough

@@ -11,7 +11,7 @@ called for help stays readable, since somebody may have to find them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
@@ -32,14 +32,17 @@ _TWO_DIGITS = frozenset(
 """The country codes of two digits (ITU-T E.164); 1 and 7 have one, all others three."""
 
 
-def masked_text(text: str, but: str = "") -> str:
-    """All telephone numbers in it masked, but the one whose digits are `but`."""
-    return _NUMBER.sub(lambda found: found[0] if found[2] == but else _masked(found[1], found[2]), text)
+def masked_text(text: str, but: Container[str] = ()) -> str:
+    """All telephone numbers in it masked, but those whose digits are in `but`."""
+    return _NUMBER.sub(lambda found: found[0] if found[2] in but else _masked(found[1], found[2]), text)
 
 
 def masked(record: CallRecord) -> CallRecord:
     """The record as those may see it who are not to know who is outside."""
-    but = re.sub(r"[^0-9]", "", record.caller_number) if record.emergency else ""
+    # The name of a call, and so of a file of its recording, may happen to be all digits.
+    but = {record.call, *(name for leg in record.legs for name in (leg.of, leg.to))}
+    if record.emergency:
+        but.add(re.sub(r"[^0-9]", "", record.caller_number))
     names = [each.name for each in record.forwards if each.name] + [each.name for each in record.passed if each.name]
     if record.trunk and record.caller_name and not record.emergency:
         names.append(record.caller_name)

@@ -25,6 +25,9 @@ from records.events import Event, StateTold
 from records.recovery import Telling
 from records.segments import FORMAT, Position, Reader, Segment, frame, locked, segments
 
+_ASIDE = ".compact"
+"""What a segment that is written anew is called until it is whole."""
+
 
 class Retention:
     """Follows one reader through the journal.
@@ -45,6 +48,10 @@ class Retention:
         self._spare_s = spare_s
         self._unix_time = unix_time
         self._codec = Codec()
+        self.begin()
+
+    def begin(self) -> None:
+        """The reader is at the beginning of the journal."""
         self._current = 0
         self._touched: dict[str, None] = {}
         self._held: dict[int, set[str]] = {}
@@ -86,6 +93,8 @@ class Retention:
         present = list(itertools.takewhile(lambda segment: segment.format <= FORMAT, present))
         before = self.deleted
         with contextlib.suppress(OSError), locked(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for stray in self._directory.glob(f"*{_ASIDE}"):  # somebody was killed while writing it
+                stray.unlink()
             for segment in present[: max(0, len(present) - self._keep)]:
                 if self._unix_time() - segment.path.stat().st_mtime < self._spare_s:
                     break
@@ -106,7 +115,7 @@ class Retention:
         if self._compact.get(segment.number) == len(calls):
             return
         stat = segment.path.stat()
-        aside = segment.path.with_suffix(".compact")
+        aside = segment.path.with_suffix(_ASIDE)
         reader = Reader(self._directory, Position(segment.number, 0))
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

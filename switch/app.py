@@ -481,6 +481,7 @@ class Exchange:
         self._clock.close()
         for keeper in self._keepers:
             await keeper.stop()
+        self.core.mute()  # the loop has a few turns left, and the journal none
         self._journal.close()
         self._log.info("stopped")
 

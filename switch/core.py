@@ -98,6 +98,8 @@ class Core:
         endpoint.malformed = gate.malformed
         self._journal = journal
         self._send = send
+        self.muted = False
+        """Whether the journal is closed to us, or another's."""
         self._clock_at = at
         self._at = at()
         self._on_error = on_error
@@ -319,6 +321,7 @@ class Core:
     def mute(self) -> None:
         """Another process goes on: nothing more is written or sent, whatever happens here still."""
         self._journal = self._send = _nothing
+        self.muted = True
 
     def letter(self) -> Letter:
         """At a hand-over, when nothing more is read: what the next exchange is told of the calls."""

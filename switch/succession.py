@@ -84,6 +84,8 @@ class Succession:
 
     def _knocked(self, hello: handover.Hello, to: socket.socket) -> None:
         why = "it hands over already" if self.begun else self._unwilling()
+        if self._journal.health().waiting_events:
+            why = why or "the disk does not take the journal (ringplan status): calls would be lost"
         if hello.wire != wire.VERSION:
             why = f"version {hello.version} needs other media workers than those that run: a restart is needed"
         if why:

@@ -57,6 +57,8 @@ class Telling:
     def turn(self) -> float:
         """Tell a few events, if a telling is due or under way. Returns in how many seconds to come again."""
         health = self._journal.health()
+        if self._core.muted:
+            return LOOK_S  # the journal is another's
         if health.waiting_events:
             return LOOK_S  # the disk is full: what is left of memory is for calls
         if self._rest is not None and health.lost_events > self._lost:

@@ -232,3 +232,19 @@ def test_most_of_a_long_journal_goes() -> None:
     doings = [(drawn.randrange(len(DOINGS)), drawn.randrange(len(WHO)), drawn.randint(1, 12)) for _ in range(500)]
     house, deleted = play(doings)
     assert deleted > 5 and house.telling.number > 5
+
+
+def test_an_exchange_that_has_handed_over_tells_nothing_more(tmp_path: Path) -> None:
+    """The next one has read the journal to its end, and writes it."""
+    house = House(tmp_path)
+    for n in range(20):
+        house.bind("anna", n)
+        house.subscribe("bob", n)
+    house.telling.turn()
+    assert house.telling.number and not house.telling.complete
+    end = house.journal.end
+    house.live.core.mute()
+    for _ in range(20):
+        house.telling.turn()
+    assert house.journal.end == end
+    house.journal.close()

@@ -141,6 +141,15 @@ def test_a_masked_record_tells_nowhere_who_was_outside() -> None:
     assert masked(masked(record)) == masked(record)
 
 
+def test_a_call_keeps_its_name_and_its_files_though_all_are_digits() -> None:
+    file = "2026-03-02/1234567890123456-1.wav"
+    legs = (LegRecord(0, "line:anna", "", at(0), of="9876543210123456"),)
+    recorded = Recorded(at(1), file, "line:anna")
+    record = replace(shared_line_call(recorded), call="1234567890123456", legs=legs)
+    shown = masked(record)
+    assert (shown.call, shown.recordings[0].file, shown.legs[0].of) == (record.call, file, "9876543210123456")
+
+
 def test_who_called_for_help_stays_readable() -> None:
     record = replace(shared_line_call(), emergency=True, number="+16695550199")
     shown = masked(record)
