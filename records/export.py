@@ -12,6 +12,7 @@ import datetime
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -37,7 +38,7 @@ _MADE: Mapping[str, Callable[[CallRecord], Any]] = {
     "recordings": lambda record: " ".join(each.file for each in record.recordings if each.file),
     "legs": lambda record: len(record.legs),
     **{name: attrgetter(name) for name in ("user", "site", "entity", "direction", "outside", "parked_s")},
-    "path": lambda record: " ".join(stop.entity for stop in record.path),
+    "path": lambda record: " ".join(entity for entity, _ in groupby(stop.entity for stop in record.path)),
     "cost": lambda record: next(iter(record.costs.values())) / 1_000_000 if len(record.costs) == 1 else None,
     "currency": lambda record: " ".join(record.costs),
     "units": lambda record: sum(each.units for each in record.charges),

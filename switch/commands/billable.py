@@ -156,7 +156,7 @@ def _change(
     talk_s = sum((until - since).total_seconds() for since, until in talks(record, whose))
     seconds = said.get("seconds")
     if seconds is not None and seconds > talk_s:
-        fail(f"{whose} talked for {talk_s:g} seconds in this call: no more is billable")
+        fail(f"{whose} talked for {int(talk_s * 10) / 10:g} seconds in this call: no more is billable")
     view = ask(runtime, json, command, BillableView, call=record.call, user=whose, ended=True, **given)
     typer.echo(f"{view.done}: call {view.call}, {view.user}")
 
@@ -226,6 +226,8 @@ def report(
     from records.billable import report as summed
     from switch.commands.records import write_out
 
+    if out is not None and full is None:
+        raise typer.BadParameter("say what to write, too: --full csv or --full jsonl", param_hint="--out")
     now = utc_now()
     wanted = {"since": moment(since, now) if since else None, "until": moment(until, now) if until else None}
     with record_store(Places.find(config, data)) as store, reading():

@@ -178,6 +178,13 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 call`, `2 calls`, `2 later entries`: the last word as it is of one, put into the plural for others."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {what[:-1]}ies" if what.endswith("y") else f"{number} {what}s"
+
+
 def since(seconds: float) -> str:
     """`42 s`, `12 min`, `3 h 05 min`, `4 d 3 h`: for reading, not for reckoning."""
     whole = int(seconds)

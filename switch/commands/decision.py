@@ -86,7 +86,10 @@ def facts(record: CallRecord) -> list[tuple[str, str]]:
     reason = record.reason.replace("_", " ")
     found.append(("result", ", ".join(dict.fromkeys((result, reason))) + f" (SIP {record.sip_status})"))
     rang = f"rang {duration(record.ring_s)}"
-    found.append(("time", rang + (f", talked {duration(record.talk_s)}" if record.answered_at else "")))
+    of_it = ((record.held_s, "on hold"), (record.parked_s, "parked"))
+    within = " and ".join(f"{duration(seconds)} {how}" for seconds, how in of_it if seconds >= 1)
+    talked = f", up {duration(record.talk_s)}, of it {within}" if within else f", talked {duration(record.talk_s)}"
+    found.append(("time", rang + (talked if record.answered_at else "")))
     found += [("recorded", _recorded(each)) for each in record.recordings]
     found += [("account", each) for each in _accounts(record)]
     found += [line for each in record.charges for line in _charged(each)]

@@ -61,7 +61,7 @@ def show(
     elif found:
         _table(found, user, names)
     else:
-        console().print(f"No calls of {user}.")
+        console().print(f"No calls of {user}. {staff.doubt(compiled, user)}".strip())
 
 
 def delete(name: str, calls: list[str], places: Places, runtime: Path | None) -> None:
@@ -128,6 +128,9 @@ def _table(found: list[Entry], user: str, names: dict[str, str]) -> None:
         if labelled:
             row.append(Text(getattr(each, "label", "")))
         shown.add_row(*row, Text(each.call, "dim"))
+    if labelled:  # what it is about: rather in two lines than not whole
+        shown.columns[columns.index("Label")].no_wrap = False
+        shown.columns[columns.index("Label")].overflow = "fold"
     keep_whole(shown, "When", "Talk", "Call")
     out = console()
     out.print(shown)

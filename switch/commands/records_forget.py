@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switch.arguments import Places
-from switch.commands.common import ConfigOption, DataOption, RuntimeOption, console, exchange, fail, local_time, utc_now
+from switch.commands.common import (
+    ConfigOption,
+    DataOption,
+    RuntimeOption,
+    console,
+    counted,
+    exchange,
+    fail,
+    local_time,
+    utc_now,
+)
 from switch.commands.moments import moment
 from switch.commands.stored import SinceOption, UntilOption, reading, record_store
 
@@ -62,7 +72,7 @@ def forget(
         found = list(dict.fromkeys(_wanted(store, call or [], number, **between)))
         shown = [record for each in found[:MOST_SHOWN] if store is not None and (record := store.call(each))]
     if not yes:
-        _show(found, shown)
+        _show(found, shown, number)
         return
     if not found and not number:
         fail("there are no such calls")
@@ -86,7 +96,7 @@ def _wanted(
         yield from (call for call, _ in mentions(store, number, since, until))
 
 
-def _show(found: Sequence[str], shown: Sequence[CallRecord]) -> None:
+def _show(found: Sequence[str], shown: Sequence[CallRecord], number: str | None) -> None:
     now = utc_now()
     for record in shown:
         files = sum(bool(each.file) for each in record.recordings)
@@ -97,7 +107,8 @@ def _show(found: Sequence[str], shown: Sequence[CallRecord]) -> None:
         )
     if len(found) > len(shown):
         typer.echo(f"… and {len(found) - len(shown)} more")
-    console().print(f"{len(found)} calls would be deleted. Nothing was: say --yes, with --by and --why.", style="dim")
+    what = counted(len(found), "call") + (f", and the messages of {number} in all mailboxes," if number else "")
+    console().print(f"{what} would be deleted. Nothing was: say --yes, with --by and --why.", style="dim")
 
 
 def _do(runtime: Path | None, found: Sequence[str], number: str, between: Mapping[str, str], by: str, why: str) -> None:
@@ -119,5 +130,6 @@ def _do(runtime: Path | None, found: Sequence[str], number: str, between: Mappin
                 why=why,
             )
             calls, files, messages = calls + view.calls, files + view.files, messages + view.messages
-    typer.echo(f"forgotten: {calls} calls, {files} files of recordings, {messages} messages")
+    kinds = ((calls, "call"), (files, "recording"), (messages, "message"))
+    typer.echo("forgotten: " + ", ".join(counted(each, kind) for each, kind in kinds))
     typer.echo("The records follow within seconds, the journal within five minutes. Backups keep what they have.")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def listen(
-    call: Annotated[str, typer.Argument(help="A call's id, as ringplan history has it.", metavar="CALL")],
+    call: Annotated[
+        str, typer.Argument(help="A call, as `ringplan history` names it; its beginning is enough.", metavar="CALL")
+    ],
     out: Annotated[Path, typer.Option("--out", help="A new file, for you alone to read.", metavar="FILE")],
     why: Annotated[str, typer.Option("--why", help="Why you listen: stays in the records.", metavar="TEXT")],
     number: Annotated[int, typer.Option("--number", min=1, help="Which, if the call has several.", metavar="N")] = 1,
@@ -42,14 +44,19 @@ def listen(
 
     places = Places.find(config, data, runtime)
     with record_store(places) as store, reading():
-        record = store.call(call) if store is not None else None
-    found = _heard(record, number, user)
-    if found is None:
+        found = store.history(2, call=call) if store is not None else []
+    if not found:
+        fail(f"no call {call} has ended (ringplan history)")
+    if len(found) > 1 and found[0].call != call:
+        fail(f"several calls begin with {call}; say more of it")
+    record, call = found[0], found[0].call
+    heard = _heard(record, number, user)
+    if heard is None:
         fail(f"no recording {number} of call {call}" + (f" for {user}" if user else ""))
-    file = found.recorded.file
+    file = heard.recorded.file
     source = recordings_folder(places) / file
     if not source.exists():
-        fail(f"{source} is not there: it is made yet, or was deleted (ringplan records verify)")
+        fail(f"{source} is not there: it has yet to be made, or was deleted (ringplan records verify)")
     with exchange(runtime) as client:
         client.ask("recording_accessed", AccessedView, call=call, file=file, why=why)
     try:
@@ -63,10 +70,10 @@ def listen(
     typer.echo(f"{out}: recording {number} of call {call}")
 
 
-def _heard(record: CallRecord | None, number: int, user: str | None) -> Heard | None:
+def _heard(record: CallRecord, number: int, user: str | None) -> Heard | None:
     from records.access import recordings
     from records.viewer import Role, Viewer
 
     viewer = Viewer(user) if user else Viewer("", Role.ADMIN)
-    found = recordings(record, viewer) if record is not None else []
+    found = recordings(record, viewer)
     return found[number - 1] if number <= len(found) else None

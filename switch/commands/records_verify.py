@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from switch.arguments import Places
-from switch.commands.common import EXIT_REFUSED, ConfigOption, DataOption, JsonOption, fail, write_json
+from switch.commands.common import EXIT_REFUSED, ConfigOption, DataOption, JsonOption, counted, fail, write_json
 from switch.commands.stored import reading, record_store, recordings_folder
 
 if TYPE_CHECKING:
@@ -110,8 +110,18 @@ def _say(seen: Seen, found: list[Wrong], findings: int) -> None:
         typer.echo(each.told)
     if findings > len(found):
         typer.echo(f"… and {findings - len(found)} more")
-    what = f"{seen.records} records, {seen.recordings} recordings, {seen.others} later entries, {seen.links} links"
+    kinds = (
+        (seen.records, "record"),
+        (seen.recordings, "recording"),
+        (seen.others, "later entry"),
+        (seen.links, "link"),
+    )
+    what = ", ".join(counted(number, kind) for number, kind in kinds)
     if seen.forgotten:
-        what += f"; {seen.forgotten} links are of what was deleted, as {seen.tombstones} tombstones say"
-    typer.echo(f"{what}: " + (f"{findings} things are wrong" if findings else "all as it was stored"))
+        tell = "tombstone says" if seen.tombstones == 1 else "tombstones say"
+        what += f"; {seen.forgotten} of the links are of what was deleted, as {seen.tombstones} {tell}"
+    if findings:
+        typer.echo(f"{what}: {'1 thing is' if findings == 1 else f'{findings} things are'} wrong")
+        return
+    typer.echo(f"{what}: all as it was stored")
     typer.echo(f"head {seen.head}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +16,12 @@ import typer
 from switch.arguments import Places
 from switch.commands import staff
 from switch.commands.common import (
+    GAP,
     ConfigOption,
     DataOption,
     JsonOption,
     console,
+    counted,
     duration,
     fail,
     keep_whole,
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
 
 USUAL_SINCE = "7d"
 BAD_ARGUMENTS = 2
+GIVE_WAY = ("Park", "Hold", "Site", "Mean", "Ext", "Voicemail", "Others")
+"""Columns of the report on users that a narrow screen does without, the first one first."""
+NAME_WIDTH = 16
 CsvOption = Annotated[bool, typer.Option("--csv", help="For a spreadsheet.", metavar="")]
 
 app = typer.Typer(
@@ -240,46 +246,48 @@ def _csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 
 def _users(found: list[UserReport]) -> None:
+    from rich.cells import cell_len
     from rich.text import Text
 
     if not found:
         console().print("No users and no calls.")
         return
-    figures = (
-        "Calls",
-        "In",
-        "Talked",
-        "Others",
-        "Missed",
-        "Voicemail",
-        "Out",
-        "Answered",
-        "Mean",
-        "Time",
-        "Hold",
-        "Park",
-    )
-    shown = table("User", "Ext", *figures, "Site", right=figures)
-    for each in found:
-        shown.add_row(
-            Text(each.name or each.user),
-            each.extension,
-            str(each.total),
-            str(each.inbound),
-            str(each.completed),
-            str(each.answered_by_others or ""),
-            _percent(each.missed_percent),
-            str(each.voicemail or ""),
-            str(each.outbound),
-            str(each.answered),
-            duration(each.average_s) if each.average_s is not None else "n/a",
-            duration(each.call_s),
-            duration(each.hold_s) if each.hold_s else "",
-            duration(each.park_s) if each.park_s else "",
-            Text(each.site),
-        )
+    rows = [_user(each) for each in found]
+    widths = {name: max(cell_len(text) for text in (name, *(row[name] for row in rows))) for name in rows[0]}
+    widths["User"] = min(widths["User"], NAME_WIDTH)
+    left_out: list[str] = []
+    while sum(widths.values()) + GAP * (len(widths) - 1) > console().width and len(left_out) < len(GIVE_WAY):
+        left_out.append(GIVE_WAY[len(left_out)])
+        del widths[left_out[-1]]
+    figures = tuple(name for name in widths if name not in ("User", "Ext", "Site"))
+    shown = table(*widths, right=figures)
+    for row in rows:
+        shown.add_row(*(Text(row[name]) for name in widths))
     keep_whole(shown, *figures)
     console().print(shown)
+    if left_out:
+        console().print(f"No room for {', '.join(left_out)}: a wider screen, --csv and --json have all.", style="dim")
+
+
+def _user(each: UserReport) -> dict[str, str]:
+    """A line of the report, by its columns."""
+    return {
+        "User": each.name or each.user,
+        "Ext": each.extension,
+        "Calls": str(each.total),
+        "In": str(each.inbound),
+        "Talked": str(each.completed),
+        "Others": str(each.answered_by_others or ""),
+        "Missed": _percent(each.missed_percent),
+        "Voicemail": str(each.voicemail or ""),
+        "Out": str(each.outbound),
+        "Answered": str(each.answered),
+        "Mean": duration(each.average_s) if each.average_s is not None else "n/a",
+        "Time": duration(each.call_s),
+        "Hold": duration(each.hold_s) if each.hold_s else "",
+        "Park": duration(each.park_s) if each.park_s else "",
+        "Site": each.site,
+    }
 
 
 def _percent(value: float | None) -> str:
@@ -325,7 +333,10 @@ def _recorded(report: RecordingReport) -> None:
     from rich.text import Text
 
     out, totals = console(), report.totals
-    out.print(f"{totals.users_automatic} users are recorded by a rule, {totals.users_on_demand} when they ask for it.")
+    rule = (
+        f"{counted(totals.users_automatic, 'user')} {'is' if totals.users_automatic == 1 else 'are'} recorded by a rule"
+    )
+    out.print(f"{rule}, {totals.users_on_demand} on demand.")
     if totals.answered:
         yes, no = _percent(totals.recorded_percent), _percent(totals.unrecorded_percent)
         recorded = f"{totals.recorded} were recorded ({yes}), {totals.unrecorded} were not ({no})"
@@ -358,7 +369,7 @@ def _calls(found: list[RecordedCall]) -> None:
             each.result.replace("_", " "),
             duration(each.duration_s),
             str(each.recordings or ""),
-            Text(" → ".join(each.path)),
+            Text(" → ".join(stop for stop, _ in groupby(each.path))),
         )
     keep_whole(shown, "When", "Length")
     console().print(shown if found else "No calls.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def shared(model: Model, user: str) -> frozenset[str]:
         for delegator in model.serves.get(user, ())
         if any(each.line == user and not each.pending for each in model.lines[delegator].delegates)
     )
+
+
+def doubt(compiled: Compiled | None, user: str) -> str:
+    """What to add when nothing was found of a user whom the configuration of today does not have; else nothing."""
+    there = [each.user for each in people(compiled)]
+    if user in there or not there:
+        return ""
+    near = difflib.get_close_matches(user, there, n=1, cutoff=0.6)
+    return "There is no such user today" + (f": did you mean {near[0]}?" if near else ".")
 
 
 def known(compiled: Compiled | None, name: str) -> str:

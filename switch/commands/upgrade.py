@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switch.commands.common import JsonOption, RuntimeOption, supervisor, write_json
+from switch.commands.common import JsonOption, RuntimeOption, counted, supervisor, write_json
 
 PATIENCE_S = 180.0
 
@@ -33,7 +33,7 @@ def upgrade(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     else:
         went_on = f"version {version} goes on from the journal, process {process}"
         typer.echo(f"exchange: the one that ran died before it could hand over; {went_on}")
-    up = f"{report.get('calls')} calls taken over, {report.get('being_set_up')} of them being set up"
-    typer.echo(f"{up}; {report.get('connections', 0)} TCP connections")
+    up = f"{counted(int(str(report.get('calls', 0))), 'call')} taken over, {report.get('being_set_up')} being set up"
+    typer.echo(f"{up}; {counted(int(str(report.get('connections', 0))), 'TCP connection')}")
     if "gap_ms" in report:
         typer.echo(f"nobody listened for {report['gap_ms']} ms; what came waited")

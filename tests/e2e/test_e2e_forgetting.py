@@ -50,9 +50,11 @@ def test_a_recorded_call_is_proven_and_forgotten_and_nobody_else_reads_any_of_it
             file.write_bytes(sound)
             sip_call = stored(data / "records.db", "SELECT sip_call_id FROM calls")[0]["sip_call_id"].encode()
             assert any(sip_call in path.read_bytes() for path in data.glob("records.db*"))
-            assert "1 calls would be deleted" in run(made, "records", "forget", "--call", call).output
+            assert "1 call would be deleted" in run(made, "records", "forget", "--call", call).output
             assert run(made, "records", "forget", "--call", call, "--yes").exit_code == 2
-            assert "forgotten: 1 calls, 1 files" in run(made, "records", "forget", "--call", call, *WHO, "--yes").output
+            assert (
+                "forgotten: 1 call, 1 recording" in run(made, "records", "forget", "--call", call, *WHO, "--yes").output
+            )
             assert not file.exists()
 
             def gone() -> bool:

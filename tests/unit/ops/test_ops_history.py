@@ -187,6 +187,24 @@ def test_the_report_of_users(store: Store) -> None:
     assert {each["total"] for each in earlier} == {0}
 
 
+def test_on_a_narrow_screen_names_and_figures_stay_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns of the report on users go, and are named; a label takes a second line."""
+    monkeypatch.setenv("COLUMNS", "150")
+    assert "No room" not in run("report", "users")
+    monkeypatch.setenv("COLUMNS", "70")
+    shown = run("report", "users")
+    assert max(map(len, shown.splitlines())) <= 70 and "…" not in shown
+    assert "Anna Berg" in shown and "Answered" in shown and "No room for Park, Hold, Site" in shown
+    labels = run("history", "--user", "anna")
+    assert max(map(len, labels.splitlines())) <= 70 and "…" not in labels
+    assert "Answered by Ben Ek for" in labels and labels.rstrip().count("you") == 1
+
+
+def test_whoever_is_not_there_today_may_be_mistyped(store: Store) -> None:
+    assert "did you mean anna?" in run("history", "--user", "ana")
+    assert "There is no such user today." in run("history", "--user", "zzzzzz")
+
+
 def test_the_report_of_recordings(store: Store) -> None:
     """RRP: a recording without a file is gone."""
     shown = run("report", "recordings")

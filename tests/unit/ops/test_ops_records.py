@@ -80,7 +80,7 @@ def test_numbers_are_masked_where_that_is_wanted_or_configured(house: House) -> 
 def test_what_is_wrong_is_said_plainly_with_an_exit_status(house: House) -> None:
     good = house.run("records", "verify")
     assert (
-        good.exit_code == 0 and "2 records, 1 recordings, 0 later entries, 3 links: all as it was stored" in good.output
+        good.exit_code == 0 and "2 records, 1 recording, 0 later entries, 3 links: all as it was stored" in good.output
     )
     head = str(house.store.head())
     assert good.output.strip().endswith(f"head {head}")
@@ -105,7 +105,10 @@ def test_what_is_wrong_is_said_plainly_with_an_exit_status(house: House) -> None
 def test_what_would_be_forgotten_is_shown_and_nothing_happens_without_an_exchange(house: House) -> None:
     shown = house.run("records", "forget", "--number", "+16695550123")
     assert shown.exit_code == 0 and "c1  " in shown.output and "1 recording" in shown.output
-    assert "c2" not in shown.output and "1 calls would be deleted" in shown.output
+    assert (
+        "c2" not in shown.output
+        and "1 call, and the messages of +16695550123 in all mailboxes, would be deleted" in shown.output
+    )
     assert house.run("records", "forget", "--call", "c9").exit_code == 1
     assert house.run("records", "forget").exit_code == 2
     assert house.run("records", "forget", "--call", "c1", "--yes").exit_code == 2, "nobody said who and why"
@@ -134,3 +137,10 @@ def test_nobody_is_given_a_recording_that_is_not_written_down(house: House, tmp_
     for more in (("--number", "2"), ("--for", "carl")):
         unknown = house.run("records", "listen", "c1", "--out", str(out), "--why", "complaint", *more)
         assert unknown.exit_code == 1 and "no recording" in unknown.output
+
+
+def test_a_recording_is_asked_for_by_the_beginning_of_its_call(house: House, tmp_path: Path) -> None:
+    to = ("--why", "asked", "--out", str(tmp_path / "heard.wav"))
+    assert "several calls begin with c" in house.run("records", "listen", "c", *to).output
+    assert "no call c9 has ended" in house.run("records", "listen", "c9", *to).output
+    assert house.run("records", "listen", "c1", *to).exit_code == 3, "without an exchange nobody is given anything"

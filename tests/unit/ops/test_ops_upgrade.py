@@ -65,7 +65,7 @@ def test_it_tells_what_happened(supervisor, tmp_path):
     assert done.stdout.splitlines() == [
         "the new exchange is prepared, and takes over",
         "exchange: version 0.1.0 to 0.2.0, process 815 to 1190",
-        "34 calls taken over, 9 of them being set up; 3 TCP connections",
+        "34 calls taken over, 9 being set up; 3 TCP connections",
         "nobody listened for 41.2 ms; what came waited",
     ]
 
@@ -89,7 +89,7 @@ def test_an_exchange_that_died_before_it_could_hand_over_is_told_as_that(supervi
     supervisor(lambda desk: desk.done("done", {"version": "0.2.0", "process": 7, "calls": 2, "being_set_up": 0}))
     assert run(tmp_path).stdout.splitlines() == [
         "exchange: the one that ran died before it could hand over; version 0.2.0 goes on from the journal, process 7",
-        "2 calls taken over, 0 of them being set up; 0 TCP connections",
+        "2 calls taken over, 0 being set up; 0 TCP connections",
     ]
 
 
