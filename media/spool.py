@@ -236,7 +236,7 @@ class Writer:
                     writing.packets += packets
             except Exception as error:  # noqa: BLE001  one spool must not be the end of the thread, and of all others
                 writing.failed = True
-                self.done.append((writing, "failed", str(error)))
+                self.done.append((writing, "failed", getattr(error, "strerror", None) or str(error)))
             if why:
                 writing.close()
                 if not writing.failed:

@@ -104,11 +104,11 @@ def history(
     places = Places.find(config, data)
     if user is not None:
         if call or number or line or result:
-            raise typer.BadParameter("with --user there are --last, --since, --portal and --delete")
+            raise typer.BadParameter("with --user there are --last, --since, --portal, --mask and --delete")
         if delete:
             own_history.delete(user, delete, places, runtime)
         else:
-            own_history.show(user, places, last, begin, portal=portal, json=json, as_csv=as_csv)
+            own_history.show(user, places, last, begin, portal=portal, mask=mask, json=json, as_csv=as_csv)
         return
     if portal or delete:
         raise typer.BadParameter("whose history? write --user NAME")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ import typer
 from switch.arguments import Places
 from switch.commands import staff
 from switch.commands.common import console, duration, exchange, fail, keep_whole, local_time, table, utc_now, write_json
-from switch.commands.stored import configured, reading, record_store
+from switch.commands.stored import configured, masking, reading, record_store
 
 if TYPE_CHECKING:
+    from records.cdr import CallRecord
     from records.history import Entry, View
     from records.store import Store
     from records.viewer import Viewer
@@ -38,6 +40,7 @@ def show(
     since: datetime.datetime | None,
     *,
     portal: bool,
+    mask: bool | None,
     json: bool,
     as_csv: bool,
 ) -> None:
@@ -48,7 +51,8 @@ def show(
     user, names = staff.known(compiled, name), staff.names(compiled)
     with record_store(places, compiled) as store, reading():
         view = View.PORTAL if portal else View.APP
-        found = _found(store, staff.viewer(compiled, user), view, names, last, since) if store is not None else []
+        shown = masking(places, bool(mask))  # what users saw on their telephones is theirs
+        found = _found(store, staff.viewer(compiled, user), view, names, last, since, shown) if store else []
     if json:
         write_json(found)
     elif as_csv:
@@ -91,13 +95,19 @@ def delete(name: str, calls: list[str], places: Places, runtime: Path | None) ->
 
 
 def _found(
-    store: Store, viewer: Viewer, view: View, names: dict[str, str], last: int, since: datetime.datetime | None
+    store: Store,
+    viewer: Viewer,
+    view: View,
+    names: dict[str, str],
+    last: int,
+    since: datetime.datetime | None,
+    shown: Callable[[CallRecord], CallRecord],
 ) -> list[Entry]:
     from records.history import entries
     from records.store.questions import Wanted
 
     records = store.newest({viewer.user, *viewer.shares}, Wanted(since=since), hidden_by=viewer.user)
-    return list(islice(entries(records, viewer, view=view, names=names), last))
+    return list(islice(entries(map(shown, records), viewer, view=view, names=names), last))
 
 
 def _seen(store: Store, user: str, calls: list[str]) -> bool:

@@ -72,6 +72,8 @@ def test_numbers_are_masked_where_that_is_wanted_or_configured(house: House) -> 
         assert not masked(*export, "--no-mask") and not masked(*history, "--no-mask")
     assert seen == {"none": (False, False), "exports": (True, False), "all": (True, True)}
     assert masked("history", "c1", "--mask")
+    own = ("history", "--user", "202", "--since", "2026-01-01")
+    assert not masked(*own) and masked(*own, "--mask") and masked(*own, "--json", "--mask")
     for of in ("calls", "files"):
         assert masked("report", "recordings", "--of", of, "--since", "2026-01-01", "--csv")
         assert not masked("report", "recordings", "--of", of, "--since", "2026-01-01", "--csv", "--no-mask")
