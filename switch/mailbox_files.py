@@ -7,6 +7,7 @@ else's.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import threading
@@ -16,7 +17,6 @@ from pathlib import Path
 from media.spool import PACKET, SpoolError, read
 from switch.child import child
 
-"""So long may a child work on one file."""
 _LOCKS = 64
 SPOOL, SOUND = ".spool", ".wav"
 
@@ -66,8 +66,9 @@ class MailboxFiles:
     def drop(self, mailbox: str, name: str) -> bool:
         """Take the sound away, if it is there. True; raises OSError where the disk keeps it."""
         with self._lock(mailbox, name):  # what is being made of the spool goes, too
-            for suffix in (SPOOL, SOUND):
-                self._path(mailbox, name, suffix).unlink(missing_ok=True)
+            path = self._path(mailbox, name, SOUND)
+            for each in (self._path(mailbox, name, SPOOL), path, *_half_made(path)):
+                each.unlink(missing_ok=True)
         return True
 
     def encoded(self, mailbox: str, name: str, kind: str) -> bytes:
@@ -97,6 +98,12 @@ class MailboxFiles:
 def _visible(part: str) -> str:
     """A name that begins with a dot as one that does not, `.` and `..` among them."""
     return f"%2E{part[1:]}" if part.startswith(".") else part
+
+
+def _half_made(sound: Path) -> list[Path]:
+    """What was being made of or for that sound when somebody was killed."""
+    stem = glob.escape(sound.stem)
+    return [each for like in (".wav.part", ".part.wav", ".[0-9]*.*") for each in sound.parent.glob(stem + like)]
 
 
 def _has_sound(spool: Path) -> bool:

@@ -119,7 +119,7 @@ def delete(paths: Iterable[Path]) -> int:
 
 
 def _all(base: Path) -> Iterator[Path]:
-    yield from base.glob("????-??-??/*.wav")
+    yield from base.glob("????-??-??/*.wav*")  # what a killed child left of one, too
     yield from base.glob("[ks]*/????-??-??/*.spool")
 
 

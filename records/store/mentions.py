@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Table, Text, exists, or_, select
 from records.cdr import Instant
 from records.store.rows import from_us, to_us
 from records.store.store import Store
-from records.store.tables import call_legs, calls
+from records.store.tables import billable, call_legs, calls
 
 LEAST_DIGITS = 7
 """A shorter number is looked for as the caller's and as the one called, and nowhere else: its digits stand anywhere."""
 _MANY = 1000
-_NOT = ("call", "sip_call_id", "model")
+_NOT = ("call", "sip_call_id", "model", "id")
 
 
 def mentions(
@@ -44,8 +44,10 @@ def _stands(number: str) -> ColumnElement[bool]:
     digits = re.sub(r"[^0-9]", "", number)
     if len(digits) < LEAST_DIGITS:
         return named
-    leg = exists().where(call_legs.c.call == calls.c.call, or_(*_texts(call_legs, digits)))
-    return or_(named, *_texts(calls, digits), leg)
+    of_it = (
+        exists().where(table.c.call == calls.c.call, or_(*_texts(table, digits))) for table in (call_legs, billable)
+    )
+    return or_(named, *_texts(calls, digits), *of_it)
 
 
 def _texts(table: Table, digits: str) -> list[ColumnElement[bool]]:

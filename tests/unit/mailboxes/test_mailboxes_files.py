@@ -244,3 +244,14 @@ async def test_a_mail_server_gets_the_sound_that_was_left(files: MailboxFiles) -
         samples = np.frombuffer(opened.readframes(opened.getnframes()), np.int16)
         assert len(samples) / opened.getframerate() == pytest.approx(2.5, abs=0.05)
         assert pitch(samples, opened.getframerate()) == pytest.approx(700, abs=3)
+
+
+def test_what_was_being_made_of_a_message_goes_with_it(tmp_path: Path) -> None:
+    """Somebody was killed while it was made, sent or copied; the message of another name stays."""
+    files = MailboxFiles(tmp_path)
+    left = ("m1.wav.part", "m1.part.wav", "m1.815.mp3", "m1.wav")
+    (tmp_path / "anna").mkdir()
+    for name in (*left, "m12.wav", "m12.815.mp3"):
+        (tmp_path / "anna" / name).write_bytes(b"sound")
+    files.drop("anna", "m1")
+    assert sorted(each.name for each in (tmp_path / "anna").iterdir()) == ["m12.815.mp3", "m12.wav"]

@@ -274,3 +274,11 @@ def test_a_name_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
     for name in ("x.spool", "a.b.spool", "c-1.0.0.1.spool", "c-1.0.1.2.spool"):
         (folder / name).touch()
     assert recordings.left_behind(tmp_path) == {FILE: "c"}
+
+
+def test_half_a_file_is_found_with_its_call(tmp_path: Path) -> None:
+    day = tmp_path / "2026-11-22"
+    day.mkdir()
+    for name in ("c1-1.wav", "c1-2.wav.part", "c12-1.wav.part"):
+        (day / name).write_bytes(b"sound")
+    assert sorted(each.name for each in recordings.of_calls(tmp_path, {"c1"})) == ["c1-1.wav", "c1-2.wav.part"]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
-from records.events import RecordingRendered, RecordingStarted
+from records.events import InteractionNoted, RecordingRendered, RecordingStarted
 from records.segments import Position
 from records.store import Store
 from records.store.tables import calls
@@ -129,7 +129,10 @@ def test_a_number_is_found_wherever_it_stands(house: House) -> None:
     assert [call for call, _ in mentions(house.store, "+16695550123", since=at(1))] == ["c3"]
     assert [call for call, _ in mentions(house.store, "+16695550123", until=at(1))] == ["c1"]
     assert [call for call, _ in mentions(house.store, "201")] == ["c2", "c3"], "c1 has it as part of something"
-    assert list(mentions(house.store, "+16695559999")) == []
+    noted = InteractionNoted("n1", "c2", "anna", "operator:ada", at(300), "4711", "to call back +16695559999")
+    house.store.apply((), Position(1, 3), facts=[noted])
+    assert [call for call, _ in mentions(house.store, "+16695559998")] == []
+    assert [call for call, _ in mentions(house.store, "6695559999")] == ["c2"]
 
 
 def test_nobody_is_given_a_recording_that_is_not_written_down(house: House, tmp_path: Path) -> None:
