@@ -2,7 +2,7 @@
 
     python -P -m records.reference > docs/events.md
 
-A test compares. What an event means stands in its docstring (`records/events.py`), and nowhere else.
+A test compares. What an event means stands in its docstring (`records/events/`), and nowhere else.
 """
 
 from __future__ import annotations

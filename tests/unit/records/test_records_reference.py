@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -36,7 +38,10 @@ def test_a_field_that_came_later_has_a_default() -> None:
 
 
 def test_every_event_class_is_in_the_union() -> None:
-    classes = [each for each in vars(e).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    rooms = [importlib.import_module(f"{e.__name__}.{each.name}") for each in pkgutil.iter_modules(e.__path__)]
+    named = {each for room in rooms for each in vars(room).values() if isinstance(each, type)}
+    classes = [each for each in named if issubclass(each, msgspec.Struct)]
+    assert len(rooms) > 5 and {each.__name__ for each in classes} <= set(e.__all__)
     tagged = {each for each in classes if each.__struct_config__.tag is not None}
     assert tagged == set(reference.events())
 
