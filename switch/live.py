@@ -46,6 +46,11 @@ class Listener:
         self._some = asyncio.Event()
         self.over = False
 
+    def begin(self, told: bytes) -> None:
+        """How all is now, which is as long as it is: no listener is too slow for that."""
+        self._waiting.append(told)
+        self._some.set()
+
     def put(self, told: bytes) -> None:
         """Something for it."""
         self._size += len(told)
@@ -149,12 +154,8 @@ class Live:
         if len(self._listeners) >= MOST_LISTENERS:
             return None
         listener = Listener()
-        listener.put(b"retry: 2000\n\n")
-        for view in self._calls():
-            listener.put(self._up(view))
-        for bound in self._phones():
-            listener.put(self._phone(bound))
-        listener.put(self._line("ready", {"run": self._run}))
+        told = [b"retry: 2000\n\n", *map(self._up, self._calls()), *map(self._phone, self._phones())]
+        listener.begin(b"".join((*told, self._line("ready", {"run": self._run}))))
         self._listeners.add(listener)
         return listener
 

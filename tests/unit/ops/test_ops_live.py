@@ -68,6 +68,18 @@ async def test_a_listener_begins_with_everything_as_it_is() -> None:
     assert ready == "ready"
 
 
+async def test_a_large_exchange_is_told_whole_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has just come is not too slow for what there is."""
+    monkeypatch.setattr(told, "MOST_WAITING", 2000)
+    house = House()
+    for number in range(50):
+        house.show(f"c{number}", "talking")
+    listener = house.live.listen()
+    assert listener is not None
+    assert len(read(await listener.get())) == 52
+    assert not listener.over
+
+
 async def test_a_call_that_changes_much_is_told_once_and_its_end_is_the_last_word() -> None:
     house = House()
     listener = house.live.listen()
