@@ -357,6 +357,7 @@ class Exchange:
             core.registrar.bindings,
             core.mailboxes.counts,
             loop.call_later,
+            core.mailboxes.names,
         )
         shown = private_token(self._places.data / "events.token")
         self._watch = WatchServer(self._counters, figures, self._standing.troubles, self._live, shown)

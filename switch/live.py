@@ -81,7 +81,7 @@ class Listener:
 
 class Live:
     """Tells all listeners. `calls` are those that are up, `call` is one of them, `phones` the contacts, `boxes` the
-    counts of a mailbox; `later(seconds, what)` is the loop's."""
+    counts of a mailbox, `names` those that there are; `later(seconds, what)` is the loop's."""
 
     def __init__(
         self,
@@ -90,12 +90,14 @@ class Live:
         phones: Callable[[], Iterable[e.Bound]],
         boxes: Callable[[str], Counts],
         later: Callable[[float, Callable[[], None]], object],
+        names: Callable[[], Iterable[str]] = lambda: (),
     ) -> None:
         self._calls = calls
         self._call = call
         self._phones = phones
         self._boxes = boxes
         self._later = later
+        self._names = names
         self._listeners: set[Listener] = set()
         self._dirty: dict[tuple[str, str], bytes] = {}
         """What is to be told: of a call, a mailbox and so on the last word, in the order of the first."""
@@ -155,7 +157,8 @@ class Live:
             return None
         listener = Listener()
         told = [b"retry: 2000\n\n", *map(self._up, self._calls()), *map(self._phone, self._phones())]
-        listener.begin(b"".join((*told, self._line("ready", {"run": self._run}))))
+        boxes = map(self._mailbox, self._names())
+        listener.begin(b"".join((*told, *boxes, self._line("ready", {"run": self._run}))))
         self._listeners.add(listener)
         return listener
 

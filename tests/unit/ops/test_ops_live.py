@@ -34,6 +34,7 @@ class House:
             lambda: [bound()],
             lambda mailbox: Counts(new=2, old=1),
             lambda _, what: self.due.append(what),
+            lambda: ["desk"],
         )
 
     def show(self, call: str, state: str) -> None:
@@ -62,9 +63,10 @@ async def test_a_listener_begins_with_everything_as_it_is() -> None:
     house.show("c1", "talking")
     listener = house.live.listen()
     assert listener is not None
-    (call, view), (phone, there), (ready, _) = read(await listener.get())
+    (call, view), (phone, there), (box, counts), (ready, _) = read(await listener.get())
     assert (call, view["call"], view["state"]) == ("call", "c1", "talking")
     assert (phone, there["line"], there["there"]) == ("phone", bound().line, True)
+    assert (box, counts["mailbox"], counts["new"]) == ("mailbox", "desk", 2)
     assert ready == "ready"
 
 
@@ -76,7 +78,7 @@ async def test_a_large_exchange_is_told_whole_at_the_beginning(monkeypatch: pyte
         house.show(f"c{number}", "talking")
     listener = house.live.listen()
     assert listener is not None
-    assert len(read(await listener.get())) == 52
+    assert len(read(await listener.get())) == 53
     assert not listener.over
 
 
