@@ -30,7 +30,8 @@ from switch.sip.timer import Timer
 if TYPE_CHECKING:
     from switch.calls.call import Call
 
-BEEP = Tune(("tone:1400:150", "silence:100", "tone:1400:150"), over=True)
+BEEP = Tune(("silence:300", "tone:1400:150", "silence:100", "tone:1400:150"), over=True)
+"""A telephone that has just answered takes a moment until anything is heard."""
 CUT = Termination(Result.ANSWERED, Reason.DURATION_LIMIT, 200)
 NEVER = float("inf")
 LOOK_S = 0.5
