@@ -11,12 +11,11 @@ from dialplan import vocabulary as v
 from media.engine import Lease
 from switch.calls import sound
 from switch.calls.context import Phone
-from switch.calls.leg import UNREACHABLE, Leg, flow_value, is_trunk
+from switch.calls.leg import UNREACHABLE, Leg, dialog_of, flow_value, is_trunk
 from switch.calls.letter import handed
 from switch.calls.presentation import contact_value
 from switch.calls.sound import Sound
 from switch.calls.state import LegState
-from switch.sip.dialog import Dialog
 from switch.sip.invite import InviteUsage
 
 if TYPE_CHECKING:
@@ -44,17 +43,8 @@ def _made(call: Call, index: int, state: LegState, start: v.StartBranch, contact
     leg.policy, leg.shown = start.branch.policy, call.front.tag
     value = state.dialog
     assert value is not None
-    dialog = Dialog(
-        value.call_id,
-        value.local_tag,
-        "",
-        value.local_uri,
-        value.remote_uri,
-        value.remote_target,
-        value.route_set,
-        value.local_cseq,
-        value.remote_cseq,
-    )
+    dialog = dialog_of(value)
+    dialog.remote_tag = ""
     invite = handed(rung)
     contacts = [line.partition(":")[2].strip() for line in invite.lines if line.startswith("Contact:")]
     leg.usage = InviteUsage.handed_over(

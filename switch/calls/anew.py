@@ -25,10 +25,9 @@ from switch.calls import requests, sound
 from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import stopped
-from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.leg import CALLER, NOBODY, Leg, dialog_of, flow_of, is_trunk
 from switch.calls.letter import Begun, Reliable
 from switch.calls.presentation import contact_value
-from switch.calls.recovery import dialog_of, flow_of
 from switch.calls.replanning import ask
 from switch.calls.ringer import ELSEWHERE
 from switch.calls.state import LegState, fold

@@ -12,6 +12,7 @@ from records import events as e
 from switch.calls.sound import Sound, far_value
 from switch.calls.state import AHEAD
 from switch.calls.terms import terms_of
+from switch.sip.dialog import Dialog
 from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.leg_events import LegEvent
@@ -293,3 +294,23 @@ LOOK = "look"
 def flow_value(flow: Flow) -> e.FlowAddress:
     """A flow as the journal keeps it."""
     return e.FlowAddress(flow.transport, flow.local[0], flow.local[1], flow.remote[0], flow.remote[1])
+
+
+def flow_of(address: e.FlowAddress) -> Flow:
+    """The flow that the journal remembers. A connection of a former life has to be made anew."""
+    return Flow(address.transport, (address.local_host, address.local_port), (address.remote_host, address.remote_port))
+
+
+def dialog_of(value: e.Dialog) -> Dialog:
+    """The dialog that the journal remembers."""
+    return Dialog(
+        value.call_id,
+        value.local_tag,
+        value.remote_tag,
+        value.local_uri,
+        value.remote_uri,
+        value.remote_target,
+        value.route_set,
+        value.local_cseq,
+        value.remote_cseq,
+    )

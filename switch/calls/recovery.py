@@ -19,7 +19,7 @@ from switch.calls.answering import time_service
 from switch.calls.call import Call
 from switch.calls.context import Context
 from switch.calls.endings import BYE_REASON
-from switch.calls.leg import CALLER, NOBODY, Leg, is_trunk
+from switch.calls.leg import CALLER, NOBODY, Leg, dialog_of, flow_of, is_trunk
 from switch.calls.letter import Letter
 from switch.calls.offers import RESTORE
 from switch.calls.presentation import contact_value
@@ -27,8 +27,6 @@ from switch.calls.rating import advice
 from switch.calls.serving import resume
 from switch.calls.state import MOVED, CallState, LegState, apply, fold, jump
 from switch.sip import refresh, writer
-from switch.sip.dialog import Dialog
-from switch.sip.flow import Flow
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request, parse
 from switch.sip.session_timer import Session
@@ -220,21 +218,6 @@ def _go_on_with_session(context: Context, leg: Leg, known: e.SessionTimed, now: 
     refresh.agree(leg.usage, session, now, min(elapsed_s, known.interval_s - 64.0))
 
 
-def dialog_of(value: e.Dialog) -> Dialog:
-    """The dialog that the journal remembers."""
-    return Dialog(
-        value.call_id,
-        value.local_tag,
-        value.remote_tag,
-        value.local_uri,
-        value.remote_uri,
-        value.remote_target,
-        value.route_set,
-        value.local_cseq,
-        value.remote_cseq,
-    )
-
-
 def _end_unanswered(context: Context, state: CallState, now: float) -> None:
     endpoint = context.endpoint
     for index, leg in state.legs.items():
@@ -296,8 +279,3 @@ def _record(context: Context, state: CallState, event: e.CallEvent) -> None:
 
 def _values(termination: Termination) -> tuple[str, str, int]:
     return termination.result, termination.reason, termination.sip_status
-
-
-def flow_of(address: e.FlowAddress) -> Flow:
-    """The flow that the journal remembers. A connection of a former life has to be made anew."""
-    return Flow(address.transport, (address.local_host, address.local_port), (address.remote_host, address.remote_port))

@@ -20,9 +20,8 @@ import msgspec
 
 from records import events as e
 from switch.auth import DeviceAuth
-from switch.calls.leg import flow_value
+from switch.calls.leg import dialog_of, flow_of, flow_value
 from switch.calls.presentation import contact_value
-from switch.calls.recovery import flow_of
 from switch.presence.package import Package, Refusal, Watcher
 from switch.sip.dialog import Dialog
 from switch.sip.endpoint import Endpoint
@@ -399,17 +398,9 @@ def _entity(request: Request) -> str:
 
 
 def _dialog_of(kept: e.Dialog) -> Dialog:
-    return Dialog(
-        kept.call_id,
-        kept.local_tag,
-        kept.remote_tag,
-        kept.local_uri,
-        kept.remote_uri,
-        kept.remote_target,
-        kept.route_set,
-        kept.local_cseq + SKIPPED,
-        kept.remote_cseq,
-    )
+    dialog = dialog_of(kept)
+    dialog.local_cseq += SKIPPED
+    return dialog
 
 
 __all__ = ["DEFAULT_S", "Held", "Subscriptions", "subscribed"]

@@ -33,8 +33,8 @@ from switch.accounts import Accounts
 from switch.auth import Authenticator, AuthSettings, DeviceAuth
 from switch.calls.call import Call
 from switch.calls.context import CallSettings
+from switch.calls.leg import flow_of
 from switch.calls.letter import Letter
-from switch.calls.recovery import flow_of
 from switch.calls.sound import far_of
 from switch.calls.state import AHEAD, fold
 from switch.clock import VirtualClock
