@@ -197,7 +197,8 @@ async def test_who_holds_the_call_is_not_heard_and_hears_nothing(meeting: Meetin
     holder = meeting.phones[0]
     meeting.stage.engine.update(leg(holder), holder.remote(receive=False, codecs=((0, "PCMU/8000"),)))
     await meeting.hear({1: {2: 8}})
-    assert meeting.packets[0][-10:] == meeting.packets[0][:0]
+    await meeting.talk()
+    assert not meeting.packets[0]
 
 
 async def test_a_new_description_in_a_room_changes_what_is_sent(meeting: Meeting) -> None:
