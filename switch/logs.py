@@ -96,8 +96,8 @@ class _Bridge(logging.Handler):
         super().__init__(level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        logger = structlog.get_logger(logger=record.name)
         try:
+            logger = structlog.get_logger().bind(logger=record.name)
             logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
         except Exception:  # noqa: BLE001  (a broken log line must not break its caller)
             self.handleError(record)

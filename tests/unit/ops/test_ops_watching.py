@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 from typing import NamedTuple
@@ -210,6 +211,13 @@ def test_log_lines_are_json_without_secrets(lines):
     assert written[0]["event"] == "call ended"
     assert "hunter2" not in str(written)
     assert "abc" not in str(written)
+
+
+def test_lines_of_libraries_and_of_media_stand_in_the_same_log(lines):
+    logging.getLogger("ringplan.media.client").error("no ports left to join %s", "two workers")
+    (line,) = lines()
+    assert line["event"] == "no ports left to join two workers"
+    assert (line["logger"], line["level"]) == ("ringplan.media.client", "error")
 
 
 def test_at_a_terminal_both_logs_look_alike(monkeypatch, capsys):
