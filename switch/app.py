@@ -1,4 +1,4 @@
-"""The exchange's process, and the one place where everything is wired: loop, sockets, media, journal, configuration.
+"""The one place where everything is wired: loop, sockets, media, journal, configuration; and how it starts and stops.
 
 Started by the supervisor (`switch/supervisor.py`) with listening sockets as inherited descriptors. The order of a start
 is what a crash makes important: read the journal, take the bindings and the calls out of it, meet the media workers,
@@ -8,17 +8,13 @@ and only then read the first packet, so that a BYE that waited in the kernel fin
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import json
 import os
 import random
 import signal
 import socket
-import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -28,36 +24,35 @@ from config.certificates import folder_of
 from config.compiled import Compiled
 from dialplan import planner
 from dialplan.facts import Facts
+from dialplan.model import Model
 from dialplan.plan import CallRequest, Plan
 from media.client import WorkerEngine
 from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
-from records.segments import NewerFormatError
-from switch import bounding, configuration, handed, handover, logs, mailing, proof, swapping
+from switch import bounding, configuration, handed, handover, mailing, process, prompting, proof
 from switch.accounts import Accounts, private_key
-from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, ExchangeArguments
+from switch.arguments import DRAINS, LIVES, ExchangeArguments
 from switch.auth import Authenticator
-from switch.ban_keeper import BanKeeper
 from switch.billing import Billing
 from switch.bounding import Bounding
 from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
 from switch.chores import Chores
 from switch.clock import LoopClock
-from switch.control import ControlServer, Refused
+from switch.control import ControlServer
 from switch.core import Core
 from switch.directory import Directory
 from switch.draining import Draining
 from switch.explaining import Explaining
-from switch.features import attendant
 from switch.figures import readings
 from switch.forgetting import Forgetting
 from switch.guarding import Guarding
 from switch.hiding import Hiding
+from switch.in_force import InForce
 from switch.installing import House, install
-from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
+from switch.keyed import Keyed
 from switch.lifting import Lifting
 from switch.live import Live
 from switch.lookups import Lookups
@@ -71,32 +66,21 @@ from switch.notices import Notices
 from switch.operations import Operations, Recent
 from switch.parked import ParkedAsking
 from switch.private import private_token
-from switch.prompts import prompts
 from switch.prompts.prompts import Prompts
-from switch.prompts.texts import CONFERENCE_PROMPTS, MAILBOX_PROMPTS, RECORDING_PROMPTS, REFUSALS
 from switch.reception import TURN_S, Ration, Refusals, Roll, Sight
 from switch.recordings import RecordCommand, Recordings
 from switch.registrar import Registrar
-from switch.replay import replay, welcome
+from switch.replay import welcome
 from switch.sip.endpoint import Endpoint, Timings
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.flow import Flow
-from switch.sip.uri import literal
 from switch.standing import ExchangeStanding
-from switch.state.bans import SqliteBanStore
-from switch.state.bindings import SqliteBindingStore
-from switch.state.damage import SUFFIX, open_sound
-from switch.state.facts import SqliteFactStore
-from switch.state.mailboxes import SqliteMailboxStore
-from switch.state.sqlite import NewerStateError, open_state
-from switch.state.subscriptions import SqliteSubscriptionStore
+from switch.state_file import StateFile
 from switch.succession import ReadAhead, Succession, report, say, succeed
 from switch.tally import Tally
 from switch.telling import Telling
 from switch.tokens import Tokens
 from switch.trace import Tracer
-from switch.trunk_hosts import TrunkHost
-from switch.views import ReloadView
 from switch.watching import Watching
 from switch.wishing import Wishing
 
@@ -130,43 +114,25 @@ class Exchange:
         self._stopping = asyncio.Event()
         self._began = 0.0
         """When the turn at hand began."""
-        self._reloading = asyncio.Lock()
         self._counters = Counters()
         self._notices = Notices(self._log, self._counters, compiled.log.level == "debug")
         self._tracer = Tracer()
         self._recent = Recent()
-        self._compiled = self._started_with = compiled
-        self._model = compiled.model
-        self._credentials = handed.Credentials()
-        self._account_passwords = handed.AccountPasswords()
-        self._conference_pins = handed.ConferencePins()
         token = Tokens()
         self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
         self._chores = Chores(self._notices.error)
+        # The world outside: time, names, the journal, media, sockets.
         self._clock = clock = LoopClock(loop)
-        self._chance = chance = random.SystemRandom().random
+        chance = random.SystemRandom().random
         self._resolver = Resolver(clock.now, chance)
         self._carriers = Carriers(self._resolver.find)
         lookups = Lookups(self._resolver, chance, self._log)
         self._hops = Hops(lookups.known, lookups.ask, self._flow_to, self._put)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
-        store = SqliteBindingStore(self._open_state())
-        self._bindings = store
-        self._keeper = BindingKeeper(store, self._written)
         self._roll = Roll(self._log.info)
         self._sight = Sight(self._log.info)
         self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
         self._refusals = Refusals(self._log.warning)
-        self._subscribed = SqliteSubscriptionStore(open_state(self._places.data / "state.sqlite3"))
-        self._subscription_keeper = SubscriptionKeeper(self._subscribed)
-        self._tally = Tally(
-            self._counters,
-            self._recent,
-            self._roll,
-            self._keeper.add,
-            self._notices,
-            self._subscription_keeper.add,
-        )
         self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
@@ -184,8 +150,8 @@ class Exchange:
         self._certificates = Certificates(
             folder_of(self._places.config), self._show_certificates, self._log.info, self._log.warning, clock.at
         )
-        self._emergency_numbers = handed.EmergencyNumbers()
-        self._directory: Directory
+        # The core, and what it is made of.
+        credentials, emergency_numbers = handed.Credentials(), handed.EmergencyNumbers()
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
         self._directory = Directory(
             registrar,
@@ -198,12 +164,12 @@ class Exchange:
         self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
         self._directory.music, self._directory.file = self._prompts.hold_music, self._prompts.file
         self._directory.hosts.on_change = self._notices.host_changed
-        authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
+        authenticator = Authenticator(handed.auth_settings(compiled), credentials, os.urandom(NONCE_KEY_BYTES))
         if taken is not None and taken.will.nonces is not None:
             authenticator.nonces.take(taken.will.nonces)
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
         endpoint.large = self._transports.stream_for
-        self.core = Core(
+        core = self.core = Core(
             endpoint=endpoint,
             registrar=registrar,
             authenticator=authenticator,
@@ -225,104 +191,119 @@ class Exchange:
             soon=loop.call_soon,
             unserved=self._notices.unserved,
         )
-        self._telling = Telling(self.core, self._journal, clock.now, clock.at, besides=lambda: self._ban_keeper.told())
+        # What is kept: the state file, the journal's bound.
+        guard = self._transports.guard
+        self._state = StateFile(self._places.data / "state.sqlite3", core, guard, self._journal, clock, self._log)
+        keep, keep_subscription = self._state.bindings.add, self._state.subscriptions.add
+        self._tally = Tally(self._counters, self._recent, self._roll, keep, self._notices, keep_subscription)
+        self._telling = Telling(core, self._journal, clock.now, clock.at, besides=self._state.told)
         self._bounding = Bounding(
             self._places.journal,
             compiled.records.journal_max,
-            open_calls=lambda: self.core.calls.by_id,
+            open_calls=lambda: core.calls.by_id,
             told=lambda: self._telling.complete,
             end=lambda: self._journal.end.segment,
             stored=lambda: feeder.stored(),
             log=self._log,
         )
-        wishing = Wishing(
-            lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
-        )
+        # What people use: mailboxes, recordings, features, e-mail.
+        wishing = Wishing(self._model, core.facts, clock.at, lambda events: core.wish(events, clock.now()))
         self._mailboxes = MailboxRoom(
-            self._places.data / "voicemail", self.core, clock, token, self._chores, self._notices, self._log
+            self._places.data / "voicemail", core, clock, token, self._chores, self._notices, self._log
         )
-        self._recordings = Recordings(self._places.data / "recordings", self.core, clock, self._chores, self._log)
+        self._recordings = Recordings(self._places.data / "recordings", core, clock, self._chores, self._log)
+        keyed = Keyed(core, self._chores, clock)
         house = House(
-            model=lambda: self._model,
+            model=self._model,
             wish=wishing.change,
-            check_account=self._check_account,
+            check_account=keyed.account,
             account_refused=self._notices.account_code_refused,
             words=self._prompts,
             desk=self._mailboxes.desk,
-            check_conference=self._check_conference,
+            check_conference=keyed.conference,
             recordings=self._recordings,
         )
-        self._features = install(self.core.calls.context, house)
-        self.core.messages.shared = self._mailboxes.desk.of_line
+        self._features = install(core.calls.context, house)
+        core.messages.shared = self._mailboxes.desk.of_line
         self._post = ThreadPoolExecutor(2, "mail")
         self._mailer = Mailer(
-            lambda call, to, outcome, why: self.core.help_told(call, to, outcome, why, clock.now()),
+            lambda call, to, outcome, why: core.help_told(call, to, outcome, why, clock.now()),
             self._chores.begin,
             self._post,
             write=mailing.written,
         )
-        self.core.calls.alarms.post = self._mailer.post
-        guard = self._transports.guard
-        guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
-        self._ban_keeper = BanKeeper(
-            guard, SqliteBanStore(open_state(self._places.data / "state.sqlite3")), self._journal.append, clock.at
-        )
-        self._kept = SqliteFactStore(open_state(self._places.data / "state.sqlite3"))
-        self._fact_keeper = FactKeeper(self._kept, self.core.facts, self.core.flush, self._written, time.time)
-        self._kept_mailboxes = SqliteMailboxStore(open_state(self._places.data / "state.sqlite3"))
-        self._mailbox_keeper = MailboxKeeper(self._kept_mailboxes, self.core.mailboxes, self.core.flush, self._written)
+        core.calls.alarms.post = self._mailer.post
+        # Who hears of what, and how a stop goes.
+        guard.urgent, guard.bans.tell = emergency_numbers.__contains__, self._ban_log.tell
         load = self._transports.load
-        load.urgent, load.is_copy = self._emergency_numbers.__contains__, self.core.endpoint.has_seen
+        load.urgent, load.is_copy = emergency_numbers.__contains__, core.endpoint.has_seen
         load.tell = self._log.warning
-        self.core.registrations.on_change = self._notices.registration_changed
-        self.core.qualifier.on_change = self._sight.changed
+        core.registrations.on_change = self._notices.registration_changed
+        core.qualifier.on_change = self._sight.changed
         clock.run = self._run_timers
         self._draining = Draining(
-            self.core, loop, clock.now, lambda: self._compiled.calls.drain_s, self._log, self._stopping.set
-        )
-        self._keepers = (
-            self._keeper,
-            self._ban_keeper,
-            self._fact_keeper,
-            self._mailbox_keeper,
-            self._subscription_keeper,
+            core, loop, clock.now, lambda: self._in_force.compiled.calls.drain_s, self._log, self._stopping.set
         )
         feeder = Watch(self._places.heartbeat, time.time())
         self._standing = ExchangeStanding(
             arguments=arguments,
             compiled=compiled,
             refusal=configuration.refusal(self._places.data),
-            core=self.core,
+            core=core,
             journal=self._journal,
             load=load,
-            keepers=self._keepers,
+            keepers=self._state.keepers,
             engine=self._engine,
             certificates=self._certificates,
             feeder=feeder,
             accounts=self._accounts,
             now=clock.now,
         )
-        lifting = Lifting(
-            lambda: self._model, self.core.facts, clock.at, lambda events: self.core.wish(events, clock.now())
+        # The configuration in force.
+        folder = folder_of(self._places.config)
+        self._in_force = InForce(
+            compiled,
+            self._places,
+            slow=(
+                self._certificates.use,
+                lambda new: prompting.use(self._prompts, new, folder, self._places.data / "prompts"),
+            ),
+            takers=(
+                credentials.use,
+                keyed.use,
+                lambda new: emergency_numbers.use(new.model),
+                self._take_mail,
+                lambda new: self._mailboxes.use(new, folder),
+                lambda new: self._recordings.use(new, folder),
+            ),
+            core=core,
+            accounts=self._accounts,
+            resolver=self._resolver,
+            carriers=self._carriers,
+            guard=guard,
+            standing=self._standing,
+            counters=self._counters,
+            notices=self._notices,
+            clock=clock,
+            log=self._log,
         )
+        # Who asks: operators, metrics, the next exchange.
+        lifting = Lifting(self._model, core.facts, clock.at, lambda events: core.wish(events, clock.now()))
         self._standing.draining = lambda: self._draining.trouble
         self._standing.bounding = self._bounding
         self._standing.quotas, self._standing.mailboxes = lifting.warnings, self._mailboxes.asking.warnings
-        operations = Operations(self.core, self._tracer, self._recent, self._standing, self.reload, clock.now)
+        operations = Operations(core, self._tracer, self._recent, self._standing, self._in_force.reload, clock.now)
         guarding = Guarding(guard, clock.now)
         explaining = Explaining(
-            lambda: self._model,
-            self.core.facts,
-            lambda: {bound.line for bound in self.core.registrar.bindings()},
-            clock.at,
+            self._model, core.facts, lambda: {bound.line for bound in core.registrar.bindings()}, clock.at
         )
-        watching = Watching(self.core.subscriptions, clock.now, clock.at)
-        record = RecordCommand(self.core, self._features.recording, clock.now)
+        watching = Watching(core.subscriptions, clock.now, clock.at)
+        record = RecordCommand(core, self._features.recording, clock.now)
         parked = ParkedAsking(self._features.parking, clock.at)
-        billing = Billing(self.core, self._features.billable, lambda: self._model, token, clock)
-        hiding = Hiding(clock.at, lambda events: self.core.note(events, clock.now()))
+        billing = Billing(core, self._features.billable, self._model, token, clock)
+        hiding = Hiding(clock.at, lambda events: core.note(events, clock.now()))
         forgetting = Forgetting(
-            self.core,
+            core,
             self._recordings,
             self._mailboxes.desk,
             self._recent,
@@ -330,19 +311,17 @@ class Exchange:
             self._places.data / "state.sqlite3",
             self._journal.begin_segment,
             clock.at,
-            lambda events: self.core.note(events, clock.now()),
+            lambda events: core.note(events, clock.now()),
         )
         asked = (
-            forgetting,
-            *(operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking, record, parked),
-            hiding,
-            billing,
+            *(forgetting, operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking),
+            *(record, parked, hiding, billing),
         )
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
         )
         figures = readings(
-            self.core,
+            core,
             self._transports,
             self._journal.health,
             lambda: feeder.lag_s(time.time()),
@@ -350,7 +329,6 @@ class Exchange:
             clock.now,
             self._bounding,
         )
-        core = self.core
         self._live = Live(
             lambda: operations.calls({}),
             operations.call,
@@ -370,7 +348,7 @@ class Exchange:
             journal=self._journal,
             nonces=authenticator.nonces,
             watch=self._watch,
-            keepers=self._keepers,
+            keepers=self._state.keepers,
             chores=self._chores,
             log=self._log,
             unwilling=self._unwilling,
@@ -388,22 +366,13 @@ class Exchange:
             await (self._leave() if self._succession.begun else self._stop())
 
     async def _start(self) -> None:
-        await self._use(self._compiled)
+        await self._in_force.start()
+        compiled = self._in_force.compiled
         self._journal.start()
         now = self._clock.now()
-        found = replay(
-            self.core,
-            ReadAhead(self._journal, self._taken.frames) if self._taken is not None else self._journal,
-            self._bindings.load(),
-            self._kept.load(),
-            now,
-            self._clock.at(),
-            self._log,
-            self._kept_mailboxes.load(),
-            self._subscribed.load(),
-        )
-        self._ban_keeper.restore(found.figures, found.told)
-        welcome(self.core, self._transports.guard, self._compiled.devices, now)
+        journal = self._journal if self._taken is None else ReadAhead(self._journal, self._taken.frames)
+        found = self._state.restore(journal, now)
+        welcome(self.core, self._transports.guard, compiled.devices, now)
         self._roll.know(self.core.registrar.bindings())
         for call in found.calls.values():
             self._tally.recall(call)
@@ -414,7 +383,7 @@ class Exchange:
             self._log.error("media workers are not ready: calls are refused until they are")
         for listening in self._arguments.sockets:
             sock = socket.socket(fileno=listening.fd)
-            reach, dscp = handed.reach(self._compiled, listening)
+            reach, dscp = handed.reach(compiled, listening)
             if listening.transport == "udp":
                 self._transports.add_udp(sock, reach)
             elif listening.transport == "tls":
@@ -422,30 +391,36 @@ class Exchange:
             else:
                 self._transports.add_tcp(sock, reach, dscp)
         self._show_certificates()
-        self._transports.sound = handed.sound_reach(self._compiled.media)
+        self._transports.sound = handed.sound_reach(compiled.media)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
         if self._taken is not None:
             for stream, connection in self._taken.streams:
                 self._transports.take(stream, connection)
         self.core.recover(found.calls.values(), now, found.ended, self._taken.will.letter if self._taken else None)
         self.core.resume(found.subscribed.values(), now)
-        self.core.qualify(handed.qualify_settings(self._compiled), now)
+        self.core.qualify(handed.qualify_settings(compiled), now)
         self._mailboxes.start()
         self._recordings.start()
-        for keeper in self._keepers:
-            keeper.start()
-        self._chores.repeat("carriers", lambda: self._carriers.again_s, self._ask_again)
+        self._state.start()
+        self._chores.repeat("carriers", lambda: self._carriers.again_s, self._in_force.find_carriers_again)
         self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
         head = proof.HeadLog(self._places.head, self._log.info, self._clock.at)
         self._chores.repeat("head", lambda: proof.LOOK_S, head.look)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
         told = report(self._taken, self.core) if self._arguments.standby else b""
         await self._control.start(self._places.control)
-        await self._be_watched()
+        if compiled.metrics.enabled:
+            # One that has handed over may take a moment to let go of the port.
+            why = await self._watch.open(compiled.metrics, tries=20 if self._taken is not None else 1)
+            if why:
+                self._standing.unwatched = why
+                self._log.error(why)
         self._succession.door.open(self._places.handover)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._draining.told)
-        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._chores.begin("reload", self._reload_by_signal()))
+        self._loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._chores.begin("reload", self._in_force.reload_by_signal())
+        )
         if not self._arguments.standby:
             gc.collect()  # one in standby has done so before
         gc.freeze()
@@ -459,7 +434,7 @@ class Exchange:
         self._log.info(
             "serving",
             version=switch.VERSION,
-            configuration=self._compiled.version,
+            configuration=self._in_force.compiled.version,
             calls_taken_over=len(self.core.calls.by_id),
         )
 
@@ -480,29 +455,10 @@ class Exchange:
         self._transports.close()
         self._engine.shut()
         self._clock.close()
-        for keeper in self._keepers:
-            await keeper.stop()
+        await self._state.stop()
         self.core.mute()  # the loop has a few turns left, and the journal none
         self._journal.close()
         self._log.info("stopped")
-
-    async def _be_watched(self) -> None:
-        """Open /metrics and /healthz. An exchange that has handed over may take a moment to let go of the port."""
-        metrics = self._compiled.metrics
-        if not metrics.enabled:
-            return
-        for tries in reversed(range(20 if self._taken is not None else 1)):
-            try:
-                await self._watch.start(metrics.address, metrics.port)
-            except OSError as error:
-                if tries:
-                    await asyncio.sleep(0.05)
-                    continue
-                place = f"{literal(metrics.address)} port {metrics.port}"
-                why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
-                self._standing.unwatched = why
-                self._log.error(why)
-            return
 
     def _unwilling(self) -> str:
         """Why we cannot hand over at the moment."""
@@ -518,21 +474,6 @@ class Exchange:
         self._transports.close()
         self._journal.close()
         self._log.info("handed over")
-
-    def _open_state(self) -> sqlite3.Connection:
-        path = self._places.data / "state.sqlite3"
-        connection, wrong = open_sound(path)
-        if wrong:
-            self._log.error(
-                "the state file was damaged and is set aside: what it had is taken from the journal",
-                file=f"{path}{SUFFIX}",
-                wrong=wrong,
-            )
-        return connection
-
-    def _written(self) -> tuple[int, int] | None:
-        """Up to where the journal is written (`keeper.Written`)."""
-        return None if self._journal.health().waiting_events else self._journal.end
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""
@@ -553,70 +494,7 @@ class Exchange:
         self.core.look(self._clock.now())
         self._loop.call_later(TURN_S, self._turn)
 
-    # -- configuration ------------------------------------------------------------------------------------------
-
-    async def reload(self) -> ReloadView:
-        """Compile anew in a process of its own and swap. Raises Refused; then nothing has changed."""
-        async with self._reloading:
-            try:
-                compiled, packed = await configuration.compile_apart(self._places.config)
-            except configuration.ConfigurationError as error:
-                self._counters.reloads_refused += 1
-                self._log.error("configuration refused", errors=error.lines)
-                told = tuple(problem.told("error") for problem in error.problems) or error.lines
-                self._standing.not_taken, self._standing.not_taken_at = error.lines, time.time()
-                raise Refused("the configuration has errors; nothing was changed", told) from error
-            changed = compiled.version != self._compiled.version
-            await self._use(compiled)
-            self._compiled = self._standing.compiled = compiled
-            self._standing.refusal = self._standing.not_taken = ()
-            self._standing.at_restart = configuration.needs_restart(self._started_with, compiled)
-            self._counters.reloads += 1
-            unkept = await self._keep(compiled, packed)
-            warnings = (
-                *(f"warning: {each}" for each in unkept),
-                *(f"warning: {each}" for each in self._standing.at_restart),
-                *(problem.told("warning") for problem in compiled.warnings),
-            )
-            self._log.info("configuration taken", configuration=compiled.version, changed=changed)
-            return ReloadView(version=compiled.version, changed=changed, warnings=warnings)
-
-    async def _keep(self, compiled: Compiled, packed: bytes) -> tuple[str, ...]:
-        """For a start after a crash. A full disk does not take the configuration out of force; it is told."""
-        try:
-            await asyncio.to_thread(configuration.keep, self._places.data, compiled, packed)
-        except OSError as error:
-            said = f"it is in force, but cannot be kept: after a crash the former one holds ({error})"
-            self._log.error("configuration cannot be kept", why=str(error))
-            return (said,)
-        return ()
-
-    async def _reload_by_signal(self) -> None:
-        with contextlib.suppress(Refused):
-            await self.reload()
-
-    async def _use(self, compiled: Compiled) -> None:
-        """One swap: calls keep the plan that they began with, what comes next is decided by the new model."""
-        trunks = await self._find_carriers(compiled)
-        await self._certificates.use(compiled)
-        await self._use_prompts(compiled)
-        began = time.monotonic()
-        self._swap(compiled, trunks)
-        self._notices.took("reload", time.monotonic() - began)
-
-    def _swap(self, compiled: Compiled, trunks: Mapping[str, TrunkHost]) -> None:
-        """All of it in one turn of the loop (`switch.swapping`)."""
-        self._model = compiled.model
-        self._credentials.use(compiled)
-        self._account_passwords.use(compiled)
-        self._conference_pins.use(compiled)
-        self._emergency_numbers.use(compiled.model)
-        self._mailer.settings = compiled.mail
-        self._mailboxes.use(compiled, folder_of(self._places.config))
-        self._recordings.use(compiled, folder_of(self._places.config))
-        swapping.swap(self.core, self._accounts, compiled, trunks, self._clock.now())
-        self._trust(trunks)
-        self._guard(compiled)
+    # -- the core's hands ---------------------------------------------------------------------------------------
 
     def _show_certificates(self) -> None:
         for local, context in self._certificates.servers():
@@ -626,70 +504,8 @@ class Exchange:
     def _refuse(self, who: str, address: str, why: str) -> None:
         self._refusals.add(who, address, why, time.time())
 
-    async def _find_carriers(self, compiled: Compiled) -> dict[str, TrunkHost]:
-        before = self._carriers.unknown
-        self._resolver.transports = handed.transports(compiled)
-        self._resolver.families = handed.families(compiled)
-        trunks = await self._carriers.find(compiled.trunks)
-        for trunk, why in self._carriers.unknown.items():
-            if trunk not in before:
-                self._log.error("trunk host cannot be resolved", trunk=trunk, why=why)
-        return trunks
-
-    def _trust(self, trunks: Mapping[str, TrunkHost]) -> None:
-        self._transports.guard.trusted = frozenset(
-            source.rpartition(":")[0] if source.count(":") == 1 else source
-            for trunk in trunks.values()
-            for source in trunk.sources
-        )
-
-    def _guard(self, compiled: Compiled) -> None:
-        networks = [source for trunk in compiled.trunks for source in trunk.sources if "/" in source]
-        self._transports.guard.hidden = compiled.guard.hidden
-        self._transports.guard.use(handed.ban_settings(compiled.guard), [*compiled.guard.allow, *networks])
-
-    async def _ask_again(self) -> None:
-        """Carriers move, and a name server that was away comes back."""
-        async with self._reloading:
-            trunks = await self._find_carriers(self._compiled)
-            swapping.reach(self.core, self._accounts, self._compiled, trunks, self._clock.now())
-            self._trust(trunks)
-
-    def _plan(self, request: CallRequest, facts: Facts) -> Plan:
-        return planner.plan(self._model, request, facts)
-
-    def _check_account(self, code: str, password: str, then: Callable[[bool, float], None]) -> None:
-        async def look() -> None:
-            good = await asyncio.to_thread(self._account_passwords.fits, code, password)
-            self.core.go_on(lambda now: then(good, now), self._clock.now())
-
-        self._chores.begin("account code", look())
-
-    async def _use_prompts(self, compiled: Compiled) -> None:
-        settings = handed.prompt_settings(compiled, folder_of(self._places.config))
-        self._prompts.use(settings, await asyncio.to_thread(prompts.look, settings, self._places.data / "prompts"))
-        if compiled.calls.announcements != "off":
-            self._prompts.prepare(REFUSALS)
-        self._prompts.prepare((), sorted(attendant.texts(compiled.model)))
-        rooms, people = compiled.model.conferences.values(), compiled.model.lines.values()
-        if rooms:
-            self._prompts.prepare(CONFERENCE_PROMPTS)
-        if any(room.announce == "name" for room in rooms):
-            self._prompts.prepare((), [line.name for line in people if line.name])
-        if any(line.policy.record or line.policy.on_demand for line in people):
-            self._prompts.prepare(RECORDING_PROMPTS)
-        if compiled.mailboxes:
-            self._prompts.prepare(MAILBOX_PROMPTS)
-            self._prompts.prepare((), [each.name for each in compiled.mailboxes if each.name])
-
-    def _check_conference(self, room: str, pin: str, then: Callable[[str, float], None]) -> None:
-        async def look() -> None:
-            role = await asyncio.to_thread(self._conference_pins.role, room, pin)
-            self.core.go_on(lambda now: then(role, now), self._clock.now())
-
-        self._chores.begin("conference pin", look())
-
-    # -- the core's hands ---------------------------------------------------------------------------------------
+    def _take_mail(self, compiled: Compiled) -> None:
+        self._mailer.settings = compiled.mail
 
     def _turn_begins(self) -> None:
         self._began = time.monotonic()
@@ -720,6 +536,12 @@ class Exchange:
 
     def _unframed(self, error: RemoteProtocolError, flow: Flow) -> None:
         self.core.unframed(error, flow, self._clock.now())
+
+    def _model(self) -> Model:
+        return self._in_force.model
+
+    def _plan(self, request: CallRequest, facts: Facts) -> Plan:
+        return planner.plan(self._in_force.model, request, facts)
 
     def _append(self, events: list[e.AnyEvent]) -> None:
         self._journal.append(events)
@@ -761,55 +583,11 @@ class _Lines:
         return self._exchange._directory.line_of(user, host)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The process. Returns its exit status."""
-    arguments = ExchangeArguments.parse(sys.argv[1:] if argv is None else argv)
-    try:
-        compiled = configuration.live(arguments.places)
-    except configuration.ConfigurationError as error:
-        sys.stderr.write("\n".join(error.lines) + "\n")
-        _cannot(arguments, error.lines[0])
-        return EXIT_CONFIG
-    writer = logs.configure(compiled.log.level, compiled.log.json)
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_run(arguments, compiled))
-    except handover.Refused as error:
-        _cannot(arguments, str(error))
-        return EXIT_CONFIG
-    except (NewerStateError, NewerFormatError) as error:
-        # Another start would meet the same file; that it was written by us is no reason to throw it away.
-        _cannot(arguments, str(error))
-        sys.stderr.write(f"{error}; start the version that wrote it, or move {arguments.places.data} aside\n")
-        return EXIT_CONFIG
-    except Exception as error:
-        _cannot(arguments, f"{type(error).__name__}: {error}")
-        raise
-    finally:
-        writer.close()
-    return 0
-
-
-def _cannot(arguments: ExchangeArguments, why: str) -> None:
-    """Whoever has asked for another exchange is told why there is none."""
-    if arguments.standby:
-        say(arguments, json.dumps({"error": why}).encode() + b"\n")
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop where it installs."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
-
-
-async def _run(arguments: ExchangeArguments, compiled: Compiled) -> None:
+async def serve(arguments: ExchangeArguments, compiled: Compiled) -> None:
+    """Take over from a former exchange, where one waits for that, and serve until the end."""
     taken = await succeed(arguments) if arguments.standby else None
     await Exchange(arguments, compiled, asyncio.get_running_loop(), taken).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process.main(serve))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -16,7 +17,9 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from config.compiled import MetricsSettings
 from switch.live import Listener, Live
+from switch.sip.uri import literal
 
 MAX_REQUEST = 8192
 MAX_CONNECTIONS = 32
@@ -190,6 +193,21 @@ class WatchServer:
         self._server = await asyncio.start_server(self._connected, address, port, limit=MAX_REQUEST)
         chosen: int = self._server.sockets[0].getsockname()[1]
         return chosen
+
+    async def open(self, settings: MetricsSettings, tries: int = 1) -> str:
+        """The same, tried again where the port is still another's. Returns why it cannot be; empty: it listens."""
+        why = ""
+        for tried in range(tries):
+            if tried:
+                await asyncio.sleep(0.05)
+            try:
+                await self.start(settings.address, settings.port)
+            except OSError as error:
+                place = f"{literal(settings.address)} port {settings.port}"
+                why = f"/metrics and /healthz cannot be served on {place}: {os.strerror(error.errno or 0)}"
+            else:
+                return ""
+        return why
 
     def release(self) -> None:
         """Let go of the port; what is being answered goes on."""

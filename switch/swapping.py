@@ -15,6 +15,7 @@ from switch import handed
 from switch.accounts import Accounts
 from switch.core import Core
 from switch.domains import Domains
+from switch.net.guard import Guard
 from switch.trunk_hosts import TrunkHost
 
 
@@ -43,3 +44,19 @@ def reach(core: Core, accounts: Accounts, compiled: Compiled, trunks: Mapping[st
     accounts.use(compiled.trunks)
     core.directory.use(compiled.model, trunks, accounts.dialects, Domains(compiled.domains))
     core.trunks_changed(now)
+
+
+def trust(guard: Guard, trunks: Mapping[str, TrunkHost]) -> None:
+    """Carriers, where they are now, are no strangers."""
+    guard.trusted = frozenset(
+        source.rpartition(":")[0] if source.count(":") == 1 else source
+        for trunk in trunks.values()
+        for source in trunk.sources
+    )
+
+
+def admit(guard: Guard, compiled: Compiled) -> None:
+    """Whom the guard lets in, and when it shuts somebody out."""
+    networks = [source for trunk in compiled.trunks for source in trunk.sources if "/" in source]
+    guard.hidden = compiled.guard.hidden
+    guard.use(handed.ban_settings(compiled.guard), [*compiled.guard.allow, *networks])
