@@ -136,6 +136,20 @@ def history(
         _show(found)
 
 
+USUAL = frozenset(
+    (Reason.CALLER_HUNG_UP, Reason.CALLEE_HUNG_UP, Reason.SERVICE_ENDED, Reason.TRANSFERRED, Reason.JOINED)
+)
+"""How answered calls end when people end them: not worth a word in a list."""
+
+
+def ending_of(record: CallRecord) -> str:
+    """Its result in words; with the reason where nobody has hung up, as when a media worker died."""
+    reason = record.reason.replace("_", " ")
+    if record.result != "answered":
+        return reason
+    return record.result if record.reason in USUAL or not reason else f"answered, {reason}"
+
+
 def _show(found: list[CallRecord]) -> None:
     from rich.text import Text
 
@@ -146,7 +160,7 @@ def _show(found: list[CallRecord]) -> None:
     for record in found:
         caller = record.caller_number or record.line or record.trunk or "?"
         called = record.number or record.dialled
-        ending = record.result if record.result == "answered" else record.reason.replace("_", " ")
+        ending = ending_of(record)
         shown.add_row(
             local_time(record.started_at, now),
             Text(caller),

@@ -118,5 +118,15 @@ class Music:
         self._there = self._path.exists()
 
 
+def main() -> int:
+    """The child: one line where the disk does not take the music; the exchange goes on with `BEFORE`."""
+    try:
+        write(Path(sys.argv[1]))
+    except OSError as error:
+        sys.stderr.write(f"music on hold cannot be written: {error.strerror or error}\n")
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    sys.exit(main())

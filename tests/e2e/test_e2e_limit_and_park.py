@@ -45,11 +45,11 @@ def test_a_call_is_warned_of_and_cut_at_its_limit(exchange):
     """The carrier says what it hears. A limit below 20 s warns at once."""
     before = exchange.recorded()
     with carrier(exchange) as pacific, softphones(exchange, "alice") as (alice,):
-        alice.play(ALICE, -14)
+        alice.play(ALICE, -30)  # the warning comes over it, and is louder
         call = alice.call("6692223333")
         up = alice.talking(call)["now"]
         over = alice.over(call)
-        heard = (tones(alice, call, up, up + 0.8), tones(alice, call, up + 1.0, over["now"] - 0.2))
+        heard = (tones(alice, call, up, up + 2.0), tones(alice, call, over["now"] - 1.7, over["now"] - 0.2))
         assert pacific.wait(5) == (1, 1, 0), pacific.trouble()
         (bye,) = pacific.received("BYE")
     assert heard == ({ALICE, BEEP}, {ALICE})

@@ -28,6 +28,7 @@ from records.store import Store
 from switch import configuration
 from switch.commands import app
 from switch.commands.common import short_path
+from switch.commands.history import ending_of
 from switch.commands.moments import moment
 from switch.commands.phones import reachable
 from switch.control import ControlServer, Refused
@@ -622,6 +623,21 @@ def test_a_decision_of_a_forgotten_configuration_is_shown_without_places(kept):
     shown = run("history", "c0a81f3e77aa0002")
     assert "extension:102 -> rings bob" in shown
     assert "not known any more" in shown
+
+
+@pytest.mark.parametrize(
+    ("result", "reason", "shown"),
+    [
+        ("answered", "callee_hung_up", "answered"),
+        ("answered", "media_lost", "answered, media lost"),
+        ("answered", "duration_limit", "answered, duration limit"),
+        ("no_answer", "no_answer", "no answer"),
+    ],
+)
+def test_the_list_says_how_a_call_ended_that_nobody_hung_up(result, reason, shown):
+    at = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    record = CallRecord("c", 1, at, at, ended_at=at, result=result, reason=reason)
+    assert ending_of(record) == shown
 
 
 @pytest.mark.parametrize("typed", ["not_found", "not found", "Not-Found", "refused"])

@@ -198,3 +198,12 @@ def test_hold_music_of_our_own_is_made_once(tmp_path):
 def test_the_page_of_prompts_ends_with_the_table_of_all():
     page = Path(__file__).parents[3] / "docs" / "prompts.md"
     assert page.read_text("utf-8").endswith(table())
+
+
+def test_a_disk_that_does_not_take_the_hold_music_costs_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(music, "CHORDS", ())
+    monkeypatch.setattr("sys.argv", ["music", str(tmp_path / "nowhere" / "music.wav")])
+    assert music.main() == 1
+    assert capsys.readouterr().err == "music on hold cannot be written: No such file or directory\n"
