@@ -18,7 +18,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from records.cdr import CallRecord, Recorded
-from records.owners import owner_of
+from records.owners import may_hear
 from records.viewer import NotPermitted, Role, Viewer
 
 
@@ -35,7 +35,8 @@ class Heard(NamedTuple):
 
 def recordings(record: CallRecord, viewer: Viewer) -> Sequence[Heard]:
     """Those of the call that the viewer may hear; of the others nothing is told."""
-    return [Heard(each, not _owns(record, each, viewer)) for each in record.recordings if _may(record, each, viewer)]
+    found = ((each, may_hear(record, each, viewer)) for each in record.recordings if each.file)
+    return [Heard(each, not own) for each, own in found if own or viewer.role is Role.ADMIN]
 
 
 def recording(record: CallRecord, file: str, viewer: Viewer) -> Heard:
@@ -63,12 +64,3 @@ def may_count(owner: str, members: Collection[str], viewer: Viewer) -> None:
     """How many messages lie there, and who shares it (ACC-1). Raises NotPermitted."""
     if viewer.role is not Role.ADMIN and viewer.user != owner and viewer.user not in members:
         raise NotPermitted("only those who share the mailbox")
-
-
-def _may(record: CallRecord, recorded: Recorded, viewer: Viewer) -> bool:
-    return bool(recorded.file) and (viewer.role is Role.ADMIN or _owns(record, recorded, viewer))
-
-
-def _owns(record: CallRecord, recorded: Recorded, viewer: Viewer) -> bool:
-    owner = owner_of(record, recorded)
-    return bool(viewer.user) and owner.kind == "user" and owner.name == viewer.user

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from records.cdr import CallRecord, Instant, LegRecord, Mark
+from records.cdr import CallRecord, Instant, Mark
 from records.events import BillableEdited, BillableEvent, InteractionNoted
+from records.roles import acting
 
 Interval = tuple[Instant, Instant]
 _MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -63,18 +64,13 @@ def talks(record: CallRecord, user: str) -> tuple[Interval, ...]:
     return _united(
         (leg.answered_at, leg.ended_at)
         for leg in record.legs
-        if _user(leg) == user and leg.answered_at is not None and leg.ended_at is not None
+        if acting(leg) == user and leg.answered_at is not None and leg.ended_at is not None
     )
-
-
-def _user(leg: LegRecord) -> str:
-    kind, _, name = leg.target.partition(":")
-    return leg.user or (name if kind == "line" else "")
 
 
 def users(record: CallRecord) -> tuple[str, ...]:
     """The lines that talked in the call."""
-    return tuple(dict.fromkeys(_user(leg) for leg in record.legs if _user(leg) and leg.answered_at is not None))
+    return tuple(dict.fromkeys(acting(leg) for leg in record.legs if acting(leg) and leg.answered_at is not None))
 
 
 def billables(record: CallRecord, told: Iterable[BillableEvent]) -> tuple[Billable, ...]:

@@ -47,7 +47,7 @@ def owner_of(record: CallRecord, recorded: Recorded) -> Owner:
 
 
 def may_hear(record: CallRecord, recorded: Recorded, viewer: Viewer) -> bool:
-    """Whether it is the viewer's own."""
+    """Whether it is the viewer's own. What an administrator may hear besides is asked of `records.access`."""
     return bool(recorded.file and viewer.user) and owner_of(record, recorded) == Owner("user", viewer.user)
 
 

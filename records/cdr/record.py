@@ -319,8 +319,14 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
             return "inbound"
         if not self.entity:  # refused, or of a version that did not say what was called
             return "outbound" if self.outside else "internal"
-        called = self.entity if self.entity != _ACCOUNT_CODE else next((each.entity for each in self.path[1:]), "")
-        return "outbound" if called.startswith(_OUTSIDE) else "internal"
+        return "outbound" if self.goal.startswith(_OUTSIDE) else "internal"
+
+    @property
+    def goal(self) -> str:
+        """What was called: behind an account code the number that came after it."""
+        if self.entity != _ACCOUNT_CODE:
+            return self.entity
+        return next((stop.entity for stop in self.path[1:]), self.entity)
 
     @property
     def outside(self) -> bool:

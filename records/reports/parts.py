@@ -17,8 +17,6 @@ from records.roles import acting, answered_by, called, caller_of, rings_on
 
 NO_CALL = ("feature:", "service:", "park:")
 """What is dialled without calling anybody."""
-ACCOUNT_CODE = "feature:account_code"
-"""But behind an account code comes the number."""
 POLICY = frozenset(("not_permitted", "blocked"))
 """Reasons of a call that policy did not let pass."""
 REFUSAL = "refused:"
@@ -29,16 +27,9 @@ ANONYMOUS = ""
 
 def outbound(record: CallRecord) -> str:
     """The user whose attempt it was; empty: of nobody here, or none that counts."""
-    if goal(record).startswith(NO_CALL) or record.reason in POLICY:
+    if record.goal.startswith(NO_CALL) or record.reason in POLICY:
         return ""
     return caller_of(record)
-
-
-def goal(record: CallRecord) -> str:
-    """What was called, behind an account code."""
-    if record.entity != ACCOUNT_CODE:
-        return record.entity
-    return next((stop.entity for stop in record.path[1:]), record.entity)
 
 
 def inbound(record: CallRecord) -> set[str]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from records.cdr import CallRecord, Instant, LegRecord, Queued
-from records.cdr.record import seconds
+from records.cdr import CallRecord, Instant, LegRecord, Queued, seconds
 from records.events import MemberSet
 from records.reports.queues import ANSWERED, Offer, Stay
 

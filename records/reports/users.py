@@ -131,7 +131,7 @@ def _count(record: CallRecord, counts: Mapping[str, _Count]) -> None:
         mine.completed += user in talkers
         mine.answered_by_others += user not in talkers and bool(talkers)
         mine.voicemail += user in mailboxes
-    no_call = parts.goal(record).startswith(parts.NO_CALL)
+    no_call = record.goal.startswith(parts.NO_CALL)
     for leg in record.legs:
         user = acting(leg)
         if not user:

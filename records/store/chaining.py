@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, insert, select, tuple_, update
 
 from records.chain import SALT_BYTES, TOMBSTONE, Covered, Head, content, digest, link, plain
+from records.store.statements import portions
 from records.store.tables import (
     billable,
     call_legs,
@@ -23,9 +24,6 @@ from records.store.tables import (
     recording_files,
     tombstones,
 )
-
-MANY = 500
-"""So many parameters every database takes in one statement."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -117,8 +115,8 @@ class Links:
     def known(self, kind: str, refs: Sequence[str]) -> set[str]:
         """Which of these have a link, be they there or forgotten."""
         found: set[str] = set()
-        for start in range(0, len(refs), MANY):
-            chosen = select(chain.c.ref).where(chain.c.ref.in_(refs[start : start + MANY]), chain.c.kind == kind)
+        for some in portions(refs):
+            chosen = select(chain.c.ref).where(chain.c.ref.in_(some), chain.c.kind == kind)
             found.update(self._connection.execute(chosen).scalars())
         return found
 
@@ -161,16 +159,15 @@ class Links:
         """What these links (ascending) are of is no more."""
         covered, seq = Covered(links), self.head.seq + 1
         self.flush()
-        for start in range(0, len(links), MANY):
-            chosen = chain.c.seq.in_(links[start : start + MANY])
-            self._connection.execute(update(chain).where(chosen).values(gone=seq, salt=None))
+        for some in portions(links):
+            self._connection.execute(update(chain).where(chain.c.seq.in_(some)).values(gone=seq, salt=None))
         row = {"seq": seq, "at": at, "by": by, "why": why, "count": covered.count, "links": covered.hash}
         self._connection.execute(insert(tombstones), row)
         self.add(TOMBSTONE, str(seq), content(plain_row(tombstones, row)))
 
     def add(self, kind: str, ref: str, said: bytes) -> None:
         """One more link."""
-        seq, before = self._head or self.head
+        seq, before = self.head
         salt = os.urandom(SALT_BYTES)
         of = digest(salt, said)
         self._head = Head(seq + 1, link(before, seq + 1, kind, ref, of))

@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from records.cdr import CallRecord
 from records.charges import settled
 from records.events import BillableEdited, BillableEvent, InteractionNoted, LegCharged
-from records.store.rows import from_us, to_us
+from records.store.rows import instant, us
+from records.store.statements import insert_into
 from records.store.tables import billable, leg_charges
 from records.text import clean
 
@@ -28,7 +28,7 @@ def charged_row(event: LegCharged) -> dict[str, Any]:
         "currency": clean(event.currency),
         "units": event.units,
         "by": event.by,
-        "at": to_us(event.at),
+        "at": us(event.at),
     }
 
 
@@ -39,7 +39,7 @@ def billable_row(event: BillableEvent) -> dict[str, Any]:
         "call": clean(event.call),
         "user": clean(event.user),
         "by": clean(event.by),
-        "at": to_us(event.at),
+        "at": us(event.at),
         "kind": _NOTED,
         "seconds_ms": None,
         "code": None,
@@ -55,8 +55,7 @@ def billable_row(event: BillableEvent) -> dict[str, Any]:
 
 def billable_of(row: Any) -> BillableEvent:
     """The same, back."""
-    at = from_us(row["at"])
-    assert at is not None
+    at = instant(row["at"])
     what = {name: row[name] for name in ("code", "note", "contact")}
     if row["kind"] == _NOTED:
         return InteractionNoted(row["id"], row["call"], row["user"], row["by"], at, **what)
@@ -66,10 +65,11 @@ def billable_of(row: Any) -> BillableEvent:
 
 def add(connection: Connection, event: LegCharged | BillableEvent) -> None:
     """Write one of them; one that is there stays as it is."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    told = isinstance(event, LegCharged)
-    row = charged_row(event) if isinstance(event, LegCharged) else billable_row(event)
-    connection.execute(dialect.insert(leg_charges if told else billable).on_conflict_do_nothing(), row)
+    if isinstance(event, LegCharged):
+        table, row = leg_charges, charged_row(event)
+    else:
+        table, row = billable, billable_row(event)
+    connection.execute(insert_into(table, connection.dialect.name).on_conflict_do_nothing(), row)
 
 
 def with_carriers_word(
@@ -79,8 +79,7 @@ def with_carriers_word(
     told: dict[str, list[LegCharged]] = {}
     for some in portions:
         for row in connection.execute(select(leg_charges).where(leg_charges.c.call.in_(some))).mappings():
-            at = from_us(row["at"])
-            assert at is not None
+            at = instant(row["at"])
             event = LegCharged(row["call"], row["leg"], row["cost"], row["currency"], row["units"], row["by"], at)
             told.setdefault(event.call, []).append(event)
     return [

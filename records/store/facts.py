@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from records.events import (
     BillableEdited,
@@ -29,7 +28,8 @@ from records.store import costs
 from records.store.chaining import Links
 from records.store.forgetting import forget
 from records.store.members import member_row
-from records.store.rows import file_row, to_us
+from records.store.rows import file_row, us
+from records.store.statements import insert_into
 from records.store.tables import (
     billable,
     history_hidden,
@@ -45,8 +45,7 @@ Writer = Callable[[Connection, Any], None]
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Write a row by its primary key, over the one that is there."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    statement = insert_into(table, connection.dialect.name)
     keys = [column.name for column in table.primary_key]
     changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), row)
@@ -57,20 +56,17 @@ def _recording_rendered(connection: Connection, event: RecordingRendered) -> Non
 
 
 def _history_hidden(connection: Connection, event: HistoryHidden) -> None:
-    row = {"viewer": clean(event.viewer), "call": clean(event.call), "by": clean(event.by), "at": to_us(event.at)}
+    row = {"viewer": clean(event.viewer), "call": clean(event.call), "by": clean(event.by), "at": us(event.at)}
     put(connection, history_hidden, row)
 
 
 def _recording_accessed(connection: Connection, event: RecordingAccessed) -> None:
-    put(
-        connection,
-        recording_accesses,
-        {"call": event.call, "by": clean(event.by), "why": clean(event.why)} | _access(event),
-    )
+    row = {"call": event.call, "by": clean(event.by), "why": clean(event.why)} | _access(event)
+    put(connection, recording_accesses, row)
 
 
 def _access(event: RecordingAccessed) -> dict[str, Any]:
-    return {"at": to_us(event.at), "file": clean(event.file)}
+    return {"at": us(event.at), "file": clean(event.file)}
 
 
 def _id(event: BillableEvent) -> dict[str, Any]:
@@ -93,7 +89,7 @@ WRITERS: Mapping[type, Writer] = {
 CHAINED: Mapping[type, tuple[Table, Callable[[Any], Mapping[str, Any]]]] = {
     RecordingRendered: (recording_files, lambda event: {"file": clean(event.file)}),
     RecordingAccessed: (recording_accesses, _access),
-    LegCharged: (leg_charges, lambda event: {"call": event.call, "leg": event.leg, "at": to_us(event.at)}),
+    LegCharged: (leg_charges, lambda event: {"call": event.call, "leg": event.leg, "at": us(event.at)}),
     InteractionNoted: (billable, _id),
     BillableEdited: (billable, _id),
 }

@@ -6,13 +6,14 @@ left out. A deletion that is told again finds nothing any more, and leaves no se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Column, Connection, Table, delete, select
 
 from records.events import Forgotten
-from records.store.chaining import KINDS, MANY, Links, key_of
-from records.store.rows import to_us
+from records.store.chaining import KINDS, Links, key_of
+from records.store.rows import us
+from records.store.statements import portions
 from records.store.tables import chain, metadata, recording_files
 from records.text import clean
 
@@ -29,26 +30,19 @@ def forget(connection: Connection, event: Forgotten, links: Links) -> None:
             gone |= _drop(connection, table, table.c.call, event.calls)
     gone |= _drop(connection, recording_files, recording_files.c.file, [clean(each) for each in event.files])
     if gone:
-        at = to_us(event.at)
-        assert at is not None
-        links.tombstone(sorted(gone), clean(event.by), clean(event.why), at)
+        links.tombstone(sorted(gone), clean(event.by), clean(event.why), us(event.at))
 
 
 def _drop(connection: Connection, table: Table, column: Column[str], values: Sequence[str]) -> set[int]:
     """Delete those rows; the links that were of them."""
     found: set[int] = set()
-    for some in _slices(values):
+    for some in portions(values):
         if table.name in KINDS:
             rows = connection.execute(select(*table.primary_key).where(column.in_(some))).mappings()
-            for refs in _slices([key_of(table, row) for row in rows]):
+            for refs in portions([key_of(table, row) for row in rows]):
                 of = select(chain.c.seq).where(
                     chain.c.ref.in_(refs), chain.c.kind == table.name, chain.c.gone.is_(None)
                 )
                 found.update(connection.execute(of).scalars())
         connection.execute(delete(table).where(column.in_(some)))
     return found
-
-
-def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), MANY):
-        yield values[start : start + MANY]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from records.events import MemberSet
-from records.store.rows import from_us, to_us
+from records.store.rows import instant, us
 from records.store.tables import queue_members
 from records.text import clean
 
@@ -17,7 +17,7 @@ def member_row(event: MemberSet) -> dict[str, Any]:
     return {
         "queue": clean(event.queue),
         "member": clean(event.member),
-        "at": to_us(event.at),
+        "at": us(event.at),
         "state": event.state,
         "reason": clean(event.reason),
         "by": clean(event.by),
@@ -32,6 +32,5 @@ def members(connection: Connection) -> list[MemberSet]:
 
 
 def _event(row: Any) -> MemberSet:
-    at = from_us(row["at"])
-    assert at is not None
-    return MemberSet(row["queue"], row["member"], row["state"], row["reason"], row["by"], at, row["of_call"])
+    told = row["queue"], row["member"], row["state"], row["reason"], row["by"]
+    return MemberSet(*told, instant(row["at"]), row["of_call"])

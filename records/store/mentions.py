@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, Table, Text, exists, or_, select
 
 from records.cdr import Instant
-from records.store.rows import from_us, to_us
+from records.store.rows import instant, us
 from records.store.store import Store
 from records.store.tables import billable, call_legs, calls
 
@@ -24,16 +24,14 @@ def mentions(
     """The ids of the calls, and when they began, the oldest first. It reads all records of that time, in pages."""
     query = select(calls.c.call, calls.c.started_at).where(_stands(number))
     if since is not None:
-        query = query.where(calls.c.started_at >= to_us(since))
+        query = query.where(calls.c.started_at >= us(since))
     if until is not None:
-        query = query.where(calls.c.started_at < to_us(until))
+        query = query.where(calls.c.started_at < us(until))
     query = query.order_by(calls.c.started_at, calls.c.call).limit(_MANY)
     page = query
     while found := store.read(lambda connection: connection.execute(page).all()):  # noqa: B023  (at once)
         for call, started_at in found:
-            at = from_us(started_at)
-            assert at is not None
-            yield call, at
+            yield call, instant(started_at)
         last = found[-1]
         later = or_(calls.c.started_at > last[1], (calls.c.started_at == last[1]) & (calls.c.call > last[0]))
         page = query.where(later)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, or_, select, tuple_, union
 
 from records.cdr import Instant
-from records.store.rows import to_us
+from records.store.rows import us
 from records.store.tables import call_legs, call_users, calls, history_hidden
 
 LONGEST_US = 7 * 86400 * 1_000_000
@@ -61,17 +61,17 @@ class Wanted(msgspec.Struct, frozen=True):
     def when(self, query: Select[Any], started_at: ColumnElement[int]) -> Select[Any]:
         """Of that time only."""
         if self.since is not None:
-            query = query.where(started_at >= to_us(self.since))
+            query = query.where(started_at >= us(self.since))
         if self.until is not None:
-            query = query.where(started_at < to_us(self.until))
+            query = query.where(started_at < us(self.until))
         return query
 
     def _rung(self, line: str) -> Select[Any]:
         query = select(call_legs.c.call).where(call_legs.c.target == f"line:{line}")
         if self.since is not None:
-            query = query.where(call_legs.c.started_at >= to_us(self.since))
+            query = query.where(call_legs.c.started_at >= us(self.since))
         if self.until is not None:
-            query = query.where(call_legs.c.started_at < (to_us(self.until) or 0) + LONGEST_US)
+            query = query.where(call_legs.c.started_at < us(self.until) + LONGEST_US)
         return query
 
 

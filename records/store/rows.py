@@ -17,7 +17,7 @@ from records.text import clean, to_json
 
 
 class Besides(msgspec.Struct, frozen=True, omit_defaults=True):
-    """See `records.events.CallStarted`."""
+    """What else a decision was made with, as in `records.events.CallStarted`: the column `asked`."""
 
     hops: int = 0
     proven: bool = True
@@ -31,28 +31,28 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 _NONE = datetime.timedelta()
 
 
-def to_us(instant: Instant | None) -> int | None:
+def us(at: Instant) -> int:
     """Unix microseconds."""
-    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
+    return (at - _EPOCH) // _MICROSECOND
 
 
-def _us(instant: Instant) -> int:
-    return (instant - _EPOCH) // _MICROSECOND
+def _us_or_none(at: Instant | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
-def from_us(value: int | None) -> Instant | None:
+def instant(value: int) -> Instant:
     """The instant, in UTC."""
-    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
-
-
-def _instant(value: int) -> Instant:
     return _EPOCH + datetime.timedelta(microseconds=value)
+
+
+def _instant_or_none(value: int | None) -> Instant | None:
+    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
 
 
 def call_row(record: CallRecord) -> tuple[Any, ...]:
     """The row of a finished call, in the order of the table's columns (a tuple is what costs least to insert)."""
-    begun, ended = _us(record.started_at), _us(record.ended_at or record.last_at)
-    rang, answered = to_us(record.rang_at), to_us(record.answered_at)
+    begun, ended = us(record.started_at), us(record.ended_at or record.last_at)
+    rang, answered = _us_or_none(record.rang_at), _us_or_none(record.answered_at)
     return (
         record.call,
         record.n,
@@ -143,10 +143,10 @@ def file_row(file: RecordingRendered) -> dict[str, Any]:
         "duration_ms": round(file.duration_s * 1000),
         "rate": file.rate,
         "sides": file.sides,
-        "began_at": to_us(file.began_at),
+        "began_at": us(file.began_at),
         "packets": file.packets,
         "lost": file.lost,
-        "rendered_at": to_us(file.at),
+        "rendered_at": us(file.at),
         "wrong": clean(file.wrong),
     }
 
@@ -161,10 +161,10 @@ def file_of(row: Any) -> RecordingRendered:
         row["duration_ms"] / 1000,
         row["rate"],
         row["sides"],
-        _instant(row["began_at"]),
+        instant(row["began_at"]),
         row["packets"],
         row["lost"],
-        _instant(row["rendered_at"]),
+        instant(row["rendered_at"]),
         row["wrong"],
     )
 
@@ -182,10 +182,10 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
             leg.leg,
             leg.target,
             clean(leg.contact),
-            to_us(leg.started_at),
-            to_us(leg.rang_at),
-            to_us(leg.answered_at),
-            to_us(leg.ended_at),
+            us(leg.started_at),
+            _us_or_none(leg.rang_at),
+            _us_or_none(leg.answered_at),
+            _us_or_none(leg.ended_at),
             round(leg.held_s * 1000) if leg.holds else 0,
             leg.result,
             leg.reason,
@@ -199,7 +199,7 @@ def leg_rows(record: CallRecord) -> list[tuple[Any, ...]]:
 
 def user_rows(record: CallRecord) -> list[tuple[Any, ...]]:
     """The rows of `call_users`: whom the call concerns, and as what (`CallRecord.users`)."""
-    started_at, call = to_us(record.started_at), record.call
+    started_at, call = us(record.started_at), record.call
     return [(clean(user), started_at, call, role) for user, role in record.users().items()]
 
 
@@ -209,12 +209,12 @@ def record_of(row: Any, legs: Iterable[Any]) -> CallRecord:
     record = CallRecord(
         call=row["call"],
         n=row["n"],
-        last_at=_instant(row["ended_at"]),
-        started_at=_instant(row["started_at"]),
+        last_at=instant(row["ended_at"]),
+        started_at=instant(row["started_at"]),
         complete=bool(row["complete"]),
-        rang_at=from_us(row["rang_at"]),
-        answered_at=from_us(row["answered_at"]),
-        ended_at=from_us(row["ended_at"]),
+        rang_at=_instant_or_none(row["rang_at"]),
+        answered_at=_instant_or_none(row["answered_at"]),
+        ended_at=_instant_or_none(row["ended_at"]),
         because=tuple(msgspec.json.decode(row["because"], type=list[tuple[str, str]])) if row["because"] else (),
         hidden=bool(row["hidden"]),
         forwards=msgspec.json.decode(row["forwards"], type=tuple[Forwarded, ...]) if row["forwards"] else (),
@@ -262,10 +262,10 @@ def _leg_of(row: Any) -> LegRecord:
         leg=row["leg"],
         target=row["target"],
         contact=row["contact"],
-        started_at=_instant(row["started_at"]),
-        rang_at=from_us(row["rang_at"]),
-        answered_at=from_us(row["answered_at"]),
-        ended_at=from_us(row["ended_at"]),
+        started_at=instant(row["started_at"]),
+        rang_at=_instant_or_none(row["rang_at"]),
+        answered_at=_instant_or_none(row["answered_at"]),
+        ended_at=_instant_or_none(row["ended_at"]),
         result=row["result"],
         reason=row["reason"],
         sip_status=row["sip_status"],

@@ -31,13 +31,13 @@ from sqlalchemy import (
     create_engine,
     event,
     exists,
+    insert,
     inspect,
     make_url,
     or_,
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from records.cdr import CallRecord, Instant
@@ -49,7 +49,8 @@ from records.store.costs import billable_of, with_carriers_word
 from records.store.facts import put, write
 from records.store.forgetting import RETENTION, forget
 from records.store.questions import EVERY, Walk, Wanted
-from records.store.rows import call_row, file_of, leg_rows, record_of, to_us, user_rows
+from records.store.rows import call_row, file_of, leg_rows, record_of, us, user_rows
+from records.store.statements import PORTION, insert_into, portions
 from records.store.tables import (
     VERSION_TABLE,
     billable,
@@ -68,10 +69,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEWEST = "0011"
 """The newest migration."""
-PORTION = 500
-"""So many values in a statement are within every database's bound."""
+# A write-ahead log lets readers read on while the feeder writes, and syncs at its checkpoints only. What is deleted is
+# overwritten, too.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY", "secure_delete=ON")
 # Transactions are begun by us: the driver would leave changes of tables out of them.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY")
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
 
@@ -97,11 +98,11 @@ class Store:
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
             self._engine = create_engine(parsed, pool_pre_ping=True)
-        dialect: Any = postgresql if self.dialect == "postgresql" else sqlite
-        self._add_call = self._compiled(dialect.insert(calls).on_conflict_do_nothing(), calls)
-        self._add_user = self._compiled(dialect.insert(call_users).on_conflict_do_nothing(), call_users)
-        self._add_leg = self._compiled(dialect.insert(call_legs).on_conflict_do_nothing(), call_legs)
-        self._add_link = self._compiled(dialect.insert(chain), chain)
+        self._add_call, self._add_user, self._add_leg = (
+            self._compiled(insert_into(table, self.dialect).on_conflict_do_nothing(), table)
+            for table in (calls, call_users, call_legs)
+        )
+        self._add_link = self._compiled(insert(chain), chain)
 
     def _compiled(self, statement: Insert, table: Table) -> str:
         """The driver's own text for inserting whole rows as tuples: a third of the cost of naming every value."""
@@ -121,7 +122,7 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the tables up to this version, from nothing or from any older one."""
-        if self._run(_is_new):
+        if self._run(_is_newest):
             return
         from records.store.migrate import upgrade  # Alembic costs time and memory, and most starts do not need it
 
@@ -189,7 +190,7 @@ class Store:
     def retain(self, before: Instant, emergency_before: Instant, why: str, at: Instant, most: int = 1000) -> int:
         """By the retention rules: drop the records of at most `most` calls that ended before (of emergency calls:
         before `emergency_before`), and leave one tombstone. How many there were."""
-        old = calls.c.ended_at < case((calls.c.emergency, to_us(emergency_before)), else_=to_us(before))
+        old = calls.c.ended_at < case((calls.c.emergency, us(emergency_before)), else_=us(before))
         query = select(calls.c.call).where(old).order_by(calls.c.started_at).limit(most)
 
         def work(connection: Connection) -> int:
@@ -286,7 +287,7 @@ class Store:
             if len(found) < batch:
                 return
             last = found[-1]
-            after = query.where(tuple_(calls.c.started_at, calls.c.call) > (to_us(last.started_at), last.call))
+            after = query.where(tuple_(calls.c.started_at, calls.c.call) > (us(last.started_at), last.call))
 
     def newest(self, users: Iterable[str], wanted: Wanted = EVERY, hidden_by: str = "") -> Iterator[CallRecord]:
         """The calls that concern these users, the newest first; see `Walk`. Read while they are taken."""
@@ -336,7 +337,7 @@ class Store:
 
         def read(connection: Connection) -> frozenset[str]:
             found: set[str] = set()
-            for some in _portions(names):
+            for some in portions(names):
                 query = select(history_hidden.c.call).where(
                     history_hidden.c.viewer == viewer, history_hidden.c.call.in_(some)
                 )
@@ -360,7 +361,8 @@ async def _run_async(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
         return await connection.run_sync(work)
 
 
-def _is_new(connection: Connection) -> bool:
+def _is_newest(connection: Connection) -> bool:
+    """Whether the tables are those of this version."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return False
     return [row[0] for row in connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")] == [NEWEST]  # noqa: S608
@@ -369,18 +371,13 @@ def _is_new(connection: Connection) -> bool:
 def _records(connection: Connection, query: Select[Any], *, legs: bool = True) -> list[CallRecord]:
     rows = connection.execute(query).mappings().all()
     found: dict[str, list[Any]] = {row["call"]: [] for row in rows}
-    for some in _portions(list(found) if legs else []):
+    for some in portions(list(found) if legs else []):
         chosen = select(call_legs).where(call_legs.c.call.in_(some)).order_by(call_legs.c.leg)
         for leg in connection.execute(chosen).mappings():
             found[leg["call"]].append(leg)
     records = [record_of(row, found[row["call"]]) for row in rows]
     charged = [record.call for record in records if record.charges]
-    return with_carriers_word(connection, records, _portions(charged)) if charged else records
-
-
-def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many as one statement takes."""
-    return (names[start : start + PORTION] for start in range(0, len(names), PORTION))
+    return with_carriers_word(connection, records, portions(charged)) if charged else records
 
 
 def _sound(url: URL) -> URL:
@@ -403,15 +400,7 @@ def _prepare_file(url: URL) -> None:
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # What is deleted is overwritten, too.
-    # A write-ahead log lets readers read on while the feeder writes, and syncs at its checkpoints only.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "busy_timeout=30000",
-        "temp_store=MEMORY",
-        "secure_delete=ON",
-    ):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

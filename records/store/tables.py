@@ -208,6 +208,7 @@ billable = Table(
     Index("billable_user", "user", "at"),
 )
 """Notes and edits of people, one row each, never changed (`records.billable`)."""
+
 recording_accesses = Table(
     "recording_accesses",
     metadata,
@@ -254,3 +255,4 @@ consumers = Table(
     Column("segment", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
 )
+"""Up to where in the journal each consumer has taken in what is there: moved in the transaction that stores it."""

@@ -15,7 +15,8 @@ import msgspec
 from sqlalchemy import Connection, func, select, tuple_
 
 from records.chain import Covered, Head, content, digest, link
-from records.store.chaining import KINDS, MANY, Kind, found_by, key_of, plain_row
+from records.store.chaining import KINDS, Kind, found_by, key_of, plain_row
+from records.store.statements import PORTION
 from records.store.store import Store
 from records.store.tables import chain, tombstones
 
@@ -186,7 +187,7 @@ class Verifying:
 
 
 def _page(connection: Connection, after: int, end: int) -> _Page:
-    query = select(chain).where(chain.c.seq > after, chain.c.seq <= end).order_by(chain.c.seq).limit(MANY)
+    query = select(chain).where(chain.c.seq > after, chain.c.seq <= end).order_by(chain.c.seq).limit(PORTION)
     page = _Page(connection.execute(query).mappings().all(), {}, {}, {})
     for name, kind in KINDS.items():
         refs = [row["ref"] for row in page.links if row["kind"] == name and row["gone"] is None]
@@ -218,7 +219,7 @@ def _unlinked(
 ) -> tuple[tuple[Any, ...], list[str]] | None:
     """The next rows of a table, by their keys: the last key, and the names of those without a link; None at the end."""
     table, keys = kind.table, list(kind.table.primary_key)
-    query = select(*keys).order_by(*keys).limit(MANY)
+    query = select(*keys).order_by(*keys).limit(PORTION)
     if after is not None:
         query = query.where(tuple_(*keys) > tuple_(*after) if len(keys) > 1 else keys[0] > after[0])
     rows = connection.execute(query).mappings().all()
