@@ -161,6 +161,20 @@ class Meter:
         return {name: seconds for name, seconds in sums.items() if seconds > 0}
 
 
+def settle(root: int, quiet_s: float = 3.0, share: float = 0.03, patience_s: float = 90.0) -> None:
+    """Wait until a tree of processes has used less than `share` of a core for `quiet_s`. Raises RuntimeError when it
+    does not come to rest."""
+    end = time.monotonic() + patience_s
+    while True:
+        meter, pids = Meter(root), tree(root)
+        time.sleep(quiet_s)
+        # A child that has ended since took its time with it, unless it was reaped: so nobody may have come or gone.
+        if meter.used_s() < share * quiet_s and tree(root) == pids:
+            return
+        if time.monotonic() > end:
+            raise RuntimeError(f"process {root} does not come to rest")
+
+
 def idle_share(root: int, seconds: float) -> float:
     """What the tree uses when nothing happens, in seconds of CPU a second."""
     meter = Meter(root)

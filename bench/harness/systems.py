@@ -40,6 +40,8 @@ class System:
     port = 0
     able = 100_000
     """Calls a second beyond which measuring it says nothing: its core is full."""
+    chores_s = 1.0
+    """So long after its start it may begin what is to be done once in an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / f"{self.name}-{time.monotonic_ns()}"
@@ -89,7 +91,8 @@ class System:
             self.stop()
             tail = log.read_text(errors="replace").splitlines()[-12:]
             raise RuntimeError("\n".join([str(error), *tail])) from None
-        time.sleep(1.0)
+        time.sleep(self.chores_s)
+        processes.settle(self.pid)
         self.idle = processes.idle_share(self.pid, 2.0)
 
     def meter(self) -> processes.Meter:
@@ -119,6 +122,8 @@ class Ringplan(System):
     what = "B2BUA with journal, call records, media worker, metrics and guard"
     port = 15060
     metrics_port = 15464
+    chores_s = 22.0
+    """After 20 s it speaks its prompts into files, five seconds' work that only a first start has."""
 
     def __init__(self, folder: Path, devices: int = 0) -> None:
         super().__init__(folder)
