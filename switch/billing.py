@@ -8,7 +8,7 @@ changes. Of a call that has ended the command has looked into the store already,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dialplan.model import Model
 from records import events as e
@@ -16,10 +16,8 @@ from switch.clock import Clock
 from switch.control import Handler, Refused
 from switch.core import Core
 from switch.features.billable import BillableTime, talker
+from switch.one_call import carry_out, meant
 from switch.views import BillableView
-
-if TYPE_CHECKING:
-    from switch.calls.call import Call
 
 MOST_NOTE = 2000
 MOST_CONTACT = 200
@@ -49,36 +47,18 @@ class Billing:
         """By the name that a command asks for."""
         return {"billable": self.mark, "billable_note": self.note, "billable_edit": self.edit}
 
-    def _up(self, asked: str) -> Call:
-        """The call that is up and begins so. Raises Refused."""
-        up = self._core.calls.by_id
-        found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
-        if len(found) != 1:
-            why = f"{len(found)} calls begin with {asked}; say more of it" if found else f"no call {asked} is up"
-            raise Refused(why)
-        return up[found[0]]
-
     def mark(self, args: dict[str, Any]) -> BillableView:
         """`call` (its id, or how that begins), `user` (may be empty), `on`. Raises Refused."""
-        call, on = self._up(str(args.get("call", ""))), bool(args.get("on"))
-        done: list[str | Refused] = []
-
-        def act(now: float) -> None:
-            try:
-                done.append(self._time.command(call, str(args.get("user", "")), str(args.get("by", "")), on=on))
-            except Refused as refused:
-                done.append(refused)
-
-        self._core.go_on(act, self._clock.now())
-        if not done or isinstance(done[0], Refused):
-            raise done[0] if done and isinstance(done[0], Refused) else Refused("that could not be done")
-        return BillableView(call=call.id, user=done[0], done="started" if on else "stopped")
+        call, on = meant(self._core, args), bool(args.get("on"))
+        named, by = str(args.get("user", "")), str(args.get("by", ""))
+        user = carry_out(self._core, lambda now: self._time.command(call, named, by, on=on), self._clock.now())
+        return BillableView(call=call.id, user=user, done="started" if on else "stopped")
 
     def note(self, args: dict[str, Any]) -> BillableView:
         """`call` and `user`, whole where the call has `ended`, else as in `mark`; and what there is of `code`, `note`
         and `contact`. Raises Refused."""
         if not args.get("ended"):
-            up = self._up(str(args.get("call", "")))
+            up = meant(self._core, args)
             args = args | {"call": up.id, "user": talker(up, str(args.get("user", "")))}
         call, user, by, said = self._asked(args)
         if not said:

@@ -257,7 +257,8 @@ class Core:
         return status, by.target if by is not None else ""
 
     def go_on(self, act: Callable[[float], object], now: float) -> None:
-        """Something that was done off the loop has come to its end: `act` says what follows from it."""
+        """Something that was done off the loop has come to its end, or was asked for by a command: `act` says what
+        follows from it."""
         self._at = self._clock_at()
         try:
             act(now)

@@ -13,6 +13,7 @@ from switch.calls.call import Call
 from switch.calls.leg import CALLER, Leg
 from switch.control import Handler, Refused
 from switch.core import Core
+from switch.one_call import meant
 from switch.qualify import Reach
 from switch.reception import printable
 from switch.sip.uri import hostport
@@ -249,31 +250,20 @@ class Operations:
 
     def hang_up(self, args: dict[str, Any]) -> CallView:
         """End the one call whose id is, or begins with, what was given. Returns it as it was."""
-        found, up = self._found(args), self._core.calls.by_id
-        ended = _view(up[found])
-        self._core.hang_up(found, self._now())
+        call = meant(self._core, args)
+        ended = _view(call)
+        self._core.hang_up(call.id, self._now())
         return ended
 
     def transfer(self, args: dict[str, Any]) -> TransferView:
         """Send the one call whose id is, or begins with, what was given on to a number. Raises Refused when that may
         not be, or leads nowhere."""
-        found, to = self._found(args), str(args.get("to", ""))
-        status, by = self._core.transfer(found, to, self._now())
+        call, to = meant(self._core, args), str(args.get("to", ""))
+        status, by = self._core.transfer(call.id, to, self._now())
         if status:
             why = WHY.get(status) or f"{status} {REASONS.get(status, '')}".rstrip()
             raise Refused(f"the call is not transferred to {to}: {why}")
-        return TransferView(call=found, to=to, by=by)
-
-    def _found(self, args: dict[str, Any]) -> str:
-        """The id of the one call that is meant."""
-        asked = str(args.get("call", ""))
-        up = self._core.calls.by_id
-        found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
-        if not found:
-            raise Refused(f"no call {asked} is up (ringplan calls shows those that are)")
-        if len(found) > 1:
-            raise Refused(f"{len(found)} calls begin with {asked}; say more of it")
-        return found[0]
+        return TransferView(call=call.id, to=to, by=by)
 
     async def reload(self, _: dict[str, Any]) -> ReloadView:
         """Take the configuration anew. Raises Refused with one line an error; then nothing has changed."""

@@ -34,6 +34,7 @@ from switch.clock import LoopClock
 from switch.control import Handler, Refused
 from switch.core import Core
 from switch.features.recording import Recording, RecordingSettings
+from switch.one_call import carry_out, meant
 from switch.views import RecordView
 
 SWEEP_S = 60.0
@@ -359,25 +360,11 @@ class RecordCommand:
 
     def record(self, args: dict[str, Any]) -> RecordView:
         """`call` (its id, or how that begins), `what` (on, off, pause, resume). Raises Refused."""
-        asked, what = str(args.get("call", "")), str(args.get("what", ""))
-        up = self._core.calls.by_id
-        found = [asked] if asked in up else [each for each in up if asked and each.startswith(asked)]
-        if len(found) != 1:
-            why = f"{len(found)} calls begin with {asked}; say more of it" if found else f"no call {asked} is up"
-            raise Refused(why)
+        call, what = meant(self._core, args), str(args.get("what", ""))
         if what not in ("on", "off", "pause", "resume"):
             raise Refused(f"`{what}` is none of on, off, pause, resume")
-        call, refused = up[found[0]], list[Refused]()
-
-        def act(now: float) -> None:
-            try:
-                self._recording.command(call, what, str(args.get("by", "")), now)
-            except Refused as error:
-                refused.append(error)
-
-        self._core.go_on(act, self._now())
-        if refused:
-            raise refused[0]
+        by = str(args.get("by", ""))
+        carry_out(self._core, lambda now: self._recording.command(call, what, by, now), self._now())
         recording = call.state.recording
         return RecordView(
             call=call.id,
