@@ -5,7 +5,6 @@ Reports and `show` read the record store and need no exchange; what changes some
 
 from __future__ import annotations
 
-import datetime
 import enum
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from switch.arguments import Places
+from switch.commands import staff
 from switch.commands.common import (
     CallArgument,
     ConfigOption,
@@ -30,22 +30,28 @@ from switch.commands.common import (
     utc_now,
     write_json,
 )
-from switch.commands.moments import moment
-from switch.commands.stored import SinceOption, UntilOption, reading, record_store
+from switch.commands.stored import (
+    EndedArgument,
+    SinceOption,
+    UntilOption,
+    configured,
+    one_ended,
+    reading,
+    record_store,
+    wanted,
+)
+from switch.commands.writing import Form, OutOption, write_out
 
 if TYPE_CHECKING:
     from records.billable import Billable
-    from records.cdr import CallRecord
     from records.store import Store
+    from records.store.questions import Wanted
 
 app = typer.Typer(
     help="Time that is billed to clients.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-EndedArgument = Annotated[
-    str, typer.Argument(help="A call, as `ringplan history` names it; its beginning is enough.", metavar="CALL")
-]
 UserOption = Annotated[
     str | None,
     typer.Option("--user", help="Whose talk; needed where several users talk in the call.", metavar="USER"),
@@ -62,13 +68,6 @@ class Key(enum.StrEnum):
 
     CODE = "code"
     CONTACT = "contact"
-
-
-class Form(enum.StrEnum):
-    """How a full report is written."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 @app.command()
@@ -145,7 +144,7 @@ def _change(
             view = ask(runtime, json, command, BillableView, call=call, user=user or "", **given)
             typer.echo(f"{view.done}: call {view.call}, {view.user}")
             return
-        record = _one(store, call)
+        record = one_ended(store, call)
     talked = users(record)
     if user is None and len(talked) != 1:
         names = ", ".join(talked)
@@ -161,22 +160,13 @@ def _change(
     typer.echo(f"{view.done}: call {view.call}, {view.user}")
 
 
-def _one(store: Store | None, call: str) -> CallRecord:
-    found = store.history(2, call=call) if store is not None else []
-    if not found:
-        fail(f"no call {call} has ended; the record store may be some seconds behind")
-    if len(found) > 1 and found[0].call != call:
-        fail(f"several calls begin with {call}; say more of it")
-    return found[0]
-
-
 @app.command()
 def show(call: EndedArgument, config: ConfigOption = None, data: DataOption = None, json: JsonOption = False) -> None:
     """What is billable in a call that has ended, and who changed what."""
     from records.billable import billables
 
     with record_store(Places.find(config, data)) as store, reading():
-        record = _one(store, call)
+        record = one_ended(store, call)
         told = store.notes(record.call) if store is not None else []
     entries = billables(record, told)
     if json:
@@ -209,12 +199,7 @@ def report(
     full: Annotated[
         Form | None, typer.Option("--full", help="Every entry instead of sums, as csv or jsonl.", show_default=False)
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="With --full: a new file, for you alone to read.", metavar="FILE", show_default=False
-        ),
-    ] = None,
+    out: OutOption = None,
     user: Annotated[str | None, typer.Option("--user", help="Only this user's talk.", metavar="USER")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -224,14 +209,14 @@ def report(
 ) -> None:
     """Billable time by client code or by contact; or all entries, to be downloaded."""
     from records.billable import report as summed
-    from switch.commands.records import write_out
 
     if out is not None and full is None:
         raise typer.BadParameter("say what to write, too: --full csv or --full jsonl", param_hint="--out")
-    now = utc_now()
-    wanted = {"since": moment(since, now) if since else None, "until": moment(until, now) if until else None}
-    with record_store(Places.find(config, data)) as store, reading():
-        entries = _entries(store, user, **wanted)
+    places = Places.find(config, data)
+    compiled = configured(places)
+    whose = staff.known(compiled, user) if user is not None else None
+    with record_store(places, compiled) as store, reading():
+        entries = staff.doubted(_entries(store, whose, wanted(since, until)), compiled, whose)
         if full is not None:
             write_out(_text(entries, full), out)
             return
@@ -250,13 +235,10 @@ def report(
     console().print(made)
 
 
-def _entries(
-    store: Store | None, user: str | None, since: datetime.datetime | None, until: datetime.datetime | None
-) -> Iterator[Billable]:
+def _entries(store: Store | None, user: str | None, asked: Wanted) -> Iterator[Billable]:
     from records.billable import billables
-    from records.store.questions import Wanted
 
-    for record, told in store.billables(Wanted(since=since, until=until)) if store is not None else ():
+    for record, told in store.billables(asked) if store is not None else ():
         yield from (each for each in billables(record, told) if user is None or each.user == user)
 
 

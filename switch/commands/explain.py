@@ -148,15 +148,11 @@ def _live(runtime: Path | None, words: Words) -> Explanation:
 def _past(call: str, places: Places, *, json: bool) -> None:
     from switch import models
     from switch.commands import decision, explained
-    from switch.commands.stored import read_records
+    from switch.commands.stored import one_ended, reading, record_store
     from switch.retold import retold
 
-    found = read_records(places, 2, call=call)
-    if not found:
-        fail(f"no call {call} has ended (ringplan calls shows those that are up)")
-    if len(found) > 1:
-        fail(f"several calls begin with {call}: write more of the name")
-    (record,) = found
+    with record_store(places) as store, reading():
+        record = one_ended(store, call)
     model = models.find(places.data, record.model)
     if model is None:
         why = f"the configuration that it was decided with ({record.model or 'not recorded'}) is not known any more"

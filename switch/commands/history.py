@@ -17,7 +17,6 @@ from switch.commands.common import (
     RuntimeOption,
     console,
     duration,
-    fail,
     keep_whole,
     local_time,
     table,
@@ -26,7 +25,16 @@ from switch.commands.common import (
 )
 from switch.commands.decision import answered_by, show
 from switch.commands.moments import moment
-from switch.commands.stored import MaskOption, SinceOption, masking, read_records
+from switch.commands.stored import (
+    LineOption,
+    MaskOption,
+    NumberOption,
+    SinceOption,
+    masking,
+    none_ended,
+    read_records,
+)
+from switch.commands.writing import CsvOption, print_csv
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
@@ -59,10 +67,8 @@ def history(
         ),
     ] = None,
     last: Annotated[int, typer.Option("--last", "-n", min=1, max=100_000, help="How many calls.", metavar="N")] = 20,
-    number: Annotated[
-        str | None, typer.Option(help="Only calls of this number, calling or called.", metavar="NUMBER")
-    ] = None,
-    line: Annotated[str | None, typer.Option(help="Only calls from or to this line.", metavar="LINE")] = None,
+    number: NumberOption = None,
+    line: LineOption = None,
     since: SinceOption = None,
     result: Annotated[
         str | None,
@@ -96,7 +102,7 @@ def history(
     data: DataOption = None,
     runtime: RuntimeOption = None,
     json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="One line a call, for a spreadsheet.", metavar="")] = False,
+    as_csv: CsvOption = False,
     mask: MaskOption = None,
 ) -> None:
     """Calls that have ended, the newest first; or one of them, and why it went where it went."""
@@ -122,12 +128,11 @@ def history(
 
         write_json([whole(record) for record in found])
     elif as_csv:
-        from records.export import COLUMNS, csv_text, row
+        from records.export import COLUMNS, row
 
-        for text in csv_text(map(row, found), COLUMNS):
-            typer.echo(text, nl=False)
+        print_csv(map(row, found), COLUMNS)
     elif not found and call is not None:
-        fail(f"no call {call} has ended (ringplan calls shows those that are up)")
+        none_ended(call)
     elif not found:
         console().print("No calls.")
     elif call is not None and len(found) == 1:

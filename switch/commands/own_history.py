@@ -15,6 +15,7 @@ from switch.arguments import Places
 from switch.commands import staff
 from switch.commands.common import console, duration, exchange, fail, keep_whole, local_time, table, utc_now, write_json
 from switch.commands.stored import configured, masking, reading, record_store
+from switch.commands.writing import print_csv
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
@@ -58,10 +59,7 @@ def show(
     elif as_csv:
         from msgspec.structs import asdict
 
-        from records.export import csv_text
-
-        for text in csv_text(map(asdict, found), COLUMNS[:-1] if portal else COLUMNS):
-            typer.echo(text, nl=False)
+        print_csv(map(asdict, found), COLUMNS[:-1] if portal else COLUMNS)
     elif found:
         _table(found, user, names)
     else:

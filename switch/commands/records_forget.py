@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +21,12 @@ from switch.commands.common import (
     local_time,
     utc_now,
 )
-from switch.commands.moments import moment
-from switch.commands.stored import SinceOption, UntilOption, reading, record_store
+from switch.commands.stored import SinceOption, UntilOption, reading, record_store, wanted
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
     from records.store import Store
+    from records.store.questions import Wanted
 
 MANY = 500
 MOST_SHOWN = 50
@@ -66,26 +65,19 @@ def forget(
         raise typer.BadParameter("say which calls", param_hint="--call or --number")
     if yes and not (by.strip() and why.strip()):
         raise typer.BadParameter("say who wants that, and why: both stay in the records", param_hint="--by and --why")
-    now = utc_now()
-    between = {name: moment(text, now) if text else None for name, text in (("since", since), ("until", until))}
+    between = wanted(since, until)
     with record_store(Places.find(config, data, runtime)) as store, reading():
-        found = list(dict.fromkeys(_wanted(store, call or [], number, **between)))
+        found = list(dict.fromkeys(_meant(store, call or [], number, between)))
         shown = [record for each in found[:MOST_SHOWN] if store is not None and (record := store.call(each))]
     if not yes:
         _show(found, shown, number)
         return
     if not found and not number:
         fail("there are no such calls")
-    _do(runtime, found, number or "", {name: at.isoformat() if at else "" for name, at in between.items()}, by, why)
+    _do(runtime, found, number or "", between, by, why)
 
 
-def _wanted(
-    store: Store | None,
-    calls: Sequence[str],
-    number: str | None,
-    since: datetime.datetime | None,
-    until: datetime.datetime | None,
-) -> Iterator[str]:
+def _meant(store: Store | None, calls: Sequence[str], number: str | None, between: Wanted) -> Iterator[str]:
     from records.store.mentions import mentions
 
     for call in calls:
@@ -93,7 +85,7 @@ def _wanted(
             fail(f"no call {call} is in the records: it is deleted already, or up (ringplan history has whole ids)")
         yield call
     if number and store is not None:
-        yield from (call for call, _ in mentions(store, number, since, until))
+        yield from (call for call, _ in mentions(store, number, between.since, between.until))
 
 
 def _show(found: Sequence[str], shown: Sequence[CallRecord], number: str | None) -> None:
@@ -111,9 +103,10 @@ def _show(found: Sequence[str], shown: Sequence[CallRecord], number: str | None)
     console().print(f"{what} would be deleted. Nothing was: say --yes, with --by and --why.", style="dim")
 
 
-def _do(runtime: Path | None, found: Sequence[str], number: str, between: Mapping[str, str], by: str, why: str) -> None:
+def _do(runtime: Path | None, found: Sequence[str], number: str, between: Wanted, by: str, why: str) -> None:
     from switch.views import ForgottenView
 
+    since, until = (at.isoformat() if at is not None else "" for at in (between.since, between.until))
     calls = files = messages = 0
     with exchange(runtime, 600.0) as client:
         for start in itertools.count(0, MANY):
@@ -125,7 +118,8 @@ def _do(runtime: Path | None, found: Sequence[str], number: str, between: Mappin
                 ForgottenView,
                 calls=some,
                 number=number if not start else "",
-                **between,
+                since=since,
+                until=until,
                 name=by,
                 why=why,
             )

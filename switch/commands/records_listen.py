@@ -3,7 +3,6 @@ exchange writes it down first, and without it nobody is given anything."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,8 @@ import typer
 
 from switch.arguments import Places
 from switch.commands.common import ConfigOption, DataOption, RuntimeOption, exchange, fail
-from switch.commands.stored import reading, record_store, recordings_folder
+from switch.commands.stored import EndedArgument, one_ended, reading, record_store, recordings_folder
+from switch.commands.writing import new_file
 
 if TYPE_CHECKING:
     from records.access import Heard
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def listen(
-    call: Annotated[
-        str, typer.Argument(help="A call, as `ringplan history` names it; its beginning is enough.", metavar="CALL")
-    ],
+    call: EndedArgument,
     out: Annotated[Path, typer.Option("--out", help="A new file, for you alone to read.", metavar="FILE")],
     why: Annotated[str, typer.Option("--why", help="Why you listen: stays in the records.", metavar="TEXT")],
     number: Annotated[int, typer.Option("--number", min=1, help="Which, if the call has several.", metavar="N")] = 1,
@@ -44,30 +42,19 @@ def listen(
 
     places = Places.find(config, data, runtime)
     with record_store(places) as store, reading():
-        found = store.history(2, call=call) if store is not None else []
-    if not found:
-        fail(f"no call {call} has ended (ringplan history)")
-    if len(found) > 1 and found[0].call != call:
-        fail(f"several calls begin with {call}; say more of it")
-    record, call = found[0], found[0].call
+        record = one_ended(store, call)
     heard = _heard(record, number, user)
     if heard is None:
-        fail(f"no recording {number} of call {call}" + (f" for {user}" if user else ""))
+        fail(f"no recording {number} of call {record.call}" + (f" for {user}" if user else ""))
     file = heard.recorded.file
     source = recordings_folder(places) / file
     if not source.exists():
         fail(f"{source} is not there: it has yet to be made, or was deleted (ringplan records verify)")
     with exchange(runtime) as client:
-        client.ask("recording_accessed", AccessedView, call=call, file=file, why=why)
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as to, source.open("rb") as from_:
-            shutil.copyfileobj(from_, to)
-    except FileExistsError:
-        fail(f"{out} is there already")
-    except OSError as error:
-        fail(f"{error.filename or out}: {error.strerror or error}")
-    typer.echo(f"{out}: recording {number} of call {call}")
+        client.ask("recording_accessed", AccessedView, call=record.call, file=file, why=why)
+    with new_file(out) as to, source.open("rb") as from_:
+        shutil.copyfileobj(from_, to)
+    typer.echo(f"{out}: recording {number} of call {record.call}")
 
 
 def _heard(record: CallRecord, number: int, user: str | None) -> Heard | None:

@@ -7,30 +7,14 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from switch.arguments import Places
-from switch.commands import staff
-from switch.commands.common import (
-    GAP,
-    ConfigOption,
-    DataOption,
-    JsonOption,
-    console,
-    counted,
-    duration,
-    fail,
-    keep_whole,
-    local_time,
-    table,
-    utc_now,
-    write_json,
-)
-from switch.commands.moments import moment
+from switch.commands import reported, staff
+from switch.commands.common import ConfigOption, DataOption, JsonOption, fail, utc_now, write_json
 from switch.commands.stored import (
     MaskOption,
     SinceOption,
@@ -40,22 +24,18 @@ from switch.commands.stored import (
     masking,
     reading,
     record_store,
+    wanted,
 )
+from switch.commands.writing import CsvOption, print_csv
 
 if TYPE_CHECKING:
     from records.cdr import CallRecord
-    from records.reports.recordings import RecordedCall, RecordingReport, RecordingRow
-    from records.reports.users import Ranked, UserReport
     from records.store import Store
     from records.store.questions import Wanted
     from records.viewer import Viewer
 
 USUAL_SINCE = "7d"
 BAD_ARGUMENTS = 2
-GIVE_WAY = ("Park", "Hold", "Site", "Mean", "Ext", "Voicemail", "Others")
-"""Columns of the report on users that a narrow screen does without, the first one first."""
-NAME_WIDTH = 16
-CsvOption = Annotated[bool, typer.Option("--csv", help="For a spreadsheet.", metavar="")]
 
 app = typer.Typer(
     help="Who telephoned how much, what was recorded, how callers fared in queues.",
@@ -109,7 +89,8 @@ def users(
     places = Places.find(config, data)
     compiled = configured(places)
     with record_store(places, compiled) as store:
-        found = reports.users(each_record(store, _time(since, until)), staff.people(compiled), _operator())
+        records = each_record(store, wanted(since or USUAL_SINCE, until))
+        found = reports.users(records, staff.people(compiled), _operator())
     found = [each for each in found if site is None or each.site == site]
     if compare is not None:
         chosen = [staff.known(compiled, name.strip()) for name in compare.split(",")]
@@ -117,9 +98,9 @@ def users(
     elif rank is not None:
         board = reports.leaderboard(found, site or "", rank)
         if not _written(board, ("place", "user", "name", "value"), json, as_csv):
-            _ranked(board, rank)
+            reported.ranked(board, rank)
     elif not _written(found, reports.COLUMNS, json, as_csv):
-        _users(found)
+        reported.users(found)
 
 
 @app.command("recordings")
@@ -143,22 +124,22 @@ def recordings(
     compiled = configured(places)
     people, boss, gone = staff.people(compiled), _operator(), set[str]()
     with record_store(places, compiled) as store:
-        records = _with_gone(store, _time(since, until), gone)
-        shown = masking(places, mask, export=json or as_csv)
+        records = _with_gone(store, wanted(since or USUAL_SINCE, until), gone)
+        shown = masking(places, mask, export=json or as_csv, compiled=compiled)
         if of is Of.CALLS:
             calls = list(reports.recorded_calls(map(shown, records), boss))
             if not _written(calls, reports.CALL_COLUMNS, json, as_csv):
-                _calls(calls)
+                reported.recorded_calls(calls)
         elif of is Of.FILES:
             rows = list(reports.recording_rows(map(shown, records), people, boss, gone))
             if not _written(rows, reports.FILE_COLUMNS, json, as_csv):
-                _files(rows)
+                reported.files(rows)
         else:
             report = reports.recordings(records, people, boss, gone)
             if json:
                 write_json(report)
             elif not _written(report.users, reports.USER_COLUMNS, False, as_csv):
-                _recorded(report)
+                reported.recordings(report)
 
 
 @app.command("queues")
@@ -189,7 +170,7 @@ def queues(
     with record_store(places, compiled) as store:
         with reading():
             told = store.read(members) if store is not None else []
-        found = stays(each_record(store, _time(since, until)), told)
+        found = stays(each_record(store, wanted(since or USUAL_SINCE, until)), told)
         if by is None:
             rows = [asdict(each) for each in reports.queues(found, targets, _operator(), now, out(told, now))]
         else:
@@ -198,16 +179,9 @@ def queues(
     if json:
         write_json(rows)
     elif as_csv:
-        _csv(rows, (*(("since",) if by is not None else ()), *reports.COLUMNS))
+        print_csv(rows, (*(("since",) if by is not None else ()), *reports.COLUMNS))
     else:
-        _queues(rows)
-
-
-def _time(since: str | None, until: str | None) -> Wanted:
-    from records.store.questions import Wanted
-
-    now = utc_now()
-    return Wanted(since=moment(since or USUAL_SINCE, now), until=moment(until, now) if until else None)
+        reported.queues(rows)
 
 
 def _operator() -> Viewer:
@@ -217,9 +191,9 @@ def _operator() -> Viewer:
     return Viewer("", Role.ADMIN)
 
 
-def _with_gone(store: Store | None, wanted: Wanted, gone: set[str]) -> Iterator[CallRecord]:
+def _with_gone(store: Store | None, asked: Wanted, gone: set[str]) -> Iterator[CallRecord]:
     """The records; before each, those of its recordings that are not there any more are among the `gone`."""
-    for record in each_record(store, wanted):
+    for record in each_record(store, asked):
         if record.recordings and store is not None:
             with reading():
                 there = {file.file for file in store.files(record.call) if file.sha256}
@@ -234,189 +208,20 @@ def _written(rows: Sequence[Any], columns: Sequence[str], json: bool, as_csv: bo
     elif as_csv:
         from msgspec.structs import asdict
 
-        _csv(map(asdict, rows), columns)
+        print_csv(map(asdict, rows), columns)
     return json or as_csv
 
 
-def _csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    from records.export import csv_text
-
-    for text in csv_text(rows, columns):
-        typer.echo(text, nl=False)
-
-
-def _users(found: list[UserReport]) -> None:
-    from rich.cells import cell_len
-    from rich.text import Text
-
-    if not found:
-        console().print("No users and no calls.")
-        return
-    rows = [_user(each) for each in found]
-    widths = {name: max(cell_len(text) for text in (name, *(row[name] for row in rows))) for name in rows[0]}
-    widths["User"] = min(widths["User"], NAME_WIDTH)
-    left_out: list[str] = []
-    while sum(widths.values()) + GAP * (len(widths) - 1) > console().width and len(left_out) < len(GIVE_WAY):
-        left_out.append(GIVE_WAY[len(left_out)])
-        del widths[left_out[-1]]
-    figures = tuple(name for name in widths if name not in ("User", "Ext", "Site"))
-    shown = table(*widths, right=figures)
-    for row in rows:
-        shown.add_row(*(Text(row[name]) for name in widths))
-    keep_whole(shown, *figures)
-    console().print(shown)
-    if left_out:
-        console().print(f"No room for {', '.join(left_out)}: a wider screen, --csv and --json have all.", style="dim")
-
-
-def _user(each: UserReport) -> dict[str, str]:
-    """A line of the report, by its columns."""
-    return {
-        "User": each.name or each.user,
-        "Ext": each.extension,
-        "Calls": str(each.total),
-        "In": str(each.inbound),
-        "Talked": str(each.completed),
-        "Others": str(each.answered_by_others or ""),
-        "Missed": _percent(each.missed_percent),
-        "Voicemail": str(each.voicemail or ""),
-        "Out": str(each.outbound),
-        "Answered": str(each.answered),
-        "Mean": duration(each.average_s) if each.average_s is not None else "n/a",
-        "Time": duration(each.call_s),
-        "Hold": duration(each.hold_s) if each.hold_s else "",
-        "Park": duration(each.park_s) if each.park_s else "",
-        "Site": each.site,
-    }
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:g} %"
-
-
 def _compared(found: dict[str, dict[str, Any]], chosen: list[str], *, json: bool, as_csv: bool) -> None:
-    from rich.text import Text
-
     known = [user for user in chosen if user in found["total"]]
     if len(known) < len(chosen):
         fail(f"nothing is known of {', '.join(sorted({*chosen} - {*known}))}")
     if json:
         write_json(found)
     elif as_csv:
-        _csv(({"measure": name} | values for name, values in found.items()), ("measure", *known))
+        print_csv(({"measure": name} | values for name, values in found.items()), ("measure", *known))
     else:
-        shown = table("Measure", *known, right=tuple(known))
-        for name, values in found.items():
-            shown.add_row(Text(name.replace("_", " ")), *(_figure(name, values[user]) for user in known))
-        console().print(shown)
-
-
-def _figure(name: str, value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    return duration(value) if name.endswith("_s") else f"{value:g}"
-
-
-def _ranked(board: list[Ranked], measure: str) -> None:
-    from rich.text import Text
-
-    if not board:
-        console().print("Nobody has anything to be ranked by.")
-        return
-    shown = table("Place", "User", measure.replace("_", " "), right=("Place", measure.replace("_", " ")))
-    for each in board:
-        shown.add_row(str(each.place), Text(each.name or each.user), _figure(measure, each.value))
-    console().print(shown)
-
-
-def _recorded(report: RecordingReport) -> None:
-    from rich.text import Text
-
-    out, totals = console(), report.totals
-    rule = (
-        f"{counted(totals.users_automatic, 'user')} {'is' if totals.users_automatic == 1 else 'are'} recorded by a rule"
-    )
-    out.print(f"{rule}, {totals.users_on_demand} on demand.")
-    if totals.answered:
-        yes, no = _percent(totals.recorded_percent), _percent(totals.unrecorded_percent)
-        recorded = f"{totals.recorded} were recorded ({yes}), {totals.unrecorded} were not ({no})"
-        out.print(f"Of {totals.answered} answered calls {recorded}.")
-    if totals.recordings:
-        there = f"{totals.unmarked} are there ({_percent(totals.unmarked_percent)})"
-        out.print(f"Of {totals.recordings} recordings {there}.")
-    figures = ("Calls", "Recordings", "By a rule", "Asked for")
-    shown = table("User", "Ext", *figures, "Group", "Site", right=figures)
-    for each in report.users:
-        numbers = (each.calls, each.recordings, each.automatic, each.ad_hoc)
-        shown.add_row(
-            Text(each.name or each.user), each.extension, *map(str, numbers), Text(each.group), Text(each.site)
-        )
-    if report.users:
-        out.print(shown)
-
-
-def _calls(found: list[RecordedCall]) -> None:
-    from rich.text import Text
-
-    now = utc_now()
-    shown = table("When", "", "From", "To", "Result", "Length", "Rec", "Way", right=("Length", "Rec"))
-    for each in found:
-        shown.add_row(
-            local_time(each.started_at, now),
-            each.direction,
-            Text(each.caller or "anonymous"),
-            Text(each.callee),
-            each.result.replace("_", " "),
-            duration(each.duration_s),
-            str(each.recordings or ""),
-            Text(" → ".join(stop for stop, _ in groupby(each.path))),
-        )
-    keep_whole(shown, "When", "Length")
-    console().print(shown if found else "No calls.")
-
-
-def _files(found: list[RecordingRow]) -> None:
-    from rich.text import Text
-
-    now = utc_now()
-    shown = table("When", "", "From", "To", "Owner", "", "File")
-    for each in found:
-        owner = each.owner if each.owner_type == "user" else f"{each.owner_type} {each.owner}"
-        kind = each.kind.replace("_", " ") + (", gone" if each.marked else "")
-        shown.add_row(
-            local_time(each.at, now),
-            each.direction,
-            Text(each.caller or "anonymous"),
-            Text(each.callee),
-            Text(owner),
-            kind,
-            Text(each.file),
-        )
-    keep_whole(shown, "When", "File")
-    console().print(shown if found else "No recordings.")
-
-
-def _queues(found: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
-    now = utc_now()
-    apart = any("since" in each for each in found)
-    figures = ("Calls", "In time", "Aim", "Wait", "Longest", "Talked", "Gave up", "Sent on", "Missed", "Handling")
-    shown = table(*(("From",) if apart else ()), "Queue", *figures, right=figures)
-    for each in found:
-        counts = (each["completed"], each["abandoned"], each["overflowed"], each["missed"])
-        shown.add_row(
-            *((local_time(each["since"], now),) if apart else ()),
-            Text(each["name"] or each["queue"]),
-            str(each["offered"]),
-            _percent(each["service_percent"]),
-            _percent(each["target_percent"]),
-            *(_figure("_s", each[name]) for name in ("wait_s", "longest_wait_s")),
-            *(str(count or "") for count in counts),
-            _figure("_s", each["handling_s"]),
-        )
-    keep_whole(shown, *figures)
-    console().print(shown if found else "No queue has had a call.")
+        reported.compared(found, known)
 
 
 def _piece(by: By) -> Callable[[datetime.datetime], datetime.datetime]:

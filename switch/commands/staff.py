@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
 
 if TYPE_CHECKING:
     from config.compiled import Compiled
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from records.reports import Person
     from records.reports.queues import Target
     from records.viewer import Viewer
+
+T = TypeVar("T")
 
 
 def people(compiled: Compiled | None) -> tuple[Person, ...]:
@@ -70,6 +75,17 @@ def doubt(compiled: Compiled | None, user: str) -> str:
         return ""
     near = difflib.get_close_matches(user, there, n=1, cutoff=0.6)
     return "There is no such user today" + (f": did you mean {near[0]}?" if near else ".")
+
+
+def doubted(found: Iterable[T], compiled: Compiled | None, user: str | None) -> Iterator[T]:
+    """What was found of that user, if it is of one; when there is none of it, the `doubt` goes to standard error."""
+    nothing = True
+    for each in found:
+        nothing = False
+        yield each
+    why = doubt(compiled, user) if nothing and user is not None else ""
+    if why:
+        typer.echo(f"ringplan: nothing is known of {user}. {why}", err=True)
 
 
 def known(compiled: Compiled | None, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -40,8 +40,13 @@ UntilOption = Annotated[
         "--until", help="Until then, that moment left out; as --since.", metavar="WHEN", callback=checked_moment
     ),
 ]
-
-
+LineOption = Annotated[str | None, typer.Option("--line", help="Only calls from or to this line.", metavar="LINE")]
+NumberOption = Annotated[
+    str | None, typer.Option("--number", help="Only calls of this number, calling or called.", metavar="NUMBER")
+]
+EndedArgument = Annotated[
+    str, typer.Argument(help="A call, as `ringplan history` names it; its beginning is enough.", metavar="CALL")
+]
 MaskOption = Annotated[
     bool | None,
     typer.Option(
@@ -57,12 +62,15 @@ def unmasked(record: CallRecord) -> CallRecord:
     return record
 
 
-def masking(places: Places, wanted: bool | None, *, export: bool = False) -> Callable[[CallRecord], CallRecord]:
-    """What is done to records before anybody sees them. Without a word of the user's the configuration's counts."""
+def masking(
+    places: Places, wanted: bool | None, *, export: bool = False, compiled: Compiled | None = None
+) -> Callable[[CallRecord], CallRecord]:
+    """What is done to records before anybody sees them. Without a word of the user's the configuration's counts, which
+    is read where it is not given."""
     from records.masking import masked
 
     if wanted is None:
-        compiled = configured(places)
+        compiled = compiled or configured(places)
         rule = compiled.records.mask if compiled is not None else "none"
         wanted = rule == "all" or (rule == "exports" and export)
     return masked if wanted else unmasked
@@ -119,6 +127,38 @@ def recordings_folder(places: Places) -> Path:
     compiled = configured(places)
     folder = compiled.recordings.folder if compiled is not None else ""
     return folder_of(places.config) / folder if folder else places.data / "recordings"
+
+
+def wanted(
+    since: str | None,
+    until: str | None,
+    *,
+    number: str | None = None,
+    line: str | None = None,
+    user: str | None = None,
+) -> Wanted:
+    """The calls between two moments as they were typed, of which either may be missing; and of these alone."""
+    from records.store.questions import Wanted
+
+    now = utc_now()
+    begin, end = (moment(text, now) if text else None for text in (since, until))
+    return Wanted(number=number, line=line, user=user, since=begin, until=end)
+
+
+def one_ended(store: Store | None, call: str) -> CallRecord:
+    """The one call that has ended whose id is, or begins with, what was typed; without it the verb ends."""
+    found = store.history(2, call=call) if store is not None else []
+    exact = [each for each in found if each.call == call] or found
+    if not exact:
+        none_ended(call)
+    if len(exact) > 1:
+        fail(f"several calls begin with {call}; say more of it")
+    return exact[0]
+
+
+def none_ended(call: str) -> NoReturn:
+    """The verb ends, as there is no such call."""
+    fail(f"no call {call} has ended (ringplan calls shows those that are up; records are some seconds behind)")
 
 
 def read_records(places: Places, last: int, **wanted: Any) -> list[CallRecord]:

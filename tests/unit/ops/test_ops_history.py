@@ -203,9 +203,15 @@ def test_on_a_narrow_screen_names_and_figures_stay_whole(store: Store, monkeypat
 def test_whoever_is_not_there_today_may_be_mistyped(store: Store) -> None:
     assert "did you mean anna?" in run("history", "--user", "ana")
     assert "There is no such user today." in run("history", "--user", "zzzzzz")
+    for words in (("records", "export"), ("billable", "report")):
+        mistyped = CliRunner().invoke(app, [*words, "--user", "ana"])
+        assert mistyped.exit_code == 0 and "did you mean anna?" in mistyped.stderr, words
+        by_extension = CliRunner().invoke(app, [*words, "--user", "201"])
+        assert not by_extension.stderr, words
+    assert "aa01" in run("records", "export", "--user", "201")
 
 
-def test_the_report_of_recordings(store: Store) -> None:
+def test_the_report_of_recordings(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """RRP: a recording without a file is gone."""
     shown = run("report", "recordings")
     for part in ("Of 2 answered calls 1 were recorded (50 %)", "Of 1 recordings 0 are there (0 %)", "Ben Ek"):
@@ -221,9 +227,14 @@ def test_the_report_of_recordings(store: Store) -> None:
         ("cc03", "user:carl"),
     ]
     assert "user:anna" in run("report", "recordings", "--of", "calls")
+    monkeypatch.setenv("COLUMNS", "80")
+    for of in ("users", "calls", "files"):
+        narrow = run("report", "recordings", "--of", of)
+        assert max(map(len, narrow.splitlines())) <= 80 and "…" not in narrow
+    assert "+16695550123" in narrow and "2026/x.wav" in narrow and "No room for Direction" in narrow
 
 
-def test_the_report_of_queues(store: Store) -> None:
+def test_the_report_of_queues(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """RTQ, HQR-1: what a queue aimed at is said by the call; who is out now, by the members."""
     answered = rung("anna", answered_s=30)
     stay = Queued(at(10), at(30), 0, "help", "answered", 1, "", (1,), 25.0, 5.0)
@@ -241,6 +252,10 @@ def test_the_report_of_queues(store: Store) -> None:
     assert "meal=1" in run("report", "queues", "--csv")
     for part in ("Help desk", "50 %", "0:25"):
         assert part in run("report", "queues")
+    monkeypatch.setenv("COLUMNS", "80")
+    for narrow in (run("report", "queues"), run("report", "queues", "--by", "hour")):
+        assert max(map(len, narrow.splitlines())) <= 80 and "…" not in narrow
+        assert "Help desk" in narrow and "No room for Missed, Sent on" in " ".join(narrow.split())
 
 
 def test_before_the_first_call_there_is_nothing_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
