@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -20,6 +20,7 @@ from switch.calls.context import CallSettings
 from switch.calls.onward import RINGING_TONE
 from switch.features import attendant
 from tests.support.engine import Book
+from tests.support.examples import examples
 from tests.support.exchange import house
 from tests.support.phone import PhoneCall
 from tests.support.raw_phone import RawDialog, describe
@@ -391,7 +392,7 @@ def test_the_choice_of_nobody_there_is_told_by_a_busy_tone(scene, menus):
     assert front.call.over
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.one_of(st.sampled_from("0123456789*#AD!"), st.sampled_from(["end", "wait", "crash"])), max_size=25))
 def test_whatever_is_pressed_the_caller_is_served_or_the_call_is_over(steps: list[str]) -> None:
     """Nothing raises, loops or is left over; in the end the journal and the live calls agree (`Scene.finish`)."""

@@ -23,9 +23,9 @@ from switch.calls.endings import for_caller
 from switch.calls.services import BUILT_IN
 from switch.sip.flow import Flow
 from tests.support.drawn import NAMES, callers, calling, companies, requests, states
+from tests.support.examples import examples
 from tests.support.exchange import CARRIER
 from tests.support.network import Network
-from tests.support.plans import examples
 from tests.support.raw_phone import RawPhone, Text, describe
 from tests.support.scene import Scene
 

@@ -12,6 +12,7 @@ from dialplan.destinations import of_text
 from dialplan.groups import ParkLot
 from dialplan.lines import Policy
 from records import events as e
+from tests.support.examples import examples
 from tests.support.exchange import CARRIER, NUMBERS, changed, house
 from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
@@ -147,7 +148,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=7))
 @example(
     [("park", "alice", 1.5), *(("hold", "alice", each) for each in (1.5, 7.125, 24.5)), ("crash", "alice", 24.125)]

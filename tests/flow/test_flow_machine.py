@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from switch.sip.flow import Flow
 from switch.sip.session_timer import SessionSettings
 from switch.sip.usage_state import State
+from tests.support.examples import examples
 from tests.support.exchange import SECRETS
 from tests.support.phone import Phone, PhoneCall
 from tests.support.scene import Scene
@@ -206,9 +207,8 @@ class Town(RuleBasedStateMachine):
 
 TestTown: Any = Town.TestCase
 TestTown.settings = settings(
-    max_examples=40,
+    examples(40),
     stateful_step_count=30,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -10,6 +10,7 @@ from msgspec import structs
 from dialplan import model as m
 from dialplan.destinations import of_text, user
 from dialplan.groups import ParkLot
+from tests.support.examples import examples
 from tests.support.exchange import house
 from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
@@ -105,7 +106,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(20), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=10))
 def test_slots_are_never_shared_and_nobody_who_waits_is_dropped(steps: list[tuple[str, str, str]]) -> None:
     story = Story()

@@ -3,7 +3,7 @@ After each the folded journal equals the live state, nothing is left over, and w
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -12,6 +12,7 @@ from dialplan import model as m
 from dialplan.destinations import of_text
 from media.engine import Digit, PlayEnded
 from tests.support.engine import Book
+from tests.support.examples import examples
 from tests.support.exchange import house
 from tests.support.phone import PhoneCall
 from tests.support.scene import Scene
@@ -124,7 +125,7 @@ class Table:
         self.scene.finish()
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(STEPS, max_size=18))
 def test_rooms_stand_whatever_happens_in_whatever_order(steps: list[tuple[object, ...]]) -> None:
     table = Table()
@@ -134,7 +135,7 @@ def test_rooms_stand_whatever_happens_in_whatever_order(steps: list[tuple[object
     table.finish()
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(STEPS, max_size=12))
 def test_a_call_of_three_stands_whatever_happens_to_it(steps: list[tuple[object, ...]]) -> None:
     table = Table()

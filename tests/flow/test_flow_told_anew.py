@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dialplan import model as m
@@ -29,6 +29,7 @@ from switch.state.mailboxes import KeptMailboxes, SqliteMailboxStore
 from switch.state.sqlite import open_state
 from switch.state.subscriptions import SqliteSubscriptionStore
 from switch.telling import Telling
+from tests.support.examples import examples
 from tests.support.exchange import NUMBERS, Exchange, house
 from tests.support.network import Network
 from tests.support.scene import VirtualClock
@@ -214,7 +215,7 @@ def play(doings: list[tuple[int, int, int]]) -> tuple[House, int]:
         return house, house.retention.deleted
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(DOINGS) - 1), st.integers(0, len(WHO) - 1), st.integers(1, 12)),

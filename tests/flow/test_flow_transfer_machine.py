@@ -14,6 +14,7 @@ from dialplan import model as m
 from media.engine import Digit
 from switch.sip.usage_state import State
 from tests.flow.test_flow_machine import MOMENTS, PHONES, Town
+from tests.support.examples import examples
 from tests.support.exchange import house
 
 NUMBERS = st.sampled_from(["101", "102", "103", "110", "600", "601", "999", "6695550100", ""])
@@ -83,9 +84,8 @@ class Exchange(Town):
 
 TestExchange: Any = Exchange.TestCase
 TestExchange.settings = settings(
-    max_examples=40,
+    examples(40),
     stateful_step_count=30,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

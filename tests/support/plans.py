@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Sequence
 from random import Random
-
-from hypothesis import settings
 
 from dialplan import vocabulary as v
 from dialplan.plan import (
@@ -43,11 +40,6 @@ from dialplan.termination import Reason
 AT = datetime.datetime(2026, 3, 2, 9, 30, tzinfo=datetime.UTC)
 LINES = "abcd"
 TRUNKS = "xy"
-
-
-def examples(count: int) -> settings:
-    """So many examples in the suite, and as many as `script/properties` is told there."""
-    return settings(max_examples=int(os.environ.get("RINGPLAN_EXAMPLES", str(count))), deadline=None)
 
 
 def request(digits: str = "101") -> CallRequest:

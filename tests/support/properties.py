@@ -1,4 +1,7 @@
-"""A pytest plugin for `script/properties`: every property with RINGPLAN_EXAMPLES examples and no deadline."""
+"""A pytest plugin for `script/properties`: every property with RINGPLAN_EXAMPLES examples and no deadline.
+
+It is a profile; what a test says for itself goes before it, so tests say their number by `tests.support.examples`.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from switch.calls import limits
 from switch.calls.limits import Party, Period, Periods, regroup
+from tests.support.examples import examples
 
 START = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=datetime.UTC)
 
@@ -355,7 +356,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestHistories.settings = settings(examples(100), stateful_step_count=30)
 
 
 @given(st.lists(st.sampled_from(("hold", "park")), max_size=8), st.integers(30, 600))

@@ -16,7 +16,7 @@ from config.compile import compile_loaded
 from config.packed import decode, encode
 from config.problems import ConfigError
 from config.schema import Configuration
-from tests.support.plans import examples as tries
+from tests.support.examples import examples as tries
 
 EXAMPLE = examples.files(examples.OFFICE)[examples.CONFIG_FILE]
 SECTIONS = list(Configuration.model_fields)

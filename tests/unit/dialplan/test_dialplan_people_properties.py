@@ -17,7 +17,7 @@ from dialplan.planner import plan
 from dialplan.pretend import Phone
 from dialplan.simulate import simulate
 from tests.support.drawn import callers, calling, companies, names, requests, states
-from tests.support.plans import examples
+from tests.support.examples import examples
 
 
 def branches(made: Plan) -> list[Branch]:

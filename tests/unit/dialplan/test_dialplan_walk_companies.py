@@ -19,8 +19,8 @@ from dialplan.model import Model
 from dialplan.plan import MOST_FORWARDS, CallRequest
 from dialplan.planner import plan
 from dialplan.simulate import Simulation, What, name_of, simulate
+from tests.support.examples import examples
 from tests.support.histories import check
-from tests.support.plans import examples
 from tests.support.random_company import Scene, screening
 
 CALLS, TIMES = 4, 5

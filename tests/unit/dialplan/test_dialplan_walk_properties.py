@@ -15,8 +15,9 @@ from dialplan import vocabulary as v
 from dialplan import walk
 from dialplan.plan import Outcome, Ring
 from dialplan.simulate import simulate
+from tests.support.examples import examples
 from tests.support.histories import check
-from tests.support.plans import Company, examples, request
+from tests.support.plans import Company, request
 
 HISTORIES = 20
 """Of each seed."""

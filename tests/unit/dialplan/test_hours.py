@@ -23,7 +23,7 @@ from dialplan.hours import (
     next_change,
     shown,
 )
-from tests.support.plans import examples
+from tests.support.examples import examples
 
 # Days on which clocks jump: half an hour, at midnight, by two hours, a whole day; and a zone where they never do.
 JUMPS = [

@@ -3,12 +3,13 @@ back, and each message that can be heard has its sound (DVM-2, DVM-3)."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records import events as e
 from switch.mailboxes import DELETED, PLAYED, RESTORED, SAVED
 from switch.state.mailboxes import Message
+from tests.support.examples import examples
 from tests.support.mailboxes import House
 
 BOXES = ("anna", "ben")
@@ -42,7 +43,7 @@ def check(house: House, before: dict[tuple[str, str], Message], journal: list[e.
             assert not after.open or each.open, "what is complete is not begun again"
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(STEP, min_size=15, max_size=40))
 def test_any_history_of_several_people_and_crashes(steps: list[tuple[object, ...]]) -> None:
     house = House()

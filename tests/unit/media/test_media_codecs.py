@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from media import codecs, g711
 from media.rates import Frame, Resampler
+from tests.support.examples import examples
 
 PEAK = 8000.0
 
@@ -62,7 +63,7 @@ def test_transcoded_a_tone_keeps_its_frequency_and_level(source: str, target: st
 
 
 @given(st.sampled_from(codecs.KNOWN), st.lists(st.binary(max_size=1500), max_size=8))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_payload_is_decoded_to_a_bounded_number_of_samples(name: str, payloads: list[bytes]) -> None:
     codec = codecs.make(name)
     for payload in payloads:

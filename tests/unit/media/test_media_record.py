@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from media import codecs, spool
 from media.engine import Keys, RecordEnded, Spool
 from media.meter import Meter
+from tests.support.examples import examples
 from tests.unit.media.media_phone import Phone, sine
 from tests.unit.media.media_stage import LocalStage, Stage, WorkerStage, leg, staged
 from tests.unit.media.test_media_srtp import OURS, SUITE, THEIRS, Far
@@ -366,7 +367,7 @@ SOUND = [(spool.PACKET, n, bytes((0x80, 0, 0, n)) + bytes(8) + bytes((n,)) * n) 
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_whatever_a_crash_left_is_read_as_far_as_it_is_whole(tmp_path_factory: Any, data: st.DataObject) -> None:
     """Any cut, and any rubbish behind it: the packets before are there, and nothing is raised."""
     header = spool.pack(spool.HEADER, 0.0, msgspec.msgpack.encode(spool.Header(1, 1, "", 0.0)))

@@ -6,7 +6,7 @@ import datetime
 from functools import reduce
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records.cdr import CallRecord, CdrFolder, Recorded, fold
@@ -26,6 +26,7 @@ from records.events import (
     Recovered,
 )
 from tests.support.call_events import DIALOG, FLOW, answered_call, at, started
+from tests.support.examples import examples
 
 
 def record_of(events: list[CallEvent]) -> CallRecord:
@@ -122,7 +123,7 @@ def calls(draw: st.DrawFn, call: str) -> list[CallEvent]:
     return made
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(call=calls("c1"))
 def test_the_times_of_any_call_add_up(call: list[CallEvent]) -> None:
     record = record_of(call)
@@ -143,7 +144,7 @@ def test_the_times_of_any_call_add_up(call: list[CallEvent]) -> None:
         assert leg.held_s <= (leg.ended_at - leg.started_at).total_seconds()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.data(), one=calls("c1"), two=calls("c2"))
 def test_interleaved_and_repeated_events_give_each_record_once(
     data: st.DataObject, one: list[CallEvent], two: list[CallEvent]

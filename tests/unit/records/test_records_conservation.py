@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records import events as e
 from records.cdr import CallRecord, CdrFolder
 from tests.support.call_events import DIALOG, FLOW, at, started
 from tests.support.conservation import check_book, check_moves, check_record, check_told_twice
+from tests.support.examples import examples
 
 ENDED = ("answered", "caller_hung_up", 200)
 
@@ -295,7 +296,7 @@ WHAT += ["meet", "parks", "again", "takes", "attended", "crash"]
 STEPS = st.lists(st.tuples(st.sampled_from(WHAT), st.integers(0, 11), st.integers(0, 9)), min_size=5, max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(STEPS)
 def test_every_second_is_in_the_records_once(steps: list[tuple[str, int, int]]) -> None:
     world = World()

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records.clocks import Clock
@@ -19,6 +19,7 @@ from records.events import AnyEvent, CallEnded
 from records.journal import FileJournal
 from records.segments import BEGINNING, OVERHEAD, Reader, Segment, beginning, frame, segments
 from tests.support.call_events import answered_call, bound, inputs, started
+from tests.support.examples import examples
 
 CLOCK = Clock("0123456789abcdef" * 2, 1772442000.0, 5000.0)
 SAMPLES: list[list[AnyEvent]] = [*inputs(answered_call("c1")), [bound()]]
@@ -75,7 +76,7 @@ def test_a_reader_waits_for_the_rest_of_an_input(tmp_path: Path) -> None:
         reader.close()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(place=st.integers(0, 10**9), bit=st.integers(0, 7))
 def test_a_flipped_bit_costs_one_input_at_most(tmp_path_factory: pytest.TempPathFactory, place: int, bit: int) -> None:
     directory = tmp_path_factory.mktemp("flip")
@@ -96,7 +97,7 @@ def test_a_flipped_bit_costs_one_input_at_most(tmp_path_factory: pytest.TempPath
         assert reader.skipped_bytes == ends[hit] - (ends[hit - 1] if hit else segment.start)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(junk=st.binary(max_size=200), where=st.integers(0, len(SAMPLES)))
 def test_junk_between_inputs_is_passed_over(tmp_path_factory: pytest.TempPathFactory, junk: bytes, where: int) -> None:
     directory = tmp_path_factory.mktemp("junk")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records.cdr import CdrFolder, Queued
@@ -33,6 +33,7 @@ from records.store.members import members
 from records.viewer import Role, Viewer
 from tests.support.call_events import DIALOG, FLOW, at, started
 from tests.support.conservation import stored
+from tests.support.examples import examples
 
 BOSS = Viewer("boss", Role.MANAGER)
 MEMBERS = ("anna", "ben")
@@ -174,7 +175,7 @@ class House:
         return found[0] if found else None
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(STEPS, max_size=40))
 def test_rtq_11_callers_in_are_callers_out_at_every_instant(steps: list[tuple[int, str, str, int]]) -> None:
     house = House()

@@ -19,6 +19,7 @@ from switch.binding import with_expires
 from switch.registrar import RegistrarSettings
 from switch.sip import writer
 from switch.sip.errors import RemoteProtocolError
+from tests.support.examples import examples
 
 A = "sip:1001@192.0.2.7:5060"
 B = "sip:1001@192.0.2.8:5060"
@@ -511,7 +512,7 @@ WORDS = [
 JUNK = st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["Authorization", "Contact", "Path", "Expires", "To", "Supported", "User-Agent"]), JUNK)
 def test_no_header_makes_registrar_or_authenticator_raise(make_desk, request_of, name, junk):
     desk = make_desk()
@@ -544,7 +545,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ACTIONS, max_size=20))
 def test_the_table_is_always_the_fold_of_its_events(make_desk, actions):
     desk = make_desk(RegistrarSettings(max_contacts=4))

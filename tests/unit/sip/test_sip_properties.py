@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switch.sip import digest, writer
@@ -12,13 +12,14 @@ from switch.sip.headers import NameAddr, Via, quote, split_list, unquote
 from switch.sip.message import Request, parse
 from switch.sip.parser import check_request
 from switch.sip.uri import Uri
+from tests.support.examples import examples
 
 token = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=12)
 line = st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=40)
 param_value = st.none() | token | line.map(quote)
 params = st.lists(st.tuples(token, param_value), max_size=4).map(tuple)
 host = st.sampled_from(["example.com", "192.0.2.1", "[2001:db8::1]", "a-b.example"])
-few = settings(max_examples=60, deadline=None)
+few = examples(60)
 
 
 @few

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switch.clock import VirtualClock
 from switch.sip.effects import AckReceived, Answered, Cancelled, Effect, Failed, Incoming, TimedOut
+from tests.support.examples import examples
 from tests.support.network import Nat, Network, Packet, Station
 
 A = ("192.0.2.10", 5060)
@@ -268,7 +269,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
     assert logs[0] != logs[2]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     seed=st.integers(0, 10**6),
     loss=st.sampled_from([0.0, 0.1, 0.3]),
