@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import house
-from tests.e2e.kit.phones import connect, softphones
+from tests.e2e.kit.phones import converse, softphones
 
 pytestmark = pytest.mark.e2e
 
@@ -23,12 +23,7 @@ def test_two_phones_hear_each_others_tone(exchange, codec, named):
         # A tone that begins and ends, so that its length can be measured; half a second of nothing on both sides.
         alice.play(523, -14, 1.0, before_s=0.5, loop=False)
         bob.play(1200, -20, 1.0, before_s=0.5, loop=False)
-        here, there = connect(alice, bob, "102")
-        alice.said(here)
-        bob.said(there)
-        alice.do("hangup", call=here)
-        alice.over(here)
-        bob.over(there)
+        here, there = converse(alice, bob, "102")
         assert alice.expect("media", call=here)["codec"] == named
         assert bob.expect("media", call=there)["codec"] == named
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import house
-from tests.e2e.kit.phones import Softphone, connect
+from tests.e2e.kit.phones import converse, softphones
 
 pytestmark = pytest.mark.e2e
 
@@ -20,18 +20,10 @@ def exchange(tmp_path_factory):
 
 
 def test_g722_alone_and_pcma_alone(exchange):
-    alice, bob = Softphone(exchange, "alice", "G722"), Softphone(exchange, "bob", "PCMA")
-    try:
-        for phone in (alice, bob):
-            phone.register()
+    with softphones(exchange, "alice", codec="G722") as (alice,), softphones(exchange, "bob", codec="PCMA") as (bob,):
         alice.play(523, -14, 1.0, before_s=0.5, loop=False)
         bob.play(1200, -20, 1.0, before_s=0.5, loop=False)
-        here, there = connect(alice, bob, "102")
-        alice.said(here)
-        bob.said(there)
-        alice.do("hangup", call=here)
-        alice.over(here)
-        bob.over(there)
+        here, there = converse(alice, bob, "102")
         assert alice.expect("media", call=here)["codec"] == "G722"
         assert bob.expect("media", call=there)["codec"] == "PCMA"
         # This PJSIP takes G.722 for 6 dB quieter than everybody else does (its issue 4419).
@@ -40,11 +32,6 @@ def test_g722_alone_and_pcma_alone(exchange):
             assert sound.lasts(tone, 1.0)
             assert sound.whole(tone)
             assert tone.purity > 0.95
-    finally:
-        for phone in (alice, bob):
-            phone.switch_off()
-        for phone in (alice, bob):
-            phone.close()
 
 
 def test_one_with_srtp_and_one_without(exchange):
@@ -53,38 +40,20 @@ def test_one_with_srtp_and_one_without(exchange):
     text = exchange.config.read_text()
     exchange.config.write_text(text.replace("lines: carol}", "lines: carol, srtp: required}"))
     assert exchange.run("reload").returncode == 0
-    carol, dave = Softphone(exchange, "carol", "PCMU"), Softphone(exchange, "dave", "PCMA")
-    try:
-        carol.register(srtp=True)
-        dave.register()
+    with softphones(exchange, "carol", srtp=True) as (carol,), softphones(exchange, "dave", codec="PCMA") as (dave,):
         carol.play(523, -14, 1.0, before_s=0.5, loop=False)
         dave.play(1200, -20, 1.0, before_s=0.5, loop=False)
-        here, there = connect(carol, dave, "104")
-        carol.said(here)
-        dave.said(there)
-        carol.do("hangup", call=here)
-        carol.over(here)
-        dave.over(there)
+        here, there = converse(carol, dave, "104")
         for heard, hz, dbfs in ((dave.heard(there), 523, -14), (carol.heard(here), 1200, -20)):
             tone = sound.check(heard, hz, dbfs)
             assert sound.lasts(tone, 1.0)
             assert sound.whole(tone)
-        called_there, called_here = connect(dave, carol, "103")
-        carol.said(called_here)
-        dave.said(called_there)
-        dave.do("hangup", call=called_there)
-        dave.over(called_there)
-        carol.over(called_here)
-        sound.check(carol.heard(called_here), 1200, -20)
-        sound.check(dave.heard(called_there), 523, -14)
+        there, here = converse(dave, carol, "103")
+        sound.check(carol.heard(here), 1200, -20)
+        sound.check(dave.heard(there), 523, -14)
         keys = set(re.findall(r"inline:([A-Za-z0-9+/=]{40})", carol.log()))
         assert len(keys) >= 2  # hers and ours
         assert "crypto" not in dave.log()
-    finally:
-        for phone in (carol, dave):
-            phone.switch_off()
-        for phone in (carol, dave):
-            phone.close()
     kept = [path for path in exchange.folder.rglob("*") if path.is_file() and "phones" not in path.parts]
     assert any(b"SAVP" in path.read_bytes() for path in kept)  # the journal has the descriptions, without the keys
     for path in kept:

@@ -16,27 +16,14 @@ from tests.flow.test_flow_kill import SCENARIOS as KILLED
 from tests.flow.test_flow_state_kill import SCENARIOS as MOVED
 from tests.flow.test_flow_state_kill import company
 from tests.support.exchange import CARRIER, carrier
+from tests.support.killer import Killer
 from tests.support.network import Packet
 from tests.support.raw_phone import RawDialog, RawPhone, describe
 from tests.support.scene import Scene
 
 
-class Heir:
-    """Hands the exchange of a scene over after the `at`th append from now."""
-
-    def __init__(self, scene: Scene, at: int) -> None:
-        self.scene = scene
-        self.left = at
-        self.done = False
-        core = scene.exchange.core
-        self._append = core._journal
-        core._journal = self._on_append  # type: ignore[method-assign]
-
-    def _on_append(self, events: list[Any]) -> None:
-        self._append(events)
-        self.left -= 1
-        if self.left == 0:
-            self.scene.clock.timers.start(self.scene.clock.now() + 0.0001, self, None)
+class Heir(Killer):
+    """Hands the exchange of a scene over after the `at`th append from now, in place of killing it."""
 
     def on_timer(self, what: object, now: float) -> None:
         self.done = True
@@ -125,24 +112,27 @@ def sent(scene: Scene, since: int) -> list[str]:
     return [f"{packet.start} {packet.target[0].rpartition('.')[2]}" for packet in scene.network.log[since:]]
 
 
+def hands_over_unheard(scene: Scene, wait_s: float = 1.0) -> int:
+    """It hands over, and no telephone hears of it. Where the network's log ended before."""
+    before = len(scene.network.log)
+    scene.exchange.hand_over()
+    scene.wait(wait_s)
+    assert sent(scene, before) == []
+    return before
+
+
 def test_a_telephone_that_rings_rings_on_and_hears_nothing_of_it() -> None:
     scene = Scene()
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("102")
     scene.wait(1)
-    before = len(scene.network.log)
-    scene.exchange.hand_over()
-    scene.wait(1)
-    assert sent(scene, before) == []
+    hands_over_unheard(scene)
     bob.last.answer()
     scene.wait(1)
     assert call.up
     assert call.rings == [180]
     assert len(bob.calls) == 1
-    before = len(scene.network.log)
-    scene.exchange.hand_over()
-    scene.wait(40)
-    assert sent(scene, before) == [], "nor do those who talk"
+    before = hands_over_unheard(scene, 40)  # nor do those who talk
     call.hang_up()
     scene.wait(1)
     scene.exchange.hand_over()
@@ -304,10 +294,7 @@ def test_all_who_ring_for_a_group_are_adopted_and_the_others_hear_when_one_has_a
     alice, bob, carol = (scene.phone(name) for name in ("alice", "bob", "carol"))
     call = alice.call("110")
     scene.wait(1)
-    before = len(scene.network.log)
-    scene.exchange.hand_over()
-    scene.wait(1)
-    assert sent(scene, before) == []
+    hands_over_unheard(scene)
     carol.last.answer()
     scene.wait(1)
     assert call.up and carol.last.up

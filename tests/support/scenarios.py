@@ -152,18 +152,27 @@ def refused(scene: Scene) -> None:
     scene.wait(1.0)
 
 
-def attended(scene: Scene) -> None:
-    """Bob asks Carol first."""
+def consulting(scene: Scene) -> tuple[PhoneCall, PhoneCall] | None:
+    """Bob has Alice on hold, and calls Carol: these two calls of his."""
     talking(scene)
-    _, bob, carol = scene.phones
+    bob = scene.phones[1]
     first = up(bob)
     if first is None:
-        return
+        return None
     first.hold()
     scene.wait(0.5)
     second = bob.call("103")
     scene.wait(0.5)
-    answers(scene, carol)
+    return first, second
+
+
+def attended(scene: Scene) -> None:
+    """Bob asks Carol first."""
+    calls = consulting(scene)
+    if calls is None:
+        return
+    first, second = calls
+    answers(scene, scene.phones[2])
     if first.up and second.up:
         first.transfer_to(second)
     scene.wait(1.0)
@@ -171,19 +180,14 @@ def attended(scene: Scene) -> None:
 
 def ringing(scene: Scene) -> None:
     """Bob does not wait for Carol's answer."""
-    talking(scene)
-    _, bob, carol = scene.phones
-    first = up(bob)
-    if first is None:
+    calls = consulting(scene)
+    if calls is None:
         return
-    first.hold()
-    scene.wait(0.5)
-    second = bob.call("103")
-    scene.wait(0.5)
+    first, second = calls
     if first.up and not second.over and len(scene.exchange.calls) == 2:
         first.transfer_to(second, scene.exchange.calls[-1].id)
     scene.wait(0.5)
-    answers(scene, carol, 1.0)
+    answers(scene, scene.phones[2], 1.0)
 
 
 def by_keys(scene: Scene) -> None:

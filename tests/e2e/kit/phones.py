@@ -212,14 +212,14 @@ class Softphone:
 
 @contextlib.contextmanager
 def softphones(
-    house: House, *lines: str, codec: str = "PCMU", strict: bool = False, **options: Any
+    house: House, *lines: str, codec: str = "PCMU", strict: bool = False, srtp: bool = False, **options: Any
 ) -> Iterator[list[Softphone]]:
     """Telephones that are registered, one for each line, and say nothing yet. With a `ca` they speak TLS."""
     made: list[Softphone] = []
     try:
         for line in lines:
             made.append(Softphone(house, line, codec, **options))
-            made[-1].register("tls" if options.get("ca") else "udp", strict=strict)
+            made[-1].register("tls" if options.get("ca") else "udp", strict=strict, srtp=srtp)
         yield made
     finally:
         for phone in made:
@@ -235,4 +235,15 @@ def connect(caller: Softphone, callee: Softphone, number: str) -> tuple[str, str
     there = callee.incoming(mark)
     caller.talking(here)
     callee.talking(there)
+    return here, there
+
+
+def converse(caller: Softphone, callee: Softphone, number: str) -> tuple[str, str]:
+    """The same, and each says all that it plays (with `loop=False`); then the caller hangs up."""
+    here, there = connect(caller, callee, number)
+    caller.said(here)
+    callee.said(there)
+    caller.do("hangup", call=here)
+    caller.over(here)
+    callee.over(there)
     return here, there
