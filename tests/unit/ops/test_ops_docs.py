@@ -216,6 +216,8 @@ def test_the_comments_of_the_example_are_good_when_they_are_taken_in(tmp_path):
     examples.write(tmp_path)
     file = tmp_path / "ringplan.yaml"
     sections = "extensions|trunks|default_trunk|dids|listen|account|features|call_keys|park_lots|conferences|attendants"
+    sections += "|rate_files|records"
+    (tmp_path / "rates.csv").write_text("prefix,destination,rate\n44,United Kingdom,0.02\n")
     text = re.sub(rf"^# ?(?=(({sections}):|  ).*)", "", file.read_text(), flags=re.MULTILINE)
     file.write_text(text)
     compiled = compiling.compile(tmp_path)
@@ -224,6 +226,8 @@ def test_the_comments_of_the_example_are_good_when_they_are_taken_in(tmp_path):
     assert {each.port for each in compiled.listeners} == {5070}
     assert str(compiled.model.attendants["main"].choices["2"]) == "user:bob" and "alice" in compiled.model.mailboxes
     assert set(compiled.model.extensions) >= {"500", "700", "800"} and "##" in compiled.model.call_keys
+    assert compiled.model.rates.decks["carrier"].currency == "USD"
+    assert (compiled.records.keep_s, compiled.records.emergency_keep_s) == (400 * 86400.0, 1095 * 86400.0)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_else(tmp_path):
