@@ -44,11 +44,6 @@ class Desk:
         """What to read of."""
         return [self._listening.fileno(), *(each.fileno() for each in self._come)]
 
-    @property
-    def number(self) -> int:
-        """The descriptor of the listening socket."""
-        return self._listening.fileno()
-
     def ready(self, readable: list[int]) -> bool:
         """Take what has come. Whether an upgrade is asked for now."""
         if self._listening.fileno() in readable:

@@ -81,9 +81,12 @@ def here(found: Blueprint, log: Callable[[str], None]) -> Blueprint:
     return found._replace(listen=listen, media_addresses=media)
 
 
-def listen(estate: Estate, found: Blueprint) -> tuple[ListenSocket, ...]:
-    """The sockets for a blueprint: those that there are, and others, newly opened. Raises OSError that says which."""
-    there = dict(zip((each[:4] for each in estate.blueprint.listen), estate.sockets, strict=False))
+def listen(found: Blueprint, estate: Estate | None = None) -> tuple[ListenSocket, ...]:
+    """The sockets for a blueprint: those that the estate has, and others, newly opened. Raises OSError that says which
+    cannot be."""
+    there: dict[tuple[str, str, int, int], ListenSocket] = {}
+    if estate is not None:
+        there = dict(zip((each[:4] for each in estate.blueprint.listen), estate.sockets, strict=False))
     made: list[socket.socket] = []
     sockets = []
     for transport, address, port, dscp, _ in found.listen:

@@ -32,11 +32,10 @@ class Estate(NamedTuple):
         return [*named, *(each.fd for each in self.sockets)]
 
     def close_but(self, other: Estate) -> None:
-        """Close what is not in the other one as well, of sockets and pipes."""
-        theirs = set(other.fds())
-        for fd in self.fds():
-            if fd not in theirs:
-                os.close(fd)
+        """Close the listening sockets and the pipe, but for what the other one has as well."""
+        theirs = {*other.status, *(each.fd for each in other.sockets)}
+        for fd in {*self.status, *(each.fd for each in self.sockets)} - theirs:
+            os.close(fd)
 
     def pack(self) -> int:
         """A descriptor from which `unpack` reads this."""

@@ -14,7 +14,6 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -24,12 +23,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from switch.arguments import DRAINS, EXIT_CONFIG, LIVES, PREPARED
+from switch.children import SIGNALS, Child, ending
 from switch.desk import Desk
 from switch.estate import Estate
 
-PR_SET_PDEATHSIG = 1
 FEEDER = "record feeder"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 class Patience(NamedTuple):
@@ -48,27 +46,6 @@ class Patience(NamedTuple):
     """How long an exchange in standby may take until it has taken over."""
 
 
-class Child:
-    """One process that shall run: how to start it, and what became of it."""
-
-    __slots__ = ("argv", "deaths", "due", "fds", "name", "pid", "renewed", "started")
-
-    def __init__(self, name: str, argv: Sequence[str], fds: Sequence[int] = ()) -> None:
-        self.name = name
-        self.argv = list(argv)
-        self.fds = tuple(fds)
-        self.pid: int | None = None
-        self.deaths = 0
-        self.started = 0.0
-        self.due: float | None = 0.0
-        self.renewed = False
-        """Whether it is being ended so that it is started again, with new code."""
-
-    def runs(self, pid: int, started: float) -> None:
-        """It is running already."""
-        self.pid, self.started, self.due = pid, started, None
-
-
 class Standby(NamedTuple):
     """An exchange that is to take the place of the one that runs: its process, the pipe that it speaks through, and
     what is the supervisor's own once it has: the child as it is started again, and the estate."""
@@ -80,12 +57,13 @@ class Standby(NamedTuple):
 
 
 class Supervisor:
-    """Runs until it is told to stop. `log` gets one line of text at a time."""
+    """Runs until it is told to stop. The `others`, media workers and the record feeder, outlive the exchange and are
+    stopped after it. `log` gets one line of text at a time."""
 
     def __init__(
         self,
         exchange: Child,
-        workers: Sequence[Child],  # in truth, all others: they outlive the exchange and are stopped after it
+        others: Sequence[Child],
         *,
         patience: Patience = Patience(),
         status_fd: int | None = None,
@@ -97,7 +75,7 @@ class Supervisor:
         renew: Callable[[Estate], str] = lambda _: "this process cannot be renewed",
     ) -> None:
         self.exchange = exchange
-        self.workers = list(workers)
+        self.others = list(others)
         self.patience = patience
         self.log = log
         self.notify = notify
@@ -108,7 +86,6 @@ class Supervisor:
         self._stops = 0
         self._killed_at = 0.0
         self._exit_status = 0
-        self._libc = ctypes.CDLL(None, use_errno=True)
         self.estate = estate
         self.desk = desk
         self._renew = renew
@@ -144,8 +121,7 @@ class Supervisor:
                 self._look_after(time.monotonic())
         finally:
             for child in self._children():
-                if child.pid is not None:
-                    _kill(child.pid, signal.SIGKILL)
+                child.send(signal.SIGKILL)
             signal.set_wakeup_fd(before)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -164,37 +140,12 @@ class Supervisor:
     def _start_due(self, now: float) -> None:
         if self._stops:
             return
-        for child in (*self.workers, self.exchange):
+        for child in (*self.others, self.exchange):
             if child.pid is None and child.due is not None and child.due <= now:
-                child.due = None
-                child.started = now
-                child.pid = self._spawn(child)
+                child.start(now)
                 if child is self.exchange:
                     self._last_beat = None
                 self.log(f"{child.name} started as process {child.pid}")
-
-    def _spawn(self, child: Child) -> int:
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            # This process has one thread, so all of Python may be used between fork and exec.
-            signal.set_wakeup_fd(-1)
-            for number in SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            os.umask(0o077)  # whatever it writes, and however it does: for our own user alone
-            self._libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)  # the parent died before the line above
-            os.setsid()  # Ctrl-C in a terminal reaches the supervisor alone, which stops things in order
-            for fd in child.fds:
-                os.set_inheritable(fd, True)
-            os.execv(child.argv[0], child.argv)
-        except OSError as error:
-            os.write(2, f"{child.argv[0]}: {error}\n".encode())
-        finally:
-            os._exit(127)
 
     # -- what happens --------------------------------------------------------------------------------------------
 
@@ -208,11 +159,10 @@ class Supervisor:
                 self.notify("STOPPING=1")
             patient = self._stops == 1 or (self._stops == 2 and self.exchange.pid is not None)
             for child in self._stopping():
-                if child.pid is not None:
-                    _kill(child.pid, signal.SIGTERM if patient else signal.SIGKILL)
+                child.send(signal.SIGTERM if patient else signal.SIGKILL)
             self._killed_at = time.monotonic()
-        elif number == signal.SIGHUP and self.exchange.pid is not None:
-            _kill(self.exchange.pid, signal.SIGHUP)
+        elif number == signal.SIGHUP:
+            self.exchange.send(signal.SIGHUP)
 
     def _beaten(self, now: float) -> None:
         said = self._drain()
@@ -268,13 +218,13 @@ class Supervisor:
         if self._stops:
             self.log(f"{child.name} ended ({how})")
             if child is self.exchange:
-                self._end_workers(now)
+                self._end_others(now)
             return
         if child is self.exchange and code == EXIT_CONFIG and not self._ready:
             self.log(f"{child.name} cannot start: see its message above")
             self._exit_status = EXIT_CONFIG
             self._stops = 1
-            self._end_workers(now)
+            self._end_others(now)
             return
         child.deaths = 1 if now - child.started >= self.patience.healthy_s else child.deaths + 1
         delay = self.patience.delays_s[min(child.deaths, len(self.patience.delays_s)) - 1]
@@ -287,19 +237,19 @@ class Supervisor:
             self._no_standby("the new exchange did not get ready in time")
         for child in self._leaving:
             if child.pid is not None and child.due is not None and now > child.due:
-                _kill(child.pid, signal.SIGKILL)
+                child.send(signal.SIGKILL)
                 child.due = None
         if not self._stops:
             silent = self._last_beat is not None and now - self._last_beat > self.patience.hung_s
             if silent and self.exchange.pid is not None:
                 self.log(f"exchange has not moved for {self.patience.hung_s:g} s; killing it")
                 self._last_beat = None
-                _kill(self.exchange.pid, signal.SIGKILL)
+                self.exchange.send(signal.SIGKILL)
         elif now - self._killed_at > self._stop_s():
             for child in self._stopping():
                 if child.pid is not None:
                     self.log(f"{child.name} does not end; killing it")
-                    _kill(child.pid, signal.SIGKILL)
+                    child.send(signal.SIGKILL)
             self._killed_at = now
         if self._watchdog_s is not None:
             self.notify("WATCHDOG=1")
@@ -326,7 +276,7 @@ class Supervisor:
     def stand_by(self, standby: Standby) -> None:
         """Start an exchange that is to take over."""
         self._standby, self._said, self._report = standby, b"", {}
-        standby.child.runs(self._spawn(standby.child), time.monotonic())
+        standby.child.start(time.monotonic())
         self.log(f"new exchange started as process {standby.child.pid}")
 
     def _standby_says(self, standby: Standby, now: float) -> None:
@@ -353,19 +303,15 @@ class Supervisor:
         if former.pid is not None:
             former.due = now + self.patience.exchange_stop_s
             self._leaving.append(former)
-        for fd in (
-            *self.estate.status,
-            *{each.fd for each in self.estate.sockets} - {each.fd for each in standby.estate.sockets},
-        ):
-            os.close(fd)
+        self.estate.close_but(standby.estate)
         assert standby.child.pid is not None
         self.exchange, self.estate, self._status_fd = standby.heir, standby.estate, standby.pipe
         self.exchange.runs(standby.child.pid, standby.child.started)
         self._ready, self._last_beat = True, now
-        for child in self.workers:
+        for child in self.others:
             if child.name == FEEDER and child.pid is not None:
                 child.renewed = True
-                _kill(child.pid, signal.SIGTERM)
+                child.send(signal.SIGTERM)
         self.notify(f"READY=1\nSTATUS=serving; exchange is process {self.exchange.pid}")
         if self.desk is not None:
             self.desk.done("done", self._report)
@@ -377,13 +323,9 @@ class Supervisor:
         if standby is None or self.estate is None:
             return
         if standby.child.pid is not None:
-            _kill(standby.child.pid, signal.SIGKILL)
+            standby.child.send(signal.SIGKILL)
             self._leaving.append(standby.child)
-        for fd in (
-            *standby.estate.status,
-            *{each.fd for each in standby.estate.sockets} - {each.fd for each in self.estate.sockets},
-        ):
-            os.close(fd)
+        standby.estate.close_but(self.estate)
         if self.exchange.pid is None and not self._stops:
             self.exchange.due = time.monotonic()
         if self.desk is not None:
@@ -392,29 +334,28 @@ class Supervisor:
     # -- stopping ------------------------------------------------------------------------------------------------
 
     def _stopping(self) -> list[Child]:
-        """Who is being stopped now: the exchange while it runs, then the workers."""
-        return [self.exchange] if self.exchange.pid is not None else self.workers
+        """Who is being stopped now: the exchange while it runs, then the others."""
+        return [self.exchange] if self.exchange.pid is not None else self.others
 
     def _stop_s(self) -> float:
         return self.patience.exchange_stop_s if self.exchange.pid is not None else self.patience.worker_stop_s
 
-    def _end_workers(self, now: float) -> None:
+    def _end_others(self, now: float) -> None:
         self._killed_at = now
-        for child in self.workers:
-            if child.pid is not None:
-                _kill(child.pid, signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
+        for child in self.others:
+            child.send(signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
 
     def _finished(self) -> bool:
         return self._stops > 0 and all(child.pid is None for child in self._children())
 
     def _children(self) -> list[Child]:
         standby = [] if self._standby is None else [self._standby.child]
-        return [self.exchange, *self.workers, *self._leaving, *standby]
+        return [self.exchange, *self.others, *self._leaving, *standby]
 
     def _wait_s(self, now: float) -> float | None:
         """Until the next thing that time brings; None when only a signal can bring anything."""
         waits = [
-            child.due - now for child in (self.exchange, *self.workers) if child.due is not None and not self._stops
+            child.due - now for child in (self.exchange, *self.others) if child.due is not None and not self._stops
         ]
         if self._stops:
             waits.append(self._killed_at + self._stop_s() - now + 0.01)
@@ -429,15 +370,3 @@ class Supervisor:
 
 def _ignore(number: int, frame: object) -> None:
     """The wake-up pipe carries the signal; a handler must only exist for that."""
-
-
-def ending(code: int) -> str:
-    """How a process ended."""
-    return f"exit status {code}" if code >= 0 else f"signal {-code}"
-
-
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass

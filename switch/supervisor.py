@@ -33,11 +33,12 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, ListenSocket, Places, literal
+from switch.arguments import EXIT_CONFIG, Blueprint, ExchangeArguments, Places, literal
+from switch.children import SIGNALS, Child, ending
 from switch.desk import Desk, open_desk
-from switch.doors import here, listen, open_socket, raise_file_limit
+from switch.doors import here, listen, raise_file_limit
 from switch.estate import Estate, blueprint_of, inherit
-from switch.supervising import FEEDER, SIGNALS, Child, Patience, Standby, Supervisor, ending
+from switch.supervising import FEEDER, Patience, Standby, Supervisor
 
 
 def sd_notify(text: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -125,25 +126,20 @@ def serve(places: Places, log: Callable[[str], None], patience: Patience = Patie
         _take_away(made, places.data / "lock")
         return found
     found = here(found, log)
-    sockets = []
-    opened = []
-    for transport, address, port, dscp, _ in found.listen:
-        try:
-            listening = open_socket(transport, address, port, dscp)
-        except OSError as error:
-            hint = f"stop what uses it, or write another port under `listen:` in {places.config}"
-            log(f"cannot listen on {transport} {literal(address)} port {port}: {error.strerror} ({hint})")
-            return EXIT_CONFIG
-        opened.append(listening)
-        sockets.append(ListenSocket(transport, address, listening.getsockname()[1], listening.fileno()))
-        log(f"listening on {transport} {literal(address)} port {sockets[-1].port}")
+    try:
+        sockets = listen(found)
+    except OSError as error:
+        log(f"{error} (stop what uses it, or write another port under `listen:` in {places.config})")
+        return EXIT_CONFIG
+    for each in sockets:
+        log(f"listening on {each.transport} {literal(each.address)} port {each.port}")
     try:
         desk = open_desk(places.supervisor)
     except OSError as error:
         log(f"cannot listen on {places.supervisor}: {error.strerror}")
         return EXIT_CONFIG
     status = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    estate = Estate(places, tuple(sockets), found, lock, status, desk.fileno())
+    estate = Estate(places, sockets, found, lock, status, desk.fileno())
     return _supervisor(estate, Desk(desk, None, log), log, patience).run()
 
 
@@ -156,15 +152,15 @@ def _exchange(estate: Estate, *, standby: bool = False) -> Child:
 def _supervisor(estate: Estate, desk: Desk, log: Callable[[str], None], patience: Patience = Patience()) -> Supervisor:
     """The supervisor of what there is, with its children as they are to be started."""
     python, places = [sys.executable, "-P", "-m"], estate.places
-    workers = [
+    others = [
         Child(f"media worker {worker.number}", [*python, "media.worker", *worker.argv()])
         for worker in estate.blueprint.worker_arguments(places)
     ]
     feeding = ["switch.feeding", "--config", str(places.config), "--data", str(places.data)]
-    workers.append(Child(FEEDER, [*python, *feeding]))
+    others.append(Child(FEEDER, [*python, *feeding]))
     return Supervisor(
         _exchange(estate),
-        workers,
+        others,
         patience=patience,
         status_fd=estate.status[0],
         log=log,
@@ -206,7 +202,7 @@ def renewed(number: int, log: Callable[[str], None]) -> int:
     listening, asker = socket.socket(fileno=estate.desk), estate.asker
     desk = Desk(listening, socket.socket(fileno=asker) if asker >= 0 else None, log)
     supervisor = _supervisor(estate._replace(asker=-1, running=()), desk, log)
-    children = {child.name: child for child in (supervisor.exchange, *supervisor.workers)}
+    children = {child.name: child for child in (supervisor.exchange, *supervisor.others)}
     for name, pid, started in estate.running:
         if name in children:
             children[name].runs(pid, started)
@@ -228,7 +224,7 @@ def _begin(supervisor: Supervisor, desk: Desk, log: Callable[[str], None]) -> No
     if found._replace(listen=estate.blueprint.listen) != estate.blueprint:
         desk.say("changes of the media workers and their ports take effect at the next restart")
     try:
-        sockets = listen(estate, found)
+        sockets = listen(found, estate)
     except OSError as error:
         desk.refuse(f"{error}; the exchange goes on as it was")
         return

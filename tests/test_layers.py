@@ -206,6 +206,7 @@ def test_the_supervisor_stays_small():
     own = (
         "switch.supervisor",
         "switch.supervising",
+        "switch.children",
         "switch.doors",
         "switch.desk",
         "switch.estate",

@@ -51,7 +51,8 @@ WORKER = """
 SUPERVISOR = """
     import os, sys
     from switch.doors import open_socket
-    from switch.supervising import Child, Patience, Supervisor
+    from switch.children import Child
+    from switch.supervising import Patience, Supervisor
     door = open_socket("udp", "127.0.0.1", 0)
     read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     argv = [sys.executable, "-c", sys.argv[1], str(door.fileno()), str(write)]
@@ -352,7 +353,8 @@ RENEWABLE = """
     from switch.arguments import Blueprint, Places
     from switch.desk import Desk, open_desk
     from switch.estate import Estate
-    from switch.supervising import FEEDER, Child, Patience, Standby, Supervisor
+    from switch.children import Child
+    from switch.supervising import FEEDER, Patience, Standby, Supervisor
     home = Path(sys.argv[1])
     places = Places(home / "ringplan.yaml", home, home)
     def say(text):
