@@ -12,81 +12,27 @@ from typing import Any
 import msgspec
 
 from config import csv_file, csv_values
+from config.compile_rates import rates
+from config.csv_fields import PREFIX, RATE, SINCE, Fields
 from config.csv_file import Sheet
-from config.problems import Mark, Problem, Wrong, did_you_mean
-from config.schema_routes import RateFile, Route, RouteFile
+from config.problems import Problem, Wrong, did_you_mean
+from config.schema_routes import Route, RouteFile
 from config.validate import Loaded
-from dialplan.prefixes import MOST_ROWS, pack
-from dialplan.rates import MINUTE_MS, RATE_WIDTH, UNIT_WIDTH, RateDeck, RateTable
+from dialplan.prefixes import MOST_ROWS
+from dialplan.rates import RateTable
 from dialplan.routes import UNKNOWN, RouteRule, RouteTable, packed_table
 
-_PREFIX = (
-    *("prefix", "dialprefix", "dialcode", "dialcodes", "dialingcode", "dialingcodes", "dialedcode", "destinationcode"),
-    *("destcode", "destinationprefix", "phoneprefix", "matchprefix", "prefixes", "code", "codes", "digits", "number"),
-    *("vorwahl", "indicatif", "prefijo", "prefixe", "pattern", "destination", "dest"),
-)
-_RATE = (
-    *("rate", "newrate", "currentrate", "rateperminute", "ratepermin", "ratemin", "rateminute", "price"),
-    *("priceperminute", "pricepermin", "pricemin", "perminute", "permin", "cost", "costperminute", "costpermin"),
-    *("tariff", "buyrate", "termrate", "preis", "preisprominute", "tarif", "prix", "precio"),
-    *(
-        f"{word}{currency}"
-        for word in ("rate", "price")
-        for currency in ("usd", "eur", "gbp", "usdmin", "eurmin", "gbpmin")
-    ),
-)
-_SINCE = (
-    "effectivedate",
-    "effective",
-    "effectivefrom",
-    "validfrom",
-    "startdate",
-    "activationdate",
-    "since",
-    "gultigab",
-)
 ROUTE_COLUMNS = {
-    "prefix": _PREFIX,
+    "prefix": PREFIX,
     "trunk": ("trunk", "carrier", "gateway", "provider"),
-    "rate": _RATE,
+    "rate": RATE,
     "priority": ("priority", "prio", "preference"),
     "weight": ("weight", "share"),
     "hours": ("hours",),
     "strip": ("strip",),
     "prepend": ("prepend", "techprefix"),
-    "effective date": _SINCE,
+    "effective date": SINCE,
 }
-RATE_COLUMNS = {
-    "prefix": _PREFIX,
-    "rate": _RATE,
-    "destination": (
-        *("destination", "destinationname", "dest", "description", "name", "codename", "countryname", "country"),
-        *("location", "region", "zone", "breakout", "ziel"),
-    ),
-    "minimum": (
-        *("minimum", "min", "minimumduration", "minduration", "mintime", "minimumtime", "initialincrement"),
-        *("firstincrement", "initialinterval", "firstinterval", "interval1", "initialtime", "initial", "duration"),
-    ),
-    "increment": (
-        *("increment", "billingincrement", "billingincrements", "increments", "interval", "subsequentincrement"),
-        *("nextincrement", "nextinterval", "subsequentinterval", "recurringincrement", "intervaln", "int", "billing"),
-        *("billingunit", "pulse", "takt", "billingterms"),
-    ),
-    "connection fee": (
-        *("connectionfee", "connectfee", "connectcharge", "connectioncharge", "setupfee", "setup", "sf"),
-        *("callsetupfee", "flagfall", "fee"),
-    ),
-    "effective date": _SINCE,
-    "unit": (
-        *("unit", "unitseconds", "unitduration", "unitlength", "secondsperunit", "chargingunit", "meterpulse"),
-        *("pulseduration", "taktdauer", "einheit", "sekundenproeinheit", "unite", "unidad"),
-    ),
-    "unit price": (
-        *("unitprice", "priceperunit", "unitcost", "costperunit", "unitcharge", "chargeperunit", "pulseprice"),
-        *("preisproeinheit", "prixunitaire"),
-    ),
-}
-_Packed = dict[str, list[tuple[int, ...]]]
 
 
 class Outbound(msgspec.Struct):
@@ -111,7 +57,7 @@ def outbound(loaded: Loaded) -> Outbound:
         how = settings.routing
         rules = tuple(work.rules)
         routes = packed_table(rules, work.rows, least_cost=how.least_cost, fall_back=how.fall_back)
-    return Outbound(routes, _rates(loaded, problems), problems)
+    return Outbound(routes, rates(loaded, problems), problems)
 
 
 def _references(loaded: Loaded) -> Iterator[Problem]:
@@ -165,7 +111,7 @@ class _Routes:
 
     def __init__(self, loaded: Loaded, problems: list[Problem]) -> None:
         self.rules: dict[RouteRule, int] = {}
-        self.rows: _Packed = {}
+        self.rows: dict[str, list[tuple[int, ...]]] = {}
         self._loaded = loaded
         self._problems = problems
 
@@ -236,40 +182,6 @@ def _shown(caller_id: str | None) -> dict[str, Any]:
     return {"caller_id": "" if withheld else caller_id or "", "withheld": withheld}
 
 
-class _Fields:
-    """The fields of a sheet, each text judged once."""
-
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self._columns = sheet.columns
-        self._known: dict[str, dict[str, Any]] = {role: {} for role in sheet.columns}
-
-    def get(self, line: int, fields: list[str], role: str, check: Callable[[str], Any], default: Any) -> Any:
-        """The value; `default` where there is no such column or nothing in it; None when it is wrong, which is
-        reported."""
-        column = self._columns.get(role)
-        if column is None or column >= len(fields):
-            return default
-        text = fields[column]
-        known = self._known[role]
-        value = known.get(text)
-        if value is None:
-            try:
-                value = known[text] = check(text) if text.strip() else default
-            except Wrong as wrong:
-                self._sheet.wrong(wrong.code, line, role, wrong.message, wrong.hint)
-        return value
-
-    def prefixes(self, line: int, fields: list[str]) -> tuple[str, ...] | None:
-        """Those of a row; None when they are wrong."""
-        column = self._columns["prefix"]
-        try:
-            return csv_values.prefixes(fields[column] if column < len(fields) else "")
-        except Wrong as wrong:
-            self._sheet.wrong(wrong.code, line, "prefix", wrong.message, wrong.hint)
-            return None
-
-
 _Rule = tuple[str, int, int, str, int, str]
 """Trunk, priority, weight, hours, strip, prepend: what a row may say itself."""
 
@@ -279,7 +191,7 @@ class _RouteRows:
         self.numbers: dict[_Rule, int] = {}
         self._loaded = loaded
         self._written = written
-        self._fields = _Fields(sheet)
+        self._fields = Fields(sheet)
         self._number = number
         self._varies = bool({"priority", "weight", "hours", "strip", "prepend", "trunk"} & set(sheet.columns))
         self._usual = (
@@ -337,7 +249,7 @@ class _RouteRows:
 
     def _missing(self, line: int, fields: list[str]) -> None:
         """A row without a trunk, where the file has none for all."""
-        sheet = self._fields._sheet
+        sheet = self._fields.sheet
         column = sheet.columns.get("trunk")
         if column is None or column >= len(fields) or not fields[column].strip():
             sheet.wrong("missing-key", line, "trunk", "a trunk is missing", "name one, or `trunk:` for the whole file")
@@ -354,120 +266,3 @@ def _prepend(text: str) -> str:
     if not bare.removeprefix("+").translate(str.maketrans("", "", "*#")).isdecimal() or len(bare) > 16:
         raise Wrong("what is put in front is made of digits, * and #")
     return bare
-
-
-# Rates
-
-
-def _rates(loaded: Loaded, problems: list[Problem]) -> RateTable:
-    decks: dict[str, RateDeck] = {}
-    places: dict[str, Mark] = {}
-    for at, written in enumerate(loaded.settings.rate_files):
-        if not loaded.sound("rate_files", at, "file") or not loaded.sound("rate_files", at, "trunk"):
-            continue
-        mark = loaded.mark("rate_files", at, "file")
-        trunk = written.trunk or ""
-        first = places.setdefault(trunk, mark)
-        if first is not mark:
-            whose = f"trunk `{trunk}` has" if trunk else "all trunks together have"
-            problems.append(
-                Problem("duplicate-rate", mark, f"{whose} a file of rates already", f"at {first.file}:{first.line}")
-            )
-            continue
-        sheet = csv_file.read(loaded.folder, written.file, RATE_COLUMNS, ("prefix", "rate"), mark)
-        if isinstance(sheet, list) and sheet[0].code == "bad-csv":
-            units = csv_file.read(loaded.folder, written.file, RATE_COLUMNS, ("prefix", "unit"), mark)
-            sheet = units if not isinstance(units, list) else sheet
-        if isinstance(sheet, list):
-            problems += sheet
-        else:
-            if written.unit_price is not None and "unit" not in sheet.columns:
-                place = loaded.mark("rate_files", at, "unit_price")
-                message = f"{written.file} has no column `unit` that says how many seconds one lasts"
-                problems.append(Problem("conflicting-keys", place, message))
-            decks[trunk] = _deck(written, sheet)
-            problems += sheet.problems
-    return RateTable(decks)
-
-
-def _deck(written: RateFile, sheet: Sheet) -> RateDeck:
-    found: _Packed = {}
-    destinations: dict[str, int] = {}
-    reading = _Fields(sheet)
-    get = reading.get
-    usual = written.increment or (1, 1)
-    own_minimum = "minimum" in sheet.columns
-    units = _Units(written, sheet, reading) if "unit" in sheet.columns else None
-
-    def day(text: str) -> int:
-        return csv_values.day(text, written.dates)
-
-    for line, fields in sheet.rows():
-        prefixes = reading.prefixes(line, fields)
-        rate = get(line, fields, "rate", csv_values.amount, UNKNOWN)
-        step = get(line, fields, "increment", csv_values.increment, usual)
-        minimum = get(line, fields, "minimum", csv_values.seconds, UNKNOWN) if own_minimum else UNKNOWN
-        fee = get(line, fields, "connection fee", csv_values.amount, 0)
-        since = get(line, fields, "effective date", day, 0)
-        name = get(line, fields, "destination", str.strip, "")
-        if prefixes is None or rate is None or step is None or minimum is None or fee is None or since is None:
-            continue
-        unit: tuple[int, ...] = ()
-        if units is not None:
-            found_unit = units.row(line, fields, rate)
-            if found_unit is None:
-                continue
-            price, unit_ms = unit = found_unit
-            if unit_ms:
-                rate, step = -(-price * MINUTE_MS // unit_ms), (0, 1)
-        if rate == UNKNOWN:
-            sheet.wrong("missing-key", line, "rate", "a rate is missing", "write 0 where it costs nothing")
-            continue
-        least, increment = step
-        if minimum != UNKNOWN:
-            least = minimum
-        elif least is None:
-            least = increment
-        row = (rate, fee, least, increment, destinations.setdefault(name, len(destinations)), since, *unit, line)
-        for prefix in prefixes:
-            there = found.get(prefix)
-            if there is None:
-                found[prefix] = [row]
-                continue
-            first = next((each[-1] for each in there if each[5] == since), 0)
-            if first:
-                message = f"prefix `{prefix or '*'}` has a rate already"
-                sheet.wrong("duplicate-rate", line, "prefix", message, f"at line {first}")
-            elif len(there) >= MOST_ROWS:
-                sheet.wrong("too-large", line, "prefix", f"more than {MOST_ROWS} rates for one prefix")
-            else:
-                there.append(row)
-    rows = pack(found, RATE_WIDTH if units is None else UNIT_WIDTH)
-    return RateDeck(written.file, written.currency, rows, tuple(destinations), written.rounding, written.decimals)
-
-
-class _Units:
-    """What a file says of charge units: of each that many seconds cost so much."""
-
-    def __init__(self, written: RateFile, sheet: Sheet, reading: _Fields) -> None:
-        self._sheet = sheet
-        self._get = reading.get
-        self._usual = written.unit_price if written.unit_price is not None else UNKNOWN
-
-    def row(self, line: int, fields: list[str], rate: int) -> tuple[int, int] | None:
-        """Price and milliseconds of a row's unit; zeros where it goes by time; None when something is wrong."""
-        unit_ms = self._get(line, fields, "unit", csv_values.milliseconds, 0)
-        price = self._get(line, fields, "unit price", csv_values.amount, self._usual)
-        if unit_ms is None or price is None:
-            return None
-        if not unit_ms:
-            return 0, 0
-        if rate != UNKNOWN:
-            message = "a rate for a minute, and a charge unit"
-            self._sheet.wrong("conflicting-keys", line, "unit", message, "leave one of the two empty")
-            return None
-        if price == UNKNOWN:
-            hint = "write `unit_price` for the file, or fill a column `unit price`"
-            self._sheet.wrong("missing-key", line, "unit", "nothing says what a charge unit costs", hint)
-            return None
-        return price, unit_ms

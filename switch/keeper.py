@@ -1,4 +1,5 @@
-"""Keeps bindings and facts on disk: what the journal got first goes into the state file once a second, off the loop.
+"""Keeps bindings, subscriptions, facts and mailboxes on disk: what the journal got first goes into the state file once
+a second, off the loop.
 
 So a start has them without what the journal says of them, should that have been lost (`switch/replay.py`).
 """

@@ -21,8 +21,8 @@ from switch.state.facts import Kept
 from switch.state.mailboxes import KeptMailboxes
 
 
-class Written(Protocol):
-    """What is needed of a journal."""
+class KeptJournal(Protocol):
+    """A journal, as far as a start needs it."""
 
     def append(self, events: Sequence[e.AnyEvent]) -> None:
         """See `records.journal.Journal`."""
@@ -33,7 +33,7 @@ class Written(Protocol):
 
 def replay(
     core: Core,
-    journal: Written,
+    journal: KeptJournal,
     bindings: Iterable[e.Bound],
     facts: Kept,
     now: float,
@@ -75,7 +75,7 @@ def replay(
     return found
 
 
-def _older(journal: Written, *positions: Position) -> bool:
+def _older(journal: KeptJournal, *positions: Position) -> bool:
     """Whether one of these is of before the journal's beginning, and all was told anew since."""
     first = next(journal.read(), None)
     if first is None or all(position[0] >= first.position.segment for position in positions):
@@ -91,7 +91,7 @@ def laid_over(kept: Iterable[e.Subscribed], found: Recovery) -> dict[str, e.Subs
     return {tag: each for tag, each in older.items() if tag not in found.unsubscribed} | found.subscribed
 
 
-def _read(core: Core, journal: Written, facts: Position, mailboxes: Position, clock: Clock) -> Iterator[e.AnyEvent]:
+def _read(core: Core, journal: KeptJournal, facts: Position, mailboxes: Position, clock: Clock) -> Iterator[e.AnyEvent]:
     """Every event of the journal, counted among the facts and mailboxes as it passes; those up to the positions stand
     there already."""
     for frame in journal.read():

@@ -20,7 +20,7 @@ from switch.clock import LoopClock
 from switch.core import Core
 from switch.keeper import BindingKeeper, FactKeeper, MailboxKeeper, SubscriptionKeeper
 from switch.net.guard import Guard
-from switch.replay import Written, replay
+from switch.replay import KeptJournal, replay
 from switch.state.bans import SqliteBanStore
 from switch.state.bindings import Position, SqliteBindingStore
 from switch.state.damage import SUFFIX, open_sound
@@ -69,7 +69,7 @@ class StateFile:
             self.subscriptions,
         )
 
-    def restore(self, journal: Written, now: float) -> Recovery:
+    def restore(self, journal: KeptJournal, now: float) -> Recovery:
         """Give back to the core and the guard what was known when the last exchange ended: what stands here, and over
         it what the journal has. See `switch.replay`."""
         found = replay(

@@ -141,6 +141,11 @@ class Call:
         return self.legs[self.state.front]
 
     @property
+    def engaged(self) -> bool:
+        """Whether the call is about something else than its two sides."""
+        return bool(self.service or self.errand or self.transfer or self.ringer)
+
+    @property
     def for_help(self) -> bool:
         """See `CallState.for_help`."""
         return self.state.for_help

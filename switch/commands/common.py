@@ -56,25 +56,26 @@ def fail(message: str, status: int = EXIT_REFUSED, details: tuple[str, ...] = ()
 def exchange(runtime: Path | None, timeout_s: float = 30.0) -> Iterator[ControlClient]:
     """The running exchange; its refusals and its absence become a message and an exit status."""
     from switch.arguments import Places
-    from switch.control import ControlClient, NotRunning, Refused
 
-    try:
-        with ControlClient(Places.find(runtime=runtime).control, timeout_s) as client:
-            yield client
-    except NotRunning as error:
-        fail(str(error), EXIT_NOT_RUNNING)
-    except Refused as refused:
-        fail(refused.message, EXIT_REFUSED, tuple(map(from_here, refused.details)))
+    with _asking(Places.find(runtime=runtime).control, timeout_s) as client:
+        yield client
 
 
 @contextlib.contextmanager
 def supervisor(runtime: Path | None, timeout_s: float) -> Iterator[ControlClient]:
     """The same for the supervisor's socket."""
     from switch.arguments import Places
+
+    with _asking(Places.find(runtime=runtime).supervisor, timeout_s) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _asking(socket: Path, timeout_s: float) -> Iterator[ControlClient]:
     from switch.control import ControlClient, NotRunning, Refused
 
     try:
-        with ControlClient(Places.find(runtime=runtime).supervisor, timeout_s) as client:
+        with ControlClient(socket, timeout_s) as client:
             yield client
     except NotRunning as error:
         fail(str(error), EXIT_NOT_RUNNING)

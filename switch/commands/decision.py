@@ -10,7 +10,7 @@ from dialplan.rates import shown
 from records.charges import Charge, Ticket, tickets
 from switch import models
 from switch.arguments import Places
-from switch.commands.common import console, duration, local_time, short_path, table, utc_now
+from switch.commands.common import console, counted, duration, local_time, short_path, table, utc_now
 from switch.commands.course import course
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _recorded(each: Recorded) -> str:
     """One recording: into which file of the folder of recordings, at whose wish, who was told, and why it ended."""
     who = "automatic" if each.by == "policy" else f"asked for by {each.by.partition(':')[2] or each.by}"
     told = f"{len(each.announced)} told" if each.announced else ""
-    pauses = f"{each.pauses} {'pause' if each.pauses == 1 else 'pauses'}" if each.pauses else ""
+    pauses = counted(each.pauses, "pause") if each.pauses else ""
     why = " ".join(filter(None, (_UNRECORDED.get(each.why, ""), f"({each.detail})" if each.detail else "")))
     return ", ".join(filter(None, (each.file or "no", who, told, pauses, why)))
 
@@ -200,7 +200,7 @@ def _charged(charge: Charge) -> Iterator[tuple[str, str]]:
 def _money(of: Charge | Ticket) -> str:
     if of.cost is None:
         return "not known"
-    units = f" for {of.units} {'unit' if of.units == 1 else 'units'}" if of.units else ""
+    units = f" for {counted(of.units, 'unit')}" if of.units else ""
     return f"{shown(of.cost)} {of.currency}".rstrip() + units
 
 

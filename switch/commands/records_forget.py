@@ -92,7 +92,7 @@ def _show(found: Sequence[str], shown: Sequence[CallRecord], number: str | None)
     now = utc_now()
     for record in shown:
         files = sum(bool(each.file) for each in record.recordings)
-        told = f", {files} recording{'s' if files > 1 else ''}" if files else ""
+        told = f", {counted(files, 'recording')}" if files else ""
         who = record.caller_number or record.line or record.trunk or "?"
         typer.echo(
             f"{record.call}  {local_time(record.started_at, now)}  {who} → {record.number or record.dialled}{told}"

@@ -53,7 +53,7 @@ class AccountKeys:
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
         """The code was keyed (`switch.features.call_keys.Feature`)."""
-        alone = _busy(call) or call.for_help or call.other(leg) is None
+        alone = call.engaged or call.for_help or call.other(leg) is None
         if alone or leg.listener is not None or self._keying.asks(call):
             return
         words = self._words.sources("account_code_enter")
@@ -99,7 +99,7 @@ class AccountKeys:
         try:
             if good:
                 _charge(call, leg, code)
-            elif not _busy(call):
+            elif not call.engaged:
                 refused(call, leg)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
@@ -108,10 +108,5 @@ class AccountKeys:
 def _charge(call: Call, leg: Leg, code: str) -> None:
     state = call.state.legs[leg.index]
     call.record(e.AccountChanged(call.id, call.state.n, call.context.at(), code, f"device:{state.device}"))
-    if not _busy(call):
+    if not call.engaged:
         confirmed(call, leg)
-
-
-def _busy(call: Call) -> bool:
-    """Whether the call is about something else than its two sides."""
-    return bool(call.service or call.errand or call.transfer or call.ringer)

@@ -85,8 +85,7 @@ class ThreeWay:
     def add(self, call: Call, leg: Leg, now: float) -> None:
         """Somebody has keyed the code (`switch.features.call_keys.Feature`)."""
         other = call.other(leg)
-        free = call.service is None and call.errand is None and call.transfer is None and call.ringer is None
-        if not free or other is None or call.for_help or self._keying.asks(call):
+        if call.engaged or other is None or call.for_help or self._keying.asks(call):
             return
         held = _held(call, leg)
         if held is None:
@@ -108,8 +107,7 @@ def _held(call: Call, leg: Leg) -> tuple[Call, Leg] | None:
     """Whom the same telephone holds in another call, and that call."""
     mine = call.state.legs[leg.index]
     for other in call.context.calls():
-        busy = other.service or other.errand or other.transfer or other.ringer or other.for_help
-        if other is call or other.over or other.state.answered_at is None or busy:
+        if other is call or other.over or other.state.answered_at is None or other.engaged or other.for_help:
             continue
         for each in other.legs.values():
             state = other.state.legs[each.index]
