@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -24,9 +24,9 @@ _NAMES = frozenset(
 )
 _REMEMBERED = 128
 _SCHEME = re.compile(r"[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.*+))?", re.DOTALL)
-_HASHES: dict[str, Callable[[bytes], str]] = {
-    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
-    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
+    "MD5": partial(hashlib.md5, usedforsecurity=False),
+    "SHA-256": hashlib.sha256,
 }
 
 
@@ -86,18 +86,22 @@ def _usual(text: str) -> dict[str, str] | None:
     """The parameters as nearly all write them: known names, no gaps, no comma within quotes, nothing escaped, none
     given twice. None for anything else, which is read with care."""
     params: dict[str, str] = {}
-    for item in text.split(","):
-        name, _, given = item.lstrip(" ").partition("=")
-        if name not in _NAMES or name in params:
-            return None
+    items = text.replace(", ", ",").split(",")
+    quotes = 0
+    for item in items:
+        name, _, given = item.partition("=")
         if given[:1] == '"':
-            if given[-1] != '"' or given.count('"') != 2 or "\\" in given:
+            if given[-1] != '"' or len(given) == 1:
                 return None
-            given = given[1:-1]
-        elif not given or '"' in given or " " in given or not given.isprintable():
+            quotes += 2
+            params[name] = given[1:-1]
+        elif given and " " not in given:
+            params[name] = given
+        else:
             return None
-        params[name] = given
-    return params
+    # What holds for all of them is asked once.
+    usual = len(params) == len(items) and params.keys() <= _NAMES and text.count('"') == quotes
+    return params if usual and "\\" not in text and text.isprintable() else None
 
 
 def supported(algorithm: str) -> bool:
@@ -113,7 +117,7 @@ def _hash(algorithm: str, text: str) -> str:
     function = _HASHES.get(algorithm) or _HASHES.get(_base(algorithm))
     if function is None:
         raise LocalProtocolError(f"unknown digest algorithm {algorithm!r}")
-    return function(text.encode("utf-8", "surrogateescape"))
+    return function(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def ha1(user: str, realm: str, secret: str, algorithm: str = "MD5") -> str:
@@ -135,7 +139,7 @@ def response(
 
     `ha1_hex` is `ha1`'s result also for the -sess algorithms, whose session key is derived here.
     """
-    if algorithm.upper().endswith("-SESS"):
+    if algorithm[-5:].upper() == "-SESS":
         ha1_hex = _hash(algorithm, f"{ha1_hex}:{nonce}:{cnonce}")
     ha2 = _ha2(algorithm, method, uri)
     if not qop:

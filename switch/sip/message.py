@@ -120,6 +120,11 @@ class Message:
             return [item for line in value for item in split_list(line)]
         return split_list(value)
 
+    def given(self, keys: tuple[str, ...]) -> tuple[str | list[str] | None, ...]:
+        """What stands in these headers as it came, a list where one came more than once, so that a message can be
+        compared with an earlier one; `keys` as in `CANONICAL`."""
+        return tuple(map(self._index.get, keys))
+
     def has_any(self, keys: frozenset[str]) -> bool:
         """Whether at least one of these headers is there; `keys` as in `CANONICAL`."""
         return not keys.isdisjoint(self._index)

@@ -11,6 +11,8 @@ from switch.registrar import Registrar
 
 CONTACTS = ("Contact: <sip:1001@192.0.2.7:5060>", 'Contact: "A" <sip:1001@192.0.2.7:5060>;Expires=120;q=0.5')
 TWO = "Contact: <sip:1001@192.0.2.7:5060>, <sip:1001@192.0.2.9>"
+ANOTHER_GOES = "Contact: <sip:1001@192.0.2.9>;expires=0, <sip:1001@192.0.2.7:5060>;q=0.2"
+OUTBOUND = 'Contact: <sip:1001@192.0.2.7:5060>;reg-id=1;+sip.instance="<urn:uuid:1>"'
 OTHERS = (
     "To: <sip:1002@pbx.example.com>",
     "To: <sip:9999@pbx.example.com>",
@@ -22,7 +24,11 @@ OTHERS = (
     "Call-ID: two@192.0.2.7",
     "Contact: *",
     TWO,
+    ANOTHER_GOES,
+    OUTBOUND,
     "Contact: <sip:1001@192.0.2.9>",
+    "Supported: path",
+    "Supported: outbound",
 )
 
 
@@ -38,12 +44,13 @@ def test_both_ways_decide_alike(make_desk, seed):
     chance = random.Random(seed)
     short, long = make_desk(), make_desk()
     long.registrar.__class__ = Long
-    for _ in range(60):
-        lines = [chance.choice(CONTACTS), *chance.sample(OTHERS, chance.choice((0, 0, 0, 1, 2)))]
-        names = [line.partition(":")[0] for line in lines]
-        lines = [line for index, line in enumerate(lines) if line.partition(":")[0] not in names[index + 1 :]]
-        who = chance.choice(("desk-1", "desk-1", "desk-1", "desk-2"))
-        port = chance.choice((5060, 5060, 5060, 5061))
+    for turn in range(80):
+        if turn % 40 == 0 or chance.random() < 0.6:  # else the same again
+            lines = [chance.choice(CONTACTS), *chance.sample(OTHERS, chance.choice((0, 0, 0, 1, 2, 3)))]
+            names = [line.partition(":")[0] for line in lines]
+            lines = [line for index, line in enumerate(lines) if line.partition(":")[0] not in names[index + 1 :]]
+            who = chance.choice(("desk-1", "desk-1", "desk-1", "desk-2"))
+            port = chance.choice((5060, 5060, 5060, 5061))
         cseq = chance.choice((None, None, None, 1))
         one, other = (desk.register(*lines, who=who, flow=desk.flow(port=port), cseq=cseq) for desk in (short, long))
         assert one == other
