@@ -131,6 +131,7 @@ def install(context: Context, house: House) -> Installed:
     context.played = recording.played
     context.recorded, context.lost = recorded, recording.lost
     context.digit = pressed
+    context.answered = (rating.joined, limiting.joined, recording.answered)
     context.joined = (
         rating.joined,
         identity.joined,

@@ -86,7 +86,8 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     caller.record_session()
     leg.record_session()
     call.ringer = None
-    call.rejoined(now)
+    for each in call.context.answered:
+        each(call, now)
 
 
 def answer(call: Call, now: float, *, echo: bool = False) -> bool:

@@ -53,6 +53,8 @@ from switch.sip import refer
 from switch.sip.reason import cause_of
 from switch.sip.usage_state import State
 
+NEVER = float("inf")
+
 
 class Call:
     """One call with its legs. Made by `Calls`; fed by its legs, the Ringer's timers and the media engine."""
@@ -65,6 +67,7 @@ class Call:
         "failing",
         "id",
         "legs",
+        "noted",
         "numbered",
         "offers",
         "prompt",
@@ -109,7 +112,10 @@ class Call:
         """The transfer that is under way."""
         self.failing: Termination | None = None
         """How the call ends when the front has heard that nobody was reached."""
-        self.deadline = float("inf")
+        self.noted = state.n > 1
+        """Whether somebody remembers something of it besides, and wants to know when it is over (`Context.over`). Of
+        one that was taken over, anybody may."""
+        self.deadline = NEVER
         """When it is cut by its limit: what comes in that instant comes too late (K.12)."""
         self.rung: dict[int, Rung] = {}
         """After a hand-over: those who ring already, by leg, until the walk rings them (`adopting.py`)."""

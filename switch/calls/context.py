@@ -167,12 +167,14 @@ class Context(msgspec.Struct):
     forget_media: Callable[[int], object] = _unset
     resumes: Resumes = MappingProxyType({})
     """How services are made again after a crash, by the first part of their name."""
+    answered: tuple[Hook, ...] = ()
+    """Told when a telephone or a carrier has answered the caller, who was not answered before."""
     joined: tuple[Hook, ...] = ()
-    """Told whenever it has changed who talks with whom in a call: at the answer, and after a crash, too."""
+    """Told whenever else it has changed who talks with whom in a call: when a service answers, and after a crash, too."""
     overdue: Hook = lambda call, now: None
     """Told of an input for a call that is up for longer than it may (`Call.deadline`), before it is looked at."""
     over: tuple[Hook, ...] = ()
-    """Told when a call is over, before its record is closed."""
+    """Told when a call is over of which something was noted (`Call.noted`), before its record is closed."""
     digit: Callable[[Call, Leg, str, float], None] = lambda call, leg, digit, now: None
     """Told of a digit that a leg sends while no service listens."""
     played: Callable[[Call, Leg, PlayEnded, float], bool] = lambda call, leg, event, now: False

@@ -128,8 +128,9 @@ def leg_over(call: Call, leg: Leg, termination: Termination, cause: str = "") ->
 
 def close(call: Call, termination: Termination, now: float) -> None:
     """Its record is complete."""
-    for each in call.context.over:
-        each(call, now)
+    if call.noted:
+        for each in call.context.over:
+            each(call, now)
     call.record(
         e.CallEnded(
             call.id,

@@ -55,6 +55,7 @@ class Keying:
         self.over(call, now)
         music(call, leg)
         self._asked[call.id] = asked = _Asked(self, call, leg, then)
+        call.noted = True
         leg.listener = asked
         words = self._words() if words is None else words
         question = Ask(words=words, most=MOST_DIGITS, first_s=FIRST_S, between_s=BETWEEN_S, secret=secret)

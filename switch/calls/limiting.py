@@ -50,7 +50,7 @@ class Watched(msgspec.Struct):
 
 
 class Limiting:
-    """All calls with a limit that goes on. Registered as `Context.joined`, `Context.over` and `Context.overdue`."""
+    """All calls with a limit that goes on. Registered as `Context.answered`, `joined`, `over` and `overdue`."""
 
     def __init__(self) -> None:
         self._watched: dict[str, Watched] = {}
@@ -104,6 +104,7 @@ class Limiting:
                     due = warns
                 else:
                     _warn(call, ends - now, now)
+        call.noted = True
         self._watched[call.id] = Watched(period, ends, call.context.endpoint.timers.start(due, self, call))
 
 

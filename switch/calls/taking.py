@@ -78,7 +78,7 @@ def take(call: Call, replaced: Leg, now: float) -> None:
     if not answer(call, now):
         return
     target, at, by = f"line:{call.state.started.line}", other.context.at(), replaced.index
-    number = call.state.started.caller_number
+    number, other.noted = call.state.started.caller_number, True
     other.record(e.TransferBegun(other.id, other.state.n, at, by, target, number, "taken", "replaces", call.id))
     errand, other.errand = other.errand, None
     was = replaced.usage.confirmed

@@ -67,7 +67,7 @@ class Transfer:
     def begin(self, call: Call, to: str, kind: str, how: str, other: str = "") -> None:
         """The record tells of it, and a REFER is accepted already."""
         named = self.number in self.usage.referrals and self.usage.referrals[self.number].named
-        call.transfer, self.how = self, how
+        call.transfer, call.noted, self.how = self, True, how
         at, by = call.context.at(), self.by
         call.record(
             e.TransferBegun(call.id, call.state.n, at, by.index, by.target, to, kind, how, other, self.number, named)

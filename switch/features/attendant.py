@@ -157,6 +157,7 @@ class Menu:
         self.parted(call, now)  # begun anew, as its port was: the far end has gone over to another family
         self._call, self._talk = call, Dialogue(call, call.front)
         self._idle[call.id] = idle = self._idle.get(call.id, 0) + 1
+        call.noted = True
         if idle > MOST_IDLE:
             self._goodbye((), now)
         elif not self._keys:

@@ -49,6 +49,7 @@ class CallKeys:
         feature = codes.get(pressed)
         if feature is None:
             self._pressed.setdefault(call.id, {})[leg.index] = (pressed, now + BETWEEN_S)
+            call.noted = True
         elif feature in self._features:
             self._features[feature](call, leg, now)
 

@@ -135,6 +135,16 @@ class Recording:
         self._secret: set[str] = set()
         """Calls in which a password is keyed."""
 
+    def answered(self, call: Call, now: float) -> None:
+        """The caller was answered (`Context.answered`). Most calls are nobody's to record, as no telephone in them has
+        terms; who pays for a carrier's leg may have some."""
+        state, peer = call.state, call.state.peer
+        if state.legs[CALLER].terms is None and peer is not None and not call.for_help:
+            leg = state.legs[peer]
+            if leg.terms is None and not is_trunk(leg.target):
+                return
+        self._safely(call, self._joined, now)
+
     def joined(self, call: Call, now: float) -> None:
         """Who talks with whom has changed (`Context.joined`)."""
         self._safely(call, self._joined, now)
@@ -330,6 +340,7 @@ class Recording:
                     by = before.by
                     if before.announced:
                         self._strict.add(call.id)
+                        call.noted = True
                 call.context.engine.end_record(active.media, path)
         return by
 
@@ -337,6 +348,7 @@ class Recording:
 
     def _follow(self, call: Call, by: str, now: float, presser: int | None = None) -> None:
         """Record those who talk and are not recorded yet, when all have heard what they are to hear."""
+        call.noted = True
         asking, recording = self._asking.get(call.id), call.state.recording
         legs = _talkers(call)
         new = [leg for leg in legs if not self._is_on(call, leg)]
@@ -455,6 +467,7 @@ class Recording:
         """A password is keyed in the call, or not any more: that is silence in the file."""
         if on:
             self._secret.add(call.id)
+            call.noted = True
         else:
             self._secret.discard(call.id)
         self._hush(call)

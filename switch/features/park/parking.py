@@ -165,6 +165,7 @@ class Parking:
         at = call.context.at()
         call.record(e.Parked(call.id, call.state.n, at, lot.id, slot, by, name, lot.timeout_s, fallback, lot.music))
         self.slots.take((lot.id, slot), call)
+        call.noted = True
         transferor = call.other(call.front)
         if call.transfer is not None and transferor is not None:
             call.transfer.phrase = f"Parked at {slot}"
