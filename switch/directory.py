@@ -105,7 +105,7 @@ class Directory:
 
     def line(self, line: str, now: float) -> list[Phone]:
         """Every telephone of a line that is not known to be out of reach, the highest q first."""
-        phones = []
+        phones, bindings = [], []
         several, srtp = False, self.srtp.get
         lost = self.lost
         for binding in self._registrar.contacts(line, now):
@@ -115,17 +115,15 @@ class Directory:
             if flow is not None:
                 several = several or binding.reg_id > 0
                 to, device = self.aor(line, flow), binding.device
-                phone = Phone(binding.uri, to, flow, binding.path, device, srtp=srtp(device, ""))
-                phones.append((binding, phone))
-        if several and len(phones) > 1:
-            return self._by_telephone(phones)
-        return [phone for _, phone in phones]
+                phones.append(Phone(binding.uri, to, flow, binding.path, device, srtp=srtp(device, "")))
+                bindings.append(binding)
+        return self._by_telephone(bindings, phones) if several and len(phones) > 1 else phones
 
-    def _by_telephone(self, found: list[tuple[Binding, Phone]]) -> list[Phone]:
+    def _by_telephone(self, bindings: list[Binding], found: list[Phone]) -> list[Phone]:
         """One for each telephone, which is tried over one flow at a time (RFC 5626 section 5.3): first over those that
         stand, of them the one that was registered last."""
         groups: dict[tuple[str, str, int], list[tuple[Binding, Phone]]] = {}
-        for number, (binding, phone) in enumerate(found):
+        for number, (binding, phone) in enumerate(zip(bindings, found, strict=True)):
             alone = 0 if binding.reg_id else 1 + number
             groups.setdefault((binding.device, binding.instance, alone), []).append((binding, phone))
         phones = []
@@ -242,13 +240,16 @@ class Directory:
         known = self._model.devices.get(device) if self._model is not None else None
         if known is None or not known.lines:
             return "", known.site if known is not None else ""
-        return known.lines[0], known.site or self.site(f"user:{known.lines[0]}")
+        return known.lines[0], known.site or self._site(known.lines[0])
 
     def site(self, entity: str) -> str:
         """See `switch.calls.context.Directory`."""
         kind, _, name = entity.partition(":")
-        line = self._model.lines.get(name) if self._model is not None and kind == "user" else None
-        return line.site if line is not None else ""
+        return self._site(name) if kind == "user" else ""
+
+    def _site(self, line: str) -> str:
+        known = self._model.lines.get(line) if self._model is not None else None
+        return known.site if known is not None else ""
 
     def whereabouts(self, device: str, address: str) -> tuple[str, str]:
         """See `switch.calls.context.Directory`."""

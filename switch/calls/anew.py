@@ -24,6 +24,7 @@ from switch import redact
 from switch.calls import requests, sound
 from switch.calls.call import Call
 from switch.calls.context import Context
+from switch.calls.dialect import Dialect
 from switch.calls.endings import stopped
 from switch.calls.leg import CALLER, NOBODY, Leg, dialog_of, flow_of, is_trunk
 from switch.calls.letter import Begun, Reliable
@@ -43,16 +44,20 @@ STEP = "hand-over"
 """What the record says that the planner was asked again for."""
 
 
-def usage_of_caller(context: Context, txn: ServerTransaction, call_id: str, trunk: str | None) -> InviteUsage:
+def usage_of_caller(
+    context: Context, txn: ServerTransaction, call_id: str, carrier: bool, dialect: Dialect | None
+) -> InviteUsage:
     """The dialog usage of who calls, a telephone or a carrier. It has the call's id for a tag, so that recovery can
     refuse a call that was not answered. Raises RemoteProtocolError 400 without Contact."""
-    dialect = context.directory.dialect(trunk) if trunk is not None else None
     host, port = context.advertised(txn.flow)
     user = dialect.token if dialect is not None else ""
     beside = _addresses(txn.request) if txn.flow.transport == "tls" else ()
     contact = contact_value(host, port, txn.flow.transport, user, beside)
     sessions = context.settings.sessions
-    return InviteUsage.incoming(context.endpoint, txn, call_id, contact, NOBODY, trunk is not None, sessions)
+    usage = InviteUsage.incoming(context.endpoint, txn, call_id, contact, NOBODY, carrier, sessions)
+    if dialect is not None:
+        usage.authenticate(dialect.account)
+    return usage
 
 
 def _addresses(request: Request) -> tuple[str, ...]:
@@ -74,13 +79,12 @@ def stood(context: Context, events: Sequence[e.CallEvent], begun: Begun, now: fl
     txn = context.endpoint.resume_server(invite, flow_of(started.flow), now, begun.answer)
     call = Call(context, state)
     leg = Leg(call, CALLER, state.legs[CALLER].target)
-    leg.usage = usage = usage_of_caller(context, txn, call.id, started.trunk)
+    dialect = context.directory.dialect(started.trunk) if started.trunk is not None else None
+    leg.usage = usage = usage_of_caller(context, txn, call.id, started.trunk is not None, dialect)
     usage.owner = leg
     if started.to != invite.to_value:
         usage.dialog.local = redact.shown(usage.dialog.local, Uri.parse(invite.uri).dialled(), started.dialled)
-    dialect = context.directory.dialect(started.trunk) if started.trunk is not None else None
     if dialect is not None:
-        usage.authenticate(dialect.account)
         leg.sound.codecs = dialect.settings.codecs
     if begun.reliable is not None:
         _go_on_reliably(context, leg, txn, begun.reliable, now)

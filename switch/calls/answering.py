@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 def connect(call: Call, leg: Leg, now: float) -> None:
     """The walk's choice: join the caller and that leg, whose description waits in its sound."""
     caller, early = call.caller, call.early
-    if early.waits(call, lambda then: connect(call, leg, then)):
+    reliably = caller.usage.provisionals is not None
+    if reliably and early.waits(call, lambda then: connect(call, leg, then)):
         return
     theirs, asked = leg.sound.remote, caller.sound.remote
-    settled, alone = caller.usage.settled, leg.index in early.alone
+    settled, alone = reliably and caller.usage.settled, leg.index in early.alone
     if theirs is None or not ports.ensure(call, caller):
         end(call, NOT_ACCEPTABLE if theirs is None else ports.none_left(call, caller), now)
         return
@@ -81,13 +82,15 @@ def connect(call: Call, leg: Leg, now: float) -> None:
         if alone or leg.index in early.stale:
             call.offers.owe(leg, asked)
         caller.sound.remote = leg.sound.remote = None
-        caller.record_hold()
-        leg.record_hold()
-    caller.record_session()
-    leg.record_session()
+        for each in (caller, leg):
+            if each.sound.held:
+                each.record_hold()
+    for each in (caller, leg):
+        if each.usage.session is not None:
+            each.record_session()
     call.ringer = None
-    for each in call.context.answered:
-        each(call, now)
+    for hook in call.context.answered:
+        hook(call, now)
 
 
 def answer(call: Call, now: float, *, echo: bool = False) -> bool:

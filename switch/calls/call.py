@@ -204,7 +204,8 @@ class Call:
         if type(event) is sip.Astray:
             leg.say_bye(now)
             return
-        leg.stop_waiting()
+        if leg.unreachable is not None:
+            leg.stop_waiting()
         if now >= self.deadline:
             self.context.overdue(self, now)
         if leg.index not in self.legs:

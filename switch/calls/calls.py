@@ -102,7 +102,7 @@ class Calls:
         codecs = dialect.settings.codecs if dialect is not None else ()
         asked = sound.parsed(offer, codecs) if offer else None
         call_id = context.token()
-        usage = usage_of_caller(context, txn, call_id, source.trunk)
+        usage = usage_of_caller(context, txn, call_id, source.trunk is not None, dialect)
         wanted = self._wanted(request, source)
         facts, plan = self._decided(wanted, call_id)
         replaced = None
@@ -166,15 +166,13 @@ class Calls:
         if plan.dialled:
             # Dialogs are told apart by their tags (RFC 3261 section 12): nobody minds what else To said.
             usage.dialog.local = redact.shown(usage.dialog.local, wanted.digits, plan.dialled)
-        if dialect is not None:
-            usage.authenticate(dialect.account)
         usage.owner = leg
         leg.sound.codecs = codecs
         leg.sound.remote = asked
         call.legs[CALLER] = leg
         self.by_id[call_id] = call
         self.by_tag[call_id] = leg
-        leg.usage.trying(now)
+        usage.trying(now)
         try:
             if replaced is not None:
                 take(call, replaced, now)

@@ -170,7 +170,7 @@ class Context(msgspec.Struct):
     answered: tuple[Hook, ...] = ()
     """Told when a telephone or a carrier has answered the caller, who was not answered before."""
     joined: tuple[Hook, ...] = ()
-    """Told whenever else it has changed who talks with whom in a call: when a service answers, and after a crash, too."""
+    """Told whenever else it has changed who talks with whom: when a service answers, and after a crash, too."""
     overdue: Hook = lambda call, now: None
     """Told of an input for a call that is up for longer than it may (`Call.deadline`), before it is looked at."""
     over: tuple[Hook, ...] = ()

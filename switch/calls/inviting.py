@@ -21,7 +21,7 @@ from switch.calls.context import Phone
 from switch.calls.dialect import Dialect
 from switch.calls.forwards import told
 from switch.calls.identity import address_of, party
-from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, is_trunk, line_of, trunk_of
+from switch.calls.leg import CALLER, UNREACHABLE, Leg, flow_value, line_of, trunk_of
 from switch.calls.presentation import contact_value, max_forwards, to_telephone, uri_of
 from switch.calls.rating import advice
 from switch.calls.sound import SdpError, Sound
@@ -44,7 +44,7 @@ def ring(
         return adopted
     media = Sound()
     v6 = ":" in phone.flow.remote[0]
-    for_help = call.for_help
+    for_help = call.state.for_help
     if for_help:
         ports.ensure(call, call.front)  # before two that call for help take what is left with one side each
     if not ports.lease(call, media, phone.flow, v6) and not ports.lease(call, media, phone.flow, not v6):
@@ -83,7 +83,8 @@ def ring(
     tag, via_branch = context.token(), "z9hG4bK" + context.token()
     asked = caller.usage.pending_request
     side = side_of(dialect)
-    hidden = (phone.withheld and not state.started.emergency) or hidden_from(state, side)
+    started = state.started
+    hidden = (phone.withheld and not started.emergency) or (started.hidden and hidden_from(state, side))
     lines = passed_lines(asked, state, side, hidden)
     user, address = "", phone.to
     if dialect is None:
@@ -101,18 +102,20 @@ def ring(
     call.legs[leg.index] = leg
     _record(call, leg, phone, dialog, via_branch, branch, bool(start.hops))
     ports.open_port(call, leg)
+    transport = phone.flow.transport
+    addresses = (dialog.target, dialog.next_hop()) if transport == "tls" else ()
     leg.usage = InviteUsage.outgoing(
         context.endpoint,
         phone.flow,
         dialog,
-        contact_value(host, port, phone.flow.transport, user, (dialog.target, dialog.next_hop())),
+        contact_value(host, port, transport, user, addresses),
         [*extensions, *lines, *own],
         offer,
         now,
         leg,
         via_branch,
         max_forwards(asked),
-        is_trunk(target),
+        dialect is not None,
         context.settings.sessions,
         dialect.account if dialect is not None else None,
     )
@@ -162,7 +165,8 @@ def _to_telephone(
     shown = directory.shown(for_) if for_ else None
     if call.state.parked is not None:
         state = _as_parked(state, call.state.parked)
-    local, own = to_telephone(state, here, told(state, start.hops, side), phone.uri, shown)
+    forwards = told(state, start.hops, side) if start.hops or state.started.forwards else ()
+    local, own = to_telephone(state, here, forwards, phone.uri, shown)
     if call.transfer is not None and call.transfer.line:
         # RFC 3892: who is called by a transfer learns by whom.
         own = [*own, f"Referred-By: {address_of(e.Party(*directory.shown(call.transfer.line)), here)}"]

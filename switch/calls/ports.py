@@ -28,7 +28,7 @@ def lease(call: Call, port: Sound, flow: Flow, v6: bool) -> bool:
     """A media port of one family for a leg whose signalling takes that flow, near those that the call has. It is
     bound on all addresses, mostly; the description names the one that the far end is to send to. A call for help gets
     one of those that are kept back for it (EMG-6)."""
-    made = call.context.engine.lease(_near(call), v6, call.for_help)
+    made = call.context.engine.lease(_near(call), v6, call.state.for_help)
     if made is None:
         return False
     port.bound = made.address

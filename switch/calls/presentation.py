@@ -22,7 +22,7 @@ from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user, hostport, literal
 
 _REMEMBERED = 512
-"""Addresses of ours: a line is shown in every call."""
+"""Addresses of ours: a line is shown in every call, and so is our own Contact."""
 
 
 def to_telephone(
@@ -75,6 +75,8 @@ def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Se
     P-Asserted-Identity is told in the 2xx, and keeps it to itself where who has answered hides.
     """
     caller = state.started.trunk
+    if caller is not None and not (state.started.believed and leg.usage.confirmed):
+        return ()
     _, _, called = leg.target.partition(":")
     if is_trunk(leg.target):
         dialect = directory.dialect(called)
@@ -84,9 +86,7 @@ def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Se
     if caller is None:
         return [f"P-Asserted-Identity: {_address(number, name, host)}"]
     dialect = directory.dialect(caller)
-    if not leg.usage.confirmed or not state.started.believed or dialect is None:
-        return ()
-    if "pai" not in dialect.settings.caller_out:
+    if dialect is None or "pai" not in dialect.settings.caller_out:
         return ()
     own = f"P-Asserted-Identity: {dialect.own(state.started.number, name, host)}"
     return [own, PRIVACY] if leg.hides else [own]
@@ -108,6 +108,7 @@ def max_forwards(request: Request | None) -> int:
     return min(given, 70) - 1 if given is not None else 70
 
 
+@lru_cache(_REMEMBERED)
 def contact_value(host: str, port: int, transport: str, user: str = "", beside: tuple[str, ...] = ()) -> str:
     """Our Contact on a flow; `user` is escaped already. Where one of the addresses `beside` it is a sips: one, it must
     be one too (RFC 3261 sections 8.1.1.8 and 12.1.1), in which the transport needs no word (RFC 5630)."""

@@ -89,11 +89,9 @@ class Ringer:
         what arrives in the same instant (K.12)."""
         if self._stopped:
             return
-        for name, timer in list(self._timers.items()):
-            if timer.when <= now:
-                del self._timers[name]
-                timer.cancel()
-                self._inbox.append(v.TimerDue(name))
+        for name in [name for name, timer in self._timers.items() if timer.when <= now] if self._timers else ():
+            self._timers.pop(name).cancel()
+            self._inbox.append(v.TimerDue(name))
         self._inbox.append(event)
         if self._busy:
             return
@@ -105,7 +103,7 @@ class Ringer:
                     _DO[type(command)](self, command, now)
         finally:
             self._busy = False
-        if self._state.over:
+        if self._timers and self._state.over:
             self._disarm_all()
 
     def on_timer(self, what: object, now: float) -> None:
@@ -178,7 +176,8 @@ class Ringer:
             if phone.ways:
                 self._ways[leg] = list(phone.ways)
         self._inbox.append(v.Contacts(branch.id, len(legs)))
-        self._rings(legs)
+        if self._call.state.recovered:
+            self._rings(legs)
 
     def _rings(self, legs: Sequence[Leg]) -> None:
         """Legs that were adopted ring already."""
@@ -210,7 +209,8 @@ class Ringer:
             return
         self._hunts[branch.id] = hunt
         self._inbox.append(v.Contacts(branch.id, 1 if self._ring_host(branch.id, target.trunk, hunt, now) else 0))
-        self._rings(self.branches[branch.id])
+        if adopted:
+            self._rings(self.branches[branch.id])
 
     def _admitted(self, trunk: str, preempt: bool, now: float) -> bool:
         context = self._call.context

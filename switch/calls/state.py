@@ -119,9 +119,9 @@ class CallState(msgspec.Struct):
     @property
     def for_help(self) -> bool:
         """Whether it is an emergency call, was sent on as one, or a leg is in it that came out of one."""
-        if self.started.emergency or self.help or not self.periods:
-            return self.started.emergency or self.help
-        return any(each.party == limits.EXEMPT for each in self.periods)
+        if self.started.emergency or self.help:
+            return True
+        return bool(self.periods) and any(each.party == limits.EXEMPT for each in self.periods)
 
 
 def begin(event: e.CallStarted) -> CallState:

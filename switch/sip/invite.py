@@ -200,7 +200,8 @@ class InviteUsage:
         """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds. With an
         `account` challenges are answered."""
         usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
-        usage.authenticate(account)
+        if account is not None:
+            usage.authenticate(account)
         usage.client = inviting.send(usage, lines, body, now, branch, max_forwards)
         return usage
 

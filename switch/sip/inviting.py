@@ -121,8 +121,11 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.flow = toward(usage.flow, usage.dialog, usage.carrier)
     usage.state = State.CONFIRMED
     usage.note_abilities(response)
-    usage.look_for_price(response)
-    refresh.agree(usage, session_timer.agreed(response), now)
+    if usage.advice is not None:
+        usage.look_for_price(response)
+    session = session_timer.agreed(response)
+    if session is not None or usage.session is not None:
+        refresh.agree(usage, session, now)
     if usage.forks:
         return Answer(reliable.chosen(usage, response), *asserted(response))
     return Answer(session_description(response), *asserted(response))

@@ -132,7 +132,8 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     @property
     def user_text(self) -> str:
         """The user part with its escapes resolved; "" without one."""
-        return unescape(self.user) if self.user else ""
+        user = self.user or ""
+        return unescape(user) if "%" in user else user
 
     def number(self) -> str:
         """What was dialled: the user part without escapes; visual separators and number parameters are dropped where
