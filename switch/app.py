@@ -118,22 +118,34 @@ class Exchange:
         self._notices = Notices(self._log, self._counters, compiled.log.level == "debug")
         self._tracer = Tracer()
         self._recent = Recent()
-        token = Tokens()
-        self._accounts = Accounts(private_key(self._places.data / "trunks.key"), token)
+        self._token = Tokens()
+        self._chance = random.SystemRandom().random
+        self._clock = LoopClock(loop)
         self._chores = Chores(self._notices.error)
-        # The world outside: time, names, the journal, media, sockets.
-        self._clock = clock = LoopClock(loop)
-        chance = random.SystemRandom().random
-        self._resolver = Resolver(clock.now, chance)
+        self._wire_world(compiled)
+        self._wire_core(compiled)
+        self._wire_state(compiled)
+        self._wire_people()
+        self._wire_standing(compiled)
+        self._wire_configuration(compiled)
+        self._wire_asking()
+
+    # -- wiring, in this order ----------------------------------------------------------------------------------
+
+    def _wire_world(self, compiled: Compiled) -> None:
+        """Names, carriers, the journal, media, sockets."""
+        clock, loop = self._clock, self._loop
+        self._resolver = Resolver(clock.now, self._chance)
         self._carriers = Carriers(self._resolver.find)
-        lookups = Lookups(self._resolver, chance, self._log)
+        lookups = Lookups(self._resolver, self._chance, self._log)
+        self._accounts = Accounts(private_key(self._places.data / "trunks.key"), self._token)
         self._hops = Hops(lookups.known, lookups.ask, self._flow_to, self._put)
         self._journal = FileJournal(self._places.data / "journal", segment_bytes=SEGMENT_BYTES)
         self._roll = Roll(self._log.info)
         self._sight = Sight(self._log.info)
         self._ban_log = Ration(self._log.warning, "more sources banned", "sources")
         self._refusals = Refusals(self._log.warning)
-        self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(arguments.workers)])
+        self._engine = WorkerEngine([str(self._places.worker(index)) for index in range(self._arguments.workers)])
         self._engine.on_event = self._media
         self._transports = Transports(
             loop,
@@ -150,8 +162,11 @@ class Exchange:
         self._certificates = Certificates(
             folder_of(self._places.config), self._show_certificates, self._log.info, self._log.warning, clock.at
         )
-        # The core, and what it is made of.
-        credentials, emergency_numbers = handed.Credentials(), handed.EmergencyNumbers()
+
+    def _wire_core(self, compiled: Compiled) -> None:
+        """The core, and what it is made of."""
+        clock, token, chance, taken = self._clock, self._token, self._chance, self._taken
+        self._credentials = handed.Credentials()
         registrar = Registrar(clock.timers, _Lines(self), handed.registrar_settings(compiled))
         self._directory = Directory(
             registrar,
@@ -164,12 +179,12 @@ class Exchange:
         self._prompts = Prompts(self._places.data / "prompts", self._notices.prompt)
         self._directory.music, self._directory.file = self._prompts.hold_music, self._prompts.file
         self._directory.hosts.on_change = self._notices.host_changed
-        authenticator = Authenticator(handed.auth_settings(compiled), credentials, os.urandom(NONCE_KEY_BYTES))
+        authenticator = Authenticator(handed.auth_settings(compiled), self._credentials, os.urandom(NONCE_KEY_BYTES))
         if taken is not None and taken.will.nonces is not None:
             authenticator.nonces.take(taken.will.nonces)
         endpoint = Endpoint(clock.timers, Timings(), token, self._transports.sent_by)
         endpoint.large = self._transports.stream_for
-        core = self.core = Core(
+        self.core = Core(
             endpoint=endpoint,
             registrar=registrar,
             authenticator=authenticator,
@@ -188,11 +203,14 @@ class Exchange:
             counters=self._counters,
             refusals=self._refusals,
             gate=self._transports.guard,
-            soon=loop.call_soon,
+            soon=self._loop.call_soon,
             unserved=self._notices.unserved,
         )
-        # What is kept: the state file, the journal's bound.
-        guard = self._transports.guard
+
+    def _wire_state(self, compiled: Compiled) -> None:
+        """What outlives the process: the state file; and the journal's bound."""
+        core, clock, guard = self.core, self._clock, self._transports.guard
+        self._feeder = Watch(self._places.heartbeat, time.time())
         self._state = StateFile(self._places.data / "state.sqlite3", core, guard, self._journal, clock, self._log)
         keep, keep_subscription = self._state.bindings.add, self._state.subscriptions.add
         self._tally = Tally(self._counters, self._recent, self._roll, keep, self._notices, keep_subscription)
@@ -203,24 +221,27 @@ class Exchange:
             open_calls=lambda: core.calls.by_id,
             told=lambda: self._telling.complete,
             end=lambda: self._journal.end.segment,
-            stored=lambda: feeder.stored(),
+            stored=self._feeder.stored,
             log=self._log,
         )
-        # What people use: mailboxes, recordings, features, e-mail.
-        wishing = Wishing(self._model, core.facts, clock.at, lambda events: core.wish(events, clock.now()))
+
+    def _wire_people(self) -> None:
+        """What people use: mailboxes, recordings, features, e-mail."""
+        core, clock = self.core, self._clock
+        self._wishing = Wishing(self._model, core.facts, clock.at, lambda events: core.wish(events, clock.now()))
         self._mailboxes = MailboxRoom(
-            self._places.data / "voicemail", core, clock, token, self._chores, self._notices, self._log
+            self._places.data / "voicemail", core, clock, self._token, self._chores, self._notices, self._log
         )
         self._recordings = Recordings(self._places.data / "recordings", core, clock, self._chores, self._log)
-        keyed = Keyed(core, self._chores, clock)
+        self._keyed = Keyed(core, self._chores, clock)
         house = House(
             model=self._model,
-            wish=wishing.change,
-            check_account=keyed.account,
+            wish=self._wishing.change,
+            check_account=self._keyed.account,
             account_refused=self._notices.account_code_refused,
             words=self._prompts,
             desk=self._mailboxes.desk,
-            check_conference=keyed.conference,
+            check_conference=self._keyed.conference,
             recordings=self._recordings,
         )
         self._features = install(core.calls.context, house)
@@ -233,33 +254,38 @@ class Exchange:
             write=mailing.written,
         )
         core.calls.alarms.post = self._mailer.post
-        # Who hears of what, and how a stop goes.
-        guard.urgent, guard.bans.tell = emergency_numbers.__contains__, self._ban_log.tell
-        load = self._transports.load
-        load.urgent, load.is_copy = emergency_numbers.__contains__, core.endpoint.has_seen
+
+    def _wire_standing(self, compiled: Compiled) -> None:
+        """Who hears of what, how all stands, and how a stop goes."""
+        core, clock, guard, load = self.core, self._clock, self._transports.guard, self._transports.load
+        self._emergency_numbers = handed.EmergencyNumbers()
+        guard.urgent, guard.bans.tell = self._emergency_numbers.__contains__, self._ban_log.tell
+        load.urgent, load.is_copy = self._emergency_numbers.__contains__, core.endpoint.has_seen
         load.tell = self._log.warning
         core.registrations.on_change = self._notices.registration_changed
         core.qualifier.on_change = self._sight.changed
         clock.run = self._run_timers
         self._draining = Draining(
-            core, loop, clock.now, lambda: self._in_force.compiled.calls.drain_s, self._log, self._stopping.set
+            core, self._loop, clock.now, lambda: self._in_force.compiled.calls.drain_s, self._log, self._stopping.set
         )
-        feeder = Watch(self._places.heartbeat, time.time())
         self._standing = ExchangeStanding(
-            arguments=arguments,
+            arguments=self._arguments,
             compiled=compiled,
             refusal=configuration.refusal(self._places.data),
             core=core,
             journal=self._journal,
+            bounding=self._bounding,
             load=load,
             keepers=self._state.keepers,
             engine=self._engine,
             certificates=self._certificates,
-            feeder=feeder,
+            feeder=self._feeder,
             accounts=self._accounts,
             now=clock.now,
         )
-        # The configuration in force.
+
+    def _wire_configuration(self, compiled: Compiled) -> None:
+        """The configuration, and all who keep something of it."""
         folder = folder_of(self._places.config)
         self._in_force = InForce(
             compiled,
@@ -269,38 +295,40 @@ class Exchange:
                 lambda new: prompting.use(self._prompts, new, folder, self._places.data / "prompts"),
             ),
             takers=(
-                credentials.use,
-                keyed.use,
-                lambda new: emergency_numbers.use(new.model),
+                self._credentials.use,
+                self._keyed.use,
+                lambda new: self._emergency_numbers.use(new.model),
                 self._take_mail,
                 lambda new: self._mailboxes.use(new, folder),
                 lambda new: self._recordings.use(new, folder),
             ),
-            core=core,
+            core=self.core,
             accounts=self._accounts,
             resolver=self._resolver,
             carriers=self._carriers,
-            guard=guard,
+            guard=self._transports.guard,
             standing=self._standing,
             counters=self._counters,
             notices=self._notices,
-            clock=clock,
+            clock=self._clock,
             log=self._log,
         )
-        # Who asks: operators, metrics, the next exchange.
+
+    def _wire_asking(self) -> None:
+        """Who asks: operators, metrics, the next exchange."""
+        core, clock = self.core, self._clock
         lifting = Lifting(self._model, core.facts, clock.at, lambda events: core.wish(events, clock.now()))
         self._standing.draining = lambda: self._draining.trouble
-        self._standing.bounding = self._bounding
         self._standing.quotas, self._standing.mailboxes = lifting.warnings, self._mailboxes.asking.warnings
         operations = Operations(core, self._tracer, self._recent, self._standing, self._in_force.reload, clock.now)
-        guarding = Guarding(guard, clock.now)
+        guarding = Guarding(self._transports.guard, clock.now)
         explaining = Explaining(
             self._model, core.facts, lambda: {bound.line for bound in core.registrar.bindings()}, clock.at
         )
         watching = Watching(core.subscriptions, clock.now, clock.at)
         record = RecordCommand(core, self._features.recording, clock.now)
         parked = ParkedAsking(self._features.parking, clock.at)
-        billing = Billing(core, self._features.billable, self._model, token, clock)
+        billing = Billing(core, self._features.billable, self._model, self._token, clock)
         hiding = Hiding(clock.at, lambda events: core.note(events, clock.now()))
         forgetting = Forgetting(
             core,
@@ -314,7 +342,7 @@ class Exchange:
             lambda events: core.note(events, clock.now()),
         )
         asked = (
-            *(forgetting, operations, guarding, wishing, lifting, explaining, watching, self._mailboxes.asking),
+            *(forgetting, operations, guarding, self._wishing, lifting, explaining, watching, self._mailboxes.asking),
             *(record, parked, hiding, billing),
         )
         self._control = ControlServer(
@@ -324,7 +352,7 @@ class Exchange:
             core,
             self._transports,
             self._journal.health,
-            lambda: feeder.lag_s(time.time()),
+            lambda: self._feeder.lag_s(time.time()),
             self._certificates.ends,
             clock.now,
             self._bounding,
@@ -334,19 +362,19 @@ class Exchange:
             operations.call,
             core.registrar.bindings,
             core.mailboxes.counts,
-            loop.call_later,
+            self._loop.call_later,
             core.mailboxes.names,
         )
         shown = private_token(self._places.data / "events.token")
         self._watch = WatchServer(self._counters, figures, self._standing.troubles, self._live, shown)
         self._succession = Succession(
-            loop,
+            self._loop,
             core=core,
             transports=self._transports,
             clock=clock,
             engine=self._engine,
             journal=self._journal,
-            nonces=authenticator.nonces,
+            nonces=core.authenticator.nonces,
             watch=self._watch,
             keepers=self._state.keepers,
             chores=self._chores,

@@ -39,6 +39,7 @@ class ExchangeStanding:
         refusal: tuple[str, ...],
         core: Core,
         journal: FileJournal,
+        bounding: Bounding,
         load: Overload,
         keepers: tuple[BindingKeeper | BanKeeper | FactKeeper | MailboxKeeper | SubscriptionKeeper, ...],
         engine: WorkerEngine,
@@ -62,13 +63,12 @@ class ExchangeStanding:
         """What a drain waits for; empty while we serve."""
         self.quotas: Callable[[], Iterable[str]] = tuple
         """A sentence for each quota of calls outside that is used up, or nearly."""
-        self.bounding: Bounding | None = None
-        """Who keeps the journal within its bound."""
         self.mailboxes: Callable[[], Iterable[str]] = tuple
         """A sentence for each mailbox that is locked after wrong PINs."""
         self._arguments = arguments
         self._core = core
         self._journal = journal
+        self._bounding = bounding
         self._load = load
         self._keepers = keepers
         self._engine = engine
@@ -98,7 +98,7 @@ class ExchangeStanding:
         health = self._journal.health()
         if health.degraded:
             yield f"journal: {health.degraded}"
-        if self.bounding is not None and (full := self.bounding.trouble()):
+        if full := self._bounding.trouble():
             yield full
         if self.unwatched:
             yield self.unwatched
@@ -128,7 +128,7 @@ class ExchangeStanding:
             if dialect.account is not None and dialect.account.refused_realm:
                 realm = dialect.account.refused_realm
                 yield f"trunk {trunk}: a challenge for the realm {realm!r}, which is not its `realm`, was not answered"
-        if self.bounding is not None and (lost := self.bounding.warning()):
+        if lost := self._bounding.warning():
             yield lost
         yield from self.quotas()
         yield from self.mailboxes()
