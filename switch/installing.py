@@ -34,7 +34,8 @@ from switch.features.codes import FeatureCodes
 from switch.features.conference import Conferences
 from switch.features.park import services as park
 from switch.features.park.parking import Parking
-from switch.features.recording import Keeping, Recording
+from switch.features.recording.keeping import Keeping
+from switch.features.recording.recording import Recording
 from switch.features.transfer_keys import TransferKeys
 from switch.features.voicemail.deposit import Deposits
 from switch.features.voicemail.retrieval import Retrievals

@@ -33,7 +33,8 @@ from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.control import Handler, Refused
 from switch.core import Core
-from switch.features.recording import Recording, RecordingSettings
+from switch.features.recording.keeping import RecordingSettings
+from switch.features.recording.recording import Recording
 from switch.one_call import carry_out, meant
 from switch.views import RecordView
 
@@ -131,7 +132,7 @@ def _make(folder: Path) -> None:
 
 
 class Recordings:
-    """The `switch.features.recording.Keeping` of a real exchange. `folder` is where recordings lie by default."""
+    """The recording feature's `Keeping` in a real exchange. `folder` is where recordings lie by default."""
 
     def __init__(
         self,

@@ -84,7 +84,8 @@ class Supervisor:
         self._last_beat: float | None = None
         self._ready = False
         self._stops = 0
-        self._killed_at = 0.0
+        self._told_at = 0.0
+        """When those who are being stopped were told so last."""
         self._exit_status = 0
         self.estate = estate
         self.desk = desk
@@ -152,7 +153,6 @@ class Supervisor:
     def _signalled(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stops += 1
-            self._killed_at = 0.0
             self._no_standby("the exchange is being stopped")
             if self._stops == 1:
                 self.log("stopping")
@@ -160,14 +160,14 @@ class Supervisor:
             patient = self._stops == 1 or (self._stops == 2 and self.exchange.pid is not None)
             for child in self._stopping():
                 child.send(signal.SIGTERM if patient else signal.SIGKILL)
-            self._killed_at = time.monotonic()
+            self._told_at = time.monotonic()
         elif number == signal.SIGHUP:
             self.exchange.send(signal.SIGHUP)
 
     def _beaten(self, now: float) -> None:
         said = self._drain()
         if self._stops and DRAINS in said:
-            self._killed_at = now
+            self._told_at = now
             wait_s = self.patience.exchange_stop_s + self.patience.worker_stop_s
             self.notify(f"EXTEND_TIMEOUT_USEC={wait_s * 1e6:.0f}")  # a stop may take as long as the drain does
         if self._last_beat is None and not self._stops:
@@ -245,12 +245,12 @@ class Supervisor:
                 self.log(f"exchange has not moved for {self.patience.hung_s:g} s; killing it")
                 self._last_beat = None
                 self.exchange.send(signal.SIGKILL)
-        elif now - self._killed_at > self._stop_s():
+        elif now - self._told_at > self._stop_s():
             for child in self._stopping():
                 if child.pid is not None:
                     self.log(f"{child.name} does not end; killing it")
                     child.send(signal.SIGKILL)
-            self._killed_at = now
+            self._told_at = now
         if self._watchdog_s is not None:
             self.notify("WATCHDOG=1")
 
@@ -341,7 +341,7 @@ class Supervisor:
         return self.patience.exchange_stop_s if self.exchange.pid is not None else self.patience.worker_stop_s
 
     def _end_others(self, now: float) -> None:
-        self._killed_at = now
+        self._told_at = now
         for child in self.others:
             child.send(signal.SIGTERM if self._stops < 3 else signal.SIGKILL)
 
@@ -358,7 +358,7 @@ class Supervisor:
             child.due - now for child in (self.exchange, *self.others) if child.due is not None and not self._stops
         ]
         if self._stops:
-            waits.append(self._killed_at + self._stop_s() - now + 0.01)
+            waits.append(self._told_at + self._stop_s() - now + 0.01)
         elif self._last_beat is not None:
             waits.append(self._last_beat + self.patience.hung_s - now + 0.01)
         if self._standby is not None:

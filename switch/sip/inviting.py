@@ -36,8 +36,8 @@ NOT_SENT: tuple[Sequence[str], bytes, int] = ((), b"", 70)
 
 
 class Handed(NamedTuple):
-    """An INVITE of ours as a former process had it: the bytes that it `sent`, all header lines but Via, what its maker
-    gave (`InviteUsage.sent`), and whether there was a provisional response."""
+    """An INVITE of ours as a former process had it: the bytes of the `request`, its header `lines` but Via, what its
+    maker gave (`sent`, see `InviteUsage.sent`), and whether there was a provisional response (`heard`)."""
 
     request: bytes
     lines: Sequence[str]

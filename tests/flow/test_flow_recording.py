@@ -16,7 +16,8 @@ from switch.calls.call import Call
 from switch.calls.moving import move
 from switch.calls.pairing import pair
 from switch.control import Refused
-from switch.features.recording import ANNOUNCE_S, RecordingSettings
+from switch.features.recording.keeping import RecordingSettings
+from switch.features.recording.recording import ANNOUNCE_S
 from tests.support.engine import Book
 from tests.support.exchange import CARRIER, changed, house
 from tests.support.phone import Phone, PhoneCall

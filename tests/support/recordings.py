@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from switch.features.recording import RecordingSettings
+from switch.features.recording.keeping import RecordingSettings
 
 FOLDER = "/recordings/"
 
 
 class BookOfRecordings:
-    """A `switch.features.recording.Keeping`. `open` are the spools that are on, by file; `finished` the files of which
+    """A `Keeping` of the recording feature. `open` are the spools that are on, by file; `finished` the files of which
     nothing more comes."""
 
     def __init__(self) -> None:

@@ -13,15 +13,15 @@ recording become one file (`Keeping`). It follows who talks with whom (`Context.
 transfer, and into the call that a leg goes over to. It is a fold of the call's events (`CallState.recording`), and goes
 on after a crash.
 
-Whose rules hold is as `ringplan explain` tells it (`dialplan.question`): of calls in the house those of both, of others
-those of the line that is called, or that pays. An emergency call is recorded only where the operator wants that, and
+Whose rules hold is as `ringplan explain` tells it (`rules.py`): of calls in the house those of both, of others those of
+the line that is called, or that pays. An emergency call is recorded only where the operator wants that, and
 never waits for an announcement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +29,8 @@ from media.engine import PlayEnded, RecordEnded, Spool, Tune
 from records import events as e
 from switch.calls.leg import CALLER, Leg, is_trunk
 from switch.control import Refused
+from switch.features.recording.keeping import Keeping
+from switch.features.recording.rules import POLICY, automatic, talkers, to_tell
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -39,36 +41,9 @@ ANNOUNCE_S = 30.0
 LOOK_S = 0.5
 """How often it is looked at whether somebody listens again, who is to be told and holds the call."""
 ANNOUNCEMENT = "rec_announcement"
-POLICY = "policy"
 _OURS = 0x52 << 24
 """The ids of our tunes begin with it."""
 PARKED = "park:"
-
-
-class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`emergency`: whether emergency calls are recorded, all of them and without an announcement. A recording ends
-    after `most_s` seconds."""
-
-    emergency: bool = False
-    most_s: float = 6 * 3600.0
-
-
-class Keeping(Protocol):
-    """Who has the files (`switch/recordings.py`). Names are relative to its folders; nothing here waits for a disk."""
-
-    settings: RecordingSettings
-
-    def begun(self, call: str, file: str, spool: str) -> str:
-        """A spool of that file begins, or goes on. The path to record to."""
-
-    def opened(self, ending: str) -> Sequence[str]:
-        """The paths of spools whose names end so, and that something may come into yet."""
-
-    def closed(self, path: str) -> None:
-        """Nothing more comes into that spool."""
-
-    def over(self, file: str) -> None:
-        """No more spools come for that file: it is made as soon as all are closed."""
 
 
 Prompt = Callable[[str], tuple[str, ...]]
@@ -171,7 +146,7 @@ class Recording:
         elif asking is not None:
             self._follow(call, asking.by, now)
         elif not call.state.unrecorded:
-            by = brought or (POLICY if self._automatic(call) else "")
+            by = brought or (POLICY if automatic(call, emergency=self._keeping.settings.emergency) else "")
             if by:
                 self._follow(call, by, now)
 
@@ -216,7 +191,7 @@ class Recording:
             return
         if event.why in ("failed", "limit"):
             self._end(call, event.why, "", event.detail)
-        elif event.why == "closed" and active.leg in _talkers(call):
+        elif event.why == "closed" and active.leg in talkers(call):
             self._follow(call, recording.by, now)  # it has another port now
 
     def lost(self, media: int, now: float) -> None:
@@ -255,7 +230,7 @@ class Recording:
         elif call.id in self._asking:
             self._give_up(call, "off", by)
             self._say(leg, "rec_stopped")
-        elif _talkers(call):
+        elif talkers(call):
             self._follow(call, by, now, leg.index)
 
     def pause_key(self, call: Call, leg: Leg, now: float) -> None:
@@ -272,7 +247,7 @@ class Recording:
     def command(self, call: Call, what: str, by: str, now: float) -> None:
         """The operator says on, off, pause or resume. Raises Refused."""
         recording = call.state.recording
-        if call.over or call.state.answered_at is None or (what == "on" and not _talkers(call)):
+        if call.over or call.state.answered_at is None or (what == "on" and not talkers(call)):
             raise Refused("nobody talks with anybody in this call yet")
         if what == "on":
             if recording is not None:
@@ -299,32 +274,6 @@ class Recording:
         emergency = call.for_help and not self._keeping.settings.emergency
         return terms is not None and terms.on_demand and not emergency
 
-    def _automatic(self, call: Call) -> bool:
-        if call.for_help:
-            return self._keeping.settings.emergency
-        return any(_recorders(call, _talkers(call)))
-
-    def _to_tell(self, call: Call, legs: list[Leg], by: str) -> set[int]:
-        """Which of the legs are to hear the announcement (REC-2). Who decided it is gone after a transfer: whoever
-        comes in then is told if anybody was."""
-        if call.for_help:
-            return set()
-        if by == POLICY:
-            terms = list(_recorders(call, legs))
-        else:
-            terms = [each for leg in legs if (each := call.state.legs[leg.index].terms) is not None]
-        told = {each.announce for each in terms}
-        announce = next(iter(told)) if len(told) == 1 else "all" if told - {"none"} else "none"
-        recording = call.state.recording
-        if call.id in self._strict or (not terms and recording is not None and recording.announced):
-            announce = "all"
-        caller = next((leg.index for leg in legs if leg.index == CALLER), call.state.front)
-        return {
-            leg.index
-            for leg in legs
-            if announce == "all" or announce == ("caller" if leg.index == caller else "callee")
-        }
-
     def _brought(self, call: Call) -> str:
         """Legs that came out of another call were recorded there: that ends, and goes on here if it was asked for by
         somebody and is not paused."""
@@ -350,10 +299,10 @@ class Recording:
         """Record those who talk and are not recorded yet, when all have heard what they are to hear."""
         call.noted = True
         asking, recording = self._asking.get(call.id), call.state.recording
-        legs = _talkers(call)
+        legs = talkers(call)
         new = [leg for leg in legs if not self._is_on(call, leg)]
         told = recording.announced if recording is not None else set()
-        wanting = [leg for leg in new if leg.index in self._to_tell(call, legs, by) - told]
+        wanting = [leg for leg in new if leg.index in to_tell(call, legs, by, strictly=call.id in self._strict) - told]
         if asking is None:
             if not new:
                 return
@@ -391,7 +340,7 @@ class Recording:
         self._asking.pop(call.id, None)
         recording = call.state.recording
         file = recording.file if recording is not None else ""
-        for leg in _talkers(call):
+        for leg in talkers(call):
             if not self._is_on(call, leg):
                 self._start(call, leg, file, asking)
                 file = call.state.recording.file if call.state.recording is not None else file
@@ -419,7 +368,7 @@ class Recording:
         spools = recording.spools if recording is not None else {}
         if leg.index in spools:
             return spools[leg.index][1]
-        for other in _talkers(call):
+        for other in talkers(call):
             if other is not leg and other.index in spools:
                 return 1 - spools[other.index][1]
         return 0 if leg.index in (CALLER, call.state.front) and CALLER not in spools else 1
@@ -476,7 +425,7 @@ class Recording:
         """What is said or keyed to a mailbox, a menu, or before a room is not of the talk that was to be recorded, and
         may be a PIN (PIN-5): it is silence in the file. What a parked one says is (REC-7)."""
         recording, service = call.state.recording, call.state.service
-        asked = bool(service) and not service.startswith(PARKED) and not _talkers(call)
+        asked = bool(service) and not service.startswith(PARKED) and not talkers(call)
         hush = asked or call.id in self._secret
         for active in self._of(call):
             if active.hushed is hush or recording is None or not active.open:
@@ -553,29 +502,3 @@ def _listens(leg: Leg) -> bool:
 def _who(call: Call, leg: Leg) -> str:
     device = call.state.legs[leg.index].device
     return f"device:{device}" if device else leg.target
-
-
-def _talkers(call: Call) -> list[Leg]:
-    """Those who talk with each other: the front and its peer, three in a room of the call, or the front in a
-    conference, whose others are in calls of their own."""
-    if call.state.members:
-        return [call.legs[index] for index in call.state.members if index in call.legs]
-    front = call.legs.get(call.state.front)
-    peer = call.other(front) if front is not None else None
-    return [front, peer] if front is not None and peer is not None and peer.index in call.legs else []
-
-
-def _recorders(call: Call, legs: list[Leg]) -> Iterable[e.Terms]:
-    """The policies by which these are recorded (REC-1, XRL-8; `dialplan.question`)."""
-    outside = [leg for leg in legs if is_trunk(leg.target)]
-    for leg in legs:
-        terms = call.state.legs[leg.index].terms
-        if leg in outside:
-            # Of a carrier's leg that we have called the payer's policy may stand with it.
-            way, terms = "outbound", leg.terms_value() if call.state.legs[leg.index].contact else None
-        elif not outside:
-            way = "internal"
-        else:
-            way = "outbound" if any(call.state.legs[each.index].contact for each in outside) else "inbound"
-        if terms is not None and way in terms.record:
-            yield terms
