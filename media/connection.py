@@ -70,6 +70,8 @@ class Connection:
         self._not_before = 0.0
         self._queue: collections.deque[bytes] = collections.deque()
         self._writing = False
+        self._version = wire.VERSION
+        """That of the worker, as it said last."""
         self._retry: asyncio.TimerHandle | None = None
         self._lost: asyncio.TimerHandle | None = None
 
@@ -208,8 +210,11 @@ class Connection:
     def _take(self, value: wire.News) -> None:
         match value:
             case wire.Hello(version, index, _, address):
+                said_before, self._version = version == self._version, version
                 if version != wire.VERSION:
-                    _log.error("worker %s speaks version %d, we %d", self.path, version, wire.VERSION)
+                    if not said_before:  # and not at each of the attempts that follow
+                        said = "worker %s is of another version (%d, not %d), and left alone: restart the service"
+                        _log.error(said, self.path, version, wire.VERSION)
                     self._broken()
                     return
                 self.index, self.address = index, _ANYWHERE.get(address, address)

@@ -99,8 +99,8 @@ class MemoryJournal:
             self._events += len(events)
 
     def read(self, position: Position = BEGIN) -> Iterator[Frame]:
-        """Decode everything after `position`."""
-        for number in range(position.offset, len(self._frames)):
+        """Decode everything after `position`. All is one segment, of the number 1."""
+        for number in range(position.offset if position.segment <= 1 else len(self._frames), len(self._frames)):
             payload, stamp = self._frames[number]
             yield Frame(Position(1, number + 1), self._codec.decode(payload), stamp)
 

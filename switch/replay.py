@@ -12,7 +12,8 @@ import structlog
 from config.compiled import DeviceCredentials
 from records import events as e
 from records.clocks import Clock, clock_now, moved, stepped_s
-from records.journal import Frame
+from records.journal import BEGIN, Frame
+from records.journal import Position as Place
 from records.recovery import Recovery, Telling, recover
 from switch.core import Core
 from switch.net.guard import Guard
@@ -27,8 +28,8 @@ class KeptJournal(Protocol):
     def append(self, events: Sequence[e.AnyEvent]) -> None:
         """See `records.journal.Journal`."""
 
-    def read(self) -> Iterator[Frame]:
-        """All of it, the oldest first."""
+    def read(self, position: Place = BEGIN) -> Iterator[Frame]:
+        """All that stands behind the position, the oldest first."""
 
 
 def replay(
@@ -45,12 +46,13 @@ def replay(
 ) -> Recovery:
     """Bindings into the registrar: those of the state file, then the journal's, which are younger; subscriptions
     likewise. Where the journal has all that the state file could say (`records.events.StateTold`), the latter is not
-    needed, and where it is older than the journal's beginning, it must not count: what it has was taken back, perhaps.
-    Returns the calls that have no end, or ended a moment ago; one whose beginning is missing gets an end here. `clock`
-    is that of the machine: what was written by a wall clock that has been set since is as by today's.
+    needed; and it must not count where it may be older than what the journal has lost since, as one that was put back
+    from a backup: what it has was taken back, perhaps. Returns the calls that have no end, or ended a moment ago; one
+    whose beginning is missing gets an end here. `clock` is that of the machine: what was written by a wall clock that
+    has been set since is as by today's.
     """
     registrar = core.registrar
-    if _older(journal, facts.position, mailboxes.position):
+    if _told_behind(journal, min(facts.position, mailboxes.position)):
         facts, mailboxes = Kept(), KeptMailboxes()
     core.facts.restore(facts)
     core.mailboxes.restore(mailboxes)
@@ -75,13 +77,12 @@ def replay(
     return found
 
 
-def _older(journal: KeptJournal, *positions: Position) -> bool:
-    """Whether one of these is of before the journal's beginning, and all was told anew since."""
-    first = next(journal.read(), None)
-    if first is None or all(position[0] >= first.position.segment for position in positions):
-        return False
+def _told_behind(journal: KeptJournal, position: Position) -> bool:
+    """Whether all was told anew in segments behind that of the position. Only then the journal may have lost events
+    between the two (`records.retention`): in the position's own segment, too, of which calls that are up may be left.
+    """
     telling = Telling()
-    events = (event for frame in journal.read() for event in frame.events)
+    events = (event for frame in journal.read(Place(position[0] + 1, 0)) for event in frame.events)
     return any(telling.saw(event) for event in events if isinstance(event, e.StateTold))
 
 

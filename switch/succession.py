@@ -26,7 +26,7 @@ import switch
 from media import wire
 from media.client import WorkerEngine
 from records.journal import FileJournal, Journal
-from records.segments import BEGIN, Frame, Reader, locked
+from records.segments import BEGIN, Frame, Position, Reader, locked
 from switch import handover
 from switch.arguments import PREPARED, ExchangeArguments
 from switch.auth import Nonces
@@ -159,10 +159,10 @@ class ReadAhead:
         self._journal = journal
         self.append = journal.append
 
-    def read(self) -> Iterator[Frame]:
-        """All of it."""
-        yield from self._frames
-        yield from self._journal.read(self._frames[-1].position if self._frames else BEGIN)
+    def read(self, position: Position = BEGIN) -> Iterator[Frame]:
+        """All that stands behind the position."""
+        yield from (frame for frame in self._frames if frame.position > position)
+        yield from self._journal.read(max(position, self._frames[-1].position if self._frames else BEGIN))
 
 
 def report(taken: handover.Taken | None, core: Core) -> bytes:

@@ -224,6 +224,55 @@ async def test_a_worker_that_stays_away_loses_its_legs_too(house: House) -> None
     assert engine.lease() is None
 
 
+class Stranger:
+    """A worker of another version: whoever connects is told so, and listed no legs."""
+
+    def __init__(self, path: str, version: int) -> None:
+        self.asked = 0
+        self._version = version
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.bind(path)
+        self._socket.listen()
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._greet)
+
+    def _greet(self) -> None:
+        self.asked += 1
+        connection, _ = self._socket.accept()
+        with connection, contextlib.suppress(OSError):  # it may hang up at the first word
+            for value in (wire.Hello(self._version, 0, 1, "127.0.0.1"), wire.Synced(), wire.Leases(())):
+                connection.send(wire.encode([value]))
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+
+
+async def test_a_worker_of_another_version_is_left_alone_until_one_of_ours_is_there(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a restart of the exchange alone, with new code. It is said once."""
+    path = house.folder / "0.sock"
+    stranger = Stranger(str(path), wire.VERSION + 1)
+    engine = WorkerEngine([str(path)], on_event=house.events.append, lost_after_s=0.5)
+    house.engines.append(engine)
+    engine.start()
+    await until(lambda: stranger.asked == 3)
+    assert [connected for _, connected, _ in engine.workers()] == [False]
+    assert engine.lease() is None
+    assert caplog.messages == [
+        f"worker {path} is of another version ({wire.VERSION + 1}, not {wire.VERSION}), and left alone: "
+        "restart the service"
+    ]
+    stranger.close()
+    path.unlink()
+    await house.spawn(0)
+    await engine.ready()
+    first, second = await house.phone(engine, 1), await house.phone(engine, 2)
+    engine.bridge(leg(first), leg(second))
+    await reaches(first, second)
+
+
 async def test_rubbish_on_the_control_socket_does_no_harm(house: House) -> None:
     path = await house.spawn(0)
     engine = await house.exchange()
