@@ -21,7 +21,7 @@ from media.engine import Lease, MediaEvent
 
 _log = logging.getLogger("ringplan.media.client")
 _RETRY_S = 0.2
-_BEAT_S = 0.042  # a multiple of what else wakes the exchange up, so that it need not wake up for this
+_BEAT_S = 0.04  # a multiple of what else wakes the exchange up, so that it need not wake up for this
 _NOW_S = 0.0001  # a beat that is so near is the one at which we are
 _PACKETS_A_TURN = 64
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104

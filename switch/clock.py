@@ -15,7 +15,7 @@ from typing import Protocol
 
 from switch.sip.timer import Timers
 
-GRAIN_S = 0.021
+GRAIN_S = 0.02
 """Real time wakes up for timers at multiples of this only, so that hundreds of them a second, most of them the quiet
 ends of transactions, fire by the dozen. No timer of SIP is so fine that it would matter (RFC 3261 table 4). It is
 itself a multiple of the turns of a busy socket (`switch/net/turns.py`): one wake-up serves both."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-TURN_S = 0.003
+TURN_S = 0.01
 """Between two turns of a busy socket. They are at multiples of this, as other things that the loop does are: then one
-wake-up is enough for all of them."""
+wake-up is enough for all of them. At 200 calls a second a call takes a tenth less CPU with 10 ms than with 3 ms, and a
+telephone rings 7 ms later; 20 ms would save a quarter, but then a setup with its several hops could be felt."""
 _NOW_S = 0.0001
 """A multiple that is so near is the one at which we are."""
 SAMPLE = 64
