@@ -63,16 +63,15 @@ def appends(batches: Batches, folder: Path, calls: int) -> float:
     journal.append(many[0][0])
     gc.collect()
     gc.freeze()
-    for turn in range(max(1, calls // 200)):
+    append = journal.append
+    for _ in range(max(1, calls // 200)):
         for index in range(len(batches)):
-            append = journal.append
             began = time.process_time()
             for call in many:
                 append(call[index])
             size = len(batches[index])
             used[size] += time.process_time() - began
             count[size] += len(many)
-        del turn
     journal.close()
     each = {size: used[size] / count[size] * 1e6 for size in sizes}
     print("append: " + ", ".join(f"{each[size]:.1f} µs with {size} events" for size in sizes))

@@ -157,7 +157,6 @@ def _ways(description: Description, media: Media) -> tuple[bool, bool]:
 
 
 @lru_cache(_REMEMBERED)
-@lru_cache(_REMEMBERED)
 def _passed(attributes: tuple[str, ...], ways: tuple[bool, bool]) -> tuple[str, ...]:
     return (*[line for line in attributes if line.startswith(_PASSED)], _NAMES[ways])
 
