@@ -58,7 +58,7 @@ from switch.live import Live
 from switch.lookups import Lookups
 from switch.mailbox_room import MailboxRoom
 from switch.mailing import Mailer
-from switch.metrics import Counters, WatchServer
+from switch.metrics import Counters
 from switch.net.hops import Hops
 from switch.net.resolver import Resolver
 from switch.net.transports import Transports
@@ -81,6 +81,7 @@ from switch.tally import Tally
 from switch.telling import Telling
 from switch.tokens import Tokens
 from switch.trace import Tracer
+from switch.watch_server import WatchServer
 from switch.watching import Watching
 from switch.wishing import Wishing
 

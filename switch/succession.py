@@ -33,9 +33,9 @@ from switch.auth import Nonces
 from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.core import Core
-from switch.metrics import WatchServer
 from switch.net.transports import Transports
 from switch.state.sqlite import check_state
+from switch.watch_server import WatchServer
 
 
 class Stops(Protocol):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 View = TypeVar("View")
 
 EXIT_REFUSED = 1
+EXIT_BAD_ARGUMENTS = 2
 EXIT_NOT_RUNNING = 3
 
 ConfigOption = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from switch.arguments import Places
 from switch.commands.common import (
+    EXIT_BAD_ARGUMENTS,
     ConfigOption,
     DataOption,
     JsonOption,
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from dialplan.explanation import Explanation
     from dialplan.model import Model
     from switch.explaining import Words
-
-BAD_ARGUMENTS = 2
 
 
 def explain(
@@ -128,7 +127,7 @@ def _offline(config: Path | None, words: Words) -> Explanation:
     try:
         return ask(model, words, utc_now())[1]
     except QuestionError as error:
-        fail(str(error), BAD_ARGUMENTS)
+        fail(str(error), EXIT_BAD_ARGUMENTS)
 
 
 def _live(runtime: Path | None, words: Words) -> Explanation:
@@ -141,7 +140,7 @@ def _live(runtime: Path | None, words: Words) -> Explanation:
     with exchange(runtime) as client:
         view = client.ask("explain", ExplainedView, words=msgspec.to_builtins(words))
     if view.wrong:
-        fail(view.wrong, BAD_ARGUMENTS)
+        fail(view.wrong, EXIT_BAD_ARGUMENTS)
     return msgspec.json.decode(view.explanation, type=Explanation)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from switch.arguments import Places
 from switch.commands import reported, staff
-from switch.commands.common import ConfigOption, DataOption, JsonOption, fail, utc_now, write_json
+from switch.commands.common import EXIT_BAD_ARGUMENTS, ConfigOption, DataOption, JsonOption, fail, utc_now, write_json
 from switch.commands.stored import (
     MaskOption,
     SinceOption,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from records.viewer import Viewer
 
 USUAL_SINCE = "7d"
-BAD_ARGUMENTS = 2
 
 app = typer.Typer(
     help="Who telephoned how much, what was recorded, how callers fared in queues.",
@@ -83,9 +82,9 @@ def users(
     from records.reports import users as reports
 
     if rank is not None and rank not in reports.MEASURES:
-        fail(f"there is no measure {rank}; there are {', '.join(reports.MEASURES)}", BAD_ARGUMENTS)
+        fail(f"there is no measure {rank}; there are {', '.join(reports.MEASURES)}", EXIT_BAD_ARGUMENTS)
     if rank is not None and site is None:
-        fail("of which site? write --site", BAD_ARGUMENTS)
+        fail("of which site? write --site", EXIT_BAD_ARGUMENTS)
     places = Places.find(config, data)
     compiled = configured(places)
     with record_store(places, compiled) as store:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switch.commands.common import (
+    EXIT_BAD_ARGUMENTS,
     ConfigOption,
     JsonOption,
     common_folder,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from config.problems import Mark
     from config.shown import Shown
     from config.validate import Loaded
-
-
-BAD_ARGUMENTS = 2
 
 
 def show(
@@ -52,7 +50,7 @@ def show(
     if kind not in (*KINDS, ACCOUNT):
         other = _meant(loaded, name or kind)
         hint = f"{other} would do" if other else f"write one of {', '.join((*KINDS, ACCOUNT))}"
-        fail(f"`{kind}` is nothing whose settings are shown: {hint}", BAD_ARGUMENTS)
+        fail(f"`{kind}` is nothing whose settings are shown: {hint}", EXIT_BAD_ARGUMENTS)
     rows = shown(loaded, kind, name)
     if rows is None and not name:
         fail(f"which {kind}? name one: " + ", ".join(getattr(loaded.settings, KINDS[kind])))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from switch.commands.common import (
+    EXIT_BAD_ARGUMENTS,
     ConfigOption,
     JsonOption,
     RuntimeOption,
@@ -50,14 +51,12 @@ def tell(
     from rich.padding import Padding
     from rich.text import Text
 
-    from switch.commands.explain import BAD_ARGUMENTS
-
     if what not in (None, CALLS):
-        fail(f"{what!r}: write `{CALLS}`, or nothing", BAD_ARGUMENTS)
+        fail(f"{what!r}: write `{CALLS}`, or nothing", EXIT_BAD_ARGUMENTS)
     calls = what == CALLS
     told = _live(runtime, name, calls, at) if live else _offline(config, name, calls, at)
     if told.wrong:
-        fail(told.wrong, BAD_ARGUMENTS)
+        fail(told.wrong, EXIT_BAD_ARGUMENTS)
     if json:
         write_json({"name": told.name, "live": live, "sentences": told.sentences})
         return

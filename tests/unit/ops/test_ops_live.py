@@ -14,9 +14,10 @@ from records import events as e
 from switch import live as told
 from switch.live import Live
 from switch.mailboxes import Counts
-from switch.metrics import Counters, WatchServer
+from switch.metrics import Counters
 from switch.private import private_token
 from switch.views import CallView
+from switch.watch_server import WatchServer
 from tests.support.call_events import answered_call, bound, unbound
 
 NOW = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)

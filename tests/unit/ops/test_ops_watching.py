@@ -13,9 +13,10 @@ import pytest
 import structlog
 
 from switch import logs, redact
-from switch.metrics import HELP, Counters, Reading, WatchServer
+from switch.metrics import HELP, Counters, Reading
 from switch.supervisor import write_log
 from switch.trace import Tracer, draw, ladder, sip_call_id
+from switch.watch_server import WatchServer
 
 
 class Flow(NamedTuple):
