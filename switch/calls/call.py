@@ -365,7 +365,7 @@ class Call:
     def _resent(self, leg: Leg, event: sip.Resent, now: float) -> None:
         """After a crash our next request has to go on from that number, and a CANCEL to name the INVITE that stands."""
         if self.state.legs[leg.index].answered:
-            leg.record_moved()
+            leg.record_dialog()
             return
         at, flow = self.context.at(), flow_value(leg.usage.flow)
         moved = e.LegMoved(self.id, self.state.n, at, leg.index, leg.dialog_value(), flow, leg.usage.branch)

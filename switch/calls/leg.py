@@ -215,7 +215,7 @@ class Leg:
         usage = self.usage
         moved = state.dialog.remote_target != usage.dialog.target or state.flow != flow_value(usage.flow)
         if moved or usage.dialog.local_cseq - state.dialog.local_cseq >= AHEAD // 2:
-            self.record_moved()
+            self.record_dialog()
         self.record_session()
 
     def record_session(self) -> None:
@@ -230,7 +230,7 @@ class Leg:
             at = call.context.at()
             call.record(e.SessionTimed(call.id, call.state.n, at, self.index, session.interval_s, session.ours))
 
-    def record_moved(self) -> None:
+    def record_dialog(self) -> None:
         """Record the dialog and its path where they are others than a crash would find. Its numbers alone need no word:
         after a crash they jump (`state.AHEAD`); but only so far."""
         call = self.call
@@ -243,8 +243,8 @@ class Leg:
             call.record(e.LegMoved(call.id, call.state.n, call.context.at(), self.index, live, flow))
 
     def record_move(self) -> None:
-        """Record what a re-INVITE changed."""
-        self.record_moved()
+        """Record all that a re-INVITE changed."""
+        self.record_dialog()
         self.record_media()
         self.record_hold()
         self.record_session()

@@ -142,7 +142,7 @@ def _show(call: Call, leg: Leg, left_s: float, now: float) -> bool:
     if leg.usage.allows_message:
         leg.reach(now)
         text.send(leg.usage, f"This call ends in {seconds} seconds.", now)
-        leg.record_moved()
+        leg.record_dialog()
         return True
     other = call.other(leg)
     return other is not None and identity.caption(call, leg, other, f"{seconds} seconds left", now)

@@ -283,4 +283,4 @@ def _after_crash(call: Call, begun: e.TransferBegun, now: float) -> None:
 def moved(call: Call, leg: Leg) -> None:
     """A request of ours went out on the leg."""
     if leg.call is call and leg.index in call.legs:
-        leg.record_moved()
+        leg.record_dialog()

@@ -90,7 +90,7 @@ def test_what_was_sent_without_a_word_in_the_journal_is_jumped_over(scene: Scene
     count = len(scene.exchange.events)
     for _ in range(AHEAD // 2 - 1):
         leg.usage.dialog.next_cseq()
-    leg.record_moved()
+    leg.record_dialog()
     assert len(scene.exchange.events) == count
     sent = leg.usage.dialog.local_cseq
     scene.exchange.crash_and_restart(1.0)

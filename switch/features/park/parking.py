@@ -177,7 +177,7 @@ class Parking:
         if leg.usage.confirmed and leg.usage.allows_message:
             leg.reach(now)
             text.send(leg.usage, f"Parked at {slot}", now)
-            leg.record_moved()
+            leg.record_dialog()
 
     def _refuse(self, call: Call, step: str, why: str, now: float) -> None:
         """There is no room: whoever parks is told, and keeps the call."""
