@@ -131,13 +131,12 @@ class Port:
         return True
 
     def unlock(self) -> None:
-        """Open the socket to other sources; what we send still goes where it went."""
+        """Open the socket to other sources. `aim` is to say anew where we send."""
         if self.locked is not None:
             disconnect(self.sock)
             self.locked = None
         self.fast = False
         self.ssrc = self.candidate = -1
-        self.aim(self.target)
 
     def aim(self, target: Source | None) -> None:
         """Send to `target` from now on, as long as no source has been learned."""
@@ -263,20 +262,19 @@ class Leg:
     def point(self, remote: Remote) -> None:
         """Take a new description of the far end: both sockets learn anew. Raises OSError."""
         old = self.remote
-        moved = old is None or (old.address, old.port) != (remote.address, remote.port)
+        moved = old is None or (old.address, old.port, old.rtcp_port) != (remote.address, remote.port, remote.rtcp_port)
         self._arm(remote.keys)
         self.remote = remote
         address = plain(remote.address)
+        signalling = address if remote.signalling == remote.address else plain(remote.signalling)
         self.told = (address, remote.port)
-        self.sources = frozenset(filter(None, (address, plain(remote.signalling))))
-        self.rtp.unlock()
-        self.rtcp.unlock()
-        if moved or (old is not None and old.rtcp_port != remote.rtcp_port):
+        self.sources = frozenset(filter(None, (address, signalling)))
+        for port, number in ((self.rtp, remote.port), (self.rtcp, remote.rtcp_port)):
+            port.unlock()
             # Unmoved, what was learned stays the target: a phone behind NAT hears on until it is learned again.
-            self.rtp.aim(self._target(address, remote.port))
-            self.rtcp.aim(self._target(address, remote.rtcp_port))
+            port.aim(self._target(address, number) if moved else port.target)
         self.events = routes.events(remote)
-        self.digits = rtp.DigitReader() if self.events else None
+        self.digits = None
         if self.ear is not None:
             self.ear.names = routes.coming(remote)
         if self._voice is not None:
@@ -313,7 +311,7 @@ class Leg:
 
     def _target(self, address: str, port: int) -> Source | None:
         """Where to send before anything was learned; None where that is no place, or not one of our sockets' family."""
-        if not address or not 0 < port < 65536 or (":" in address) != (self.rtp.sock.family == socket.AF_INET6):
+        if not address or not 0 < port < 65536 or (":" in address) != self.pair.pool.v6:
             return None
         if self.remote is not None and address.startswith("fe80:"):
             # A link-local address means something on its link alone: the one that the far end's signalling came by.
@@ -329,18 +327,23 @@ class Leg:
         return True
 
     def wire(self) -> None:
-        """Point this leg's sockets at its peer's, and decide whether the loop may relay by itself."""
-        peer = self.peer
-        self.rtp.forward = self.rtcp.forward = None
-        if peer is not None and peer.remote is not None:
-            if peer.remote.receive and not peer.covered:
-                self.rtp.forward = peer.rtp.out if self.tap is None else self.tap.through(peer.rtp.out)
-            if peer is not self:
-                self.rtcp.forward = peer.rtcp.out
-        port = self.rtp
-        if peer is not None and self.remote is not None and peer.remote is not None:
-            route = routes.between(self.remote, peer.remote) if peer is not self else routes.back(self.remote)
-            port.words, self.numbers = route.words, route.numbers
+        """Point this leg's sockets at its peer's, and decide whether the loop may relay by itself.
+
+        As long as no source has been learned, nothing that comes passes: that leg is wired when one is.
+        """
+        port, report, peer, remote = self.rtp, self.rtcp, self.peer, self.remote
+        port.forward = report.forward = None
+        port.fast = False
+        if port.locked is None and report.locked is None:
+            return
+        if peer is None or remote is None or peer.remote is None:
+            return
+        if peer.remote.receive and not peer.covered:
+            port.forward = peer.rtp.out if self.tap is None else self.tap.through(peer.rtp.out)
+        if peer is not self:
+            report.forward = peer.rtcp.out
+        route = routes.between(remote, peer.remote) if peer is not self else routes.back(remote)
+        port.words, self.numbers = route.words, route.numbers
         plain = self.ear is None and self.shield is None
         port.fast = plain and port.locked is not None and port.ssrc != -1 and port.forward is not None
 

@@ -54,8 +54,9 @@ class PortPool:
         self.address = address
         self.rest_s = rest_s
         self.fresh: dict[int, Pair] = {}
+        self.v6 = ":" in address
         self._dscp = dscp
-        self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._family = socket.AF_INET6 if self.v6 else socket.AF_INET
         self._unbound = collections.deque(range(first + first % 2, last, 2))
         self._resting: collections.deque[tuple[float, Pair]] = collections.deque()
         self._unused: collections.deque[Pair] = collections.deque()

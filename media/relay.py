@@ -202,8 +202,8 @@ class Relay:
                 raise
             if pair is None:
                 break
-            for sock in (pair.rtp, pair.rtcp):
-                self._keep(sock.fileno())
+            if pair.rtp.fileno() not in self._spares:
+                self._keep(pair)
             lease = Lease(next(self._ids), self._index, pool.address, pair.port)
             pool.fresh[lease.leg] = pair
             self.leases[lease.leg] = lease
@@ -236,8 +236,10 @@ class Relay:
         if leg is not None and not (again and known_already(leg.remote, remote)):
             leg.settle()
             leg.point(remote)
-            self._spools.update(leg_id, remote)
-            self._rooms.described(leg)
+            if leg.tap is not None:
+                self._spools.update(leg_id, remote)
+            if leg.room:
+                self._rooms.described(leg)
             self._listen(leg)
             self._wire(leg)
 
@@ -319,8 +321,10 @@ class Relay:
                 pair.pool.give_back_unused(pair)
             return
         self._part(leg)
-        self._players.close(leg)
-        self._spools.close(leg_id)
+        if leg.playing is not None:
+            self._players.close(leg)
+        if leg.tap is not None:
+            self._spools.close(leg_id)
         for port in (leg.rtp, leg.rtcp):
             fd = port.sock.fileno()
             self._table[fd] = self._spares[fd]
@@ -373,9 +377,9 @@ class Relay:
             leg.tap = self._spools.tap(leg_id)
             leg.wire()
 
-    def _keep(self, fd: int) -> None:
-        """Have a socket in the epoll from its first lease on."""
-        if fd not in self._spares:
+    def _keep(self, pair: Pair) -> None:
+        """Have its sockets in the epoll from the first lease on."""
+        for fd in (pair.rtp.fileno(), pair.rtcp.fileno()):
             self._table[fd] = self._spares[fd] = Spare(fd, self._mute)
             self._epoll.register(fd, select.EPOLLIN)
 
@@ -403,6 +407,8 @@ class Relay:
 
     def _part(self, leg: Leg) -> None:
         """Take the leg out of its bridge, echo, room or player."""
+        if leg.peer is None and leg.playing is None and not leg.room:
+            return
         leg.settle()
         self._rooms.leave(leg)
         if not self._rooms:
@@ -478,7 +484,9 @@ class Relay:
         leg.packets_in += 1
         leg.octets_in += size
         event = number in leg.events
-        if event and leg.digits is not None:
+        if event:
+            if leg.digits is None:
+                leg.digits = rtp.DigitReader()
             for digit, duration_ms in leg.digits.read(buffer, size):
                 self.on_event(Digit(leg.id, digit, duration_ms))
                 if leg.peer is not None and number not in leg.numbers:

@@ -38,9 +38,8 @@ class Rooms:
         self._mixer.enter(leg.id, room, leg.voice.rate, part)
 
     def described(self, leg: Leg) -> None:
-        """The far end may want another codec now."""
-        if leg.room:
-            self.enter(*self._legs[leg.id])
+        """The far end of a member may want another codec now."""
+        self.enter(*self._legs[leg.id])
 
     def leave(self, leg: Leg) -> None:
         """Let a leg go; harmless for one that is in no room."""

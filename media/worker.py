@@ -21,8 +21,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -194,29 +196,7 @@ class Control:
         relay = self.relay
         for command in commands:
             try:
-                match command:
-                    case wire.Open(leg, silence_s):
-                        relay.open(leg, silence_s)
-                    case wire.Update(leg, remote, again):
-                        relay.update(leg, remote, again)
-                    case wire.Bridge(first, second):
-                        relay.bridge(first, second)
-                    case wire.Play(leg, tune, again):
-                        relay.play(leg, tune, again)
-                    case wire.Stop(leg, over):
-                        relay.stop(leg, over)
-                    case wire.Mix(leg, room, part):
-                        relay.mix(leg, room, part)
-                    case wire.Record(leg, spool):
-                        relay.record(leg, spool)
-                    case wire.Pause(leg, path):
-                        relay.pause(leg, path)
-                    case wire.EndRecord(leg, path):
-                        relay.end_record(leg, path)
-                    case wire.SendDigits(leg, digits):
-                        relay.send_digits(leg, digits)
-                    case wire.Close(leg):
-                        relay.close(leg)
+                _OBEY[type(command)](relay, command)
             except (OSError, ValueError, OverflowError) as error:
                 _log.error("%s failed: %s", type(command).__name__, error)
         for pool, block in self._blocks():
@@ -299,6 +279,24 @@ class Control:
     def replaced(self) -> bool:
         """Whether a new worker listens at our path: no exchange will ever find us, and that worker wants the ports."""
         return self._file is not None and file_at(self._path) != self._file
+
+
+_OBEY: Mapping[type, Callable[[Relay, Any], None]] = MappingProxyType(
+    {
+        wire.Open: lambda relay, told: relay.open(told.leg, told.silence_s),
+        wire.Update: lambda relay, told: relay.update(told.leg, told.remote, told.again),
+        wire.Bridge: lambda relay, told: relay.bridge(told.first, told.second),
+        wire.Play: lambda relay, told: relay.play(told.leg, told.tune, told.again),
+        wire.Stop: lambda relay, told: relay.stop(told.leg, told.over),
+        wire.Close: lambda relay, told: relay.close(told.leg),
+        wire.Mix: lambda relay, told: relay.mix(told.leg, told.room, told.part),
+        wire.Record: lambda relay, told: relay.record(told.leg, told.spool),
+        wire.Pause: lambda relay, told: relay.pause(told.leg, told.path),
+        wire.EndRecord: lambda relay, told: relay.end_record(told.leg, told.path),
+        wire.SendDigits: lambda relay, told: relay.send_digits(told.leg, told.digits),
+    }
+)
+"""What each command is to the relay."""
 
 
 def _parts(leases: Sequence[Lease]) -> Iterator[Sequence[Lease]]:
