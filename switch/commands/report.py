@@ -29,6 +29,7 @@ from switch.commands.stored import (
 from switch.commands.writing import CsvOption, print_csv
 
 if TYPE_CHECKING:
+    from config.compiled import Compiled
     from records.cdr import CallRecord
     from records.store import Store
     from records.store.questions import Wanted
@@ -93,7 +94,7 @@ def users(
     found = [each for each in found if site is None or each.site == site]
     if compare is not None:
         chosen = [staff.known(compiled, name.strip()) for name in compare.split(",")]
-        _compared(reports.compare(found, chosen), chosen, json=json, as_csv=as_csv)
+        _compared(compiled, reports.compare(found, chosen), chosen, json=json, as_csv=as_csv)
     elif rank is not None:
         board = reports.leaderboard(found, site or "", rank)
         if not _written(board, ("place", "user", "name", "value"), json, as_csv):
@@ -211,10 +212,13 @@ def _written(rows: Sequence[Any], columns: Sequence[str], json: bool, as_csv: bo
     return json or as_csv
 
 
-def _compared(found: dict[str, dict[str, Any]], chosen: list[str], *, json: bool, as_csv: bool) -> None:
+def _compared(
+    compiled: Compiled | None, found: dict[str, dict[str, Any]], chosen: list[str], *, json: bool, as_csv: bool
+) -> None:
     known = [user for user in chosen if user in found["total"]]
-    if len(known) < len(chosen):
-        fail(f"nothing is known of {', '.join(sorted({*chosen} - {*known}))}")
+    for user in chosen:
+        if user not in known:
+            fail(staff.nothing_of(compiled, user))
     if json:
         write_json(found)
     elif as_csv:

@@ -83,9 +83,13 @@ def doubted(found: Iterable[T], compiled: Compiled | None, user: str | None) -> 
     for each in found:
         nothing = False
         yield each
-    why = doubt(compiled, user) if nothing and user is not None else ""
-    if why:
-        typer.echo(f"ringplan: nothing is known of {user}. {why}", err=True)
+    if nothing and user is not None and doubt(compiled, user):
+        typer.echo(f"ringplan: {nothing_of(compiled, user)}", err=True)
+
+
+def nothing_of(compiled: Compiled | None, user: str) -> str:
+    """That nothing was found of that user, and the `doubt`."""
+    return f"nothing is known of {user}. {doubt(compiled, user)}".strip()
 
 
 def known(compiled: Compiled | None, name: str) -> str:

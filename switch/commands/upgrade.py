@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from switch.commands.common import JsonOption, RuntimeOption, counted, supervisor, write_json
 
 PATIENCE_S = 180.0
@@ -17,7 +19,7 @@ def upgrade(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
 
     from switch.views import UpgradeView
 
-    report: dict[str, object] = {}
+    report: dict[str, Any] = {}
     with supervisor(runtime, PATIENCE_S) as client:
         for step in client.follow("upgrade", UpgradeView):
             report = step.report or report
@@ -33,7 +35,7 @@ def upgrade(runtime: RuntimeOption = None, json: JsonOption = False) -> None:
     else:
         went_on = f"version {version} goes on from the journal, process {process}"
         typer.echo(f"exchange: the one that ran died before it could hand over; {went_on}")
-    up = f"{counted(int(str(report.get('calls', 0))), 'call')} taken over, {report.get('being_set_up')} being set up"
-    typer.echo(f"{up}; {counted(int(str(report.get('connections', 0))), 'TCP connection')}")
+    up = f"{counted(report.get('calls', 0), 'call')} taken over, {report.get('being_set_up')} being set up"
+    typer.echo(f"{up}; {counted(report.get('connections', 0), 'TCP connection')}")
     if "gap_ms" in report:
         typer.echo(f"nobody listened for {report['gap_ms']} ms; what came waited")
