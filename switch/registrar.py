@@ -274,7 +274,7 @@ class Registrar:
     def _remember(
         self, line: str, device: DeviceAuth, request: Request, flow: Flow, events: Sequence[Bound | Unbound]
     ) -> None:
-        """So that `_refresh` need not ask again what the same request means. What was remembered before holds no more."""
+        """So that `_refresh` need not ask again what the same request means. What was remembered before is void."""
         entries = self._table.get(line, ())
         for each in entries:
             each.said = None
