@@ -5,10 +5,10 @@ Whoever can write the database, and nothing else, cannot cut the chain or make i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from records import files
 from records.chain import Head
 from records.store import Store
 
@@ -32,7 +32,7 @@ class Anchor:
             self._path.replace(aside)
             wrong = f"the chain of records does not have its former end any more, which is in {aside}"
         if head.seq:
-            _write(self._path, f"{head}\n".encode())
+            files.replace(self._path, f"{head}\n".encode())
         return wrong
 
 
@@ -54,13 +54,3 @@ def kept(path: Path) -> Iterator[tuple[Path, Head]]:
         head = read(each)
         if head is not None:
             yield each, head
-
-
-def _write(path: Path, data: bytes) -> None:
-    new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

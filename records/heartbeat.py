@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from records import files
+
 INTERVAL_S = 5.0
 """How often the feeder writes."""
 SILENT_S = 60.0
@@ -28,11 +30,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 def write(path: Path, beat: Heartbeat) -> None:
     """Replace the file whole. Raises OSError."""
-    new = path.with_name(path.name + ".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(beat))
-    new.replace(path)
+    files.replace(path, msgspec.json.encode(beat), synced=False)  # after a loss of power it is of no use
 
 
 class Watch:

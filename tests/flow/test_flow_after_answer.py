@@ -119,7 +119,7 @@ def test_the_caller_hangs_up_while_others_ring_for_him(scene: Scene, menus: list
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("500")
     scene.wait()
-    scene.exchange.tell(Digit(scene.book(call).lease.leg, "1", 100))
+    scene.press(call, "1")
     scene.wait()
     call.hang_up()
     scene.wait()

@@ -3,8 +3,6 @@ what went over into another call (XRL-10). Sums are looked at after every flow t
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from msgspec import structs
 
@@ -12,7 +10,6 @@ from dialplan import model as m
 from dialplan.destinations import Destination, To, of_text, user
 from dialplan.groups import Attendant, ParkLot
 from dialplan.lines import Forwards
-from media.engine import Digit
 from records.cdr import CallRecord, LegRecord
 from switch.commands.course import course
 from tests.support.exchange import changed, house
@@ -185,8 +182,7 @@ def test_the_choice_in_a_menu_is_a_stop(scene: Scene) -> None:
     alice, bob = scene.phone("alice"), scene.phone("bob")
     call = alice.call("500")
     scene.wait(3)
-    book: Any = scene.book(call)
-    scene.exchange.tell(Digit(book.lease.leg, "2", 100))
+    scene.press(call, "2")
     scene.wait(2)
     bob.last.answer()
     scene.wait(9)

@@ -195,8 +195,7 @@ def test_the_other_side_of_the_house_cannot_be_parked_by_keys_of_somebody_outsid
     alice.answers = True
     call = carrier.call("101")
     scene.wait()
-    for digit in "*7":
-        scene.exchange.tell(Digit(scene.book(call).lease.leg, digit, 100))
+    scene.press(call, "*7")
     scene.wait()
     assert slots(scene) == {}
     call.hang_up()
@@ -314,8 +313,7 @@ def test_help_is_never_parked(scene: Scene) -> None:
     carrier.answers = True
     call = alice.call("911")
     scene.wait()
-    for digit in "*7":
-        scene.exchange.tell(Digit(scene.book(call).lease.leg, digit, 100))
+    scene.press(call, "*7")
     call.refer("700")
     scene.wait()
     call.hold()

@@ -65,10 +65,8 @@ def _count(call: list[Any], counted: dict[str, dict[str, Any]]) -> None:
         mine["voicemail"] += user in boxes
         if any(who[leg] == user for leg in talked):
             mine["completed"] += 1
-        elif any(who[leg] for leg in talked):
+        elif talked:  # somebody else of the house did, or somebody outside
             mine["answered_by_others"] += 1
-        elif talked:
-            mine["answered_by_others"] += 1  # by somebody outside
 
     for leg, begin in since.items():
         if not who[leg]:

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from records.store import Store
 
@@ -96,14 +97,7 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(self._bin / program), *arguments],
-            user=self._as,
-            extra_groups=[] if self._as else None,
-            cwd=self._folder,
-            env={"LC_ALL": "C", "PATH": os.defpath},
-            capture_output=True,
-            text=True,
-            check=False,
+            [str(self._bin / program), *arguments], capture_output=True, text=True, check=False, **self._how
         )
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stderr}")
@@ -113,10 +107,7 @@ class Postgres:
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
                 arguments,
-                user=self._as,
-                extra_groups=[] if self._as else None,
-                cwd=self._folder,
-                env={"LC_ALL": "C", "PATH": os.defpath},
+                **self._how,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -124,5 +115,7 @@ class Postgres:
             )
 
     @property
-    def _as(self) -> str | None:
-        return self._user if os.geteuid() == 0 else None
+    def _how(self) -> dict[str, Any]:
+        """How its programs are started: never as root."""
+        alike = {"cwd": self._folder, "env": {"LC_ALL": "C", "PATH": os.defpath}}
+        return {**alike, "user": self._user, "extra_groups": []} if os.geteuid() == 0 else alike
