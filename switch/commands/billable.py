@@ -44,6 +44,7 @@ from switch.commands.writing import Form, OutOption, write_out
 
 if TYPE_CHECKING:
     from records.billable import Billable
+    from records.cdr import CallRecord
     from records.store import Store
     from records.store.questions import Wanted
 
@@ -135,16 +136,24 @@ def _change(
     json: bool,
     **said: Any,
 ) -> None:
-    from records.billable import talks, users
     from switch.views import BillableView
 
     given = {name: value for name, value in said.items() if value is not None}
     with record_store(Places.find(config, data, runtime)) as store, reading():
-        if command == "billable_note" and not (store is not None and store.history(1, call=call, legs=False)):
-            view = ask(runtime, json, command, BillableView, call=call, user=user or "", **given)
-            typer.echo(f"{view.done}: call {view.call}, {view.user}")
-            return
-        record = one_ended(store, call)
+        ended = store is not None and bool(store.history(1, call=call, legs=False))
+        if ended or command != "billable_note":
+            record = one_ended(store, call)
+            meant = {"call": record.call, "user": _talker(record, user, said.get("seconds")), "ended": True}
+        else:  # it may be up: the exchange knows
+            meant = {"call": call, "user": user or ""}
+    view = ask(runtime, json, command, BillableView, **meant, **given)
+    typer.echo(f"{view.done}: call {view.call}, {view.user}")
+
+
+def _talker(record: CallRecord, user: str | None, seconds: float | None) -> str:
+    """Who is meant: that user, or the only one who talked; for so many seconds at the least. Else the verb ends."""
+    from records.billable import talks, users
+
     talked = users(record)
     if user is None and len(talked) != 1:
         names = ", ".join(talked)
@@ -153,11 +162,9 @@ def _change(
     if whose not in talked:
         fail(f"{whose} did not talk in call {record.call}")
     talk_s = sum((until - since).total_seconds() for since, until in talks(record, whose))
-    seconds = said.get("seconds")
     if seconds is not None and seconds > talk_s:
         fail(f"{whose} talked for {int(talk_s * 10) / 10:g} seconds in this call: no more is billable")
-    view = ask(runtime, json, command, BillableView, call=record.call, user=whose, ended=True, **given)
-    typer.echo(f"{view.done}: call {view.call}, {view.user}")
+    return whose
 
 
 @app.command()
