@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from records import events as e
-from records.cdr import CdrFolder
 from tests.support import scenarios
 from tests.support.failing import Disk, FailingExchange
+from tests.support.feeding import records
 from tests.support.scene import Scene
 
 ALL = 10**9
@@ -98,8 +97,6 @@ def test_what_the_memory_cannot_hold_is_counted_and_the_record_says_that_it_is_n
     assert scene.exchange.trouble == ""
     call.hang_up()
     scene.wait(1.0)
-    folder = CdrFolder()
-    made = [folder.feed(event) for event in scene.exchange.written() if isinstance(event, e.Event)]
-    (record,) = [each for each in made if each is not None]
+    (record,) = records(*scene.exchange.written())
     assert not record.complete
     assert record.reason == "caller_hung_up"

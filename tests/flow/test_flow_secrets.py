@@ -32,6 +32,7 @@ from tests.flow.test_flow_recording import ALWAYS, KEYS
 from tests.flow.test_flow_srtp import over, talk
 from tests.flow.test_flow_voicemail import Stage, opened
 from tests.support.exchange import SECRETS, changed, house
+from tests.support.feeding import feed_all
 from tests.support.raw_phone import RawDialog
 from tests.support.scene import Scene
 
@@ -186,8 +187,7 @@ def keep(scene: Scene, wire: list[str], folder: Path) -> None:
     store = Store(f"sqlite:///{folder}/records.db")
     store.migrate()
     feeder = Feeder(folder / "journal", store, head=folder / "records.head")
-    while feeder.step():
-        pass
+    feed_all(feeder)
     feeder.keep_head()
     assert list(Verifying(store)) == []
     records = list(store.each(EVERY))

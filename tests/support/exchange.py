@@ -24,7 +24,7 @@ from dialplan.prefixes import pack
 from dialplan.rates import RateDeck, RateTable
 from media.engine import LegLost, MediaEvent, Silent, known_already
 from records import events as e
-from records.cdr import CallRecord, CdrFolder
+from records.cdr import CallRecord
 from records.clocks import Clock
 from records.journal import MemoryJournal
 from records.recovery import recover
@@ -65,7 +65,7 @@ from switch.state.mailboxes import KeptMailboxes, MemoryMailboxStore, Message
 from switch.trunk_hosts import TrunkHost
 from switch.views import WishesView
 from switch.wishing import Wishing
-from tests.support import costs
+from tests.support import costs, feeding
 from tests.support.conservation import check_all
 from tests.support.engine import BookEngine
 from tests.support.network import Network
@@ -433,9 +433,7 @@ class Exchange:
     @property
     def records(self) -> list[CallRecord]:
         """The CDRs of all calls that have ended, in the order in which they did."""
-        folder = CdrFolder()
-        made = (folder.feed(event) for event in self.events if isinstance(event, e.Event))
-        return [record for record in made if record is not None]
+        return feeding.records(*self.events)
 
     @property
     def record(self) -> CallRecord:

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from dialplan.compare import Kind
-from records.cdr import CdrFolder
 from records.segments import Position
 from records.store import Store
 from switch import call_lists
 from switch.commands import app
 from tests.support.call_events import answered_call
+from tests.support.feeding import records
 
 OLD = """
 country: US
@@ -123,11 +123,9 @@ def test_calls_come_from_the_record_store_too(folder: Path) -> None:
     Path("old.yaml").write_text(OLD.replace("08:00-18:00", "00:00-24:00"))
     first, *others = answered_call("c1")
     events = (replace(first, device="anna-desk", line="anna"), *others)
-    folder_ = CdrFolder()
-    found = [record for event in events if (record := folder_.feed(event))]
     store = Store(f"sqlite:///{folder}/data/records.db")
     store.migrate()
-    store.apply(found, Position(0, 1))
+    store.apply(records(*events), Position(0, 1))
     store.close()
     said = diff(
         Path("old.yaml").read_text().replace("voicemail: true", "voicemail: true, ring: 20s"), "--last", "5"

@@ -17,7 +17,7 @@ from records.store import Store
 from records.store.tables import calls
 from switch.commands import app
 from tests.support.call_events import answered_call, at
-from tests.unit.records.test_records_store import records
+from tests.support.feeding import records
 
 FILE, SOUND = "2026-03-02/c1-1.wav", b"RIFF"
 HIDDEN = "+1********23"

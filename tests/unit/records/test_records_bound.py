@@ -9,13 +9,12 @@ import structlog
 from structlog.testing import capture_logs
 
 from records.bound import keep_within
-from records.cdr import CdrFolder
-from records.events import Event
 from records.journal import FileJournal
 from records.recovery import recover
 from records.segments import segments
 from switch.bounding import Bounding
 from tests.support.call_events import answered_call
+from tests.support.feeding import records
 
 
 def ten_segments(folder: Path) -> list[int]:
@@ -49,9 +48,7 @@ def test_what_is_needed_stays_whatever_it_takes(tmp_path: Path) -> None:
     assert [segment.number for segment in segments(tmp_path)] == numbers[3:] and found.segments == 3
     events = [event for frame in FileJournal(tmp_path).read() for event in frame.events]
     assert list(recover(events).calls) == ["long"] and not recover(events).orphans
-    folder = CdrFolder()
-    told = [folder.feed(event) for event in events if isinstance(event, Event)]
-    assert [record.call for record in told if record is not None] == [f"c{n}" for n in range(3, 10)]
+    assert [record.call for record in records(*events)] == [f"c{n}" for n in range(3, 10)]
 
 
 def test_what_the_store_has_is_no_loss(tmp_path: Path) -> None:

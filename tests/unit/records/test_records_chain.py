@@ -40,8 +40,8 @@ from records.store.tables import (
 from records.store.verifying import Verifying, Wrong
 from switch.proof import HeadLog
 from tests.support.call_events import answered_call, at
+from tests.support.feeding import feed_all, records
 from tests.support.postgres import Postgres
-from tests.unit.records.test_records_store import feed_all, records
 
 FILE = "2026-03-02/c1-1.wav"
 SOUND = b"RIFF of a recording"

@@ -171,24 +171,6 @@ def test_the_carriers_last_word_holds_and_is_no_estimate() -> None:
         assert (two.cost, two.estimate) == (None, True)
 
 
-def test_the_last_account_code_owns_the_call_and_all_are_kept() -> None:
-    """CST-5."""
-    record = fold(None, started("a"))
-    replanned = e.CallReplanned("a", 1, at(1), "s", "", (), account="12")
-    for event in (
-        replanned,
-        e.AccountChanged("a", 2, at(2), "4711", "device:anna-desk"),
-        e.AccountChanged("a", 3, at(9), "99", "call:b"),
-    ):
-        record = fold(record, event)
-    assert record.account == "99"
-    assert [(each.at, each.account, each.by) for each in record.accounts] == [
-        (at(1), "12", ""),
-        (at(2), "4711", "device:anna-desk"),
-        (at(9), "99", "call:b"),
-    ]
-
-
 def test_the_store_keeps_it_and_gives_the_carriers_word(store: Store) -> None:
     """The row is the estimate and never changes; who reads it gets what the carrier has said since."""
     record = told("a", *leg(1, 10, PER_UNIT, "line:anna", "Anna"), (e.AccountChanged, 12, ("4711", "device:x")), OVER)
@@ -205,5 +187,5 @@ def test_the_store_keeps_it_and_gives_the_carriers_word(store: Store) -> None:
     assert read.costs == {"CHF": 123}
     assert store.call("b") == both
     query = select(calls.c.call, calls.c.cost, calls.c.currency, calls.c.units).order_by(calls.c.call)
-    rows = store._run(lambda connection: [tuple(row) for row in connection.execute(query)])
+    rows = store.read(lambda connection: [tuple(row) for row in connection.execute(query)])
     assert rows == [("a", 180_000, "EUR", 3), ("b", None, "", 3), ("c", None, "", 0)]

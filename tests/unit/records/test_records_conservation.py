@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records import events as e
-from records.cdr import CallRecord, CdrFolder
+from records.cdr import CallRecord
 from tests.support.call_events import DIALOG, FLOW, at, started
 from tests.support.conservation import check_book, check_moves, check_record, check_told_twice
 from tests.support.examples import examples
+from tests.support.feeding import records
 
 ENDED = ("answered", "caller_hung_up", 200)
 
@@ -287,8 +288,7 @@ class World:
     def finish(self) -> list[CallRecord]:
         for call in list(self.calls.values()):
             self.end(call)
-        folder = CdrFolder()
-        return [record for event in self.events if (record := folder.feed(event)) is not None]
+        return records(*self.events)
 
 
 WHAT = ["call", "hang_up", "holding", "holding", "third", "leave"]

@@ -124,11 +124,16 @@ def test_cst_5_the_last_account_code_owns_the_call_and_all_are_kept() -> None:
     record = record_of(
         started("c"),
         CallReplanned("c", 0, at(1), "account", "", (), account="4711", number="+1", entity="external"),
-        AccountChanged("c", 0, at(30), account="4712", by="line:201"),
+        AccountChanged("c", 0, at(30), account="4712", by="device:201-desk"),
+        AccountChanged("c", 0, at(40), account="99", by="call:d"),
         CallEnded("c", 0, at(60), "answered", "caller_hung_up", 200),
     )
-    assert record.account == "4712"
-    assert record.accounts == (Account(at(1), "4711"), Account(at(30), "4712", "line:201"))
+    assert record.account == "99"
+    assert record.accounts == (
+        Account(at(1), "4711"),
+        Account(at(30), "4712", "device:201-desk"),
+        Account(at(40), "99", "call:d"),
+    )
 
 
 def test_the_course_is_told_in_the_order_of_time() -> None:

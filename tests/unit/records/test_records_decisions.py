@@ -8,20 +8,20 @@ from msgspec.structs import replace
 
 from dialplan.facts import Facts, LineFacts
 from dialplan.plan import CallRequest
-from records.cdr import Asked, CallRecord, CdrFolder, Passed, Transfer
+from records.cdr import Asked, CallRecord, Passed, Transfer
 from records.events import CallEvent, CallForwarded, CallReplanned, TransferBegun, TransferOver
 from records.segments import Position
 from records.store import Store
 from switch.decided import TOO_MANY, draw_of, told
 from switch.past import question_of
 from tests.support.call_events import answered_call, at
+from tests.support.feeding import records
 
 FACTS = '{"lines":{"ben":{"dnd":true}}}'
 
 
 def kept(tmp_path: Path, *events: CallEvent) -> CallRecord:
-    folder = CdrFolder()
-    (record,) = (found for event in events if (found := folder.feed(event)))
+    (record,) = records(*events)
     store = Store(f"sqlite:///{tmp_path}/records.db")
     store.migrate()
     store.apply([record], Position(0, 1))

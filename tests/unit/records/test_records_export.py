@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, CdrFolder
+from records.cdr import CallRecord
 from records.export import COLUMNS, csv_text, defused, json_lines, row, whole
 from records.segments import Position
 from records.store import Store
 from records.store.questions import Wanted
 from tests.support.call_events import answered_call, at
+from tests.support.feeding import records
 
 
 def record(call: str = "c1", seconds: float = 0.0) -> CallRecord:
-    folder = CdrFolder()
-    return next(made for event in answered_call(call, seconds) if (made := folder.feed(event)))
+    (made,) = records(*answered_call(call, seconds))
+    return made
 
 
 def csv_of(*records: CallRecord) -> list[dict[str, str]]:

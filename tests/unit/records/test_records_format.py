@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from records.cdr import CallRecord, CdrFolder
+from records.cdr import CallRecord
 from records.clocks import Clock, boot_id, clock_now, monotonic_ns, moved, stepped_s
 from records.events import CallEvent, CallStarted, Event, LegRated, LegTaken, LimitClock, SessionTimed, Stretch
 from records.feed import Feeder
@@ -20,6 +20,7 @@ from records.retention import Retention
 from records.segments import BEGIN, FORMAT, NewerFormatError, Position, Reader, segments
 from records.store import Store
 from tests.support.call_events import DIALOG, FLOW, START, answered_call, at, bound, inputs
+from tests.support.feeding import records
 
 OLD = Path(__file__).parent / "format1"
 """A journal as it was written before format 2: a call, a contact, a call that began under a name in Latin-1, and one
@@ -27,8 +28,7 @@ that was answered."""
 
 
 def record_of(events: Iterable[CallEvent]) -> CallRecord:
-    folder = CdrFolder()
-    (record,) = [record for event in events if (record := folder.feed(event)) is not None]
+    (record,) = records(*events)
     return record
 
 

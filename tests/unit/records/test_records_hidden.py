@@ -14,6 +14,7 @@ from records.store import Store
 from switch.control import Refused
 from switch.hiding import Hiding
 from tests.support.call_events import answered_call, at
+from tests.support.feeding import feed_all
 
 
 def test_a_hidden_call_comes_from_the_journal_and_is_one_viewers(tmp_path: Path) -> None:
@@ -26,9 +27,7 @@ def test_a_hidden_call_comes_from_the_journal_and_is_one_viewers(tmp_path: Path)
     journal.close()
     store = Store(f"sqlite:///{tmp_path}/records.db")
     store.migrate()
-    feeder = Feeder(tmp_path / "journal", store)
-    while feeder.step():
-        pass
+    feed_all(Feeder(tmp_path / "journal", store))
     assert store.hidden("anna", ["c1", "c2", *map(str, range(1200))]) == {"c1"}
     assert store.hidden("ben", ["c1", "c2"]) == {"c2"}
     assert store.hidden("carol", ["c1", "c2"]) == frozenset()

@@ -8,13 +8,13 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import create_engine
 
-from records.cdr import CdrFolder
 from records.codec import Codec
 from records.events import CallStarted, Forwarded, LegEnded
 from records.segments import Position
 from records.store import Store
 from records.store.migrate import upgrade
 from tests.support.call_events import answered_call, at, started
+from tests.support.feeding import records
 
 FORWARDS = (Forwarded("+13105550100", "A\N{REPLACEMENT CHARACTER}", "user-busy", 2, hidden=True), Forwarded(""))
 
@@ -23,11 +23,8 @@ def test_what_a_carrier_said_is_in_the_record(tmp_path: Path) -> None:
     first, *others = answered_call("c1")
     assert isinstance(first, CallStarted)
     ends = [replace(each, cause="Q.850;cause=16") if isinstance(each, LegEnded) else each for each in others]
-    folder = CdrFolder()
     noisy = (replace(FORWARDS[0], name="A\udcff"), FORWARDS[1])
-    record = next(
-        found for event in (replace(first, hidden=True, forwards=noisy), *ends) if (found := folder.feed(event))
-    )
+    (record,) = records(replace(first, hidden=True, forwards=noisy), *ends)
     store = Store(f"sqlite:///{tmp_path}/records.db")
     store.migrate()
     store.apply([record], Position(0, 1))

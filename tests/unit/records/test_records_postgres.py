@@ -30,8 +30,8 @@ def test_migrations_make_the_same_tables_as_on_sqlite(postgres: Postgres) -> Non
     store = Store(postgres.database("template0"))
     store.migrate()
     store.migrate()
-    columns = store._run(lambda connection: {t: inspect(connection).get_columns(t) for t in metadata.tables})
-    indexes = store._run(lambda connection: {t: inspect(connection).get_indexes(t) for t in metadata.tables})
+    columns = store.read(lambda connection: {t: inspect(connection).get_columns(t) for t in metadata.tables})
+    indexes = store.read(lambda connection: {t: inspect(connection).get_indexes(t) for t in metadata.tables})
     store.close()
     for table in metadata.tables.values():
         assert [column["name"] for column in columns[table.name]] == table.columns.keys()

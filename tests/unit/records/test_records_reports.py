@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.cdr import CallRecord, CdrFolder, Recorded, Stop
+from records.cdr import CallRecord, Recorded, Stop
 from records.owners import Owner, owner_of
 from records.reports import Person
 from records.reports.recordings import recorded_calls, recording_rows, recordings
@@ -20,6 +20,7 @@ from records.viewer import NotPermitted, Role, Viewer
 from tests.support import brute_force
 from tests.support.call_events import at
 from tests.support.call_stories import SITES, USERS, day
+from tests.support.feeding import records
 from tests.support.past_calls import past, rung
 
 BOSS = Viewer("", Role.MANAGER)
@@ -31,9 +32,7 @@ PEOPLE = tuple(
 
 def folded(calls: list[list[Any]]) -> list[CallRecord]:
     """The records of calls whose events come mixed, as the exchange writes them."""
-    folder = CdrFolder()
-    mixed = sorted((event for call in calls for event in call), key=lambda event: event.at)
-    found = [made for event in mixed if (made := folder.feed(event))]
+    found = records(*sorted((event for call in calls for event in call), key=lambda event: event.at))
     assert len(found) == len(calls)
     return found
 

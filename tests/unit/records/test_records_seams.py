@@ -15,11 +15,7 @@ from records.journal import FileJournal
 from records.store import Store
 from records.store.store import VERSION_TABLE
 from tests.support.call_events import answered_call
-
-
-def feed_all(feeder: Feeder) -> None:
-    while feeder.step():
-        pass
+from tests.support.feeding import feed_all
 
 
 def test_a_store_that_is_put_back_gets_again_what_the_journal_has(

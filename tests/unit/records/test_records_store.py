@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import OperationalError
 
 from records import heartbeat
-from records.cdr import CdrFolder, Recorded
-from records.events import AnyEvent, CallEnded, RecordingRendered, RecordingStarted, StateTold
+from records.cdr import Recorded
+from records.events import CallEnded, RecordingRendered, RecordingStarted, StateTold
 from records.feed import Feeder
 from records.heartbeat import Heartbeat, Watch
 from records.journal import BEGIN, FileJournal, Position
@@ -29,18 +29,9 @@ from records.store import Store, migrations
 from records.store.store import NEWEST
 from records.store.tables import metadata
 from tests.support.call_events import answered_call, at, bound, inputs, started, unbound
+from tests.support.feeding import feed_all, records
 
 HERE = Path(__file__).parents[3]
-
-
-def records(*events: AnyEvent):
-    folder = CdrFolder()
-    return [record for event in events if (record := folder.feed(event))]  # type: ignore[arg-type]
-
-
-def feed_all(feeder: Feeder) -> None:
-    while feeder.step():
-        pass
 
 
 def test_migrations_make_the_tables_from_nothing_and_may_run_again(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Select, text
 from sqlalchemy.dialects import sqlite
 
-from records.cdr import CallRecord, CdrFolder
+from records.cdr import CallRecord
 from records.events import HistoryHidden
 from records.segments import Position
 from records.store import Store
 from records.store.questions import Walk, Wanted
 from records.store.tables import calls
+from tests.support import feeding
 from tests.support.call_events import at
 from tests.support.call_stories import day
 
@@ -21,10 +22,8 @@ from tests.support.call_stories import day
 @pytest.fixture(scope="module")
 def records() -> list[CallRecord]:
     """Of a long day, by their beginnings."""
-    folder = CdrFolder()
     mixed = sorted((event for call in day(11, 400) for event in call), key=lambda event: event.at)
-    found = [made for event in mixed if (made := folder.feed(event))]
-    return sorted(found, key=lambda record: (record.started_at, record.call))
+    return sorted(feeding.records(*mixed), key=lambda record: (record.started_at, record.call))
 
 
 @pytest.fixture
