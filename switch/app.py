@@ -31,6 +31,7 @@ from media.engine import MediaEvent, Stats
 from records import events as e
 from records.heartbeat import Watch
 from records.journal import FileJournal
+from records.recovery import Recovery
 from switch import bounding, configuration, handed, handover, mailing, process, prompting, proof
 from switch.accounts import Accounts, private_key
 from switch.arguments import DRAINS, LIVES, ExchangeArguments
@@ -399,57 +400,19 @@ class Exchange:
         compiled = self._in_force.compiled
         self._journal.start()
         now = self._clock.now()
-        journal = self._journal if self._taken is None else ReadAhead(self._journal, self._taken.frames)
-        found = self._state.restore(journal, now)
-        welcome(self.core, self._transports.guard, compiled.devices, now)
-        self._roll.know(self.core.registrar.bindings())
-        for call in found.calls.values():
-            self._tally.recall(call)
+        found = self._remember(now)
         self._engine.start()
         try:
             await self._engine.ready()
         except TimeoutError:
             self._log.error("media workers are not ready: calls are refused until they are")
-        for listening in self._arguments.sockets:
-            sock = socket.socket(fileno=listening.fd)
-            reach, dscp = handed.reach(compiled, listening)
-            if listening.transport == "udp":
-                self._transports.add_udp(sock, reach)
-            elif listening.transport == "tls":
-                self._transports.add_tls(sock, reach, dscp=dscp)
-            else:
-                self._transports.add_tcp(sock, reach, dscp)
-        self._show_certificates()
-        self._transports.sound = handed.sound_reach(compiled.media)
+        self._open_sockets(compiled)
         # Only now: recovered calls speak over sockets that are there, and hear only what comes after this.
-        if self._taken is not None:
-            for stream, connection in self._taken.streams:
-                self._transports.take(stream, connection)
-        self.core.recover(found.calls.values(), now, found.ended, self._taken.will.letter if self._taken else None)
-        self.core.resume(found.subscribed.values(), now)
+        self._go_on(found, now)
         self.core.qualify(handed.qualify_settings(compiled), now)
-        self._mailboxes.start()
-        self._recordings.start()
-        self._state.start()
-        self._chores.repeat("carriers", lambda: self._carriers.again_s, self._in_force.find_carriers_again)
-        self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
-        head = proof.HeadLog(self._places.head, self._log.info, self._clock.at)
-        self._chores.repeat("head", lambda: proof.LOOK_S, head.look)
-        self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
+        self._begin_chores()
         told = report(self._taken, self.core) if self._arguments.standby else b""
-        await self._control.start(self._places.control)
-        if compiled.metrics.enabled:
-            # One that has handed over may take a moment to let go of the port.
-            why = await self._watch.open(compiled.metrics, tries=20 if self._taken is not None else 1)
-            if why:
-                self._standing.unwatched = why
-                self._log.error(why)
-        self._succession.door.open(self._places.handover)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._draining.told)
-        self._loop.add_signal_handler(
-            signal.SIGHUP, lambda: self._chores.begin("reload", self._in_force.reload_by_signal())
-        )
+        await self._let_in(compiled)
         if not self._arguments.standby:
             gc.collect()  # one in standby has done so before
         gc.freeze()
@@ -465,6 +428,63 @@ class Exchange:
             version=switch.VERSION,
             configuration=self._in_force.compiled.version,
             calls_taken_over=len(self.core.calls.by_id),
+        )
+
+    def _remember(self, now: float) -> Recovery:
+        """What the last exchange knew, out of the journal and the state file."""
+        journal = self._journal if self._taken is None else ReadAhead(self._journal, self._taken.frames)
+        found = self._state.restore(journal, now)
+        welcome(self.core, self._transports.guard, self._in_force.compiled.devices, now)
+        self._roll.know(self.core.registrar.bindings())
+        for call in found.calls.values():
+            self._tally.recall(call)
+        return found
+
+    def _open_sockets(self, compiled: Compiled) -> None:
+        for listening in self._arguments.sockets:
+            sock = socket.socket(fileno=listening.fd)
+            reach, dscp = handed.reach(compiled, listening)
+            if listening.transport == "udp":
+                self._transports.add_udp(sock, reach)
+            elif listening.transport == "tls":
+                self._transports.add_tls(sock, reach, dscp=dscp)
+            else:
+                self._transports.add_tcp(sock, reach, dscp)
+        self._show_certificates()
+        self._transports.sound = handed.sound_reach(compiled.media)
+
+    def _go_on(self, found: Recovery, now: float) -> None:
+        """Take over the last exchange's calls and subscriptions, and its connections if it has handed them over."""
+        if self._taken is not None:
+            for stream, connection in self._taken.streams:
+                self._transports.take(stream, connection)
+        self.core.recover(found.calls.values(), now, found.ended, self._taken.will.letter if self._taken else None)
+        self.core.resume(found.subscribed.values(), now)
+
+    def _begin_chores(self) -> None:
+        self._mailboxes.start()
+        self._recordings.start()
+        self._state.start()
+        self._chores.repeat("carriers", lambda: self._carriers.again_s, self._in_force.find_carriers_again)
+        self._chores.repeat("journal", lambda: bounding.LOOK_S, self._bounding.look)
+        head = proof.HeadLog(self._places.head, self._log.info, self._clock.at)
+        self._chores.repeat("head", lambda: proof.LOOK_S, head.look)
+        self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
+
+    async def _let_in(self, compiled: Compiled) -> None:
+        """Hear those who ask: operators, metrics, the next exchange, and signals."""
+        await self._control.start(self._places.control)
+        if compiled.metrics.enabled:
+            # One that has handed over may take a moment to let go of the port.
+            why = await self._watch.open(compiled.metrics, tries=20 if self._taken is not None else 1)
+            if why:
+                self._standing.unwatched = why
+                self._log.error(why)
+        self._succession.door.open(self._places.handover)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._draining.told)
+        self._loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._chores.begin("reload", self._in_force.reload_by_signal())
         )
 
     async def _stop(self) -> None:
