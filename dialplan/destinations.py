@@ -35,7 +35,8 @@ class Destination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+        # Added up: an enum's member takes the long way through a format.
+        return self.kind + ":" + self.name if self.name else str(self.kind)
 
 
 NOWHERE = Destination(To.NOWHERE)

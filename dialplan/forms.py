@@ -12,6 +12,8 @@ In North America the national form is ten digits, without the 1: with it, it is 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 
 from dialplan.countries import COUNTRIES
@@ -19,6 +21,7 @@ from dialplan.lines import Profile
 from dialplan.numbers import Kind, clean, normalise
 
 FORMS = ("e164", "digits", "00", "national")
+_REMEMBERED = 512
 
 
 def write(number: str, form: str, country: str) -> str:
@@ -43,13 +46,19 @@ def read(text: str, form: str, country: str) -> str:
     digits = clean(text)
     if not digits or digits.startswith("+") or not digits.isdecimal():
         return digits or text
+    if digits != text and ";" in text:
+        number = normalise(text, Profile(country))
+        if number.kind is Kind.E164:
+            return number.value
+    return _read(digits, form, country)
+
+
+@lru_cache(_REMEMBERED)
+def _read(digits: str, form: str, country: str) -> str:
+    """Of bare digits. Remembered, as it is the same few numbers of the house that carriers send."""
     row = COUNTRIES.get(country)
     international = row.international if row is not None else "00"
     profile = Profile(country)
-    if digits != text and ";" in text:
-        number = normalise(text, profile)
-        if number.kind is Kind.E164:
-            return number.value
     if form == "national" or (form == "auto" and _is_national(digits, country, international)):
         number = normalise(digits, profile)
         if number.kind is Kind.E164:

@@ -56,8 +56,9 @@ def line(draft: Draft, name: str, path: Path) -> str | None:
 def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str | None:
     """Ring the user and the delegates by stages; then the line's rules. `path` leads through the line."""
     rule = rules.line(called.id)
-    meant, shared = map(any, zip(*stages, strict=True))
-    always = forward(draft, called, Condition.ALWAYS, path) if meant else None
+    meant, shared = stages[0] if len(stages) == 1 else map(any, zip(*stages, strict=True))
+    ruled = has_rules(draft, called)
+    always = forward(draft, called, Condition.ALWAYS, path) if meant and ruled else None
     if always is not None and stages[0][0]:
         return always
     reason = away(draft, called) if meant and always is None else None
@@ -70,7 +71,7 @@ def _staged(draft: Draft, called: Line, path: Path, stages: vip.Stages) -> str |
         return always or _ending(draft, called, condition, path)
     step = draft.name("ring")
     if rings:
-        exits = _exits(draft, called, path)
+        exits = exits_of(draft, called, path, _goes_on) if ruled or called.vip is not None else {}
     else:
         # K.2: without the line's own telephones it is no answer, which is then the exit for whatever it is really.
         then = always or (_ending if condition is Condition.BUSY else _goes_on)(draft, called, condition, path)
@@ -101,7 +102,7 @@ def _stages(
         lines = ([called] if user and rings else []) + (helpers if others else [])
         if not lines:
             continue
-        branches = tuple(_branch(f"{step}/{n}", each, called, times) for n, each in enumerate(lines, count))
+        branches = tuple([_branch(f"{step}/{n}", each, called, times) for n, each in enumerate(lines, count)])
         count += len(lines)
         made.append(Stage(branches, stage_s))
     return tuple(made)
@@ -130,13 +131,6 @@ def _times(draft: Draft, called: Line, has_rule: bool) -> tuple[float, bool]:
 
 
 # What comes after
-
-
-def _exits(draft: Draft, called: Line, path: Path) -> dict[Outcome, str]:
-    """Where each outcome leads."""
-    if called.vip is None and not has_rules(draft, called):
-        return {}
-    return exits_of(draft, called, path, _goes_on)
 
 
 def _goes_on(draft: Draft, called: Line, condition: Condition, path: Path) -> str | None:

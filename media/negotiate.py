@@ -277,12 +277,19 @@ def relay_offer(
     media = audio(description)
     if media is None:
         raise NotAcceptable("no audio stream that we can serve is offered")
-    formats, lines = media.formats, media.attributes
-    if widens:
-        formats, lines = _wider(formats, lines, ())
-    lines = _passed(lines, _ways(description, media))
+    formats, lines = _offered(media.formats, media.attributes, _ways(description, media), widens)
     ours = Media("audio", port, "RTP/AVP", formats, None, media.bandwidth, lines)
     return _written(_placed(ours, previous), address, session_id, version, previous)
+
+
+@lru_cache(_REMEMBERED)
+def _offered(
+    formats: tuple[str, ...], attributes: tuple[str, ...], ways: tuple[bool, bool], widens: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The formats of an offer that is passed on, and its attributes."""
+    if widens:
+        formats, attributes = _wider(formats, attributes, ())
+    return formats, _passed(attributes, ways)
 
 
 def repeated(description: bytes, previous: bytes) -> bytes:
@@ -341,16 +348,27 @@ def relay_answer(
     if media is not None:
         wanted = asked.media[place]
         ways = _answering(_ways(asked, wanted), _ways(answered, media))
-        formats, lines = _common(wanted.formats, wanted.attributes, media.formats, media.attributes)
-        ours = Media("audio", port, wanted.proto, formats, None, media.bandwidth, _passed(lines, ways))
+        formats, lines = _common(wanted.formats, wanted.attributes, media.formats, media.attributes, ways)
+        ours = Media("audio", port, wanted.proto, formats, None, media.bandwidth, lines)
     return _written(_answered(asked, place, ours), address, session_id, version, previous)
 
 
 @lru_cache(_REMEMBERED)
 def _common(
-    offered: tuple[str, ...], offer: tuple[str, ...], answered: tuple[str, ...], answer: tuple[str, ...]
+    offered: tuple[str, ...],
+    offer: tuple[str, ...],
+    answered: tuple[str, ...],
+    answer: tuple[str, ...],
+    ways: tuple[bool, bool],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The formats of an answer to an offer, and its attributes: by what was answered to an offer that had more."""
+    formats, lines = _chosen(offered, offer, answered, answer)
+    return formats, _passed(lines, ways)
+
+
+def _chosen(
+    offered: tuple[str, ...], offer: tuple[str, ...], answered: tuple[str, ...], answer: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     asked, given = sdp.codecs(offered, offer), sdp.codecs(answered, answer)
     names = set(asked.values())
     kept = [number for number, name in given.items() if name in names or number in asked]
@@ -552,7 +570,7 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
         if where is False:
             receives = False
         address = signalling
-    numbers, event, codec, payload, codecs = _received(media.formats, media.attributes)
+    numbers, event, codec, payload, codecs, rtcp_port = _received(media.formats, media.attributes)
     told: tuple[tuple[int, str], ...] = ()
     if ours is not None:
         own = audio(ours)
@@ -562,7 +580,7 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
     return Remote(
         address=address,
         port=media.port,
-        rtcp_port=_rtcp_port(media),
+        rtcp_port=rtcp_port or (media.port + 1 if media.port < 65535 else 0),
         signalling=signalling,
         payloads=numbers,
         send=sends,
@@ -578,14 +596,15 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
 @lru_cache(_REMEMBERED)
 def _received(
     formats: tuple[str, ...], attributes: tuple[str, ...]
-) -> tuple[tuple[int, ...], int | None, str, int, tuple[tuple[int, str], ...]]:
-    """What a stream takes: payload numbers, that of telephone-events, codec and number for sound of our own, and what
-    the numbers mean."""
+) -> tuple[tuple[int, ...], int | None, str, int, tuple[tuple[int, str], ...], int]:
+    """What a stream takes: payload numbers, that of telephone-events, codec and number for sound of our own, what
+    the numbers mean; and the port of `a=rtcp`, 0 without one."""
     codecs = sdp.codecs(formats, attributes)
     playable = _first(codecs, LOCAL_CODECS)
     payload = playable if playable is not None else next(iter(codecs), 0)
     sounds = tuple((number, name) for number, name in codecs.items() if not name.startswith(_EVENT))
-    return tuple(codecs), _event(codecs), codecs.get(payload, "") or "PCMU/8000", payload, sounds
+    codec = codecs.get(payload, "") or "PCMU/8000"
+    return tuple(codecs), _event(codecs), codec, payload, sounds, _rtcp_port(attributes)
 
 
 @lru_cache(_REMEMBERED)
@@ -615,10 +634,8 @@ def _reachable(address: str) -> bool | None:
     return 0 < int(address.partition(".")[0]) < 224
 
 
-def _rtcp_port(media: Media) -> int:
-    """The port of `a=rtcp` (RFC 3605), else the next one."""
-    value = media.attribute("rtcp")
-    text = value.split(" ", 1)[0] if value else ""
-    if text.isascii() and text.isdigit() and 0 < int(text) <= 65535:
-        return int(text)
-    return media.port + 1 if media.port < 65535 else 0
+def _rtcp_port(attributes: tuple[str, ...]) -> int:
+    """The port of `a=rtcp` (RFC 3605); 0 where it is to be the next one."""
+    value = next((line[5:] for line in attributes if line.startswith("rtcp:")), "")
+    text = value.split(" ", 1)[0]
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= 65535 else 0

@@ -26,10 +26,11 @@ _CRYPTO = "\na=crypto:"
 _REMEMBERED = 128
 _MEMORABLE = 2048
 """Characters of a stream's description beyond which it is read anew each time."""
-# What nearly all descriptions begin with; text that this lets pass is text that `_session` reads the same way.
-_USUAL_HEAD = re.compile(
-    r"v=0\no=([!-~]+) ([0-9]{1,39}) ([0-9]{1,39}) IN IP[46] ([!-~]+)\ns=([^\n]*)\nc=IN IP[46] ([!-.0-~]+)\nt=[^\n]*"
-    r"((?:\na=[^\n]*)*)"
+# Nearly all descriptions: one stream, of sound. What follows its port is left to `_only_stream`.
+_USUAL = re.compile(
+    r"v=0\r\no=([!-~]+) ([0-9]{1,39}) ([0-9]{1,39}) IN IP[46] ([!-~]+)\r\ns=([ -~]*[!-~])\r\nc=IN IP[46] ([!-.0-~]+)"
+    r"\r\nt=[ -~]*[!-~]((?:\r\na=[ -~]*[!-~])*)\r\nm=audio ([0-9]{1,5}) (.+)",
+    re.DOTALL,
 )
 _BLANKS_AT_END = re.compile(r"[ \t]+(?=\n|\Z)")
 _STATIC = {
@@ -63,6 +64,10 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     id: int
     version: int
     address: str
+
+
+Stream = tuple[str, tuple[str, ...], str | None, tuple[str, ...], tuple[str, ...]]
+"""Of `Media` the fields from `proto` to `attributes`."""
 
 
 class Media(msgspec.Struct, frozen=True, gc=False):
@@ -112,7 +117,7 @@ class Description(msgspec.Struct, frozen=True, gc=False):
 
     def direction(self, media: Media) -> str:
         """The stream's direction, inherited from the session where the stream has none (RFC 8866 section 6.7)."""
-        return _direction(media.attributes) or _direction(self.attributes) or "sendrecv"
+        return _direction(media.attributes, self.attributes)
 
 
 @lru_cache(_REMEMBERED)
@@ -127,8 +132,8 @@ def _attribute(lines: tuple[str, ...], name: str) -> str | None:
 
 
 @lru_cache(_REMEMBERED)
-def _direction(lines: tuple[str, ...]) -> str:
-    return next((line for line in lines if line in _DIRECTIONS), "")
+def _direction(stream: tuple[str, ...], session: tuple[str, ...]) -> str:
+    return next((line for line in (*stream, *session) if line in _DIRECTIONS), "sendrecv")
 
 
 @lru_cache(_REMEMBERED)
@@ -148,27 +153,35 @@ def codecs(formats: tuple[str, ...], attributes: tuple[str, ...]) -> Mapping[int
 
 def parse(data: bytes) -> Description:
     """The description in `data`. Raises SdpError for anything malformed; a bare LF ends a line as CRLF does."""
-    if data.find(b"\0") >= 0:  # of bytes, `in` costs an exception
+    text = data.decode("utf-8", "surrogateescape")
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        username, number, version, address, name, connection, lines, port, rest = usual.groups()
+        stream = _only_stream(rest) if len(rest) <= _MEMORABLE and _CRYPTO not in rest else None
+        if stream is not None and int(port) < 65536:
+            origin = Origin(username, int(number), int(version), address)
+            attributes = tuple(lines[4:].split("\r\na=")) if lines else ()
+            return Description(origin, name, connection, attributes, (Media("audio", int(port), *stream),))
+    head, *sections = _unfolded(text).split("\nm=")
+    origin, name, default, attributes = _session(head.split("\n"))
+    media = tuple([_media(section) for section in sections])
+    if default is None:
+        for each in media:
+            if each.connection is None and each.port:
+                raise SdpError(f"no c= line for the {each.kind} stream")
+    return Description(origin, name, default, attributes, media)
+
+
+def _unfolded(text: str) -> str:
+    """The lines of a description, each ended by LF alone and without blanks before it; the last one by nothing."""
+    if "\0" in text:
         raise SdpError("a NUL byte in the description")
-    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n")
     if "\r" in text:
         raise SdpError("a carriage return within a line of the description")
     if " \n" in text or "\t\n" in text:
         text = _BLANKS_AT_END.sub("", text)
-    head, *sections = text.rstrip("\n").split("\nm=")
-    usual = _USUAL_HEAD.fullmatch(head)
-    if usual is not None:
-        username, number, version, address, name, connection, lines = usual.groups()
-        origin = Origin(username, int(number), int(version), address)
-        attributes = tuple(lines[3:].split("\na=")) if lines else ()
-    else:
-        origin, name, connection, attributes = _session(head.split("\n"))
-    media = tuple([_media(section) for section in sections])
-    if connection is None:
-        for stream in media:
-            if stream.connection is None and stream.port:
-                raise SdpError(f"no c= line for the {stream.kind} stream")
-    return Description(origin, name, connection, attributes, media)
+    return text.rstrip("\n")
 
 
 def _session(lines: list[str]) -> tuple[Origin, str, str | None, tuple[str, ...]]:
@@ -243,7 +256,20 @@ def _media(section: str) -> Media:
 
 
 @lru_cache(_REMEMBERED)
-def _stream(first: str, lines: str) -> tuple[str, tuple[str, ...], str | None, tuple[str, ...], tuple[str, ...]]:
+def _only_stream(rest: str) -> Stream | None:
+    """What follows the port of a description's one stream; None where others follow, or something is wrong."""
+    try:
+        text = _unfolded(rest)
+        if "\nm=" in text:
+            return None
+        first, _, lines = text.partition("\n")
+        return _stream(first, lines)
+    except SdpError:
+        return None
+
+
+@lru_cache(_REMEMBERED)
+def _stream(first: str, lines: str) -> Stream:
     """Protocol, formats, connection address, bandwidths and attributes, from what follows the port."""
     proto, *formats = first.split()
     if not formats:

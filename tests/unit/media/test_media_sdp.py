@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -40,6 +42,57 @@ def test_a_phones_offer_is_read() -> None:
 
 def test_it_is_written_as_it_was_read() -> None:
     assert sdp.write(sdp.parse(PHONE)) == PHONE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"", b""),
+        (b"t=0 0\r\n", b"t=0 0\r\na=sendonly\r\na=msid-semantic: WMS *\r\n"),
+        (b"t=0 0\r\n", b"t=0 0 \r\na=recvonly\t\r\n"),
+        (b"s=-\r\n", b"s=A call \r\n"),
+        (b"s=-\r\n", b"s= \r\n"),
+        (b"s=-\r\n", b"s=Gespr\xc3\xa4ch\r\n"),
+        (b"c=IN IP4 192.0.2.10\r\n", b""),
+        (b"IN IP4 192.0.2.10\r\nt=", b"IN IP6 2001:db8::1\r\nb=AS:80\r\nt="),
+        (b"101\r\na=", b"101\r\nc=IN IP4 192.0.2.11\r\nb=AS:64\r\na="),
+        (b"a=ptime:20\r\n", b"a=ptime:20 \r\n"),
+        (b"a=sendrecv\r\n", b"a=sendrecv"),
+        (b"a=sendrecv\r\n", b"a=sendrecv \r\n\r\n"),
+        (b"a=sendrecv\r\n", b"a=sendrecv\r\nm=video 0 RTP/AVP 96\r\n"),
+        (b"a=sendrecv\r\n", b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"\r\n"),
+        (b"11780", b"65535"),
+        (b"11780", b"65536"),
+        (b"11780", b"11780/2"),
+        (b"RTP/AVP 9 0 18 101", b"RTP/AVP"),
+        (b"RTP/AVP 9", b"RTP/AVP 128 9"),
+        (b"a=sendrecv\r\n", b"x=sendrecv\r\n"),
+        (b"a=sendrecv\r\n", b"a=send\0recv\r\n"),
+        (b"m=audio", b"m=AUDIO"),
+    ],
+)  # fmt: skip
+def test_what_nearly_all_telephones_send_is_read_like_any_other(change: tuple[bytes, bytes]) -> None:
+    """Lines that end with a bare LF are read the long way, those with CRLF the short one where there is no more than
+    one stream; and both twice, as the second time something is remembered."""
+    text = PHONE.replace(*change)
+
+    def read(data: bytes) -> sdp.Description | str:
+        try:
+            return sdp.parse(data)
+        except sdp.SdpError as error:
+            return str(error)
+
+    long = read(text.replace(b"\r\n", b"\n"))
+    assert [read(text), read(text)] == [long, long]
+
+
+def test_keys_are_not_remembered() -> None:
+    key = "inline:" + "S" * 40
+    sdp.parse(PHONE.replace(b"sendrecv", b"crypto:1 AES_CM_128_HMAC_SHA1_80 " + key.encode()))
+    caches = [each for each in vars(sdp).values() if hasattr(each, "cache_parameters")]
+    assert len(caches) >= 4
+    for cache in caches:
+        assert not any(key in repr(entry) for entry in gc.get_referents(cache))
 
 
 def test_bare_line_feeds_are_understood() -> None:
