@@ -274,4 +274,5 @@ def test_a_state_file_that_is_put_back_from_a_backup_revives_nothing(tmp_path: P
     house.facts.load = lambda: old_facts  # type: ignore[method-assign]
     house.mailboxes.load = lambda: old_mailboxes  # type: ignore[method-assign]
     assert house.start(True) == now
+    house.reader.close()
     house.journal.close()
