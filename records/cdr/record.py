@@ -345,7 +345,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
 
     def talked_s(self, leg: int) -> float:
         """How long that leg was connected with others, in seconds: what it talked with services of ours left out."""
-        return length_s([each for each in self.talks if leg in each.legs and each.kind != "service"])
+        return length_s([each for each in self.talks_of(leg) if each.kind != "service"])
 
     def talks_of(self, leg: int) -> tuple[Talk, ...]:
         """When that leg was connected with whom or what, one after the other."""

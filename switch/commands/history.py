@@ -118,7 +118,7 @@ def history(
         return
     if portal or delete:
         raise typer.BadParameter("whose history? write --user NAME")
-    shown = masking(places, mask)
+    shown = masking(places, mask, export=json or as_csv)
     found = [
         shown(record)
         for record in read_records(places, last, number=number, line=line, since=begin, result=result, call=call)

@@ -68,6 +68,7 @@ def test_numbers_are_masked_where_that_is_wanted_or_configured(house: House) -> 
     for rule in ("none", "exports", "all"):
         house.config(f"records: {{mask: {rule}}}")
         seen[rule] = masked(*export), masked(*history)
+        assert masked(*history, "--csv") is masked(*history, "--json") is masked(*export)  # what programs read
         assert masked(*export, "--format", "jsonl", "--mask") and masked(*history, "--mask", "--json")
         assert not masked(*export, "--no-mask") and not masked(*history, "--no-mask")
     assert seen == {"none": (False, False), "exports": (True, False), "all": (True, True)}
