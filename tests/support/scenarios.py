@@ -190,16 +190,21 @@ def ringing(scene: Scene) -> None:
     answers(scene, scene.phones[2], 1.0)
 
 
-def by_keys(scene: Scene) -> None:
-    """Bob keys it all."""
+def asks_by_keys(scene: Scene, keys: str) -> None:
+    """Bob, who talks with Alice, keys what it is to be and Carol's number, and she answers."""
     talking(scene)
     _, bob, carol = scene.phones
-    presses(scene, bob, "*2")
-    heard_out(scene, 2)
-    presses(scene, bob, "103#")
-    heard_out(scene, 2)
+    for each in (keys, "103#"):
+        presses(scene, bob, each)
+        heard_out(scene, 2)
     scene.wait(0.5)
     answers(scene, carol, 1.0)
+
+
+def by_keys(scene: Scene) -> None:
+    """Bob keys it all."""
+    asks_by_keys(scene, "*2")
+    _, bob, carol = scene.phones
     call = up(bob)
     if call is not None and carol.calls and carol.last.up:
         call.hang_up()
@@ -288,15 +293,8 @@ def menu(scene: Scene) -> None:
 
 def three(scene: Scene) -> None:
     """Bob takes Carol in by keys, and goes."""
-    talking(scene)
-    _, bob, carol = scene.phones
-    presses(scene, bob, "*4")
-    heard_out(scene, 2)
-    presses(scene, bob, "103#")
-    heard_out(scene, 2)
-    scene.wait(0.5)
-    answers(scene, carol, 1.0)
-    call = up(bob)
+    asks_by_keys(scene, "*4")
+    call = up(scene.phones[1])
     if call is not None:
         call.hang_up()
     scene.wait(1.0)
