@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from media import wire
-from media.engine import Lease, MediaEvent
+from media.engine import Lease, MediaEvent, Stats
 
 _log = logging.getLogger("ringplan.media.client")
 _RETRY_S = 0.2
@@ -209,6 +209,8 @@ class Connection:
 
     def _take(self, value: wire.News) -> None:
         match value:
+            case Stats():  # first, as there are two of every call
+                self._engine.happened(value)
             case wire.Hello(version, index, _, address):
                 said_before, self._version = version == self._version, version
                 if version != wire.VERSION:

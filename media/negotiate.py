@@ -564,7 +564,7 @@ def remote(description: bytes | Description, signalling: str, ours: bytes | Desc
             address=signalling, port=0, rtcp_port=0, signalling=signalling, payloads=(), send=False, receive=False
         )
     address = description.address(media)
-    sends, receives = _ways(description, media)
+    sends, receives = _WAYS[description.direction(media)]
     where = _reachable(address)
     if where is not True:
         if where is False:
