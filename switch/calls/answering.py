@@ -22,6 +22,7 @@ from switch.calls.ending import end, finish, stop_walk
 from switch.calls.endings import NOT_ACCEPTABLE
 from switch.calls.leg import CALLER, OVER, Leg
 from switch.calls.offers import OURSELVES
+from switch.calls.presentation import to_caller
 from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
 
@@ -71,7 +72,7 @@ def connect(call: Call, leg: Leg, now: float) -> None:
     caller.record_media()
     call.record(e.LegAnswered(call.id, call.state.n, at, CALLER, caller.dialog_value()))
     call.record(e.Connected(call.id, call.state.n, at, leg.index, "", leg.terms_value()))
-    caller.usage.accept(body, now, call.connected(leg), offered=asked is None)
+    caller.usage.accept(body, now, to_caller(call, leg), offered=asked is None)
     caller.shown = leg.tag
     if asked is None:
         call.offers.expect_answer(caller)

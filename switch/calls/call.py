@@ -40,9 +40,6 @@ from switch.calls.leg import CALLER, IMPATIENT, UNREACHABLE, Leg, flow_value, is
 from switch.calls.letter import Rung
 from switch.calls.offers import Offers
 from switch.calls.onward import Errand
-from switch.calls.presentation import (
-    to_caller,
-)
 from switch.calls.ringer import Ringer
 from switch.calls.serving import Service, release
 from switch.calls.sound import SdpError
@@ -167,12 +164,6 @@ class Call:
         self.ringer.feed(v.Begin(), now)
 
     # -- what the Ringer asks -----------------------------------------------------------------------------------
-
-    def connected(self, leg: Leg) -> Sequence[str]:
-        """The header lines that tell the caller who rings or has answered."""
-        directory = self.context.directory
-        host = directory.domains.own or self.context.advertised(self.front.usage.flow)[0]
-        return to_caller(self.state, directory, leg, host)
 
     def service_over(self, now: float) -> None:
         """What the caller listened to has ended."""

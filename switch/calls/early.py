@@ -24,6 +24,7 @@ from records import events as e
 from switch.calls import ports, sound
 from switch.calls.joining import join
 from switch.calls.leg import CALLER, Leg
+from switch.calls.presentation import to_caller
 from switch.calls.sound import SdpError
 from switch.sip.leg_events import Offer, Progress
 
@@ -73,7 +74,7 @@ class Early:
         told = status + (EARLY if body else 0)
         if told != caller.told and (body or caller.told < EARLY):
             caller.told = told
-            caller.usage.progress(status, now, body, call.connected(leg))
+            caller.usage.progress(status, now, body, to_caller(call, leg))
 
     def _heard(self, call: Call, leg: Leg, body: bytes, fork: str) -> bytes:
         """Let the caller hear what the called side plays before it answers; the first leg that plays is heard.
@@ -116,7 +117,7 @@ class Early:
                 offer = sound.offer_to(caller.sound, theirs)
                 self.leg, self.fork, caller.told = leg, event.fork, event.status + EARLY
                 self.known = leg.index, event.fork
-                caller.usage.progress(event.status, now, offer, call.connected(leg), offered=True)
+                caller.usage.progress(event.status, now, offer, to_caller(call, leg), offered=True)
                 return
             leg.usage.prack(event.fork, sound.answer_ourselves(leg.sound, theirs, "echo"), now)
             self.alone |= {leg.index}
@@ -125,7 +126,7 @@ class Early:
             return
         if caller.told < EARLY and caller.told != event.status:
             caller.told = event.status
-            caller.usage.progress(event.status, now, b"", call.connected(leg))
+            caller.usage.progress(event.status, now, b"", to_caller(call, leg))
 
     def forwarded(self, call: Call, now: float) -> None:
         """A telephone that calls is told that the call is forwarded. One that hears something already, or a carrier,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from records.events import Forwarded
-from switch.calls.context import Directory
 from switch.calls.hearing import answered
 from switch.calls.leg import Leg, is_trunk
 from switch.calls.state import CallState
@@ -20,6 +20,9 @@ from switch.sip.headers import NameAddr, quote
 from switch.sip.message import Request
 from switch.sip.privacy import ANONYMOUS, PRIVACY
 from switch.sip.uri import escape_user, hostport, literal
+
+if TYPE_CHECKING:
+    from switch.calls.call import Call
 
 _REMEMBERED = 512
 """Addresses of ours: a line is shown in every call, and so is our own Contact."""
@@ -68,15 +71,18 @@ def _forwarded(forwards: Sequence[Forwarded], host: str, target: str) -> list[st
     return [*diversion.diversion(shown), *diversion.history_info(shown, target)]
 
 
-def to_caller(state: CallState, directory: Directory, leg: Leg, host: str) -> Sequence[str]:
+def to_caller(call: Call, leg: Leg) -> Sequence[str]:
     """The header lines of our 18x and 2xx that say who rings or has answered on that leg (RFC 3325 section 5).
 
     Our own telephones are told, of a carrier's side what a trusted one says; a trusted carrier that wants
     P-Asserted-Identity is told in the 2xx, and keeps it to itself where who has answered hides.
     """
+    state = call.state
     caller = state.started.trunk
     if caller is not None and not (state.started.believed and leg.usage.confirmed):
         return ()
+    directory, context = call.context.directory, call.context
+    host = directory.domains.own or context.advertised(call.front.usage.flow)[0]
     _, _, called = leg.target.partition(":")
     if is_trunk(leg.target):
         dialect = directory.dialect(called)

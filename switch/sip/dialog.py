@@ -152,11 +152,11 @@ def _is_loose(route: str) -> bool:
 def without_tag(value: str) -> str:
     """A From or To value with its tag parameter cut off, all else as it was."""
     end = value.rfind(">") + 1
-    head, tail = value[:end], value[end:]
-    at = tail.lower().find(";tag=")
+    at = value.find(";tag=", end)
     if at < 0:
-        at = tail.lower().find("; tag=")
-        if at < 0:
+        tail = value[end:].lower()
+        at = end + max(tail.find(";tag="), tail.find("; tag="))
+        if at < end:
             return value
-    stop = tail.find(";", at + 1)
-    return head + tail[:at] + (tail[stop:] if stop > 0 else "")
+    stop = value.find(";", at + 1)
+    return value[:at] + value[stop:] if stop > 0 else value[:at]

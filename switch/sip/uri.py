@@ -42,7 +42,7 @@ def unescape(text: str) -> str:
 
 def escape_user(text: str) -> str:
     """`text` made fit for the user part of a sip: address: what the grammar does not allow becomes %HH."""
-    if text.isascii() and text.isalnum():
+    if text.isascii() and text.removeprefix("+").isalnum():
         return text
     return _UNSAFE.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode("utf-8", "surrogateescape")), text)
 
