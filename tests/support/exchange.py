@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
 from typing import Any
 
 import msgspec
@@ -576,6 +577,12 @@ class Exchange:
                 assert anew.values(name) == self.core.mailboxes.values(name), name
                 assert anew.counts(name) == self.core.mailboxes.counts(name), name
 
+    def _remembered(self) -> list[str]:
+        """Calls of this life that are over, and of which a feature still remembers something (`Call.noted`)."""
+        features = [vars(hook.__self__) for hook in self.core.calls.context.over if isinstance(hook, MethodType)]
+        kept = [each for feature in features for each in feature.values() if isinstance(each, (dict, set))]
+        return [call for each in kept for call in each if call in self.seen and self.seen[call].over]
+
     def check_over(self) -> None:
         """When all is over: nothing is left, and every call has exactly one end and one CDR that adds up."""
         self.check_live()
@@ -593,6 +600,7 @@ class Exchange:
             "merges": list(endpoint.merges),
             "unfinished": list(endpoint.unfinished),
             "spools": [*self.features.recording._active, *self.features.recording._dead],
+            "remembered": self._remembered(),
         }
         assert not any(left.values()), {name: what for name, what in left.items() if what}
         kept = len(core.registrar) + len(core.registrations) + len(core.qualifier) + len(core.subscriptions)
