@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import structlog
 
@@ -37,6 +38,8 @@ from switch.auth import Authenticator, AuthSettings, Credentials, DeviceAuth
 from switch.calls.context import CallSettings
 from switch.core import Core
 from switch.directory import Directory
+from switch.installing import House as Around
+from switch.installing import install
 from switch.metrics import Counters
 from switch.notices import Notices
 from switch.operations import Recent
@@ -201,6 +204,19 @@ class House:
             on_error=lambda *about: self.errors.append(about),
             counters=counters,
         )
+        unused = Mock()  # nobody keys anything, leaves a message or is recorded here
+        around = Around(
+            model=lambda: self.model,
+            wish=unused,
+            check_account=unused,
+            account_refused=unused,
+            words=unused,
+            desk=unused,
+            check_conference=unused,
+            recordings=unused,
+        )
+        install(self.core.calls.context, around)
+        self.core.facts.use(self.model)
         at = datetime.datetime.now(datetime.UTC)
         flow = e.FlowAddress("udp", *US, *B.remote)
         uri = "sip:101@198.51.100.7:5064"

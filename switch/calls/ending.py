@@ -106,7 +106,8 @@ def leg_over(call: Call, leg: Leg, termination: Termination, cause: str = "") ->
     it."""
     if call.legs.pop(leg.index, None) is None:
         return
-    leg.stop_waiting()
+    if leg.unreachable is not None:
+        leg.stop_waiting()
     call.early.over(leg)
     lease = leg.sound.lease
     if lease is not None:

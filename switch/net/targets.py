@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +27,8 @@ SRV_PREFIX = {"udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp."}
 MOST_HOSTS = 32
 """So many SRV records are looked at; a zone that lists more is no carrier's."""
 MOST_TARGETS = 64
+_REMEMBERED = 4096
+"""Addresses of telephones and carriers, as they were read."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -113,8 +116,12 @@ def usual_port(transport: str) -> int:
     return 5061 if transport == "tls" else 5060
 
 
+@lru_cache(_REMEMBERED)
 def numeric(host: str) -> str | None:
-    """The address that `host` is, as sockets write it, without brackets; None for a name."""
+    """The address that `host` is, as sockets write it, without brackets; None for a name.
+
+    Each call asks for the address that it goes to, and to read one takes longer than to send the INVITE there.
+    """
     try:
         return str(ipaddress.ip_address(host.strip("[]")))
     except ValueError:

@@ -584,7 +584,8 @@ class InviteUsage:
             return refer.answered(self, referral, response, now)
         if response.status < 200 or self.state is not State.ENDED or txn.method != "BYE":
             return None
-        self.look_for_price(response)
+        if self.advice is not None:
+            self.look_for_price(response)
         return Closed()
 
     def _asked_again(self, txn: ClientTransaction, again: ClientTransaction) -> LegEvent | None:
@@ -677,7 +678,8 @@ class InviteUsage:
 
     def _on_bye(self, txn: ServerTransaction, now: float) -> LegEvent | None:
         reasons = reasons_of(txn.request)
-        self.look_for_price(txn.request)
+        if self.advice is not None:
+            self.look_for_price(txn.request)
         self.reply(txn, 200, now)
         early = self.state is not State.CONFIRMED
         if self.server is not None:
