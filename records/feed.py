@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,13 +31,14 @@ from records import heartbeat
 from records.anchor import Anchor
 from records.cdr import CallRecord, CdrFolder
 from records.clocks import Steady
-from records.events import STORED, Event, Forgotten, StateTold, StoredEvent
+from records.events import STORED, CallEvent, Forgotten, StateTold, StoredEvent
 from records.heartbeat import Heartbeat
 from records.retention import Retention
 from records.rules import KEEP_ALL, Rules, apply_rules
 from records.segments import BEGIN, Frame, Position, Reader
 from records.store import Store
 
+CALL_EVENTS = frozenset(get_args(CallEvent))
 _RETRY_S = 5.0
 _STEP, _PORTION = 1 << 20, 1 << 15
 """A step takes about a mebibyte, in portions that are folded while the processor has them at hand."""
@@ -133,13 +135,14 @@ class Feeder:
         """Take frames into the records of the calls that are up, and keep what the store is to have."""
         waiting, feed, retention, applied = self._waiting, self._folder.feed, self._retention, self._applied or BEGIN
         steady = self._steady
+        event: Any  # one of `AnyEvent`; to look its class up costs a third of what `isinstance` does with a struct's
         for position, events, stamp in frames:
             if stamp is not None and stamp.clock is not steady.clock:
                 steady.turn(stamp.clock, self._folder.open)
             new = position > applied
             call = ""
             for event in events:
-                if isinstance(event, Event):
+                if event.__class__ in CALL_EVENTS:
                     if event.call != call:
                         call = event.call
                         retention.saw(position.segment, call)
@@ -148,7 +151,7 @@ class Feeder:
                         retention.ended(call)
                         if new:
                             waiting.append(record)
-                elif type(event) is StateTold:
+                elif event.__class__ is StateTold:
                     retention.saw_telling(position.segment, event)
                 elif new and isinstance(event, STORED):
                     self._facts.append(event)

@@ -241,7 +241,7 @@ class FileJournal:
         calls = self._emergency_calls
         emergency = False
         for event in events:
-            if isinstance(event, CallStarted):
+            if type(event) is CallStarted:  # for a struct `isinstance` costs three times as much
                 if event.emergency:
                     calls.add(event.call)
                     emergency = True

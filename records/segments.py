@@ -262,6 +262,7 @@ class Reader:
         head, head_size = segment.head.unpack_from, segment.head.size
         overhead = head_size + TAIL.size
         skipped, calls_only = self.codec.is_binding, self._calls_only
+        new = tuple.__new__  # a named tuple's own is a function of Python's, and there are three in a frame
         wanted = 0
         while end - start >= overhead:
             fields = head(data, start)
@@ -277,8 +278,8 @@ class Reader:
                     payload = view[start + head_size : stop]
                     events = [] if calls_only and skipped(payload) else decode(payload)
                     start = stop + TAIL.size
-                    stamp = Stamp(clock, fields[2] / 1e9) if timed and clock is not None else None
-                    frames.append(Frame(Position(number, base + start), events, stamp))
+                    stamp = new(Stamp, (clock, fields[2] / 1e9)) if timed and clock is not None else None
+                    frames.append(new(Frame, (new(Position, (number, base + start)), events, stamp)))
                     continue
             found = self._search(data, start + 1, segment)
             if not self._in_damage:

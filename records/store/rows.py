@@ -27,17 +27,17 @@ class Besides(msgspec.Struct, frozen=True, omit_defaults=True):
 USUAL = Besides()
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
 _NONE = datetime.timedelta()
 
 
 def us(at: Instant) -> int:
     """Unix microseconds."""
-    return (at - _EPOCH) // _MICROSECOND
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _us_or_none(at: Instant | None) -> int | None:
-    return None if at is None else (at - _EPOCH) // _MICROSECOND
+    return None if at is None else us(at)
 
 
 def instant(value: int) -> Instant:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -93,6 +94,7 @@ class Store:
             self._engine = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True)
         elif self.dialect == "sqlite":
             _prepare_file(parsed)
+            _adapt_quickly()
             self._engine = create_engine(parsed, connect_args=_SQLITE_ARGUMENTS)
             event.listen(self._engine, "connect", _tune_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
@@ -396,6 +398,18 @@ def _prepare_file(url: URL) -> None:
     path = Path(url.database)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _adapt_quickly() -> None:
+    """SQLite's driver looks for an adapter of each value that is not exactly an int, float or str, by way of several
+    exceptions, which costs more than to write the value; these find one, and stay what they are."""
+    sqlite3.register_adapter(bool, int)
+    sqlite3.register_adapter(bytes, bytes)
+    sqlite3.register_adapter(type(None), _itself)
+
+
+def _itself(value: T) -> T:
+    return value
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
