@@ -44,8 +44,7 @@ _STEP, _PORTION = 1 << 20, 1 << 15
 """A step takes about a mebibyte, in portions that are folded while the processor has them at hand."""
 RULES_S = 3600.0
 """How often it is looked for records that are to go."""
-_MANY = 1000  # so many frames in one step mean that there is a backlog
-_BUSY = 200  # and so many that a transaction a second would be waste
+_BUSY = 200  # so many frames in one step mean that a transaction a second would be waste
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -84,6 +83,8 @@ class Feeder:
         self._begin()
         self._applied: Position | None = None
         self._doubt = False
+        self._behind = False
+        """Whether the last step left something in the journal."""
         self._calls = 0
         self._error = ""
         self._rules = rules
@@ -123,6 +124,7 @@ class Feeder:
         count = 0
         for _ in range(_STEP // _PORTION):
             frames = self._reader.read(_PORTION)
+            self._behind = bool(frames)
             if not frames:
                 break
             self._fold(frames)
@@ -201,14 +203,13 @@ class Feeder:
                     self.retain(datetime.datetime.now(datetime.UTC))
                     rules_at = time.monotonic() + RULES_S
                 frames = self.step()
-                many = frames >= _MANY
                 # A transaction costs the same for few calls as for many: while there are many, they share one.
-                pause = 0.0 if many else poll_s * 3 if frames >= _BUSY else poll_s
-                caught_up_at = caught_up_at if many else time.time()
+                pause = 0.0 if self._behind else poll_s * 3 if frames >= _BUSY else poll_s
+                caught_up_at = caught_up_at if self._behind else time.time()
                 beat_at = 0.0 if self._error else beat_at
                 if self._unsettled:
                     rules_at = 0.0
-                if time.monotonic() >= head_at and not many:
+                if time.monotonic() >= head_at and not self._behind:
                     self._wrong = self.keep_head() or self._wrong
                     head_at = time.monotonic() + heartbeat.INTERVAL_S
                 self._error = ""
