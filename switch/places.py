@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from switch.calls.dialect import Dialect
@@ -18,6 +19,8 @@ from switch.sip.uri import Uri
 
 Proven = Callable[[Flow], tuple[str, ...]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_REMEMBERED = 4096
+"""Addresses that were asked about: telephones', mostly."""
 
 
 class Known(Protocol):
@@ -74,7 +77,7 @@ class Places:
         host, port = flow.remote
         found = self._by_source.get(f"{host}:{port}") or self._by_source.get(host)
         if found is None and self._networks:
-            address = ipaddress.ip_address(unscoped(host))
+            address = _read(host)
             return next((trunk for network, trunk in self._networks if address in network), None)
         return found
 
@@ -96,5 +99,11 @@ class Places:
         sources = self._sources.get(trunk, frozenset())
         if host in sources or f"{host}:{port}" in sources:
             return True
-        address = ipaddress.ip_address(unscoped(host)) if self._networks else None
+        address = _read(host) if self._networks else None
         return address is not None and any(address in network for network, name in self._networks if name == trunk)
+
+
+@lru_cache(_REMEMBERED)
+def _read(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """A numeric host as an address. Raises ValueError."""
+    return ipaddress.ip_address(unscoped(host))
