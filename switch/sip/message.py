@@ -29,6 +29,7 @@ from switch.sip.parser import (
     MAX_HEADERS,
     MAX_LINE,
     MAX_MESSAGE,
+    METHODS,
     STRAY,
     Fault,
     Index,
@@ -181,15 +182,14 @@ def parse(data: bytes, max_bytes: int = MAX_MESSAGE) -> Request | Response:
     """
     if len(data) > max_bytes:
         raise RemoteProtocolError(513, "Message too large")
-    raw = data
-    if data[:1] in (b"\r", b"\n"):
-        data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    head, gap, rest = data.partition(b"\r\n\r\n")
+    if not head or head[0] in b"\r\n":
+        head, gap, rest = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    if not gap:
         # Nothing may be acted on, but what is there is enough for an answer.
-        cut = parse_head(data.rstrip(b"\r\n"), b"", raw)
+        cut = parse_head(head.rstrip(b"\r\n"), b"", data)
         raise RemoteProtocolError(400, "No end of headers", cut if isinstance(cut, Request) else None)
-    return parse_head(data[:end], data[end + 4 :], raw)
+    return parse_head(head, rest, data)
 
 
 def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response:
@@ -217,10 +217,13 @@ def parse_head(head_bytes: bytes, rest: bytes, raw: bytes) -> Request | Response
         index = {}
         bad = file_headers(lines, index)
     fault = fault or bad
-    body, bad = cut_body(index, rest)
-    fault = fault or bad
+    body = rest
+    if index.get("content-length") != str(len(rest)):
+        body, bad = cut_body(index, rest)
+        fault = fault or bad
 
-    if start[:4].upper() == "SIP/":
+    word = start.partition(" ")[0]
+    if word == "SIP/2.0" or (word not in METHODS and word[:4].upper() == "SIP/"):
         if fault is not None:
             raise RemoteProtocolError(*fault)
         status, reason = status_line(start)

@@ -28,6 +28,8 @@ METHODS = frozenset(
      "REFER", "MESSAGE", "PUBLISH")
 )  # fmt: skip
 
+_STATUSES = {str(status): status for status in range(100, 700)}
+
 FOLD = re.compile(r"\r\n[ \t]+")
 STRAY = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _VERSION = re.compile(r"[Ss][Ii][Pp]/[0-9]+\.[0-9]+")
@@ -47,14 +49,18 @@ def file_headers(lines: list[str], index: Index) -> Fault | None:
     fault: Fault | None = None
     key_of = KEYS.get
     for line in lines:
-        try:
-            name, value = line.split(":", 1)
-            key = key_of(name) or header_key(name)
-        except (ValueError, RemoteProtocolError):
-            if line[:1] in (" ", "\t"):
-                return FOLDED
-            fault = fault or (400, "Malformed header line")
-            continue
+        name, _, value = line.partition(": ")
+        key = key_of(name)
+        if key is None:
+            # Not as nearly everybody writes it.
+            try:
+                name, value = line.split(":", 1)
+                key = header_key(name)
+            except (ValueError, RemoteProtocolError):
+                if line[:1] in (" ", "\t"):
+                    return FOLDED
+                fault = fault or (400, "Malformed header line")
+                continue
         if key in index:
             known = index[key]
             value = value.strip(" \t")
@@ -91,11 +97,12 @@ def cut_body(index: Index, rest: bytes) -> tuple[bytes, Fault | None]:
 def status_line(line: str) -> tuple[int, str]:
     version, _, rest = line.partition(" ")
     code, _, reason = rest.partition(" ")
-    if version.upper() != "SIP/2.0":
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         raise RemoteProtocolError(505, "Version Not Supported")
-    if len(code) != 3 or not (code.isascii() and code.isdigit()) or not "100" <= code < "700":
+    status = _STATUSES.get(code)
+    if status is None:
         raise RemoteProtocolError(400, "Malformed status code")
-    return int(code), reason
+    return status, reason
 
 
 def request_line(line: str) -> tuple[str, str, Fault | None]:

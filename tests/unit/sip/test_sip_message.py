@@ -192,3 +192,12 @@ def test_max_forwards_of_zero_stops_what_would_go_on() -> None:
 def test_headers_in_the_request_uri_are_refused_but_a_question_mark_in_the_user_is_not() -> None:
     assert refusal(message(start="OPTIONS sip:b@example.com?x=y SIP/2.0")).status == 400
     check_request(request(message(start="OPTIONS sip:b?c@example.com SIP/2.0")))
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [("User-Agent:Foo: 1", "User-Agent", "Foo: 1"), ("X-A:b: c", "X-A", "b: c"), ("Subject:", "Subject", "")],
+)
+def test_a_header_without_a_blank_after_its_colon(line: str, name: str, value: str) -> None:
+    message = parse(f"BYE sip:bob@example.com SIP/2.0\r\nTo: <sip:a@b>\r\n{line}\r\n\r\n".encode())
+    assert message.header(name) == value
