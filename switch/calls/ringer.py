@@ -89,10 +89,19 @@ class Ringer:
         what arrives in the same instant (K.12)."""
         if self._stopped:
             return
-        for name in [name for name, timer in self._timers.items() if timer.when <= now] if self._timers else ():
+        if self._timers:
+            self._take_due(now)
+        self._inbox.append(event)
+        self._go_on(now)
+
+    def _take_due(self, now: float) -> None:
+        """Timers that have not fired yet, though it is their time: in the order in which they would."""
+        due = [name for name, timer in self._timers.items() if timer.when <= now]
+        for name in sorted(due, key=lambda each: self._timers[each].when) if len(due) > 1 else due:
             self._timers.pop(name).cancel()
             self._inbox.append(v.TimerDue(name))
-        self._inbox.append(event)
+
+    def _go_on(self, now: float) -> None:
         if self._busy:
             return
         self._busy = True
@@ -110,8 +119,13 @@ class Ringer:
         """A timer of the walk is due."""
         name = str(what)
         self._timers.pop(name, None)
+        if self._stopped:
+            return
+        self._inbox.append(v.TimerDue(name))  # the first of those that are due in this instant, as explain has it
+        if self._timers:
+            self._take_due(now)
         try:
-            self.feed(v.TimerDue(name), now)
+            self._go_on(now)
         except Exception as error:  # noqa: BLE001  see Call.broken
             self._call.broken(error, now)
 

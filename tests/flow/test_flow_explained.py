@@ -6,12 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from dialplan.destinations import ring_group, user
 from dialplan.endings import unavailable
-from dialplan.facts import Facts
+from dialplan.facts import Facts, LineFacts
+from dialplan.groups import Member, RingGroup, Strategy
+from dialplan.lines import Delegate, Forwards
 from dialplan.model import Model
 from dialplan.plan import Announce, CallRequest, Echo, Plan, Service
 from dialplan.planner import plan
@@ -22,6 +25,7 @@ from records import events as e
 from switch.calls.endings import for_caller
 from switch.calls.services import BUILT_IN
 from switch.sip.flow import Flow
+from tests.support.company import AT, CALLER, company, line
 from tests.support.drawn import NAMES, callers, calling, companies, requests, states
 from tests.support.examples import examples
 from tests.support.exchange import CARRIER
@@ -180,6 +184,30 @@ def told(got: Simulation, what: What, script: dict[str, tuple[Phone, ...]]) -> l
     )
 
 
+TWO_AT_ONCE = company(
+    line("ben", False, forwards=Forwards(outage=user("carl"))),
+    line("dora", False, forwards=Forwards(no_answer=user("ben")), delegates=(Delegate(line="carl"),)),
+    line("eve", False, forwards=Forwards(always=user("dora"))),
+    line("carl", False),
+    groups=(
+        RingGroup(
+            id="desk", strategy=Strategy.LONGEST_IDLE, turn_s=15.0, members=(Member(line="dora"), Member(line="eve"))
+        ),
+    ),
+)
+"""Eve's forward gives up at Dora's delegate, and Dora's own turn begins, both after 15 s: each goes on to Ben, and only
+the first of them to Carl after him. The timer that was set first is the first."""
+
+
+@example(
+    TWO_AT_ONCE,
+    Facts(lines={"dora": LineFacts(dnd=True, idle_since=1.0)}),
+    CallRequest(digits="1", at=AT, to=ring_group("desk"), caller_number=CALLER),
+    "",
+    {f"line:{name}": (RINGS,) for name in NAMES}
+    | {"line:ben": (Phone(status=503, after_s=0.02),), "trunk:carrier": (RINGS,)},
+    None,
+)
 @given(companies(), states, requests, callers, behaviours(), st.sampled_from([None, None, 0.61, 11.19, 33.43]))
 @settings(examples(50), suppress_health_check=list(HealthCheck))
 def test_the_live_timeline_is_the_one_that_explain_shows(
