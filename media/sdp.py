@@ -271,9 +271,10 @@ def _only_stream(rest: str) -> Stream | None:
 @lru_cache(_REMEMBERED)
 def _stream(first: str, lines: str) -> Stream:
     """Protocol, formats, connection address, bandwidths and attributes, from what follows the port."""
-    proto, *formats = first.split()
-    if not formats:
+    words = first.split()
+    if len(words) < 2:
         raise SdpError(f"bad m= line: {first[:60]!r}")
+    proto, *formats = words
     if "RTP/" in proto:
         for number in formats:
             if not _digits(number) or int(number) > 127:

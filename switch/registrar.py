@@ -68,8 +68,17 @@ class RegisterOutcome(msgspec.Struct, frozen=True, gc=False):
 
 
 _Said = tuple[str | list[str] | None, ...]
-_DECISIVE = ("to", "contact", "expires", "path", "user-agent")
+_DECISIVE = ("to", "contact", "expires", "path", "require", "user-agent")
 """The headers that decide what a REGISTER means, beside who sends it from where."""
+_ALIKE = ("expires", "user-agent")
+"""Of those the ones that thousands of telephones write alike. Only these share one string: there are versions of Python
+that never forget a shared one, and a telephone may write another Contact each time."""
+
+
+def _kept(said: _Said) -> _Said:
+    """What is remembered of it, which shares the strings that are `_ALIKE`."""
+    both = zip(_DECISIVE, said, strict=True)
+    return tuple([intern(each) if key in _ALIKE and isinstance(each, str) else each for key, each in both])
 
 
 class _Entry:
@@ -265,7 +274,7 @@ class Registrar:
             at,
         )
         self.apply(new)
-        if old.path or old.reg_id:
+        if old.path or "reg-id" in old.contact:
             lines = self._reply_lines(old.line, request, flow, now, unix)
         else:
             lines = [f"Contact: {with_expires(old.contact, entry.lifetime_s)}", self._date_line(unix)]
@@ -282,8 +291,7 @@ class Registrar:
             return
         entry = entries[0]
         if entry.bound is events[-1]:
-            # Expires and User-Agent are alike in thousands of them.
-            entry.said = tuple([intern(each) if isinstance(each, str) else each for each in request.given(_DECISIVE)])
+            entry.said = _kept(request.given(_DECISIVE))
             entry.flow = flow
             entry.lifetime_s = self._lifetime(request.contacts[0], request)
 

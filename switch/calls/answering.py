@@ -83,12 +83,10 @@ def connect(call: Call, leg: Leg, now: float) -> None:
         if alone or leg.index in early.stale:
             call.offers.owe(leg, asked)
         caller.sound.remote = leg.sound.remote = None
-        for each in (caller, leg):
-            if each.sound.held:
-                each.record_hold()
-    for each in (caller, leg):
-        if each.usage.session is not None:
-            each.record_session()
+        caller.record_hold()
+        leg.record_hold()
+    caller.record_session()
+    leg.record_session()
     call.ringer = None
     for hook in call.context.answered:
         hook(call, now)

@@ -114,11 +114,16 @@ def max_forwards(request: Request | None) -> int:
     return min(given, 70) - 1 if given is not None else 70
 
 
-@lru_cache(_REMEMBERED)
 def contact_value(host: str, port: int, transport: str, user: str = "", beside: tuple[str, ...] = ()) -> str:
     """Our Contact on a flow; `user` is escaped already. Where one of the addresses `beside` it is a sips: one, it must
     be one too (RFC 3261 sections 8.1.1.8 and 12.1.1), in which the transport needs no word (RFC 5630)."""
     secure = transport == "tls" and any(each[:5].lower() == "sips:" for each in beside)
+    return _contact(host, port, transport, user, secure)
+
+
+@lru_cache(_REMEMBERED)
+def _contact(host: str, port: int, transport: str, user: str, secure: bool) -> str:
+    """Remembered without the far end's addresses: they are others in each call, and what was dialled is among them."""
     suffix = "" if secure or transport == "udp" else f";transport={transport}"
     return f"<{'sips' if secure else 'sip'}:{f'{user}@' if user else ''}{hostport(host, port)}{suffix}>"
 

@@ -29,6 +29,9 @@ MOST_HOSTS = 32
 MOST_TARGETS = 64
 _REMEMBERED = 4096
 """Addresses of telephones and carriers, as they were read."""
+_LONGEST = 64
+"""Characters of an address with brackets and a scope. What is longer is a name, and none to be remembered: a far end
+may write thousands that are as long as a message."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -116,12 +119,14 @@ def usual_port(transport: str) -> int:
     return 5061 if transport == "tls" else 5060
 
 
-@lru_cache(_REMEMBERED)
 def numeric(host: str) -> str | None:
-    """The address that `host` is, as sockets write it, without brackets; None for a name.
+    """The address that `host` is, as sockets write it, without brackets; None for a name."""
+    return _numeric(host) if len(host) <= _LONGEST else None
 
-    Each call asks for the address that it goes to, and to read one takes longer than to send the INVITE there.
-    """
+
+@lru_cache(_REMEMBERED)
+def _numeric(host: str) -> str | None:
+    """Each call asks for the address that it goes to, and to read one takes longer than to send the INVITE there."""
     try:
         return str(ipaddress.ip_address(host.strip("[]")))
     except ValueError:

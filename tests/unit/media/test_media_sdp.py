@@ -184,6 +184,12 @@ def test_what_is_no_description_is_refused(body: bytes) -> None:
         sdp.parse(body)
 
 
+@pytest.mark.parametrize("rest", [b" \r\n", b"  \r\n", b" \r\na=sendrecv\r\n", b" \t\r\na=sendrecv\r\n"])
+def test_a_stream_of_a_port_alone_is_refused(rest: bytes) -> None:
+    with pytest.raises(sdp.SdpError):
+        sdp.parse(PHONE.partition(b"m=")[0] + b"m=audio 4000" + rest)
+
+
 def test_a_line_break_in_a_value_is_not_written() -> None:
     description = sdp.parse(PHONE)
     (media,) = description.media

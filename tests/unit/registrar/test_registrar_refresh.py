@@ -13,6 +13,11 @@ CONTACTS = ("Contact: <sip:1001@192.0.2.7:5060>", 'Contact: "A" <sip:1001@192.0.
 TWO = "Contact: <sip:1001@192.0.2.7:5060>, <sip:1001@192.0.2.9>"
 ANOTHER_GOES = "Contact: <sip:1001@192.0.2.9>;expires=0, <sip:1001@192.0.2.7:5060>;q=0.2"
 OUTBOUND = 'Contact: <sip:1001@192.0.2.7:5060>;reg-id=1;+sip.instance="<urn:uuid:1>"'
+NO_FLOW = 'Contact: <sip:1001@192.0.2.7:5060>;reg-id=0;+sip.instance="<urn:uuid:1>"'
+BEHIND_A_PROXY = (
+    "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKp",
+    "Via: SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKa;rport",
+)
 OTHERS = (
     "To: <sip:1002@pbx.example.com>",
     "To: <sip:9999@pbx.example.com>",
@@ -26,9 +31,11 @@ OTHERS = (
     TWO,
     ANOTHER_GOES,
     OUTBOUND,
+    NO_FLOW,
     "Contact: <sip:1001@192.0.2.9>",
     "Supported: path",
     "Supported: outbound",
+    "Require: outbound",
 )
 
 
@@ -67,6 +74,18 @@ def test_a_refresh_reads_no_address_again(desk, monkeypatch):
     again = desk.register(CONTACTS[0])
     assert again.status == 200
     assert [type(event) for event in again.events] == [Bound]
+
+
+def test_a_refresh_that_requires_outbound_is_looked_at_anew(desk):
+    assert desk.register(*BEHIND_A_PROXY, OUTBOUND).status == 200
+    assert desk.register(*BEHIND_A_PROXY, OUTBOUND, "Require: outbound").status == 439
+    assert desk.register(*BEHIND_A_PROXY, OUTBOUND).status == 200
+
+
+@pytest.mark.parametrize("contact", [OUTBOUND, NO_FLOW])
+def test_a_refresh_is_answered_as_the_first_one(desk, contact):
+    first, again = (desk.register(contact, "Supported: outbound").lines for _ in range(2))
+    assert first == again
 
 
 def test_after_a_reload_the_line_is_looked_up_again(desk):
