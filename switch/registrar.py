@@ -84,10 +84,12 @@ def _kept(said: _Said) -> _Said:
 class _Entry:
     """One row of the table: the last Bound of a contact, and when it ends on the monotonic clock."""
 
-    __slots__ = ("bound", "deadline", "flow", "lifetime_s", "said", "timer")
+    __slots__ = ("binding", "bound", "deadline", "flow", "lifetime_s", "said", "timer")
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
+        self.binding: Binding | None = None
+        """What `bound` says of how the contact is reached, from when that is first asked for until the next Bound."""
         self.deadline = 0.0
         self.timer: Timer | None = None
         self.said: _Said | None = None
@@ -96,6 +98,11 @@ class _Entry:
         self.flow: Flow | None = None
         self.lifetime_s = 0
         """The flow that it came over, and the lifetime that it was granted."""
+
+
+def _reached(entry: _Entry) -> Binding:
+    entry.binding = binding = binding_of(entry.bound)
+    return binding
 
 
 class Registrar:
@@ -129,7 +136,7 @@ class Registrar:
                 else:
                     entries.append(entry)
             else:
-                entry.bound = event
+                entry.bound, entry.binding = event, None
             self._follow(entry)
         elif entries is not None and entry is not None:
             if entry.timer is not None:
@@ -185,10 +192,10 @@ class Registrar:
 
     def contacts(self, line: str, now: float) -> list[Binding]:
         """Where the line can be reached now, the highest q first, among equals the one registered first."""
-        live = [entry.bound for entry in self._table.get(line, ()) if entry.deadline > now]
+        live = [entry for entry in self._table.get(line, ()) if entry.deadline > now]
         if len(live) > 1:
-            live.sort(key=attrgetter("q"), reverse=True)
-        return [binding_of(bound) for bound in live]
+            live.sort(key=attrgetter("bound.q"), reverse=True)
+        return [entry.binding or _reached(entry) for entry in live]
 
     def on_timer(self, what: object, now: float) -> None:
         """A binding's timer ran."""

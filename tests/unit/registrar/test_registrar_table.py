@@ -363,6 +363,18 @@ def test_a_moved_nat_port_is_learned_by_the_refresh(desk):
     assert desk.registrar.contacts("1001", desk.now)[0].received == ("192.0.2.7", 40001)
 
 
+def test_how_a_contact_is_reached_is_worked_out_once_and_anew_after_each_register(desk):
+    desk.register("Contact: <sip:1001@10.0.0.5>")
+    first = desk.registrar.contacts("1001", desk.now)[0]
+    assert desk.registrar.contacts("1001", desk.now)[0] is first
+    desk.go(30)
+    desk.register("Contact: <sip:1001@10.0.0.5>")
+    second = desk.registrar.contacts("1001", desk.now)[0]
+    assert (second.at - first.at).total_seconds() == 30
+    desk.register("Path: <sip:edge.example.com;lr>", "Contact: <sip:1001@10.0.0.5>")
+    assert desk.registrar.contacts("1001", desk.now)[0].path == ("<sip:edge.example.com;lr>",)
+
+
 def test_path_is_recorded_and_echoed_to_those_who_know_it(desk):
     lines = "Path: <sip:edge1.example.com;lr>, <sip:edge2.example.com;lr>", "Contact: <sip:1001@10.0.0.5>"
     outcome = desk.register(*lines, "Supported: replaces, path")
