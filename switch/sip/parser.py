@@ -49,8 +49,8 @@ def file_headers(lines: list[str], index: Index) -> Fault | None:
     fault: Fault | None = None
     key_of = KEYS.get
     for line in lines:
-        name, _, value = line.partition(": ")
-        key = key_of(name)
+        name, gap, value = line.partition(": ")
+        key = key_of(name) if gap else None
         if key is None:
             # Not as nearly everybody writes it.
             try:

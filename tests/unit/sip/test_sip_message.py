@@ -201,3 +201,9 @@ def test_headers_in_the_request_uri_are_refused_but_a_question_mark_in_the_user_
 def test_a_header_without_a_blank_after_its_colon(line: str, name: str, value: str) -> None:
     message = parse(f"BYE sip:bob@example.com SIP/2.0\r\nTo: <sip:a@b>\r\n{line}\r\n\r\n".encode())
     assert message.header(name) == value
+
+
+@pytest.mark.parametrize("line", ["Contact", "m", "Via", "User-Agent ", "X-A"])
+def test_a_header_line_without_a_colon_is_malformed(line: str) -> None:
+    with pytest.raises(RemoteProtocolError, match="Malformed header line"):
+        parse(f"BYE sip:bob@example.com SIP/2.0\r\nTo: <sip:a@b>\r\n{line}\r\n\r\n".encode())
