@@ -48,7 +48,7 @@ from switch.calls.transfer import Transfer
 from switch.sip import leg_events as sip
 from switch.sip import refer
 from switch.sip.reason import cause_of
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CALLING, EARLY, ENDED
 
 NEVER = float("inf")
 
@@ -206,7 +206,7 @@ class Call:
 
     def on_unreachable(self, leg: Leg, now: float) -> None:
         """A telephone has not said a word since its INVITE was sent: an outage (FWD-4)."""
-        if leg.index in self.legs and leg.usage.state is State.CALLING:
+        if leg.index in self.legs and leg.usage.state is CALLING:
             leg.usage.cancel(now)
             self._failed(leg, 0, True, now)
         elif self._wants_help(leg):
@@ -222,7 +222,7 @@ class Call:
 
     def _wants_help(self, leg: Leg) -> bool:
         state = self.state.legs.get(leg.index)
-        waits = state is not None and not state.ringing and leg.usage.state is State.EARLY
+        waits = state is not None and not state.ringing and leg.usage.state is EARLY
         return waits and leg.index in self.legs and self.for_help and is_trunk(leg.target)
 
     def on_media(self, leg: Leg, event: MediaEvent, now: float) -> None:
@@ -394,7 +394,7 @@ class Call:
         self, leg: Leg, status: int, silent: bool, now: float, retry_after_s: float = 0.0, cause: str = ""
     ) -> None:
         outcome, _ = v.outcome_of(0 if silent else status, trunk=is_trunk(leg.target))
-        if leg.usage.state is State.ENDED:
+        if leg.usage.state is ENDED:
             self.context.forget_leg(leg.tag)
         leg_over(self, leg, leg_ending(outcome, status or 408), cause)
         if self.ringer is not None:

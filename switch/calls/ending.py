@@ -23,7 +23,7 @@ from switch.calls.serving import release
 from switch.sip.headers import quote
 from switch.sip.methods import SIPS_NOT_ALLOWED
 from switch.sip.reason import cause_of
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CONFIRMED, ENDED
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -68,12 +68,12 @@ def end(call: Call, termination: Termination, now: float, who: Leg | None = None
     call.errand = None
     for leg in list(call.legs.values()):
         usage = leg.usage
-        if usage.state is State.CONFIRMED:
+        if usage.state is CONFIRMED:
             leg.reach(now)
             if usage.needs_ack:
                 usage.ack(now)
             usage.bye(now, BYE_REASON.get(termination.reason, call.why))
-        elif usage.state is State.ENDED:
+        elif usage.state is ENDED:
             call.context.forget_leg(leg.tag)
         elif leg.index == CALLER:
             usage.refuse(termination.sip_status if termination.sip_status >= 300 else 480, now)

@@ -23,7 +23,7 @@ from switch.sip.invite import InviteUsage
 from switch.sip.inviting import Handed
 from switch.sip.reliable import Provisionals
 from switch.sip.transaction import COMPLETED
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CALLING, EARLY
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -115,7 +115,7 @@ def _goes_on(leg: Leg) -> bool:
     """Whether an INVITE can be gone on with as if nothing had happened: it is on its way, and nothing was agreed on
     before the answer."""
     usage = leg.usage
-    waits = usage.client is not None and usage.state in (State.CALLING, State.EARLY) and usage.client.flow == usage.flow
+    waits = usage.client is not None and usage.state in (CALLING, EARLY) and usage.client.flow == usage.flow
     return leg.index != CALLER and waits and not usage.forks and leg.sound.remote is None
 
 
@@ -123,7 +123,7 @@ def _rung(leg: Leg) -> Rung:
     usage, client = leg.usage, leg.usage.client
     assert client is not None
     lines, body, max_forwards = usage.sent
-    heard = usage.state is State.EARLY
+    heard = usage.state is EARLY
     head = _bytes(client.lines)
     return Rung(leg.index, client.request_bytes, head, _bytes(lines), body, max_forwards, heard, leg.sound.key)
 

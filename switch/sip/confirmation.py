@@ -20,7 +20,7 @@ from switch.sip.next_hop import toward
 from switch.sip.parts import SDP_LINE
 from switch.sip.timer import Timer
 from switch.sip.transaction import ServerTransaction
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CONFIRMED, ENDED
 
 if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
@@ -104,8 +104,8 @@ def repeated(usage: InviteUsage, response: Response, now: float) -> None:
 def unwanted(usage: InviteUsage, response: Response, now: float) -> None:
     """A 2xx made a dialog that nobody wants."""
     drop(usage, response, now)
-    if usage.state is not State.CONFIRMED:
-        usage.state = State.ENDED
+    if usage.state is not CONFIRMED:
+        usage.state = ENDED
 
 
 def drop(usage: InviteUsage, response: Response, now: float) -> None:

@@ -38,7 +38,7 @@ from switch.sip.session_timer import Session, SessionSettings
 from switch.sip.timer import TimerOwner
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.update import Update
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CALLING, CANCELLING, CONFIRMED, EARLY, ENDED, State
 
 EARLY_REQUESTS = 1000
 """More requests than we send in any early dialog."""
@@ -173,7 +173,7 @@ class InviteUsage:
         request = txn.request
         dialog = Dialog.from_request(request, local_tag)
         flow = toward(txn.flow, dialog, carrier)
-        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
+        usage = cls(endpoint, flow, dialog, contact, CALLING, owner, carrier, sessions)
         usage.server = txn
         usage.reliably = reliable.wish_of(request)
         usage.note_abilities(request)
@@ -199,7 +199,7 @@ class InviteUsage:
     ) -> InviteUsage:
         """Send an INVITE. `dialog` has no remote tag yet; `lines` are the header lines that the caller adds. With an
         `account` challenges are answered."""
-        usage = cls(endpoint, flow, dialog, contact, State.CALLING, owner, carrier, sessions)
+        usage = cls(endpoint, flow, dialog, contact, CALLING, owner, carrier, sessions)
         if account is not None:
             usage.authenticate(account)
         usage.client = inviting.send(usage, lines, body, now, branch, max_forwards)
@@ -221,7 +221,7 @@ class InviteUsage:
         account: Account | None = None,
     ) -> InviteUsage:
         """Our INVITE that a former process has sent, and that its far end has neither taken nor refused."""
-        state = State.EARLY if invite.heard else State.CALLING
+        state = EARLY if invite.heard else CALLING
         usage = cls(endpoint, flow, dialog, contact, state, owner, carrier, sessions)
         usage.authenticate(account)
         usage.sent = invite.sent
@@ -251,7 +251,7 @@ class InviteUsage:
         who knows the INVITE's number sets `ack_cseq`.
         """
         flow = toward(flow, dialog, carrier)
-        usage = cls(endpoint, flow, dialog, contact, State.CONFIRMED, owner, carrier, sessions)
+        usage = cls(endpoint, flow, dialog, contact, CONFIRMED, owner, carrier, sessions)
         if unacknowledged:
             usage.needs_ack = True
         return usage
@@ -270,7 +270,7 @@ class InviteUsage:
     ) -> InviteUsage:
         """Cancel an INVITE that a former process sent; the CANCEL has these lines besides. A 2xx that crosses it gets
         ACK and BYE, as ever."""
-        usage = cls(endpoint, flow, dialog, "", State.EARLY, owner, carrier)
+        usage = cls(endpoint, flow, dialog, "", EARLY, owner, carrier)
         head = dialog.lines("INVITE", dialog.local_cseq)
         usage.client = endpoint.resume(flow, dialog.request_uri(), head, branch, usage)
         # PRACK and UPDATE of the former process have used up numbers that nobody knows of.
@@ -305,7 +305,7 @@ class InviteUsage:
     @property
     def confirmed(self) -> bool:
         """Whether the dialog stands."""
-        return self.state is State.CONFIRMED
+        return self.state is CONFIRMED
 
     @property
     def inviting(self) -> bool:
@@ -335,7 +335,7 @@ class InviteUsage:
     def speaks_with(self, tag: str) -> bool:
         """Whether a request with that From tag belongs here: the dialog's far end, or any early one's."""
         return tag == self.dialog.remote_tag or (
-            bool(tag) and self.client is not None and self.state in (State.CALLING, State.EARLY)
+            bool(tag) and self.client is not None and self.state in (CALLING, EARLY)
         )
 
     @property
@@ -371,9 +371,9 @@ class InviteUsage:
         Reliably, if the caller requires that; else, if he supports it, when there is SDP. `offered`: `body` is an offer
         to a caller who made none, which only goes reliably. `identity` are header lines that say who rings.
         """
-        if self.server is None or self.state is State.CONFIRMED or self.state is State.ENDED:
+        if self.server is None or self.state is CONFIRMED or self.state is ENDED:
             return
-        self.state = State.EARLY
+        self.state = EARLY
         if self.reliably and (body or self.reliably == reliable.REQUIRED or self.must_wait):
             reliable.send(self, self.server, status, body, identity, offered, now)
             return
@@ -393,7 +393,7 @@ class InviteUsage:
         if txn is None:
             return
         self.server = None
-        self.state = State.CONFIRMED
+        self.state = CONFIRMED
         lines = [f"Contact: {self.contact}", ALLOW, SUPPORTED, *identity]
         if again:
             lines += self.session.as_uas() if self.session is not None else []
@@ -419,16 +419,16 @@ class InviteUsage:
         if txn is None:
             return
         self.server = None
-        if self.state is not State.CONFIRMED:
-            self.state = State.ENDED
+        if self.state is not CONFIRMED:
+            self.state = ENDED
             self._be_quiet(now)
         self.endpoint.respond(txn, status, now, to_tag=self.dialog.local_tag, lines=lines)
 
     def cancel(self, now: float, lines: Sequence[str] = ()) -> None:
         """Give up an INVITE of ours that has no final response. A 2xx that crosses it gets ACK and BYE."""
-        if self.client is None or self.state not in (State.CALLING, State.EARLY):
+        if self.client is None or self.state not in (CALLING, EARLY):
             return
-        self.state = State.CANCELLING
+        self.state = CANCELLING
         self.reason = lines
         self._let_go(self.client)
         self.endpoint.cancel(self.client, now, lines)
@@ -479,7 +479,7 @@ class InviteUsage:
 
     def cancel_offer(self, now: float) -> None:
         """Take our re-INVITE back. It may still be answered; then the answer holds."""
-        if self.client is not None and self.state is State.CONFIRMED:
+        if self.client is not None and self.state is CONFIRMED:
             self._let_go(self.client)
             self.endpoint.cancel(self.client, now)
 
@@ -489,12 +489,12 @@ class InviteUsage:
 
     def bye(self, now: float, lines: Sequence[str] = ()) -> None:
         """End a confirmed dialog. An INVITE of the far end that waits for us is refused first (15.1.2)."""
-        if self.state is not State.CONFIRMED:
+        if self.state is not CONFIRMED:
             return
         if self.server is not None:
             self.refuse(487, now)
         confirmation.forget(self)
-        self.state = State.ENDED
+        self.state = ENDED
         self._be_quiet(now)
         self.reason = lines
         self._farewell = self.say_bye(self.dialog, self.flow, now, lines).branch
@@ -509,14 +509,14 @@ class InviteUsage:
         """A request in this dialog, ACK and CANCEL apart."""
         request = txn.request
         method = request.method
-        if self.state is State.ENDED:
+        if self.state is ENDED:
             # A BYE that crossed ours has done what it was sent for.
             self.reply(txn, 200 if method == "BYE" else 481, now)
             return None
         if request.cseq == self.dialog.remote_cseq and method == "INVITE" and self.server is not None:
             self.reply(txn, 482, now)
             return None
-        if self.client is not None and self.state is not State.CONFIRMED:
+        if self.client is not None and self.state is not CONFIRMED:
             return update.early_request(self, txn, now)
         if not self.dialog.in_order(request):
             self.reply(txn, 500, now, ["Retry-After: 1"])
@@ -549,7 +549,7 @@ class InviteUsage:
         """A CANCEL met this INVITE (the 200 for the CANCEL itself was sent by the endpoint)."""
         if txn is not self.server:
             return None
-        reinvite = self.state is State.CONFIRMED
+        reinvite = self.state is CONFIRMED
         self.refuse(487, now)
         return OfferCancelled() if reinvite else Cancelled(reasons)
 
@@ -582,7 +582,7 @@ class InviteUsage:
             return update.answered(self, self.updating, response, now)
         if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
             return refer.answered(self, referral, response, now)
-        if response.status < 200 or self.state is not State.ENDED or txn.method != "BYE":
+        if response.status < 200 or self.state is not ENDED or txn.method != "BYE":
             return None
         if self.advice is not None:
             self.look_for_price(response)
@@ -593,8 +593,8 @@ class InviteUsage:
         now has, have to outlive a crash."""
         if txn is self.client:
             self.client = again
-            if self.state is State.CALLING:
-                self.state = State.EARLY  # somebody is there
+            if self.state is CALLING:
+                self.state = EARLY  # somebody is there
             return Resent()
         if self.updating is not None and txn is self.updating.txn:
             self.updating.txn = again
@@ -608,7 +608,7 @@ class InviteUsage:
 
     def on_stray(self, response: Response, now: float) -> None:
         """A 2xx to an INVITE that a former process sent in this dialog: it wants its ACK."""
-        if self.state is State.CONFIRMED and not self.needs_ack:
+        if self.state is CONFIRMED and not self.needs_ack:
             confirmation.stray(self, response, now)
 
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> LegEvent | None:
@@ -622,8 +622,8 @@ class InviteUsage:
                 return update.failed(self, self.updating, 503 if transport else 408, now)
             if self.referrals and (referral := refer.of_notify(self, txn)) is not None:
                 return refer.failed(self, referral, 503 if transport else 408, now)
-            return Closed() if self.state is State.ENDED and txn.method == "BYE" else None
-        return inviting.failed(self, 503 if transport else 408, silent=self.state is State.CALLING)
+            return Closed() if self.state is ENDED and txn.method == "BYE" else None
+        return inviting.failed(self, 503 if transport else 408, silent=self.state is CALLING)
 
     def on_timer(self, what: object, now: float) -> LegEvent | None:
         """Our 2xx is due again, or 64*T1 have passed without its ACK: then the session ends by BYE (13.3.1.4)."""
@@ -681,13 +681,13 @@ class InviteUsage:
         if self.advice is not None:
             self.look_for_price(txn.request)
         self.reply(txn, 200, now)
-        early = self.state is not State.CONFIRMED
+        early = self.state is not CONFIRMED
         if self.server is not None:
             # 15.1.2: a UAS that gets BYE answers what is pending in the dialog, with 487 by preference.
             server, self.server = self.server, None
             self.endpoint.respond(server, 487, now, to_tag=self.dialog.local_tag)
         confirmation.forget(self)
-        self.state = State.ENDED
+        self.state = ENDED
         self._be_quiet(now)
         return Cancelled(reasons) if early else Ended(reasons)
 
@@ -695,7 +695,7 @@ class InviteUsage:
         if self.client is not None or self.accepted_offer or (self.updating is not None and self.updating.offered):
             self.reply(txn, 491, now)
             return None
-        if self.server is not None or self.state is not State.CONFIRMED or self.asking is not None:
+        if self.server is not None or self.state is not CONFIRMED or self.asking is not None:
             self.reply(txn, 500, now, ["Retry-After: 5"])
             return None
         if self.sessions is not None and (brief := session_timer.too_small(txn.request, self.sessions)):
@@ -717,6 +717,6 @@ class InviteUsage:
         if self.asking is not None:
             update.refuse(self, 487, now)
         self.updating = None
-        if self.client is not None and self.state is State.ENDED:
+        if self.client is not None and self.state is ENDED:
             # A re-INVITE that has had no more than a 1xx would be waited for without end (9.1 ends it in 64*T1).
             self.endpoint.cancel(self.client, now)

@@ -26,7 +26,7 @@ from switch.sip.privacy import asserted
 from switch.sip.reason import reasons_of
 from switch.sip.reliable import EarlyDialog
 from switch.sip.transaction import ClientTransaction
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CALLING, CANCELLING, CONFIRMED, EARLY, ENDED
 
 if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
@@ -70,9 +70,9 @@ def send(
 
 def progressed(usage: InviteUsage, response: Response, now: float) -> LegEvent | None:
     """A 1xx."""
-    if usage.state is not State.CALLING and usage.state is not State.EARLY:
+    if usage.state is not CALLING and usage.state is not EARLY:
         return None
-    usage.state = State.EARLY
+    usage.state = EARLY
     if response.status == 100:
         return None
     if reliable.is_reliable(response):
@@ -85,7 +85,7 @@ def accepted(usage: InviteUsage, response: Response, now: float) -> LegEvent | N
     _ = response.to_tag, response.cseq  # what every way from here reads: raises while nothing has changed
     usage.client = None
     usage.sent = NOT_SENT
-    if usage.state is State.CONFIRMED:
+    if usage.state is CONFIRMED:
         usage.ack_cseq = response.cseq
         usage.needs_ack = True
         refresh.agree(usage, session_timer.agreed(response), now)
@@ -99,7 +99,7 @@ def accepted(usage: InviteUsage, response: Response, now: float) -> LegEvent | N
         usage.ack_cseq = response.cseq
         usage.ack(now)
         return None
-    if usage.state is State.CANCELLING or usage.state is State.ENDED:
+    if usage.state is CANCELLING or usage.state is ENDED:
         confirmation.unwanted(usage, response, now)
         return None
     return _established(usage, response, now)
@@ -119,7 +119,7 @@ def _established(usage: InviteUsage, response: Response, now: float) -> LegEvent
     usage.ack_cseq = response.cseq
     usage.needs_ack = True
     usage.flow = toward(usage.flow, usage.dialog, usage.carrier)
-    usage.state = State.CONFIRMED
+    usage.state = CONFIRMED
     usage.note_abilities(response)
     if usage.advice is not None:
         usage.look_for_price(response)
@@ -150,17 +150,17 @@ def failed(
     """The INVITE came to nothing; `silent` when nobody has said so much as 100."""
     usage.client = None
     usage.sent = NOT_SENT
-    if usage.state is State.CONFIRMED:
+    if usage.state is CONFIRMED:
         return Lost(status) if status in (408, 481) else OfferRefusal(status)
-    unwanted = usage.state is State.CANCELLING or usage.state is State.ENDED
-    usage.state = State.ENDED
+    unwanted = usage.state is CANCELLING or usage.state is ENDED
+    usage.state = ENDED
     return Closed() if unwanted else Refusal(status, silent, reasons, retry_after_s)
 
 
 def _ask_longer(usage: InviteUsage, response: Response, now: float) -> bool:
     """Our INVITE asked for too short a session interval (422): send it again with a longer one, twice at most."""
     lines, body, max_forwards = usage.sent
-    if usage.state is State.CANCELLING or usage.tries + 1 >= update.MAX_TRIES:
+    if usage.state is CANCELLING or usage.tries + 1 >= update.MAX_TRIES:
         return False
     if not refresh.longer(usage, session_timer.wanted(response)):
         return False

@@ -31,7 +31,7 @@ from switch.sip.subscription import event_line, event_of, state_line
 from switch.sip.timer import Timer
 from switch.sip.transaction import ClientTransaction, ServerTransaction
 from switch.sip.uri import Uri, unescape
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CONFIRMED
 from switch.sip.writer import REASONS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ NO_REFERRALS: Mapping[int, Referral] = MappingProxyType({})
 def received(usage: InviteUsage, txn: ServerTransaction, now: float) -> LegEvent | None:
     """A REFER came in the dialog. Raises RemoteProtocolError for a Refer-To that leads nowhere: 400, 416, 501."""
     request = txn.request
-    if usage.state is not State.CONFIRMED:
+    if usage.state is not CONFIRMED:
         usage.reply(txn, 403, now)
         return None
     if len(usage.referrals) >= MOST:
@@ -168,7 +168,7 @@ def failed(
     """A NOTIFY was refused, or met silence (408) or a broken connection (503)."""
     referral.notify = None
     again = later_s or (RETRY_S if status in RETRIED else 0.0)
-    if 0 < again <= MAX_RETRY_S and referral.tries < TRIES and usage.state is State.CONFIRMED:
+    if 0 < again <= MAX_RETRY_S and referral.tries < TRIES and usage.state is CONFIRMED:
         referral.timer = usage.endpoint.timers.after(again, now, usage.owner, referral)
         return None
     _forget(usage, referral)
@@ -178,7 +178,7 @@ def failed(
 def due(usage: InviteUsage, referral: Referral, now: float) -> LegEvent | None:
     """The NOTIFY that was refused is sent once more."""
     referral.timer = None
-    if referral.number not in usage.referrals or usage.state is not State.CONFIRMED:
+    if referral.number not in usage.referrals or usage.state is not CONFIRMED:
         _forget(usage, referral)
         return None
     return _say(usage, referral, now)

@@ -12,7 +12,7 @@ import msgspec
 from switch.sip.errors import RemoteProtocolError
 from switch.sip.headers import find_param, parse_params
 from switch.sip.message import Request
-from switch.sip.usage_state import State
+from switch.sip.usage_state import CANCELLING, CONFIRMED, ENDED
 
 if TYPE_CHECKING:
     from switch.sip.invite import InviteUsage
@@ -58,9 +58,9 @@ class Replaces(msgspec.Struct, frozen=True, gc=False):
         """
         if not self.names(usage):
             return 481
-        if usage.state is State.ENDED or usage.state is State.CANCELLING:
+        if usage.state is ENDED or usage.state is CANCELLING:
             return 603
-        if usage.state is State.CONFIRMED:
+        if usage.state is CONFIRMED:
             return 486 if self.early_only else 0
         return 0 if usage.inviting else 481
 
