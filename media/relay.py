@@ -489,8 +489,10 @@ class Relay:
                 leg.digits = rtp.DigitReader()
             for digit, duration_ms in leg.digits.read(buffer, size):
                 self.on_event(Digit(leg.id, digit, duration_ms))
-                if leg.peer is not None and number not in leg.numbers:
-                    self._players.dial(leg.peer, digit)  # which takes no events: as tones
+                peer = leg.peer
+                # Of one that has not been described `numbers` says nothing: they are of an earlier bridge.
+                if peer is not None and peer.remote is not None and number not in leg.numbers:
+                    self._players.dial(peer, digit)  # which takes no events: as tones
         if leg.tap is not None and not event:
             leg.tap.keep(self._views[size])
         peer = leg.peer
