@@ -16,7 +16,6 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
 from operator import attrgetter
-from sys import intern
 
 import msgspec
 
@@ -67,18 +66,17 @@ class RegisterOutcome(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
-_Said = tuple[str | list[str] | None, ...]
 _DECISIVE = ("to", "contact", "expires", "path", "require", "user-agent")
 """The headers that decide what a REGISTER means, beside who sends it from where."""
-_ALIKE = ("expires", "user-agent")
-"""Of those the ones that thousands of telephones write alike. Only these share one string: there are versions of Python
-that never forget a shared one, and a telephone may write another Contact each time."""
 
 
-def _kept(said: _Said) -> _Said:
-    """What is remembered of it, which shares the strings that are `_ALIKE`."""
-    both = zip(_DECISIVE, said, strict=True)
-    return tuple([intern(each) if key in _ALIKE and isinstance(each, str) else each for key, each in both])
+def _said(request: Request) -> int | None:
+    """What these headers say, as one number: it is kept for each telephone, where the words themselves would take
+    1 KiB. The hash is keyed afresh in each process, so nobody can aim at a match. None where one came twice."""
+    try:
+        return hash(request.given(_DECISIVE))
+    except TypeError:
+        return None
 
 
 class _Entry:
@@ -92,7 +90,7 @@ class _Entry:
         """What `bound` says of how the contact is reached, from when that is first asked for until the next Bound."""
         self.deadline = 0.0
         self.timer: Timer | None = None
-        self.said: _Said | None = None
+        self.said: int | None = None
         """The `_DECISIVE` headers of the REGISTER that made this contact the one of its device's default line; None
         when that must be found out again."""
         self.flow: Flow | None = None
@@ -257,7 +255,8 @@ class Registrar:
         entry = entries[0]
         old = entry.bound
         if (
-            entry.said != request.given(_DECISIVE)
+            entry.said is None
+            or entry.said != _said(request)
             or entry.flow != flow
             or old.device != device.device
             or len(request.call_id) > MAX_CALL_ID_CHARS
@@ -298,7 +297,7 @@ class Registrar:
             return
         entry = entries[0]
         if entry.bound is events[-1]:
-            entry.said = _kept(request.given(_DECISIVE))
+            entry.said = _said(request)
             entry.flow = flow
             entry.lifetime_s = self._lifetime(request.contacts[0], request)
 
