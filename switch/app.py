@@ -42,7 +42,7 @@ from switch.carriers import Carriers
 from switch.certificates import LOOK_S, Certificates, Handshakes
 from switch.chores import Chores
 from switch.clock import LoopClock
-from switch.control import ControlServer
+from switch.control import ControlServer, Refused
 from switch.core import Core
 from switch.directory import Directory
 from switch.draining import Draining
@@ -348,7 +348,9 @@ class Exchange:
             *(record, parked, hiding, billing),
         )
         self._control = ControlServer(
-            {name: handler for each in asked for name, handler in each.handlers().items()}, self._notices.error
+            {name: handler for each in asked for name, handler in each.handlers().items()},
+            self._notices.error,
+            self._settle,
         )
         figures = readings(
             core,
@@ -523,6 +525,13 @@ class Exchange:
         self._transports.close()
         self._journal.close()
         self._log.info("handed over")
+
+    def _settle(self) -> None:
+        """Before a command hears that something is done it stands in the journal: no crash may take it back."""
+        if self.core.muted:
+            raise Refused("another exchange is just taking over: ask once more")
+        self.core.flush()
+        self._state.tell()
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""

@@ -1,5 +1,5 @@
 """Keeps the guard's bans over a restart: every few seconds what has changed is told in the journal, and written into
-the state file, off the loop.
+the state file, off the loop. What people change is told before they hear that it is done.
 
 A ban is told as an absolute statement (`records.events.FiguresTold` of the kinds below), without how many packets it
 has dropped meanwhile, and so is its end, with no rows.
@@ -82,6 +82,11 @@ class BanKeeper(Keeper):
         for network in self._guard.allowed:
             found[ALLOWED, network] = ((0, 1, 0),), ""
         return found
+
+    def tell(self) -> None:
+        """Tell the journal now what has changed. The state file has it later."""
+        if self._guard.bans.changed:
+            self._tell()
 
     def _tell(self) -> None:
         before, self._said = self._said, self._standing()

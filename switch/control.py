@@ -66,11 +66,18 @@ class Reply(msgspec.Struct, omit_defaults=True):
 
 
 class ControlServer:
-    """Serves the socket in the exchange's loop. `on_error` hears of handlers that failed by a bug of ours."""
+    """Serves the socket in the exchange's loop. `on_error` hears of handlers that failed by a bug of ours. `settle` is
+    called when a handler is done and before the answer leaves, to make what it changed last; it may raise Refused."""
 
-    def __init__(self, handlers: Mapping[str, Handler], on_error: Callable[[str, Exception], None]) -> None:
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        on_error: Callable[[str, Exception], None],
+        settle: Callable[[], object] = lambda: None,
+    ) -> None:
         self._handlers = handlers
         self._on_error = on_error
+        self._settle = settle
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._decoder = msgspec.json.Decoder(Request)
@@ -134,8 +141,10 @@ class ControlServer:
             if inspect.isasyncgen(found):
                 await self._stream(found, writer)
                 found = None
-            elif inspect.isawaitable(found):
-                found = await found
+            else:
+                if inspect.isawaitable(found):
+                    found = await found
+                self._settle()
             self._write(writer, Reply(done=True, value=msgspec.Raw(self._encoder.encode(found))))
         except Refused as refused:
             self._write(writer, Reply(done=True, error=refused.message, details=refused.details))

@@ -90,6 +90,10 @@ class StateFile:
         """What the core does not know: bans."""
         return self._bans.told()
 
+    def tell(self) -> None:
+        """Write into the journal at once what the keepers would tell there later: bans."""
+        self._bans.tell()
+
     def start(self) -> None:
         """Begin to write. Must be called in the running loop."""
         for keeper in self.keepers:

@@ -150,12 +150,14 @@ def test_the_end_is_orderly_and_leaves_nobody(tmp_path):
 
 def test_what_users_have_set_outlives_a_kill_at_once_and_later(tmp_path):
     with house(tmp_path) as exchange, softphones(exchange, "alice", "bob") as (alice, bob):
+        assert exchange.json("guard", "allow", "192.0.2.0/24")["allowed"] == ["192.0.2.0/24"]
         assert exchange.json("set", "bob", "dnd", "on")["dnd"] is True
         for snapshot in (exchange.folder / "data").glob("state.sqlite3*"):
             snapshot.unlink()  # the journal alone is the truth (decision 26)
         exchange.kill("exchange")
         exchange.serving(2)
         assert exchange.json("set", "bob")["dnd"] is True, "from the journal"
+        assert exchange.json("guard")["allowed"] == ["192.0.2.0/24"]
         assert len(exchange.json("phones")["phones"]) == 2
         here = alice.call("102")
         assert alice.over(here)["status"] == 480

@@ -90,6 +90,31 @@ async def test_an_unknown_verb_and_a_bug_are_errors_and_the_server_lives(served)
     assert await asyncio.to_thread(asking, path, "slow", str, text="x") == "xx"
 
 
+async def test_what_was_done_is_settled_before_anybody_hears_of_it(tmp_path):
+    """So that a crash in that instant takes nothing back."""
+    done: list[str] = []
+    answered: list[str] = []
+    settled: list[list[str]] = []
+
+    def settle() -> None:
+        settled.append([*done, *answered])
+        if done == ["set", "again"]:
+            raise Refused("another exchange is just taking over: ask once more")
+
+    async def slowly(_: object) -> None:
+        await asyncio.sleep(0)
+        done.append("again")
+
+    server = ControlServer({"set": lambda _: done.append("set"), "again": slowly}, lambda *_: None, settle)
+    path = tmp_path / "control.sock"
+    await server.start(path)
+    answered.append(await asyncio.to_thread(asking, path, "set", object) or "set")
+    with pytest.raises(Refused, match="ask once more"):
+        await asyncio.to_thread(asking, path, "again", object)
+    await server.stop()
+    assert settled == [["set"], ["set", "again", "set"]]
+
+
 async def test_only_owner_and_group_may_use_it_and_a_stale_socket_is_replaced(served):
     path, _ = served
     assert stat.S_IMODE(path.stat().st_mode) == 0o660

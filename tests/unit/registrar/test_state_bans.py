@@ -52,6 +52,22 @@ async def test_the_keeper_saves_what_has_changed_and_gives_it_to_the_next_proces
     await keeper.stop()
 
 
+def test_what_people_change_is_told_at_once_and_saved_later(tmp_path: Path) -> None:
+    guard, journal, store = Guard(Limits()), FileJournal(tmp_path), MemoryBanStore()
+    keeper = BanKeeper(guard, store, journal.append)
+    keeper.tell()
+    assert list(journal.read()) == []
+    guard.allow("198.51.100.0/24")
+    keeper.tell()
+    keeper.tell()
+    (event,) = (event for frame in journal.read() for event in frame.events)
+    assert (event.kind, event.name) == ("allowed", "198.51.100.0/24")
+    asyncio.run(keeper._write())
+    assert store.load() == ([], ["198.51.100.0/24"])
+    assert len(list(journal.read())) == 1
+    journal.close()
+
+
 def test_the_journal_alone_has_bans_and_what_was_allowed(tmp_path: Path) -> None:
     """Issue 6: without the state file a start takes longer, and that is all."""
     guard, journal = Guard(Limits()), FileJournal(tmp_path)
