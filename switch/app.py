@@ -362,7 +362,7 @@ class Exchange:
             self._bounding,
         )
         self._live = Live(
-            lambda: operations.calls({}),
+            core.calls.by_id.keys,
             operations.call,
             core.registrar.bindings,
             core.mailboxes.counts,

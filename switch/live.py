@@ -5,6 +5,10 @@ that is there or gone, the counts of a mailbox. So a listener that was away need
 with everything as it is, then `ready`, then what is new. A call that changes ten times within a tenth of a second is
 told once.
 
+How all is now is read in pieces, each in a turn of the loop of its own, and each when the listener has taken the one
+before: ever so many contacts hold up no call, and lie nowhere in memory. What changes while that goes on waits until
+after `ready`, so the last word on each thing is the true one.
+
 Nobody listening costs one comparison an input. A listener that does not read loses its connection, never an event of
 another.
 
@@ -17,7 +21,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -31,28 +36,27 @@ PAUSE_S = 0.1
 MOST_WAITING = 4 << 20
 """Octets that a listener may leave unread."""
 MOST_LISTENERS = 16
+PIECE = 64
+"""Statements of the beginning that are made in one turn of the loop: a millisecond or two if all are calls."""
 ALIVE_S = 15.0
 """After so much silence a comment goes out, so that both ends notice when the other is gone."""
 
 
 class Listener:
-    """One connection's end: what waits for it. `over`: it was too slow, or we stop."""
+    """One connection's end: what waits for it. `beginning` are the pieces of how all is now, which are made when they
+    are asked for. `over`: it was too slow, or we stop."""
 
-    __slots__ = ("_size", "_some", "_waiting", "over")
+    __slots__ = ("_beginning", "_size", "_some", "_waiting", "over")
 
-    def __init__(self) -> None:
+    def __init__(self, beginning: Iterator[bytes]) -> None:
+        self._beginning: Iterator[bytes] | None = beginning
         self._waiting: list[bytes] = []
         self._size = 0
         self._some = asyncio.Event()
         self.over = False
 
-    def begin(self, told: bytes) -> None:
-        """How all is now, which is as long as it is: no listener is too slow for that."""
-        self._waiting.append(told)
-        self._some.set()
-
     def put(self, told: bytes) -> None:
-        """Something for it."""
+        """Something for it, after its beginning."""
         self._size += len(told)
         if self._size > MOST_WAITING:
             self.end()
@@ -63,11 +67,18 @@ class Listener:
     def end(self) -> None:
         """Nothing more is told."""
         self.over = True
+        self._beginning = None
         self._waiting.clear()
         self._some.set()
 
     async def get(self) -> bytes:
-        """All that waits; a comment when nothing comes for a while."""
+        """A piece of the beginning; then all that waits, or a comment when nothing comes for a while."""
+        if self._beginning is not None:
+            piece = next(self._beginning, b"")
+            if piece:
+                await asyncio.sleep(0)  # writing does not wait as long as the far end reads
+                return piece
+            self._beginning = None
         try:
             await asyncio.wait_for(self._some.wait(), ALIVE_S)
         except TimeoutError:
@@ -80,12 +91,13 @@ class Listener:
 
 
 class Live:
-    """Tells all listeners. `calls` are those that are up, `call` is one of them, `phones` the contacts, `boxes` the
-    counts of a mailbox, `names` those that there are; `later(seconds, what)` is the loop's."""
+    """Tells all listeners. `calls` are the ids of those that are up, `call` is one, `phones` the contacts, which
+    may change while they are read, `boxes` the counts of a mailbox, `names` those that there are;
+    `later(seconds, what)` is the loop's."""
 
     def __init__(
         self,
-        calls: Callable[[], Iterable[CallView]],
+        calls: Callable[[], Iterable[str]],
         call: Callable[[str], CallView | None],
         phones: Callable[[], Iterable[e.Bound]],
         boxes: Callable[[str], Counts],
@@ -152,15 +164,25 @@ class Live:
                     listener.put(numbered)
 
     def listen(self) -> Listener | None:
-        """A new listener, with all that is now before it; None when there are enough."""
+        """A new listener, which begins with all that is now; None when there are enough."""
         if len(self._listeners) >= MOST_LISTENERS:
             return None
-        listener = Listener()
-        told = [b"retry: 2000\n\n", *map(self._up, self._calls()), *map(self._phone, self._phones())]
-        boxes = map(self._mailbox, self._names())
-        listener.begin(b"".join((*told, *boxes, self._line("ready", {"run": self._run}))))
+        listener = Listener(self._beginning())
         self._listeners.add(listener)
         return listener
+
+    def _beginning(self) -> Iterator[bytes]:
+        """How all is, in pieces. What ends meanwhile is left out, or its end is told later."""
+        told = self._all()
+        while piece := list(islice(told, PIECE)):
+            yield b"".join(piece)
+
+    def _all(self) -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        yield from map(self._up, map(self._call, list(self._calls())))
+        yield from map(self._phone, self._phones())
+        yield from map(self._mailbox, self._names())
+        yield self._line("ready", {"run": self._run})
 
     def leave(self, listener: Listener) -> None:
         """It is gone."""

@@ -80,7 +80,7 @@ class Mailboxes:
 
     def names(self) -> list[str]:
         """The mailboxes that anything is known of."""
-        return sorted(self._boxes)
+        return list(self._boxes)
 
     def counts(self, mailbox: str) -> Counts:
         """How many messages there are."""

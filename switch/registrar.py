@@ -163,9 +163,10 @@ class Registrar:
         return events
 
     def bindings(self) -> Iterator[Bound]:
-        """The whole table, as the last Bound of each contact."""
-        for entries in self._table.values():
-            for entry in entries:
+        """The whole table, as the last Bound of each contact. It may change while it is read: who comes and goes then
+        may be there or not."""
+        for line in list(self._table):
+            for entry in tuple(self._table.get(line, ())):
                 yield entry.bound
 
     def told(self, clock: Callable[[], tuple[float, datetime.datetime]]) -> Iterator[Bound]:

@@ -6,13 +6,15 @@ import asyncio
 import datetime
 import json
 import stat
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from records import events as e
 from switch import live as told
-from switch.live import Live
+from switch.live import Listener, Live
 from switch.mailboxes import Counts
 from switch.metrics import Counters
 from switch.private import private_token
@@ -29,14 +31,25 @@ class House:
     def __init__(self) -> None:
         self.up: dict[str, CallView] = {}
         self.due: list[Any] = []
+        self.phones = [bound()]
+        self.asked = 0
         self.live = Live(
-            lambda: list(self.up.values()),
-            self.up.get,
-            lambda: [bound()],
+            self.up.keys,
+            self._view,
+            self._contacts,
             lambda mailbox: Counts(new=2, old=1),
             lambda _, what: self.due.append(what),
             lambda: ["desk"],
         )
+
+    def _view(self, call: str) -> CallView | None:
+        self.asked += 1
+        return self.up.get(call)
+
+    def _contacts(self) -> Iterator[e.Bound]:
+        for each in self.phones:
+            self.asked += 1
+            yield each
 
     def show(self, call: str, state: str) -> None:
         """As `ringplan calls` would."""
@@ -71,16 +84,84 @@ async def test_a_listener_begins_with_everything_as_it_is() -> None:
     assert ready == "ready"
 
 
-async def test_a_large_exchange_is_told_whole_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has just come is not too slow for what there is."""
-    monkeypatch.setattr(told, "MOST_WAITING", 2000)
+async def whole(listener: Listener) -> list[bytes]:
+    """The beginning, in its pieces."""
+    pieces = []
+    while not pieces or b"event: ready" not in pieces[-1]:
+        pieces.append(await listener.get())
+    return pieces
+
+
+async def test_a_large_exchange_is_told_in_pieces_with_turns_of_the_loop_between_them() -> None:
+    """Who has just come is not too slow for what there is, and nobody's call waits for it."""
     house = House()
-    for number in range(50):
+    for number in range(200):
         house.show(f"c{number}", "talking")
+    house.phones = [bound(uri=f"sip:{number}@192.0.2.7") for number in range(30_000)]
     listener = house.live.listen()
     assert listener is not None
-    assert len(read(await listener.get())) == 53
+    assert house.asked == 0
+    asked_for: list[int] = []
+
+    async def others() -> None:
+        while True:
+            asked_for.append(house.asked)
+            await asyncio.sleep(0)
+
+    turns = asyncio.create_task(others())
+    pieces = await whole(listener)
+    turns.cancel()
+    asked_for.append(house.asked)
+    assert len(read(b"".join(pieces))) == 200 + 30_000 + 2
+    assert max(later - before for before, later in pairwise(asked_for)) <= told.PIECE
+    assert max(map(len, pieces)) < told.PIECE * 1000
     assert not listener.over
+
+
+async def test_what_changes_during_the_beginning_is_told_after_it() -> None:
+    house = House()
+    for number in range(100):
+        house.show(f"c{number}", "ringing")
+    listener = house.live.listen()
+    assert listener is not None
+    first = read(await listener.get())
+    house.up.pop("c0")  # told already
+    house.up.pop("c99")  # not yet
+    house.show("c50", "talking")
+    house.show("late", "ringing")
+    for call in ("c0", "c99"):
+        house.live.add(answered_call(call)[-1:])
+    house.live.add([*answered_call("c50")[:2], *answered_call("late")[:1], unbound()])
+    house.later()
+    rest = read(b"".join(await whole(listener)))
+    assert rest[-1][0] == "ready"
+    begun = {data["call"] for kind, data in (*first, *rest) if kind == "call"}
+    assert begun == {f"c{number}" for number in range(99)}
+    then = [(kind, data.get("call"), data.get("state", data.get("there"))) for kind, data in read(await listener.get())]
+    assert then == [
+        ("ended", "c0", None),
+        ("ended", "c99", None),
+        ("call", "c50", "talking"),
+        ("call", "late", "ringing"),
+        ("phone", None, False),
+    ]
+
+
+async def test_who_is_slow_during_the_beginning_is_let_go_and_nothing_of_it_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(told, "MOST_WAITING", 5000)
+    house = House()
+    for number in range(100):
+        house.show(f"c{number}", "ringing")
+    listener = house.live.listen()
+    assert listener is not None
+    await listener.get()
+    for number in range(100):
+        house.live.add(answered_call(f"c{number}")[:2])
+    house.later()
+    assert listener.over
+    assert await listener.get() == b""
 
 
 async def test_a_call_that_changes_much_is_told_once_and_its_end_is_the_last_word() -> None:

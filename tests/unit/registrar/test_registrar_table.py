@@ -419,6 +419,17 @@ def test_an_expired_contact_is_not_shown_though_its_timer_is_late(desk):
     assert contact_lines(desk.register()) == []
 
 
+def test_the_table_may_change_while_it_is_read(desk):
+    """`/events` reads it in pieces, over many turns of the loop."""
+    desk.register(f"Contact: <{A}>, <{B}>")
+    reading = desk.registrar.bindings()
+    assert next(reading).uri == A
+    desk.register(f"Contact: <{A}>;expires=0, <{B}>;expires=0")
+    desk.register("Contact: <sip:late@192.0.2.9>", who="desk-2")
+    assert [bound.uri for bound in reading] in ([], [B])
+    assert "sip:late@192.0.2.9" in {bound.uri for bound in desk.registrar.bindings()}
+
+
 def test_many_refreshes_leave_one_timer(desk):
     for _ in range(500):
         desk.register(f"Contact: <{A}>;expires=100")
