@@ -52,6 +52,8 @@ class WorkerEngine:
         lost_after_s: float = 5.0,
     ) -> None:
         self.on_event = on_event
+        self.before: Callable[[], object] = lambda: None
+        """Called before commands leave, so that what led to them can be written down first."""
         self.lost_after_s = lost_after_s
         self._paths = tuple(paths)
         self._workers: list[Connection] = []

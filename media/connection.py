@@ -12,6 +12,7 @@ import asyncio
 import collections
 import logging
 import socket
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -32,6 +33,8 @@ class Owner(Protocol):
 
     lost_after_s: float
     buffer: memoryview
+    before: Callable[[], object]
+    """To be called before commands leave."""
 
     def leased(self) -> None:
         """Leases have come."""
@@ -157,6 +160,7 @@ class Connection:
             return
         self._not_before = self._beat(1)
         commands, self.commands = self.commands, []
+        self._engine.before()
         for start in range(0, len(commands), wire.VALUES_A_PACKET):
             self._queue.append(wire.encode(commands[start : start + wire.VALUES_A_PACKET]))
         self._write()

@@ -123,7 +123,7 @@ class Exchange:
         self._token = Tokens()
         self._chance = random.SystemRandom().random
         self._clock = LoopClock(loop)
-        self._chores = Chores(self._notices.error)
+        self._chores = Chores(self._notices.error, lambda: self.core.flush())
         self._wire_world(compiled)
         self._wire_core(compiled)
         self._wire_state(compiled)
@@ -208,6 +208,7 @@ class Exchange:
             soon=self._loop.call_soon,
             unserved=self._notices.unserved,
         )
+        self._engine.before = self.core.flush
 
     def _wire_state(self, compiled: Compiled) -> None:
         """What outlives the process: the state file; and the journal's bound."""
@@ -234,7 +235,14 @@ class Exchange:
         self._mailboxes = MailboxRoom(
             self._places.data / "voicemail", core, clock, self._token, self._chores, self._notices, self._log
         )
-        self._recordings = Recordings(self._places.data / "recordings", core, clock, self._chores, self._log)
+        self._recordings = Recordings(
+            self._places.data / "recordings",
+            core,
+            clock,
+            self._chores,
+            self._log,
+            lambda: not self._journal.health().waiting_events,
+        )
         self._keyed = Keyed(core, self._chores, clock)
         house = House(
             model=self._model,
@@ -368,6 +376,7 @@ class Exchange:
             core.mailboxes.counts,
             self._loop.call_later,
             core.mailboxes.names,
+            core.flush,
         )
         shown = private_token(self._places.data / "events.token")
         self._watch = WatchServer(self._counters, figures, self._standing.troubles, self._live, shown)

@@ -12,10 +12,14 @@ from typing import Any
 
 
 class Chores:
-    """All of them. `failed(error, name)` is told what a chore raised."""
+    """All of them. `failed(error, name)` is told what a chore raised. `before` is called when one begins, so that what
+    led to it is written down before a file or a letter is made of it."""
 
-    def __init__(self, failed: Callable[[BaseException, str], object]) -> None:
+    def __init__(
+        self, failed: Callable[[BaseException, str], object], before: Callable[[], object] = lambda: None
+    ) -> None:
         self._failed = failed
+        self._before = before
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -36,6 +40,7 @@ class Chores:
 
     async def _do(self, name: str, work: Awaitable[None]) -> None:
         try:
+            self._before()
             await work
         except Exception as error:  # noqa: BLE001  one chore's failure is the end of neither the next nor the exchange
             self._failed(error, name)

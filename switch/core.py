@@ -258,7 +258,9 @@ class Core:
 
     def go_on(self, act: Callable[[float], object], now: float) -> None:
         """Something that was done off the loop has come to its end, or was asked for by a command: `act` says what
-        follows from it."""
+        follows from it. An exchange that has handed over leaves that to the next one."""
+        if self.muted:
+            return
         self._at = self._clock_at()
         try:
             act(now)

@@ -93,7 +93,8 @@ class Listener:
 class Live:
     """Tells all listeners. `calls` are the ids of those that are up, `call` is one, `phones` the contacts, which
     may change while they are read, `boxes` the counts of a mailbox, `names` those that there are;
-    `later(seconds, what)` is the loop's."""
+    `later(seconds, what)` is the loop's. `settle` is called before anything is told, to write down what has been
+    decided: no crash may take back what somebody has read."""
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class Live:
         boxes: Callable[[str], Counts],
         later: Callable[[float, Callable[[], None]], object],
         names: Callable[[], Iterable[str]] = lambda: (),
+        settle: Callable[[], object] = lambda: None,
     ) -> None:
         self._calls = calls
         self._call = call
@@ -110,6 +112,7 @@ class Live:
         self._boxes = boxes
         self._later = later
         self._names = names
+        self._settle = settle
         self._listeners: set[Listener] = set()
         self._dirty: dict[tuple[str, str], bytes] = {}
         """What is to be told: of a call, a mailbox and so on the last word, in the order of the first."""
@@ -154,6 +157,7 @@ class Live:
     def tell(self) -> None:
         """Say what is new."""
         self._due = False
+        self._settle()
         changed, self._dirty = self._dirty, {}
         for (kind, name), line in changed.items():
             told = line or (self._mailbox(name) if kind == "mailbox" else self._up(self._call(name)))
@@ -174,7 +178,11 @@ class Live:
     def _beginning(self) -> Iterator[bytes]:
         """How all is, in pieces. What ends meanwhile is left out, or its end is told later."""
         told = self._all()
-        while piece := list(islice(told, PIECE)):
+        while True:
+            self._settle()
+            piece = list(islice(told, PIECE))
+            if not piece:
+                return
             yield b"".join(piece)
 
     def _all(self) -> Iterator[bytes]:

@@ -132,7 +132,8 @@ def _make(folder: Path) -> None:
 
 
 class Recordings:
-    """The recording feature's `Keeping` in a real exchange. `folder` is where recordings lie by default."""
+    """The recording feature's `Keeping` in a real exchange. `folder` is where recordings lie by default. `written` says
+    whether all that was flushed stands in the journal: not while its disk is full."""
 
     def __init__(
         self,
@@ -141,6 +142,7 @@ class Recordings:
         clock: LoopClock,
         chores: Chores,
         log: structlog.typing.FilteringBoundLogger,
+        written: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = RecordingSettings()
         self._usual = self._base = folder
@@ -150,11 +152,14 @@ class Recordings:
         self._clock = clock
         self._chores = chores
         self._log = log
+        self._written = written
         self._jobs: dict[str, Job] = {}
         self._queue: collections.deque[Job] = collections.deque()
         self._working = False
         self._failed: list[Job] = []
         """What could not be made, and is tried again: the disk may have been full."""
+        self._unsettled: list[Job] = []
+        """What is made and told, but not in the journal yet: the spools stay until then."""
         self._made: Job | None = None
         """The file that is being made."""
 
@@ -269,10 +274,20 @@ class Recordings:
             return
         self._told(job, rendered, "; ".join(rendered.left_out))
         self._core.flush()  # the record first: should we die now, the file is made and told once more
+        await self._settle(job)
+
+    async def _settle(self, job: Job) -> None:
+        if self._core.muted:
+            return  # the next exchange makes and tells it
+        if not self._written():
+            self._unsettled.append(job)
+            return
         try:
             await asyncio.to_thread(settle, job.base, job.file, self._keep_spools)
         except OSError as error:
-            self._log.error("the spools of a recording stay, and it is made again", file=str(out), why=str(error))
+            self._log.error(
+                "the spools of a recording stay, and it is made again", file=str(job.base / job.file), why=str(error)
+            )
 
     def _told(self, job: Job, rendered: Rendered | None, wrong: str) -> None:
         at = self._clock.at()
@@ -312,6 +327,9 @@ class Recordings:
         self._failed = [job for job in self._failed if job not in due]
         for job in due:
             self._make(job)
+        unsettled, self._unsettled = self._unsettled, []
+        for job in unsettled:
+            await self._settle(job)
         if self._keep_days:
             await self._retain(self._keep_days)
 
@@ -324,7 +342,7 @@ class Recordings:
                 (), files[start : start + _MANY], "retention", f"older than {days:g} days", self._clock.at()
             )
             self._core.note([told], self._clock.now())
-        if old:
+        if old and not self._core.muted:
             self._core.flush()
             try:
                 count = await asyncio.to_thread(delete, old)

@@ -48,3 +48,17 @@ async def test_a_chore_is_held_until_it_ends() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert len(chores) == 0
+
+
+async def test_what_led_to_a_chore_is_written_down_before_it_begins() -> None:
+    """A letter of a call that no journal knows would be told of once more, or of nothing."""
+    order: list[str] = []
+    chores = Chores(lambda error, name: None, lambda: order.append("written"))
+
+    async def work() -> None:
+        order.append("letter")
+
+    chores.begin("mail", work())
+    while len(chores):
+        await asyncio.sleep(0)
+    assert order == ["written", "letter"]

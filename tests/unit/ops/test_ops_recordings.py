@@ -35,6 +35,7 @@ class Journal:
         self.facts = SimpleNamespace(record=self.told.append)
         self.calls = SimpleNamespace(by_id={})
         self.flushed = 0
+        self.muted = False
 
     def go_on(self, act: Callable[[float], None], now: float) -> None:
         act(now)
@@ -63,10 +64,11 @@ class Room:
         self.folder = folder / "recordings"
         self.journal, self.log, self.broken = Journal(), Log(), list[BaseException]()
         self.chores = Chores(lambda error, name: self.broken.append(error))
+        self.written = True
         clock: Any = SimpleNamespace(at=lambda: AT, now=time.monotonic)
         core: Any = self.journal
         log: Any = self.log
-        self.made = Recordings(self.folder, core, clock, self.chores, log)
+        self.made = Recordings(self.folder, core, clock, self.chores, log, lambda: self.written)
 
     def write(self, *sides: tuple[int, int], file: str = FILE, call: str = "c") -> list[str]:
         """Spools of these (side, leg), as a worker writes them. Their paths, as told to the engine."""
@@ -282,3 +284,36 @@ def test_half_a_file_is_found_with_its_call(tmp_path: Path) -> None:
     for name in ("c1-1.wav", "c1-2.wav.part", "c12-1.wav.part"):
         (day / name).write_bytes(b"sound")
     assert sorted(each.name for each in recordings.of_calls(tmp_path, {"c1"})) == ["c1-1.wav", "c1-2.wav.part"]
+
+
+async def test_spools_stay_until_the_journal_has_what_was_made_of_them(room: Room) -> None:
+    """While its disk is full, what was told waits in memory: a crash would make and tell it once more."""
+    spools = [Path(each) for each in room.write((0, 0), (1, 1))]
+    room.written = False
+    for each in spools:
+        room.made.closed(str(each))
+    room.made.over(FILE)
+    await room.told()
+    await room.made._sweep()
+    assert all(each.exists() for each in spools)
+    room.written = True
+    await room.made._sweep()
+    assert not any(each.exists() for each in spools)
+    assert (room.folder / FILE).exists()
+
+
+async def test_what_comes_after_a_hand_over_is_the_next_exchanges(room: Room) -> None:
+    """Nothing of it is told any more, so nothing is deleted either."""
+    spools = [Path(each) for each in room.write((0, 0), (1, 1))]
+    room.made.use(settings(keep_days=1), room.folder)
+    old = room.folder / "2026-01-01" / "old-1.wav"
+    old.parent.mkdir()
+    old.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    room.journal.muted = True
+    for each in spools:
+        room.made.closed(str(each))
+    room.made.over(FILE)
+    await room.told()
+    await room.made._sweep()
+    assert all(each.exists() for each in (*spools, old))
