@@ -6,7 +6,9 @@ their order, because a relay passes most of them on and asks for few of them. Wh
 `negotiate.py`.
 
 A telephone describes itself in the same words call after call; only its port and the numbers of its session change. So
-what is worked out from those words (pure functions of immutable values, all) is remembered, within bounds.
+what is worked out from those words (pure functions of immutable values, all) is remembered, within bounds. Keys are
+not: of an `a=crypto` line `Media.crypto` has the value, and other lines with secrets, of which we make no use, are left
+out before anything is remembered.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ import msgspec
 _SESSION_LETTERS = frozenset("iuepcbtrzka")
 _MEDIA_LETTERS = frozenset("icbka")
 _DIRECTIONS = frozenset(("sendrecv", "sendonly", "recvonly", "inactive"))
-_CRYPTO = "\na=crypto:"
+_CRYPTO = "a=crypto:"
+_SECRETS = (_CRYPTO, "a=key-mgmt:", "a=ice-pwd:", "k=")
+"""How lines with keys and passwords begin: RFC 4568, RFC 4567, RFC 8839, and RFC 4566 with its obsolete `k=`."""
+_SECRET = re.compile(rf"\n(?:{'|'.join(_SECRETS)})")
 _REMEMBERED = 128
 _MEMORABLE = 2048
 """Characters of a stream's description beyond which it is read anew each time."""
@@ -49,6 +54,10 @@ class SdpError(ValueError):
     """The description is malformed (SIP answer: 400), or, as `NotAcceptable`, cannot be served (488)."""
 
     status = 400
+
+
+class _HasKey(Exception):  # noqa: N818 - no error: what raises it is not remembered
+    """There is a key in what was to be remembered."""
 
 
 class NotAcceptable(SdpError):  # noqa: N818 - named as the SIP answer that it becomes
@@ -157,8 +166,11 @@ def parse(data: bytes) -> Description:
     usual = _USUAL.fullmatch(text)
     if usual is not None:
         username, number, version, address, name, connection, lines, port, rest = usual.groups()
-        stream = _only_stream(rest) if len(rest) <= _MEMORABLE and _CRYPTO not in rest else None
-        if stream is not None and int(port) < 65536:
+        try:
+            stream = _only_stream(rest) if len(rest) <= _MEMORABLE else None
+        except _HasKey:
+            stream = None
+        if stream is not None and int(port) < 65536 and not (lines and _SECRET.search(lines)):
             origin = Origin(username, int(number), int(version), address)
             attributes = tuple(lines[4:].split("\r\na=")) if lines else ()
             return Description(origin, name, connection, attributes, (Media("audio", int(port), *stream),))
@@ -191,7 +203,8 @@ def _session(lines: list[str]) -> tuple[Origin, str, str | None, tuple[str, ...]
     if lines[1][:2] != "o=":
         raise SdpError("o= must follow v=")
     named = len(lines) > 2 and lines[2][:2] == "s="
-    connection, _, attributes = _lines(lines[3 if named else 2 :], _SESSION_LETTERS)
+    rest = [line for line in lines[3 if named else 2 :] if not line.startswith(_SECRETS)]
+    connection, _, attributes = _lines(rest, _SESSION_LETTERS)
     return _origin(lines[1][2:]), lines[2][2:] if named else "-", connection, attributes
 
 
@@ -240,9 +253,10 @@ def _connection(value: str) -> str:
 def _media(section: str) -> Media:
     """One stream. All but its port is the same in every call of a telephone, so that is remembered."""
     crypto: tuple[str, ...] = ()
-    if _CRYPTO in section:
-        crypto = tuple(each[len(_CRYPTO) - 1 :] for each in section.split("\n") if each.startswith(_CRYPTO[1:]))
-        section = "\n".join([each for each in section.split("\n") if not each.startswith(_CRYPTO[1:])])
+    if _SECRET.search(section):
+        each_line = section.split("\n")
+        crypto = tuple(line[len(_CRYPTO) :] for line in each_line if line.startswith(_CRYPTO))
+        section = "\n".join([line for line in each_line if not line.startswith(_SECRETS)])
     first, _, lines = section.partition("\n")
     fields = first.split(None, 2)
     if len(fields) < 3:
@@ -257,7 +271,10 @@ def _media(section: str) -> Media:
 
 @lru_cache(_REMEMBERED)
 def _only_stream(rest: str) -> Stream | None:
-    """What follows the port of a description's one stream; None where others follow, or something is wrong."""
+    """What follows the port of a description's one stream; None where others follow, or something is wrong. Raises
+    `_HasKey`: then nothing of it is kept."""
+    if _SECRET.search(rest):
+        raise _HasKey
     try:
         text = _unfolded(rest)
         if "\nm=" in text:

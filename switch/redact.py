@@ -20,7 +20,7 @@ _PARAMETER = re.compile(
 )
 _BEARER = re.compile(r"^(\s*(?:Bearer|Basic)\s+)\S+", re.IGNORECASE)
 _URI_PASSWORD = re.compile(r"\b(sips?:[^\s:@<>;]+):[^\s@<>]+@", re.IGNORECASE)
-_SDP_KEY = re.compile(r"(a=crypto:[^\r\n]*?inline:)[^\r\n]+|(a=ice-pwd:)\S+|(k=\w+:)\S+")
+_SDP_KEY = re.compile(r"(a=crypto:[^\r\n]*?inline:)[^\r\n]+|(a=ice-pwd:|a=key-mgmt:)[^\r\n]+|(k=\w+:)\S+")
 _DTMF_TYPE = re.compile(
     r"^(?:Content-Type|c)\s*:\s*application/(?:dtmf|vnd\.nortelnetworks)", re.IGNORECASE | re.MULTILINE
 )

@@ -15,6 +15,7 @@ import msgspec
 
 from switch.sip.errors import LocalProtocolError, RemoteProtocolError
 from switch.sip.headers import quote, unquote
+from switch.sip.uri import is_open
 
 _ITEM = re.compile(
     r'[ \t]*+([A-Za-z0-9\-.!%*_+`\'~]++)[ \t]*+=[ \t]*+("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s",]*+)[ \t]*+(,|$)', re.DOTALL
@@ -28,6 +29,10 @@ _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "MD5": partial(hashlib.md5, usedforsecurity=False),
     "SHA-256": hashlib.sha256,
 }
+
+
+class _NotOpen(Exception):  # noqa: N818 - no error: what raises it is not remembered
+    """There may be a secret in what was to be remembered."""
 
 
 class Digest(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +146,10 @@ def response(
     """
     if algorithm[-5:].upper() == "-SESS":
         ha1_hex = _hash(algorithm, f"{ha1_hex}:{nonce}:{cnonce}")
-    ha2 = _ha2(algorithm, method, uri)
+    try:
+        ha2 = _ha2(algorithm, method, uri)
+    except _NotOpen:
+        ha2 = _hash(algorithm, f"{method}:{uri}")
     if not qop:
         return _hash(algorithm, f"{ha1_hex}:{nonce}:{ha2}")
     if qop != "auth":
@@ -151,7 +159,10 @@ def response(
 
 @lru_cache(_REMEMBERED)
 def _ha2(algorithm: str, method: str, uri: str) -> str:
-    """H(method:uri), which is no secret, and the same for all telephones of a domain that register."""
+    """H(method:uri), which is the same for all telephones of a domain that register. Raises `_NotOpen`: what may hold a
+    secret is not remembered."""
+    if not is_open(uri):
+        raise _NotOpen
     return _hash(algorithm, f"{method}:{uri}")
 
 

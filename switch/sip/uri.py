@@ -1,10 +1,14 @@
 """sip:, sips: and tel: addresses (RFC 3261 section 19.1, RFC 3966). What was parsed is kept, so `str()` gives back the
-same text with its escapes as they were; anything derived from it is worked out when asked for."""
+same text with its escapes as they were; anything derived from it is worked out when asked for.
+
+A call asks for the same few texts again and again (its two targets, its Request-URI), so what was parsed is remembered,
+within bounds; but for what may hold a secret (`is_open`), which lives as long as the message that it came in."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -57,6 +61,26 @@ def hostport(host: str, port: int) -> str:
     return f"{literal(host)}:{port}"
 
 
+def is_open(text: str) -> bool:
+    """Whether an address as text can hold nothing secret, so that a cache may have it: no password of its user, no
+    headers, and no code with a star or a hash, behind which PINs and passwords are dialled (CST-2)."""
+    coded = "*" in text or "#" in text or "%2" in text
+    return not (coded or "?" in text or text.count(":", 0, text.find("@") + 1) > 1)
+
+
+class _Remembered(dict[str, "Uri"]):
+    """Addresses that were read lately, by their text. To look one up again no function of ours is called."""
+
+    def __missing__(self, text: str) -> Uri:
+        uri = _read(text)
+        # As `is_open` says, by what is known already: who dials another number each time pays for every look.
+        if not (uri.headers or uri.password is not None or "*" in text or "#" in text or "%2" in text):
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = uri
+        return uri
+
+
 class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One address. `user`, `password`, `params` and `headers` are as written (escaped); `port` None when not given.
 
@@ -75,39 +99,8 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     headers: str | None = None
     opaque: str = ""
 
-    @staticmethod
-    @lru_cache(_REMEMBERED)
-    def parse(text: str) -> Uri:
-        """Read an address. Raises RemoteProtocolError: 400 when malformed, 414 when too long.
-
-        A call asks for the same few texts again and again (its two targets, its Request-URI), so some are remembered.
-        """
-        if len(text) > MAX_URI:
-            raise RemoteProtocolError(414, "URI too long")
-        head = _SCHEME.fullmatch(text)
-        if head is None:
-            raise RemoteProtocolError(400, "Malformed URI")
-        scheme, rest = head[1].lower(), head[2]
-        if scheme == "sip" or scheme == "sips":
-            match = _SIP.fullmatch(rest)
-            if match is None:
-                raise RemoteProtocolError(400, "Malformed SIP URI")
-            user, password, host, digits, tail, headers = match.groups()
-            port = None
-            if digits is not None:
-                port = int(digits)
-                if not 0 < port < 65536:
-                    raise RemoteProtocolError(400, "Malformed SIP URI (port)")
-            params = _params(tail) if tail else ()
-            if headers and "%" in headers and _BAD_ESCAPE.search(headers):
-                raise RemoteProtocolError(400, "Malformed SIP URI (escape)")
-            return Uri(text, scheme, user, password, host, port, params, headers)
-        if scheme == "tel":
-            match = _TEL.fullmatch(rest)
-            if match is None:
-                raise RemoteProtocolError(400, "Malformed tel URI")
-            return Uri(text, scheme, match[1], params=_params(match[2]) if match[2] else ())
-        return Uri(text, scheme, opaque=rest)
+    parse: ClassVar[Callable[[str], Uri]] = _Remembered().__getitem__
+    """Read an address. Raises RemoteProtocolError: 400 when malformed, 414 when too long."""
 
     @staticmethod
     def sip(user: str | None, host: str, port: int | None = None, params: Params = (), *, scheme: str = "sip") -> Uri:
@@ -196,6 +189,36 @@ class Uri(msgspec.Struct, frozen=True, eq=False, gc=False):
     def _header_list(self) -> list[tuple[str, str]]:
         pairs = (part.partition("=") for part in (self.headers or "").split("&") if part)
         return sorted((unescape(name).lower(), unescape(value)) for name, _, value in pairs)
+
+
+def _read(text: str) -> Uri:
+    """See `Uri.parse`."""
+    if len(text) > MAX_URI:
+        raise RemoteProtocolError(414, "URI too long")
+    head = _SCHEME.fullmatch(text)
+    if head is None:
+        raise RemoteProtocolError(400, "Malformed URI")
+    scheme, rest = head[1].lower(), head[2]
+    if scheme == "sip" or scheme == "sips":
+        match = _SIP.fullmatch(rest)
+        if match is None:
+            raise RemoteProtocolError(400, "Malformed SIP URI")
+        user, password, host, digits, tail, headers = match.groups()
+        port = None
+        if digits is not None:
+            port = int(digits)
+            if not 0 < port < 65536:
+                raise RemoteProtocolError(400, "Malformed SIP URI (port)")
+        params = _params(tail) if tail else ()
+        if headers and "%" in headers and _BAD_ESCAPE.search(headers):
+            raise RemoteProtocolError(400, "Malformed SIP URI (escape)")
+        return Uri(text, scheme, user, password, host, port, params, headers)
+    if scheme == "tel":
+        match = _TEL.fullmatch(rest)
+        if match is None:
+            raise RemoteProtocolError(400, "Malformed tel URI")
+        return Uri(text, scheme, match[1], params=_params(match[2]) if match[2] else ())
+    return Uri(text, scheme, opaque=rest)
 
 
 def _params(tail: str) -> Params:

@@ -86,13 +86,33 @@ def test_what_nearly_all_telephones_send_is_read_like_any_other(change: tuple[by
     assert [read(text), read(text)] == [long, long]
 
 
-def test_keys_are_not_remembered() -> None:
-    key = "inline:" + "S" * 40
-    sdp.parse(PHONE.replace(b"sendrecv", b"crypto:1 AES_CM_128_HMAC_SHA1_80 " + key.encode()))
-    caches = [each for each in vars(sdp).values() if hasattr(each, "cache_parameters")]
-    assert len(caches) >= 4
+SECRET = "S" * 40
+KEYS = (
+    f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{SECRET}",
+    f"a=key-mgmt:mikey {SECRET}",
+    f"a=ice-pwd:{SECRET}",
+    f"k=clear:{SECRET}",
+)
+
+
+@pytest.mark.parametrize("line", KEYS)
+@pytest.mark.parametrize("place", [b"a=sendrecv\r\n", b"t=0 0\r\n"], ids=["stream", "session"])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b" \r\n"])
+def test_keys_are_not_remembered(line: str, place: bytes, end: bytes) -> None:
+    """Neither by what reads a description nor by what works with it."""
+    assert place in PHONE
+    data = PHONE.replace(place, place + line.encode() + b"\r\n").replace(b"\r\n", end)
+    description = sdp.parse(data)
+    assert description.media == sdp.parse(data.replace(b"\r\n", b"\n")).media
+    offer = negotiate.relay_offer(data, "192.0.2.1", 30000, session_id=1, widens=True)
+    assert SECRET.encode() not in offer
+    answer = negotiate.answer_local(data, "192.0.2.1", 30000, session_id=1)
+    negotiate.remote(data, answer)
+    assert SECRET.encode() not in sdp.write(negotiate.keyless(description))
+    caches = [each for room in (sdp, negotiate) for each in vars(room).values() if hasattr(each, "cache_parameters")]
+    assert len(caches) >= 8
     for cache in caches:
-        assert not any(key in repr(entry) for entry in gc.get_referents(cache))
+        assert not any(SECRET in repr(entry) for entry in gc.get_referents(cache))
 
 
 def test_bare_line_feeds_are_understood() -> None:

@@ -138,9 +138,10 @@ def test_secrets_never_leave():
         "Authorization: Basic BB1\r\n"
         "Contact: <sip:desk:PW1@192.0.2.1>\r\n\r\n"
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KEY1\r\n"
+        "a=key-mgmt:mikey KEY2\r\na=ice-pwd:KEY3\r\nk=clear:KEY4\r\n"
     )
     shown = redact.sip(text)
-    for secret in ("NN1", "CC1", "RR1", "NN2", "BB1", "PW1", "KEY1"):
+    for secret in ("NN1", "CC1", "RR1", "NN2", "BB1", "PW1", "KEY1", "KEY2", "KEY3", "KEY4"):
         assert secret not in shown
     for kept in ('username="desk"', 'realm="r"', 'uri="sip:example.com"', "<sip:desk:***@192.0.2.1>"):
         assert kept in shown

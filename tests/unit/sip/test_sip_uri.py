@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
+from switch.sip import digest
 from switch.sip.errors import LocalProtocolError, RemoteProtocolError
 from switch.sip.flow import unscoped
-from switch.sip.uri import Uri, escape_user, hostport, literal
+from switch.sip.uri import Uri, escape_user, hostport, is_open, literal
 
 
 @pytest.mark.parametrize(
@@ -151,3 +154,36 @@ def test_hosts_as_text() -> None:
     assert hostport("2001:db8::7", 5061) == "[2001:db8::7]:5061"
     assert unscoped("fe80::1%eth0") == "fe80::1"
     assert unscoped("192.0.2.7") == "192.0.2.7"
+
+
+SECRET = "81726354"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sip:*57*{SECRET}@ringplan.example",
+        f"sip:%2A57%2a{SECRET}@ringplan.example;user=phone",
+        f"sips:%2311%234711%23{SECRET}@[2001:db8::1]:5061",
+        f"sip:#57{SECRET}@192.0.2.1",
+        f"tel:*57*{SECRET}",
+        f"sip:anna:{SECRET}@192.0.2.1",
+        f"sip:anna@192.0.2.1?Authorization={SECRET}",
+        f"other:*57*{SECRET}",
+    ],
+)
+def test_what_may_be_secret_is_in_no_cache(text: str) -> None:
+    assert Uri.parse(text) is not Uri.parse(text)
+    assert not is_open(text)
+    digest.response("0" * 32, "INVITE", text, "nonce")
+    remembered = [Uri.parse.__self__, *gc.get_referents(digest._ha2)]  # type: ignore[attr-defined]
+    assert not any(SECRET in repr(each) for each in remembered if not callable(each))
+
+
+def test_what_calls_ask_for_again_and_again_is_read_once_and_memory_is_bounded() -> None:
+    contact = "sip:201@192.0.2.7:5060;transport=tcp"
+    assert Uri.parse(contact) is Uri.parse(contact)
+    for number in range(3000):
+        Uri.parse(f"sip:{number}@192.0.2.7")
+        assert len(Uri.parse.__self__) <= 512  # type: ignore[attr-defined]
+    assert Uri.parse("sip:2999@192.0.2.7") is Uri.parse("sip:2999@192.0.2.7")
