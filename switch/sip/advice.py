@@ -2,8 +2,9 @@
 
     X-Call-Cost: 0.0123          X-Call-Cost: EUR 0.0123          X-Call-Cost: amount=0.0123;currency=EUR;units=3
 
-It is looked for in the 2xx to our INVITE, in a BYE and in the answer to ours; a body in a BYE or an INFO, alone. What a
-body calls a subtotal is not the cost. Nothing is believed beyond its bounds; what cannot be read is told as `UNREAD`.
+It is looked for in the 2xx to our INVITE, in a BYE and in the answer to ours; a body in a BYE or an INFO, alone or
+beside others. What a body calls a subtotal is not the cost. Nothing is believed beyond its bounds; what cannot be read
+is told as `UNREAD`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from switch.sip.message import Request, Response
+from switch.sip.parts import bodies
 
 KIND = "application/vnd.etsi.aoc+xml"
 MICRO = 1_000_000
@@ -49,12 +51,13 @@ UNREAD = Price(-1, "", 0, "")
 
 def read(advice: Advice, message: Request | Response) -> Price | None:
     """The price in a message; None when there is none."""
-    if advice.aoc and message.body and message.content_type == KIND:
-        return _body(message.body)
+    told = bodies(message, KIND) if advice.aoc else ()
+    if told:
+        return _body(told[0]) if len(set(told)) == 1 else UNREAD
     if not advice.header:
         return None
-    told = message.all(advice.header)
-    return (_header(told[0]) if len(set(told)) == 1 else UNREAD) if told else None
+    values = message.all(advice.header)
+    return (_header(values[0]) if len(set(values)) == 1 else UNREAD) if values else None
 
 
 def _header(value: str) -> Price:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from switch.sip import advice
 from switch.sip.leg_events import Keyed, LegEvent, Priced
+from switch.sip.parts import bodies
 from switch.sip.transaction import ServerTransaction
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def received(usage: InviteUsage, txn: ServerTransaction, now: float) -> LegEvent
         usage.reply(txn, 200, now)  # what some telephones ask to hear whether we are still there
         return None
     kind = request.content_type
-    if kind == advice.KIND and usage.advice is not None and usage.advice.aoc:
+    if usage.advice is not None and usage.advice.aoc and bodies(request, advice.KIND):
         usage.look_for_price(request)
         usage.reply(txn, 200, now)
         return Priced()

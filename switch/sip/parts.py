@@ -1,4 +1,5 @@
-"""The session description in a message's body, which may be one part of several (RFC 5621, RFC 2046 section 5.1).
+"""What we look for in a message's body, mostly a session description, may be one part of several (RFC 5621, RFC 2046
+section 5.1).
 
 Carriers put an ISUP part beside the description, telephones in trouble their place (RFC 6442). Only `multipart/mixed`
 is taken apart, one level deep and few parts; what the other parts say is passed by, whatever their handling: a call
@@ -54,7 +55,18 @@ def session_description(message: Request | Response) -> bytes:
     kind = message.content_type
     if kind == SDP:
         return message.body
-    return _among_parts(message) if kind == MIXED else b""
+    found = _among_parts(message, SDP) if kind == MIXED else ()
+    return found[0] if len(found) == 1 else b""
+
+
+def bodies(message: Request | Response, kind: str) -> list[bytes]:
+    """What there is of a kind (in lower case) in the body: all of it, or some of its parts."""
+    if not message.body:
+        return []
+    given = message.content_type
+    if given == kind:
+        return [message.body]
+    return _among_parts(message, kind) if given == MIXED else []
 
 
 def understood(request: Request) -> bool:
@@ -65,27 +77,27 @@ def understood(request: Request) -> bool:
     return encoding == "identity" and session_description(request) != b""
 
 
-def _among_parts(message: Request | Response) -> bytes:
+def _among_parts(message: Request | Response, kind: str) -> list[bytes]:
     found = _BOUNDARY.search(message.header("Content-Type") or "")
     if found is None:
-        return b""
+        return []
     boundary = b"\r\n--" + (found[1] or found[2]).encode("utf-8", "surrogateescape")
     pieces = (b"\r\n" + message.body).split(boundary, MAX_PARTS + 1)
     if len(pieces) > MAX_PARTS + 1 and not pieces[-1].startswith(b"--"):
-        return b""
-    descriptions = []
+        return []
+    contents = []
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             break
         padding, _, part = piece.partition(b"\r\n")
         head, found_end, content = (b"\r\n" + part).partition(b"\r\n\r\n")
-        if not padding.strip(b" \t") and found_end and _is_description(head):
-            descriptions.append(content)
-    return descriptions[0] if len(descriptions) == 1 else b""
+        if not padding.strip(b" \t") and found_end and _is(kind, head):
+            contents.append(content)
+    return contents
 
 
-def _is_description(head: bytes) -> bool:
-    """Whether the header lines of a part say that it is SDP, as it is."""
+def _is(wanted: str, head: bytes) -> bool:
+    """Whether the header lines of a part say that it is of that kind, as it is."""
     kind, encoding = b"text/plain", b"binary"
     for line in head.lower().split(b"\r\n"):
         name, _, value = line.partition(b":")
@@ -94,4 +106,4 @@ def _is_description(head: bytes) -> bool:
                 kind = value.partition(b";")[0].strip()
             case b"content-transfer-encoding":
                 encoding = value.strip()
-    return kind == SDP.encode() and encoding in (b"7bit", b"8bit", b"binary")
+    return kind == wanted.encode() and encoding in (b"7bit", b"8bit", b"binary")

@@ -18,6 +18,7 @@ from records import charges as c
 from records import events as e
 from records.cdr import CallRecord
 from switch.calls import rating
+from switch.sip.parts import Part, mixed
 from tests.support.exchange import CARRIER, changed, house
 from tests.support.exchange import carrier as carrier_at
 from tests.support.raw_phone import RawDialog
@@ -289,6 +290,32 @@ def test_a_carrier_tells_by_aoc() -> None:
     made.finish()
     assert said(made) == [(250_000, "CHF", 0, "aoc"), (750_000, "CHF", 0, "aoc")]
     assert (settled(made).cost, settled(made).currency) == (750_000, "CHF")
+
+
+@pytest.mark.parametrize("other", [Part("Content-Type: application/isup; version=itu-t92+", b"\x0c\x02\x00"), None])
+def test_it_may_be_one_part_of_a_body(other: Part | None) -> None:
+    """As beside ISUP, whatever is first."""
+    made = told(aoc=True)
+    carrier, alice = made.carrier(), made.phone("alice")
+    alice.call(NUMBER)
+    made.wait(0.1)
+    dialog = RawDialog.of_invite(carrier, made.taken(carrier, "c"), "c")
+    headers = ('Content-Type: multipart/mixed;boundary="edge"',)
+
+    def parts(amount: str) -> str:
+        found = [Part(AOC_TYPE, aoc("aoc-e", amount).encode())]
+        return mixed([*found, other] if other is not None else found, "edge").decode("latin-1")
+
+    dialog.request("INFO", parts(AMOUNT), headers=headers)
+    made.wait(1)
+    carrier.take(200)
+    alone = mixed([other or Part("", b"words")], "edge").decode("latin-1")
+    dialog.request("INFO", alone, headers=headers)
+    made.wait(1)
+    carrier.take(415)
+    dialog.request("BYE", parts("<currency-amount>0.75</currency-amount>"), headers=headers)
+    made.finish()
+    assert said(made) == [(250_000, "CHF", 0, "aoc"), (750_000, "CHF", 0, "aoc")]
 
 
 BAD = ("", "-1", "1e9", "12,5", "EURO 1", "EUR 1 USD", "99999999", "1.5;currency=euro", "0.5;units=9999999999", "NaN")

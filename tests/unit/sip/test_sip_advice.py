@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from switch.sip import advice
 from switch.sip.advice import UNREAD, Advice, Price
 from switch.sip.message import Response, parse
+from switch.sip.parts import Part, mixed
 
 HEAD = (
     "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKa\r\nFrom: <sip:a@example.com>;tag=1\r\n"
@@ -67,6 +68,22 @@ def test_the_forms_of_a_body() -> None:
     assert body("<aoc><aoc-e><recorded-charges><not-available/></recorded-charges></aoc-e></aoc>") is None
     assert body("<aoc><aoc-s/></aoc>") is None
     assert body("<other/>") is None
+
+
+def parts(*texts: str) -> Price | None:
+    content = mixed([Part(f"Content-Type: {advice.KIND.upper()}; charset=utf-8", text.encode()) for text in texts], "b")
+    message = response('Content-Type: Multipart/Mixed; boundary="b"\r\nX-Call-Cost: 2\r\n', content)
+    return advice.read(BOTH, message)
+
+
+def test_a_body_of_several_parts() -> None:
+    """Two that differ cannot be understood; where none says a price, the header does."""
+    units = "<recorded-currency-units><currency-amount>{}</currency-amount></recorded-currency-units>"
+    cost = f"<aoc><aoc-e>{units}</aoc-e></aoc>"
+    assert parts(cost.format(1)) == parts(cost.format(1), cost.format(1)) == Price(1_000_000, "", 0, "aoc")
+    assert parts(cost.format(1), cost.format(3)) == UNREAD
+    assert parts("<aoc") == UNREAD
+    assert parts() == Price(2_000_000, "", 0, "header")
 
 
 @given(value=st.text(st.characters(blacklist_characters="\r\n\0", blacklist_categories=("Cs",)), max_size=40))
