@@ -44,6 +44,8 @@ _STEP, _PORTION = 1 << 20, 1 << 15
 """A step takes about a mebibyte, in portions that are folded while the processor has them at hand."""
 RULES_S = 3600.0
 """How often it is looked for records that are to go."""
+UNSETTLED_S = 2.0
+"""How soon where something has been deleted, and stands in the database's log still."""
 _BUSY = 200  # so many frames in one step mean that a transaction a second would be waste
 
 
@@ -89,7 +91,9 @@ class Feeder:
         self._error = ""
         self._rules = rules
         self._anchor = None if head is None else Anchor(head)
-        self._unsettled = False
+        self._unsettled = True
+        """Whether something that was deleted may still stand in a file of the database. The last feeder may have been
+        killed over it."""
         self._wrong = ""
 
     def _begin(self) -> None:
@@ -174,6 +178,10 @@ class Feeder:
         """Delete what the journal no longer needs. `step` does so at the end of each segment."""
         if self._applied is None or self._reader.position < self._applied or self._waiting:
             return  # a call that has ended still needs its events until it is stored
+        try:
+            self._store.sync()  # before what it was made of goes
+        except OSError:
+            return
         self._swept = self._applied.segment
         self._retention.sweep(self._applied.segment, self._folder.open)
 
@@ -182,8 +190,7 @@ class Feeder:
         database any more. How many there were. Raises SQLAlchemyError and OSError."""
         deleted = apply_rules(self._store, self._rules, at)
         if deleted or self._unsettled:
-            self._store.settle()
-            self._unsettled = False
+            self._unsettled = not self._store.settle()
         return deleted
 
     def keep_head(self) -> str:
@@ -208,7 +215,7 @@ class Feeder:
                 caught_up_at = caught_up_at if self._behind else time.time()
                 beat_at = 0.0 if self._error else beat_at
                 if self._unsettled:
-                    rules_at = 0.0
+                    rules_at = min(rules_at, time.monotonic() + UNSETTLED_S)
                 if time.monotonic() >= head_at and not self._behind:
                     self._wrong = self.keep_head() or self._wrong
                     head_at = time.monotonic() + heartbeat.INTERVAL_S

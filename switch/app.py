@@ -340,7 +340,7 @@ class Exchange:
         parked = ParkedAsking(self._features.parking, clock.at)
         billing = Billing(core, self._features.billable, self._model, self._token, clock)
         hiding = Hiding(clock.at, lambda events: core.note(events, clock.now()))
-        forgetting = Forgetting(
+        self._forgetting = Forgetting(
             core,
             self._recordings,
             self._mailboxes.desk,
@@ -352,8 +352,8 @@ class Exchange:
             lambda events: core.note(events, clock.now()),
         )
         asked = (
-            *(forgetting, operations, guarding, self._wishing, lifting, explaining, watching, self._mailboxes.asking),
-            *(record, parked, hiding, billing),
+            *(self._forgetting, operations, guarding, self._wishing, lifting, explaining, watching),
+            *(self._mailboxes.asking, record, parked, hiding, billing),
         )
         self._control = ControlServer(
             {name: handler for each in asked for name, handler in each.handlers().items()},
@@ -481,6 +481,7 @@ class Exchange:
         head = proof.HeadLog(self._places.head, self._log.info, self._clock.at)
         self._chores.repeat("head", lambda: proof.LOOK_S, head.look)
         self._chores.repeat("certificates", lambda: LOOK_S, self._certificates.look)
+        self._chores.begin("forgetting", self._forgetting.settle())
 
     async def _let_in(self, compiled: Compiled) -> None:
         """Hear those who ask: operators, metrics, the next exchange, and signals."""

@@ -94,7 +94,7 @@ class Forgetting:
         for each in messages:
             self._desk.mailboxes.change(each.mailbox, each.id, GONE, by, self._at())
         self._note([Forgotten(tuple(calls), (), by, why, self._at())] if calls else [])
-        self._chores.begin("forgetting", self._settle())
+        self._chores.begin("forgetting", self.settle())
         return ForgottenView(calls=len(calls), files=files, messages=len(messages))
 
     def accessed(self, args: dict[str, Any]) -> AccessedView:
@@ -110,7 +110,9 @@ class Forgetting:
         for each in messages:
             self._desk.files.drop(each.mailbox, each.id)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """What is deleted now is soon in no file of the state. Also at a start: the last exchange may have been killed
+        before it was."""
         await asyncio.sleep(SETTLE_S)
         await asyncio.to_thread(settle_state, self._state)
 

@@ -37,6 +37,7 @@ class Keeper(abc.ABC):
     def __init__(self, store: Closable) -> None:
         self._closable = store
         self._task: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.off_the_loop: Callable[..., Awaitable[None]] = asyncio.to_thread
 
     @abc.abstractmethod
@@ -53,13 +54,16 @@ class Keeper(abc.ABC):
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self._writing is not None:
+            await asyncio.wait((self._writing,))  # it is in a thread: a store is closed when nobody writes to it
         await self._write()
         self._closable.close()
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self.interval_s)
-            await asyncio.shield(self._write())
+            self._writing = asyncio.create_task(self._write())
+            await asyncio.shield(self._writing)
 
 
 Written = Callable[[], Position | None]

@@ -72,7 +72,11 @@ NEWEST = "0011"
 """The newest migration."""
 # A write-ahead log lets readers read on while the feeder writes, and syncs at its checkpoints only. What is deleted is
 # overwritten, too.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "temp_store=MEMORY", "secure_delete=ON")
+_BUSY_MS, _SETTLE_MS = 30_000, 1_000
+_PRAGMAS = (
+    *("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_MS}"),
+    *("temp_store=MEMORY", "secure_delete=ON"),
+)
 # Transactions are begun by us: the driver would leave changes of tables out of them.
 _SQLITE_ARGUMENTS = {"check_same_thread": False, "timeout": 30.0, "isolation_level": None}
 
@@ -86,6 +90,7 @@ class Store:
         self.dialect = parsed.get_backend_name()
         self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._log: Path | None = None
         self._engine: Engine | AsyncEngine
         if parsed.get_driver_name() == "asyncpg":
             from sqlalchemy.ext.asyncio import create_async_engine  # a part that SQLite does not need
@@ -93,7 +98,7 @@ class Store:
             self._loop = asyncio.new_event_loop()
             self._engine = create_async_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True)
         elif self.dialect == "sqlite":
-            _prepare_file(parsed)
+            self._log = _prepare_file(parsed)
             _adapt_quickly()
             self._engine = create_engine(parsed, connect_args=_SQLITE_ARGUMENTS)
             event.listen(self._engine, "connect", _tune_sqlite)
@@ -205,11 +210,34 @@ class Store:
 
         return self._run(work, alone=True)
 
-    def settle(self) -> None:
-        """What was deleted goes out of the files, too: SQLite's log has it up to now. Other databases see to that."""
-        if self.dialect == "sqlite":
-            with self._lock, contextlib.closing(cast("Engine", self._engine).raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def settle(self) -> bool:
+        """What was deleted goes out of the files, too: SQLite's log has it up to now. Other databases see to that.
+        False: somebody is reading, so it is to be tried again."""
+        if self.dialect != "sqlite":
+            return True
+        with self._lock, contextlib.closing(cast("Engine", self._engine).raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={_SETTLE_MS}")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return not busy
+
+    def sync(self) -> None:
+        """What was applied outlives a loss of power from now on, too: SQLite's log, which is synced at its checkpoints
+        only, is on the disk. Other databases see to that. Raises OSError."""
+        if self._log is None:
+            return
+        # Of the database's own file none may be closed here: SQLite's locks on it would go with it (fcntl(2)). It is
+        # synced before anything in the log is written over.
+        with contextlib.suppress(FileNotFoundError):
+            for path in (self._log, self._log.parent):
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
     # Reading
 
@@ -391,13 +419,15 @@ def _sound(url: URL) -> URL:
     return url
 
 
-def _prepare_file(url: URL) -> None:
-    """Make the file for its owner alone; SQLite gives its companions (-wal, -shm) the same mode."""
+def _prepare_file(url: URL) -> Path | None:
+    """Make the file for its owner alone; SQLite gives its companions (-wal, -shm) the same mode. Where its log will be,
+    unless it is in memory."""
     if not url.database or url.database == ":memory:":
-        return
+        return None
     path = Path(url.database)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return path.with_name(f"{path.name}-wal")
 
 
 def _adapt_quickly() -> None:

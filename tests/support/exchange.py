@@ -646,6 +646,7 @@ class Exchange:
         self.events += [event for _, events, _ in self.journal.read(end) for event in events]
 
     def _send(self, flow: Flow, data: bytes) -> None:
+        assert not self.core._events, f"it is sent before this is in the journal: {self.core._events}"
         if flow.hop:
             self.hops.send(flow, data)
             return
@@ -730,6 +731,9 @@ class Exchange:
 
     def _after(self) -> None:
         self._remember()
+        core = self.core
+        left = core._events, core._sends, core.endpoint.out
+        assert not any(left), f"an input that ends without `_finish` leaves this for whatever comes next: {left}"
         if not self.recovers:
             self.check_live()
 

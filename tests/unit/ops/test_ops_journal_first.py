@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,11 +20,14 @@ from config.compiled import MailSettings
 from config.loader import read
 from media import wire
 from media.engine import Lease, Tune
-from records.events import LineSet
+from records.events import LineSet, MessageLeft
+from switch import forgetting
 from switch.app import Exchange
 from switch.arguments import ExchangeArguments, Places
 from switch.calls.alarm import Letter
 from switch.control import ControlClient, Refused
+from switch.keeper import MailboxKeeper
+from switch.mailboxes import GONE
 from switch.sip import effects as fx
 from switch.sip.flow import Flow
 from switch.views import WishesView
@@ -40,7 +44,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         compiled = compile_loaded(validate.validate(read(SMALL, "a.yaml"), Path()), "a.yaml", {})
         places = Places(folder / "a.yaml", folder / "data", folder)
-        places.data.mkdir()
+        places.data.mkdir(exist_ok=True)
         self.left: list[tuple[str, bool]] = []
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listening.bind(str(places.worker(0)))
@@ -174,3 +178,30 @@ async def test_after_a_hand_over_nothing_is_decided_any_more(house: House) -> No
     done: list[str] = []
     house.decide(lambda: done.append("decided"))
     assert not done and not house.core._events
+
+
+async def test_who_was_forgotten_before_a_kill_is_in_no_file_of_the_state_soon_after_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = house.core.mailboxes
+    (keeper,) = (each for each in house.exchange._state.keepers if isinstance(each, MailboxKeeper))
+    boxes.leave(MessageLeft("alice", "m1", AT, "c1", "+16695550123", "Zacharias", open=True))
+    await keeper._write()
+    boxes.change("alice", "m1", GONE, "operator:anna", AT)
+    await keeper._write()
+    monkeypatch.setattr(forgetting, "SETTLE_S", 0.0)
+    shutil.copytree(house.exchange._places.data, tmp_path / "killed" / "data")
+    after = House(tmp_path / "killed")
+
+    def found() -> bool:
+        return any(b"Zacharias" in path.read_bytes() for path in (tmp_path / "killed" / "data").glob("state.sqlite3*"))
+
+    try:
+        assert found()
+        after.exchange._remember(0.0)
+        after.exchange._begin_chores()
+        async with asyncio.timeout(20):
+            while found():
+                await asyncio.sleep(0.01)
+    finally:
+        await after.close()

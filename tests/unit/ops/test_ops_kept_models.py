@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from config import validate
+from config.compile import compile_loaded
+from config.loader import read
 from dialplan import model as m
 from dialplan.routes import RouteRule, Row, table
-from switch import models
+from switch import configuration, models
+from switch.private import write_private
 from tests.support.exchange import house
 
 
@@ -42,3 +47,26 @@ def test_a_damaged_one_is_none(tmp_path: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:100])
     assert models.find(tmp_path, model.version) is None
     assert models.find(tmp_path, "../x") is None
+
+
+def test_who_is_killed_while_a_configuration_is_kept_leaves_none_without_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it the kept one is in force, and its calls are explained by the kept model."""
+    compiled = compile_loaded(validate.validate(read("country: US\nlines: {alice: {}}\n", "a.yaml"), Path()), "a", {})
+    for kept in range(2):
+        folder, left = tmp_path / str(kept), [kept]
+        folder.mkdir()
+
+        def write(path: Path, data: bytes, left: list[int] = left) -> None:
+            if not left[0]:
+                raise KeyboardInterrupt  # as good as a kill: nobody sees to it
+            left[0] -= 1
+            write_private(path, data)
+
+        monkeypatch.setattr(models, "write_private", write)
+        monkeypatch.setattr(configuration, "write_private", write)
+        with pytest.raises(KeyboardInterrupt):
+            configuration.keep(folder, compiled)
+        after = configuration.kept(folder)
+        assert after is None or models.find(folder, after.model.version) is not None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -452,6 +453,36 @@ def test_what_was_forgotten_is_in_no_octet_of_journal_and_database_any_more(tmp_
     assert len(segments(tmp_path / "journal")) == 2, "that of the call that is up has its events only"
     assert [record.call for record in feeder.open_calls()] == ["up"]
     assert told(store) == []
+    store.close()
+    journal.close()
+
+
+def test_a_feeder_that_is_killed_over_a_deletion_leaves_nothing_in_the_log(tmp_path: Path) -> None:
+    """Nor does one that had to wait for somebody who was reading."""
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = Store(url)
+    store.migrate()
+    journal = FileJournal(tmp_path / "journal")
+    secret = answered_call("c1", 5)
+    secret[0] = replace(secret[0], caller_name="Zacharias Unvergessen")  # type: ignore[call-arg]
+    journal.append(secret)
+    feed_all(Feeder(tmp_path / "journal", store))
+    journal.append([forgotten("c1")])
+    feed_all(Feeder(tmp_path / "journal", store))  # and here it dies
+
+    def found() -> bool:
+        return any(b"Zacharias" in path.read_bytes() for path in tmp_path.glob("records.db*"))
+
+    assert found() and store.call("c1") is None
+    feeder = Feeder(tmp_path / "journal", store)
+    reading = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM calls").fetchone()
+    feeder.retain(at(600))
+    assert found()
+    reading.close()
+    feeder.retain(at(600))
+    assert not found()
     store.close()
     journal.close()
 

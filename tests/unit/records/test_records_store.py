@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -254,6 +255,59 @@ def test_segments_go_when_stored_and_shrink_to_the_calls_that_are_up(tmp_path: P
     assert [segment.number for segment in segments(directory)] == [journal.end.segment]
     assert store.call("long") == records(*long)[0]
     assert len(store.history(limit=1000)) == 132
+    journal.close()
+
+
+def test_what_the_journal_gives_up_is_on_the_disk_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction of SQLite's stands in the page cache only, so a loss of power would take the records of calls
+    whose segments are gone for good."""
+    directory, order = tmp_path / "journal", list[str]()
+    store = Store(f"sqlite:///{tmp_path}/records.db")
+    store.migrate()
+    journal = FileJournal(directory, segment_bytes=20_000)
+    feeder = Feeder(directory, store, spare_s=0)
+    fsync, unlink, apply = os.fsync, Path.unlink, Store.apply
+
+    def synced(descriptor: int) -> None:
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def unlinked(path: Path, missing_ok: bool = False) -> None:
+        order.append("segment goes")
+        unlink(path, missing_ok)
+
+    def applied(*given: Any, **named: Any) -> None:
+        order.append("applied")
+        apply(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", synced)
+        patch.setattr(Path, "unlink", unlinked)
+        patch.setattr(Store, "apply", applied)
+        for number in range(100):
+            journal.append(answered_call(f"c{number}"))
+            tell(journal)
+            feeder.step()
+    gone = [at for at, what in enumerate(order) if what == "segment goes"]
+    assert len(gone) > 3
+    for each in gone:
+        before = order[:each]
+        assert "records.db-wal" in before[len(before) - before[::-1].index("applied") :]
+
+    def broken(_: int) -> None:
+        raise OSError("input/output error")
+
+    left = len(segments(directory))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        for number in range(100, 200):
+            journal.append(answered_call(f"c{number}"))
+            tell(journal)
+            feeder.step()
+    assert len(segments(directory)) > left, "where the disk fails, nothing goes"
+    feeder.sweep()
+    assert len(segments(directory)) <= 2
+    store.close()
     journal.close()
 
 

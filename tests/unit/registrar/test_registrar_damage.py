@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,3 +111,35 @@ def test_while_the_disk_is_full_only_the_last_word_of_each_contact_is_kept() -> 
     asyncio.run(run())
     assert store.largest == 2
     assert [(each.uri, each.expires_at) for each in store.load()] == [("sip:b@192.0.2.21", 999)]
+
+
+def test_a_store_is_closed_when_its_last_batch_is_written() -> None:
+    """A hand-over must not meet one that is being written: the next exchange has the file then."""
+    order: list[str] = []
+
+    class Store(MemoryBindingStore):
+        def close(self) -> None:
+            order.append("closed")
+
+    async def run() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(work: Callable[..., None], *given: object) -> None:
+            begun.set()
+            await go_on.wait()
+            work(*given)
+            order.append("written")
+
+        keeper = BindingKeeper(Store(), lambda: (1, 1))
+        keeper.interval_s, keeper.off_the_loop = 0.0, slowly
+        keeper.add(bound("sip:a@192.0.2.21"))
+        keeper.start()
+        await begun.wait()
+        stopping = asyncio.create_task(keeper.stop())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        go_on.set()
+        await stopping
+
+    asyncio.run(run())
+    assert order == ["written", "closed"]
