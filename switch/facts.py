@@ -449,6 +449,16 @@ class LiveFacts:
                 if paying.since_ms < each.spent.as_of_ms:
                     each.spent.stale()  # a clock that was set back
 
+    def _leg_rated(self, event: e.LegRated) -> None:
+        """What it costs from its answer on, to its end: as in its record, whatever rates come into force meanwhile."""
+        paying = self._all.spent.paying.get((event.call, event.leg))
+        if paying is None or paying.told:
+            return
+        paying.told, paying.rate = True, _rate_of(event.tariff) if event.tariff is not None else None
+        for each in self._pay(self._calls[event.call].payers[event.leg]):
+            if paying.since_ms < each.spent.as_of_ms:
+                each.spent.stale()  # it was counted by another one
+
     def _leg_taken(self, event: e.LegTaken) -> None:
         """The leg goes on in another call: nothing has ended for its line, and who pays goes on paying."""
         before, after = self._calls.get(event.of), self._calls.get(event.call)
@@ -517,6 +527,7 @@ _FOLD: Mapping[type, Callable[..., str | None]] = {
     e.CallStarted: LiveFacts._started,
     e.LegStarted: LiveFacts._leg_started,
     e.LegAnswered: LiveFacts._leg_answered,
+    e.LegRated: LiveFacts._leg_rated,
     e.LegTaken: LiveFacts._leg_taken,
     e.LegEnded: LiveFacts._leg_ended,
     e.CallEnded: LiveFacts._ended,
@@ -562,6 +573,23 @@ class Lines(Mapping[str, LineFacts]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _rate_of(tariff: e.Tariff) -> Rate:
+    return Rate(
+        "",
+        tariff.destination,
+        tariff.per_minute,
+        tariff.minimum_s,
+        tariff.increment_s,
+        tariff.fee,
+        tariff.currency,
+        tariff.place,
+        tariff.unit,
+        tariff.unit_ms,
+        tariff.rounding,
+        tariff.decimals,
+    )
 
 
 def _ms(at: datetime.datetime) -> int:

@@ -2,7 +2,7 @@
 the legs that have ended and of those that are up.
 
     a leg begins     it stands in `paying`, with nothing to pay
-    it is answered   its minutes run; `sums` counts it up to the second
+    it is answered   its minutes run, by the rate of then; `sums` counts it up to the second
     it is over       its whole length and cost go into the minute in which it ends (`over`)
     a reset          nothing before counts any more, also of the legs that are up
 
@@ -26,15 +26,15 @@ NOTHING = 0, 0, 0
 
 
 class Paying(msgspec.Struct):
-    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered. `rate` is that of `day` (of the
-    epoch) by `table`."""
+    """A leg to a carrier that is under way. `since_ms` is 0 until it is answered. `rate` is the one that the records go
+    by, told at the answer (`told`); or, where nobody did so, that of the answer's day by `table`."""
 
     trunk: str
     number: str
     since_ms: int = 0
     rate: Rate | None = None
-    day: int = -1
     table: RateTable | None = None
+    told: bool = False
 
 
 class Window:
@@ -138,7 +138,7 @@ class Spending:
         if not lasted_ms or not counts:
             return None
         self.turn(now_ms)
-        return self.add(now_ms // 60_000, lasted_ms, _cost(paid, now_ms, lasted_ms, rates))
+        return self.add(now_ms // 60_000, lasted_ms, _cost(paid, lasted_ms, rates))
 
     def reset(self, at_ms: int) -> list[int]:
         """From that instant on it counts anew. Returns the minutes of which something had been spent."""
@@ -161,19 +161,18 @@ class Spending:
 
     def _of(self, leg: Paying, now_ms: int, rates: RateTable) -> tuple[int, int, int]:
         lasts_ms = self._lasts_ms(leg, now_ms)
-        cost = _cost(leg, now_ms, lasts_ms, rates)
+        cost = _cost(leg, lasts_ms, rates)
         return min(lasts_ms, HOUR_MINUTES * 60_000), min(lasts_ms, DAY_MINUTES * 60_000), cost
 
     def _lasts_ms(self, leg: Paying, now_ms: int) -> int:
         return max(0, now_ms - max(leg.since_ms, self.reset_ms)) if leg.since_ms else 0
 
 
-def _cost(leg: Paying, now_ms: int, lasted_ms: int, rates: RateTable) -> int:
-    if not rates.decks or not lasted_ms:
+def _cost(leg: Paying, lasted_ms: int, rates: RateTable) -> int:
+    if not lasted_ms:
         return 0
-    day = now_ms // 86_400_000
-    if leg.day != day or leg.table is not rates:
-        date = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC).date()
+    if not leg.told and leg.table is not rates:
+        date = datetime.datetime.fromtimestamp(leg.since_ms / 1000, datetime.UTC).date()
         leg.rate = rates.rate(leg.trunk, leg.number, date)
-        leg.day, leg.table = day, rates
+        leg.table = rates
     return price(leg.rate, lasted_ms / 1000) if leg.rate is not None else 0

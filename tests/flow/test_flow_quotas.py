@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import msgspec
@@ -32,6 +33,12 @@ def scene(total: Quotas = Quotas(), **lines: Any) -> Scene:
     made = Scene(model=m.versioned(model))
     made.strict = False
     return made
+
+
+def use(made: Scene, rows: list[tuple[int, ...]]) -> None:
+    """A reload with other rates."""
+    rates = RateTable({"": RateDeck("r.csv", "EUR", pack({"+1": rows}, 6), ("World",))})
+    made.exchange.use_model(m.versioned(msgspec.structs.replace(made.exchange.model, rates=rates)))
 
 
 def limits(quotas: Quotas) -> Outside:
@@ -145,6 +152,39 @@ def test_cost_of_an_hour_and_a_day(what: str, window_s: int) -> None:
     alice.register()
     made.wait()
     assert not refused(made, alice)
+
+
+@pytest.mark.parametrize("crash", ["no", "journal", "state file"])
+def test_rates_that_come_during_a_call_change_nothing_for_its_quota_nor_for_its_record(crash: str) -> None:
+    """Neither those of another day, which the table has already, nor those of a reload."""
+    made = scene(alice=Quotas(cost_day=100 * EUROS))
+    tomorrow = (made.clock.at() + datetime.timedelta(days=1)).toordinal()
+    rows = [(EUROS, 0, 60, 60, 0, 0, 2), (7 * EUROS, 0, 60, 60, 0, tomorrow, 3)]
+    use(made, rows)
+    carrier, alice = made.carrier(), made.phone("alice")
+    to_midnight_s = 86_400 - made.clock.at().timestamp() % 86_400
+    made.wait(to_midnight_s - 90)
+    alice.register()
+    made.wait()
+    first = talk(made, carrier, alice)
+    made.wait(200)
+    assert made.clock.at().toordinal() == tomorrow
+    assert facts(made).cost_day == 4 * EUROS
+    use(made, [(50 * EUROS, 0, 60, 60, 0, 0, 4)])
+    assert facts(made).cost_day == 4 * EUROS
+    if crash == "state file":
+        made.exchange.save_facts()
+    if crash != "no":
+        made.exchange.crash_and_restart()
+    assert facts(made).cost_day == 4 * EUROS
+    hang_up(made, carrier, first)
+    (charge,) = made.exchange.record.charges
+    assert (charge.cost, facts(made).cost_day) == (4 * EUROS, 4 * EUROS)
+    second = talk(made, carrier, alice)
+    made.wait(1)
+    assert facts(made).cost_day == 54 * EUROS
+    hang_up(made, carrier, second)
+    made.exchange.check_facts()
 
 
 def test_all_lines_together() -> None:

@@ -144,7 +144,7 @@ def test_a_record_keeps_what_the_decision_asked_for_and_the_draw_follows_from_th
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 3),
-        st.sampled_from(["start", "help", "ring", "out", "answer", "end leg", "end", "set", "rung", "reset"]),
+        st.sampled_from(["start", "help", "ring", "out", "answer", "rated", "end leg", "end", "set", "rung", "reset"]),
         st.integers(0, 3),
         st.integers(1, 4000),
     ),
@@ -177,6 +177,9 @@ def history(drawn: list[tuple[int, str, int, int]]) -> tuple[list[e.AnyEvent], f
                 made.append(leg(call, number, len(legs), target, now, "202" if other else ""))
             elif what == "answer" and legs.get(other):
                 made.append(e.LegAnswered(call, number, then, other, DIALOG))
+            elif what == "rated" and legs.get(other):
+                tariff = e.Tariff(pause * 1000, 5) if pause % 2 else None
+                made.append(e.LegRated(call, number, then, other, then, "202", "+16695550199", tariff))
             elif what == "end leg" and legs.get(other):
                 legs[other] = False
                 made.append(e.LegEnded(call, number, then, other, "answered", "caller_hung_up", 200))
