@@ -73,4 +73,4 @@ def test_a_baresip_sends_a_call_on(exchange):
         assert bob.received("NOTIFY")[-1].body.strip() == "SIP/2.0 200 OK"
     assert sound.strongest(*sound.read(carol.wav(there))) == pytest.approx(1200, abs=4)
     samples, rate = sound.read(alice.wav(here))
-    assert sound.find(samples[-int(0.8 * rate) :], rate, 850) is not None
+    assert sound.find(samples, rate, 850) is not None

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import urllib.request
 
 import pytest
 
@@ -21,11 +20,6 @@ pytestmark = pytest.mark.e2e
 def exchange(tmp_path_factory):
     with house(tmp_path_factory.mktemp("house")) as made:
         yield made
-
-
-def get(exchange, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}{path}", timeout=5) as answer:
-        return answer.read().decode()
 
 
 def sample(text, name):
@@ -70,10 +64,10 @@ def test_status_calls_trace_and_history_of_a_call(exchange):
         for text in ("101", "102", "talking", call["call"], "1 call"):
             assert text in table
 
-        metrics = get(exchange, "/metrics")
+        metrics = exchange.get("/metrics")
         assert sample(metrics, "ringplan_calls") == 1
         assert sample(metrics, "ringplan_contacts") == 2
-        assert get(exchange, "/healthz") == "ok\n"
+        assert exchange.get("/healthz") == "ok\n"
         alice.do("hangup", call=here)
         bob.over(there)
 
@@ -85,7 +79,9 @@ def test_status_calls_trace_and_history_of_a_call(exchange):
     assert ladder.returncode == 0
     for text in ("Ringplan", "INVITE +SDP", "180 Ringing", "200 OK", "ACK", "BYE", "407"):
         assert text in ladder.stdout, ladder.stdout
-    assert ladder.stdout.count("INVITE +SDP") == 3  # without the password, with it, and to the other telephone
+    # Without the password, with it, and to the other telephone; a machine that is busy repeats some.
+    invites = [line for line in ladder.stdout.splitlines() if "INVITE +SDP" in line and "↻" not in line]
+    assert len(invites) == 3, ladder.stdout
     assert exchange.run("trace", "no-such-call").returncode == 1
     registrations = exchange.run("trace", "alice-phone").stdout
     for text in ("Registrations of alice-phone", "REGISTER", "401 Unauthorized · REGISTER", "200 OK · REGISTER"):
@@ -132,8 +128,9 @@ def test_a_telephone_with_a_wrong_password_is_named_and_one_that_registers_too(e
             wrong.setattr("tests.e2e.kit.wire.secret", lambda line: "wrong")
             assert bob.register().status == 401
         assert "bob-phone from 127.0.0.1 is refused: wrong password, once" in exchange.run("status").stdout
-        assert re.search(r'"user": "bob-phone".*"wrong password".*"event": "telephone refused"', exchange.log())
-        assert sample(get(exchange, "/metrics"), "ringplan_registrations_refused_total") == 1
+        refused = re.compile(r'"user": "bob-phone".*"wrong password".*"event": "telephone refused"')
+        wait_for(lambda: refused.search(exchange.log()), 3, "the line in the log")
+        assert sample(exchange.get("/metrics"), "ringplan_registrations_refused_total") == 1
         assert "bob-phone" in exchange.json("phones")["absent"]
 
         assert bob.register().status == 200
@@ -184,7 +181,7 @@ def test_a_refused_reload_changes_nothing_and_a_taken_one_does(exchange):
 
 def test_metrics_count(exchange):
     def counted():
-        text = get(exchange, "/metrics")
+        text = exchange.get("/metrics")
         return [sample(text, f"ringplan_{name}_total") for name in ("calls_started", "calls_answered", "registrations")]
 
     before = counted()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.kit import sound
-from tests.e2e.kit.house import house
+from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.phones import Softphone, connect, softphones
 
 pytestmark = pytest.mark.e2e
@@ -64,22 +64,26 @@ def test_three_meet_behind_a_pin_and_one_is_muted(exchange):
     ):
         phones = {"alice": alice, "bob": bob, "carol": carol}
         calls = {}
+
+        def parts() -> list[tuple[str, str]]:
+            return [(call["room"], call["part"]) for call in exchange.json("calls")]
+
         for name, phone in phones.items():
             phone.play(TONES[name], DBFS)
             calls[name] = phone.call("700")
             phone.talking(calls[name])
             phone.do("dial", call=calls[name], digits="2468#")
-        met = talk(2.2)  # keys take their time
-        rooms = [(call["room"], call["part"]) for call in exchange.json("calls")]
+        wait_for(lambda: parts() == [("board", "")] * 3, 8, "the keys to be heard")
+        met = talk(1.2)  # and a tone that says so
         bob.do("dial", call=calls["bob"], digits="*1")
-        muted = talk(2.4)  # he is told so, which takes a while
+        wait_for(lambda: sorted(parts()) == [("board", ""), ("board", ""), ("board", "muted")], 8, "the mute")
+        muted = talk(1.8)  # he is told so, which takes a while
         carol.do("hangup", call=calls["carol"])
         carol.over(calls["carol"])
         left = talk(0.8)
         for name in ("alice", "bob"):
             phones[name].do("hangup", call=calls[name])
             phones[name].over(calls[name])
-    assert rooms == [("board", "")] * 3
 
     def heard_by(until: float, *names: str) -> dict[str, set[str]]:
         return {name: heard(phones[name], calls[name], until) for name in names}

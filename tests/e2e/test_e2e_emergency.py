@@ -7,12 +7,11 @@ import contextlib
 import shutil
 import socketserver
 import threading
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kit.house import House, house, wait_for
+from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.sipp import Sipp, answering, calling, register
 
 pytestmark = [
@@ -58,11 +57,6 @@ class Post(socketserver.StreamRequestHandler):
             self.wfile.write(b"354 go on\r\n" if data else b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
 
 
-def metrics(exchange: House) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}/metrics", timeout=5) as page:
-        return page.read().decode()
-
-
 def test_help_is_called_with_the_address_and_people_are_told(tmp_path: Path) -> None:
     letters: list[str] = []
     post = type("Post", (Post,), {"letters": letters})
@@ -80,8 +74,9 @@ def test_help_is_called_with_the_address_and_people_are_told(tmp_path: Path) -> 
         assert carrier.wait(10) == (1, 1, 0), carrier.trouble()
         assert told.wait(10) == (1, 1, 0), told.trouble()
         wait_for(lambda: letters, 10, "the letter")
-        wait_for(lambda: 'way="mail"' in metrics(exchange), 5, "word of the letter")
-        shown, log = metrics(exchange), exchange.log()
+        for way in ("mail", "line"):
+            wait_for(lambda way=way: f'way="{way}"' in exchange.get("/metrics"), 5, f"word of the {way}")
+        shown, log = exchange.get("/metrics"), exchange.log()
         server.shutdown()
     assert "EMERGENCY 911: alice-phone" in letters[0] and "guard@example.com" in letters[0]
     assert 'ringplan_emergency_told_total{outcome="sent",way="mail"} 1.0' in shown

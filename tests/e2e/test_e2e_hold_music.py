@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.crash.ears import SETTLE_S
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.phones import connect, softphones
@@ -32,13 +33,13 @@ def test_the_held_hear_the_file_and_then_each_other(tmp_path):
         for holder, call in ((alice, here), (bob, there)):
             holder.do("hold", call=call)
             wait_for(lambda: state() == "held", 5, "the hold")
-            began = time.monotonic() + 0.3
-            time.sleep(1.2)
+            began = time.monotonic() + SETTLE_S
+            time.sleep(1.4)
             spans.append((began, time.monotonic()))
             holder.do("unhold", call=call)
             wait_for(lambda: state() == "talking", 5, "the resumption")
-            began = time.monotonic() + 0.3
-            time.sleep(1.0)
+            began = time.monotonic() + SETTLE_S
+            time.sleep(1.2)
             spans.append((began, time.monotonic()))
         zero = {phone: phone.expect("recording", call=call)["now"] for phone, call in ((alice, here), (bob, there))}
         alice.do("hangup", call=here)

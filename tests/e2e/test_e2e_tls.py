@@ -6,14 +6,13 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.kit import sound
 from tests.e2e.kit.baresip import baresips, modules
-from tests.e2e.kit.house import House, house, wait_for
+from tests.e2e.kit.house import PATIENCE, House, house, wait_for
 from tests.e2e.kit.phones import connect, softphones
 from tests.support.certificates import Authority, Files
 
@@ -52,7 +51,7 @@ def shown(exchange: House, authority: Authority) -> int:
     """The serial number of the certificate that the exchange shows now."""
     context = ssl.create_default_context(cafile=authority.file)
     with (
-        socket.create_connection(("127.0.0.1", exchange.tls), 5) as plain,
+        socket.create_connection(("127.0.0.1", exchange.tls), 5 * PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="pbx.example.com") as tls,
     ):
         certificate = tls.getpeercert()
@@ -85,9 +84,8 @@ def test_a_udp_telephone_calls_a_tls_telephone_while_the_certificate_is_renewed(
     status = exchange.json("status")
     assert [each["name"] for each in status["certificates"]] == ["pbx.example.com"]
     assert any("ends on" in warning for warning in status["warnings"])
-    assert '"certificate ends"' in exchange.log()
-    with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}/metrics", timeout=5) as answer:
-        assert 'ringplan_certificate_ends_timestamp_seconds{name="pbx.example.com",' in answer.read().decode()
+    wait_for(lambda: '"certificate ends"' in exchange.log(), 3, "the line in the log")
+    assert 'ringplan_certificate_ends_timestamp_seconds{name="pbx.example.com",' in exchange.get("/metrics")
 
 
 def test_a_tls_telephone_calls_a_tls_telephone(exchange, authority):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.crash.ears import SETTLE_S
 from tests.e2e.kit import sound
 from tests.e2e.kit.house import house, wait_for
 from tests.e2e.kit.phones import connect, softphones
@@ -41,23 +42,23 @@ def test_a_call_goes_on_to_one_and_then_to_another(made):
         first = carol.incoming()
         assert "sip:101@" in carol.expect("incoming")["remote"], "who calls is Alice"
         carol.expect("recording", call=first)
-        began = time.monotonic() + 0.3
-        time.sleep(1.0)
+        began = time.monotonic() + SETTLE_S
+        time.sleep(1.3)
         spans = [(began, time.monotonic())]
         carol.do("hold", call=first)
         carol.do("call", name="asking", uri=f"sip:104@{carol.server}")
         carol.expect("recording", call="asking")
         second = dave.incoming()
         dave.expect("recording", call=second)
-        began = time.monotonic() + 0.3
-        time.sleep(0.8)
+        began = time.monotonic() + SETTLE_S
+        time.sleep(1.2)
         spans.append((began, time.monotonic()))
         carol.do("transfer_to", call=first, other="asking")
         assert carol.expect("transfer", final=True)["status"] == 200
         carol.over(first)
         carol.over("asking")
-        began = time.monotonic() + 0.3
-        time.sleep(1.0)
+        began = time.monotonic() + SETTLE_S
+        time.sleep(1.3)
         spans.append((began, time.monotonic()))
         legs = ((alice, here), (carol, first), (carol, "asking"), (dave, second))
         zero = {call: phone.expect("recording", call=call)["now"] for phone, call in legs}
@@ -96,13 +97,13 @@ def test_a_telephone_without_keys_for_it_asks_and_puts_through(made):
             bob.do("dial", call=there, digits=key)
         target = carol.incoming(seconds=15)
         carol.expect("recording", call=target)
-        began = time.monotonic() + 0.3
-        time.sleep(0.8)
+        began = time.monotonic() + SETTLE_S
+        time.sleep(1.2)
         spans = [(began, time.monotonic())]
         bob.do("hangup", call=there)
         bob.over(there)
-        began = time.monotonic() + 0.3
-        time.sleep(0.8)
+        began = time.monotonic() + SETTLE_S
+        time.sleep(1.2)
         spans.append((began, time.monotonic()))
         legs = ((alice, here), (bob, there), (carol, target))
         zero = {call: phone.expect("recording", call=call)["now"] for phone, call in legs}

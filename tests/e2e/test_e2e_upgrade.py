@@ -72,8 +72,9 @@ def test_two_upgrades_under_load_fail_no_call(tmp_path):
             talk = Talk(carol, dave, "104")
             by_tcp = Sipp(exchange, calling("106", "erin", 0), "tcp", tcp=True, dials="106", seconds=90)
             load = Sipp(exchange, calling("102", "alice", 400), "load", calls=MANY, rate=20, dials="102", seconds=90)
-            time.sleep(1.5)
+            wait_for(lambda: exchange.json("status")["calls"] > 14, 8, "the load")
             done = [exchange.json("upgrade") for _ in range(2)]
+            wait_for(lambda: exchange.recorded() > 30, 8, "more calls")
             time.sleep(0.5)
             load.finish()
             made = load.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import urllib.error
-import urllib.request
 
 import pytest
 
@@ -21,8 +20,7 @@ def exchange(tmp_path_factory):
 
 def get(exchange, path: str) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{exchange.metrics}{path}", timeout=5) as answer:
-            return answer.read().decode()
+        return exchange.get(path)
     except urllib.error.HTTPError as error:
         return error.read().decode()
 

@@ -58,7 +58,7 @@ class Baresip:
         which it registers at once (RFC 5626)."""
         place = modules()
         assert place is not None
-        self.control = house.port()
+        self.control, own, _ = house.port(), house.port(), house.port()  # one behind its own it listens for TLS
         self.folder = house.folder / f"baresip-{line}-{self.control}"
         self.folder.mkdir()
         first = house.first + 20 + 10 * (line == "bob")
@@ -66,7 +66,7 @@ class Baresip:
         said = sound.write(self.folder / "says.wav", sound.sine(hz, -14, 15, 8000), rate=8000)
         lines = [
             "poll_method epoll",
-            f"sip_listen {literal(address)}:{house.port()}",
+            f"sip_listen {literal(address)}:{own}",
             f"net_interface {address}",
             f"rtp_ports {first}-{first + 9}",
             "audio_player aubridge,nowhere",
@@ -106,6 +106,8 @@ class Baresip:
         self.events: list[dict[str, Any]] = []
         self._pending = b""
         self._socket = wait_for(lambda: call(self._connect), 5, "baresip's control socket")
+        # Whoever else has the port would take the connection, and all that is told to this one.
+        assert "failed to listen" not in self.output(), self.output()
 
     def _connect(self) -> socket.socket | None:
         try:
@@ -171,7 +173,7 @@ class Baresip:
         """Switch it off, and wait for its end."""
         self.switch_off()
         try:
-            self.process.wait(5)
+            self.process.wait(5 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.terminate()
             try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.kit.house import House, house, secret, wait_for
+from tests.e2e.kit.house import House, house, secret
 from tests.e2e.kit.sipp import Sipp, answering
 
 USERS = ("anna", "ben", "marta", "victoria", "olga", "paul", "quentin")
@@ -63,12 +63,6 @@ def carrier(exchange: House, calls: int = 1, last: str = "") -> Iterator[Sipp]:
         text = f"{before}{last}\n{length}{after}"
     made = Sipp(exchange, text, "carrier", port=exchange.carrier, calls=calls, echo=True)
     try:
-        wait_for(lambda: _is_taken(exchange.carrier), 5, "the carrier to listen")
         yield made
     finally:
         made.stop()
-
-
-def _is_taken(port: int) -> bool:
-    """Whether somebody has that UDP port; looked up and not tried, which could take it from SIPp."""
-    return any(f":{port:04X} " in line[:24] for line in Path("/proc/net/udp").read_text().splitlines())

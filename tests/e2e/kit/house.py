@@ -66,6 +66,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below a folder in which somebody writes, and what is in it; those that go away meanwhile left out."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
 def wait_for(found: Callable[[], Any], seconds: float, what: str) -> Any:
     """The first true value of `found`, asked every 20 ms, or less often where it takes long to look; AssertionError
     naming `what` when there is none in time, with all patience."""
@@ -166,7 +174,7 @@ class House:
 
     def log(self) -> str:
         """All that the processes have written so far."""
-        return (self.folder / "log").read_text()
+        return (self.folder / "log").read_text(errors="replace")
 
     def starts(self, name: str) -> list[int]:
         """The process ids that a child has had, by the supervisor's log: `exchange`, `media worker 0`."""
@@ -242,13 +250,17 @@ class House:
         restarted and has no call now."""
 
         def started() -> int:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5 * PATIENCE) as answer:
-                found = re.search(r"^ringplan_calls_started_total (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.search(r"^ringplan_calls_started_total (\S+)$", self.get("/metrics"), re.MULTILINE)
             assert found is not None
             return int(float(found[1]))
 
         wait_for(lambda: self.recorded() == started(), 6, "a record of each call")
-        return self.recorded()
+        return started()
+
+    def get(self, path: str) -> str:
+        """A page of the metrics port. Raises HTTPError."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}{path}", timeout=5 * PATIENCE) as answer:
+            return str(answer.read().decode())
 
     def history(self, calls: int, seconds: float = 6.0) -> list[dict[str, Any]]:
         """The records, as soon as there are so many; the newest first."""

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.e2e.kit.house import PATIENCE, House, secret
+from tests.e2e.kit.house import PATIENCE, House, secret, wait_for
 from tests.e2e.kit.wire import Text
 
 MESSAGE = re.compile(r"^-{40,} .*\n\w+ message (?:received|sent) .*\n\n", re.MULTILINE)
@@ -253,7 +253,8 @@ class Sipp:
         echo: bool = False,
         seconds: int = 40,
     ) -> None:
-        """Ends after `seconds`, with all patience, at the latest. With `echo` it sends back the sound that it gets."""
+        """Ends after `seconds`, with all patience, at the latest. With `echo` it sends back the sound that it gets. One
+        whose `port` is given, because it is called there, listens when this is done: the next SIPp may be quicker."""
         folder = house.folder / "sipp"
         folder.mkdir(exist_ok=True)
         self.port = port or house.port()
@@ -282,6 +283,12 @@ class Sipp:
         argv += ["-trace_msg", "-message_file", str(self._file("messages"))]
         house.at_end.append(self.stop)
         self.process = subprocess.Popen(argv, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        if port:
+            try:
+                wait_for(lambda: _listens(port, tcp) or self.process.poll() is not None, 5, f"{name} to listen")
+            except BaseException:
+                self.stop()
+                raise
 
     def _file(self, kind: str) -> Path:
         return self._stem.with_suffix(f".{kind}")
@@ -322,6 +329,13 @@ class Sipp:
                 self.process.kill()
                 self.process.wait()
         self._out.close()
+
+
+def _listens(port: int, tcp: bool) -> bool:
+    """Whether somebody listens there; looked up and not tried, which could take the port from SIPp."""
+    lines = Path("/proc/net/tcp" if tcp else "/proc/net/udp").read_text().splitlines()[1:]
+    rows = (line.split() for line in lines)
+    return any(row[1].endswith(f":{port:04X}") and (row[3] == "0A" or not tcp) for row in rows)
 
 
 def register(house: House, line: str, *, tcp: bool = False) -> int:

@@ -1,7 +1,8 @@
 """A telephone of text and sockets: no line of the exchange's code in it, so that a bug of both ends cannot hide.
 
-It answers nothing by itself but repeats nothing either: on the loopback nothing is lost. Sound is PCMU, sent and
-received as RTP packets that the test can count.
+It answers nothing by itself but repeats nothing either: on the loopback nothing is lost. What the exchange repeats, as
+it must when a busy test has not answered for half a second, is the same octets again and is passed over. Sound is PCMU,
+sent and received as RTP packets that the test can count.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class WirePhone:
         self.server = ("127.0.0.1", house.sip)
         self.inbox: list[Text] = []
         self.seen: list[Text] = []
+        self._known: set[bytes] = set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
         self.rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -111,11 +113,25 @@ class WirePhone:
         head = "\r\n".join([start, *lines, *kind, f"Content-Length: {len(body)}"])
         self.socket.sendto(f"{head}\r\n\r\n{body}".encode(), self.server)
 
-    def wait(self, kind: str | int, seconds: float = 5.0, method: str = "") -> Text:
-        """The next request of that method, or response of that status (or class, as in 2); provisional 100s pass by."""
+    def _receive(self, left: float) -> None:
+        """Take what comes within so many seconds into the inbox, unless it is a copy of what has come before."""
+        if not select.select([self.socket], [], [], left)[0]:
+            return
+        data = self.socket.recv(65536)
+        if data not in self._known:
+            self._known.add(data)
+            text = Text(data)
+            self.seen.append(text)
+            self.inbox.append(text)
+
+    def wait(self, kind: str | int, seconds: float = 5.0, method: str = "", call_id: str = "") -> Text:
+        """The next request of that method, or response of that status (or class, as in 2), of that Call-ID if one is
+        named; provisional 100s pass by."""
         deadline = time.monotonic() + seconds * PATIENCE
 
         def fits(text: Text) -> bool:
+            if call_id not in ("", text.get("Call-ID")):
+                return False
             if isinstance(kind, str):
                 return not text.status and text.method == kind
             return bool(text.status) and kind in (text.status, text.status // 100) and method in ("", text.method)
@@ -127,19 +143,15 @@ class WirePhone:
                     return text
             left = deadline - time.monotonic()
             assert left > 0, f"{self.line} waited in vain for {kind} {method}; there were {self.seen}"
-            if select.select([self.socket], [], [], left)[0]:
-                text = Text(self.socket.recv(65536))
-                self.seen.append(text)
-                self.inbox.append(text)
+            self._receive(left)
 
     def nothing_more(self, seconds: float) -> list[Text]:
         """What comes within that time."""
         deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._receive(left)
         found = list(self.inbox)
         self.inbox.clear()
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.socket], [], [], left)[0]:
-                found.append(Text(self.socket.recv(65536)))
         return found
 
     def describe(self, way: str = "sendrecv", version: int = 1) -> str:
@@ -163,34 +175,15 @@ class WirePhone:
         session = session or Session(self, uri, to or f"<{uri}>")
         session.cseq += 1
         session.send(method, uri, body, more)
-        answer = self._final(method)
+        answer = session.final(method)
         if answer.status in (401, 407):
             if method == "INVITE":
                 session.send("ACK", uri, cseq_method="ACK", to=answer.get("To"))
             session.cseq += 1
             session.send(method, uri, body, [*more, self._credentials(answer, method, uri)])
-            answer = self._final(method) if method != "INVITE" else answer
+            answer = session.final(method) if method != "INVITE" else answer
         session.last = answer
         return session
-
-    def _final(self, method: str) -> Text:
-        while True:
-            answer = self._any(method)
-            if answer.status >= 200:
-                return answer
-
-    def _any(self, method: str) -> Text:
-        deadline = time.monotonic() + 10 * PATIENCE
-        while True:
-            for text in self.inbox:
-                if text.status and text.method == method:
-                    self.inbox.remove(text)
-                    return text
-            assert time.monotonic() < deadline, f"no answer to {method}; there were {self.seen}"
-            if select.select([self.socket], [], [], 0.5)[0]:
-                text = Text(self.socket.recv(65536))
-                self.seen.append(text)
-                self.inbox.append(text)
 
     def _credentials(self, answer: Text, method: str, uri: str) -> str:
         proxy = answer.status == 407
@@ -243,9 +236,9 @@ class WirePhone:
         return heard
 
     def hear(self, packets: int, seconds: float = 2.0) -> list[bytes]:
-        """The RTP packets that come, until there are so many or the time is over."""
+        """The RTP packets that come, until there are so many or the time is over, with all patience."""
         heard = self.heard()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while len(heard) < packets and (left := deadline - time.monotonic()) > 0:
             select.select([self.rtp], [], [], left)
             heard += self.heard()
@@ -290,23 +283,33 @@ class Session:
 
     def answered(self, seconds: float = 5.0) -> Text:
         """Wait for the 200 and acknowledge it."""
-        answer = self.phone.wait(200, seconds, "INVITE")
+        answer = self.phone.wait(200, seconds, "INVITE", self.call_id)
         self.to, self.uri = answer.get("To"), answer.contact
         self.send("ACK", self.uri)
         return answer
 
     def refused(self, seconds: float = 5.0) -> Text:
         """Wait for a refusal (the one with the password apart) and acknowledge it."""
+        answer = self.final("INVITE", seconds)
+        assert answer.status >= 300, answer
+        self.send("ACK", self.uri, cseq_method="ACK", to=answer.get("To"))
+        return answer
+
+    def final(self, method: str, seconds: float = 10.0) -> Text:
+        """The next final answer to a request of this dialog."""
         deadline = time.monotonic() + seconds * PATIENCE
+        phone = self.phone
         while True:
-            answer = self.phone._any("INVITE")
-            assert time.monotonic() < deadline
-            if answer.status >= 300:
-                self.send("ACK", self.uri, cseq_method="ACK", to=answer.get("To"))
-                return answer
+            for text in phone.inbox:
+                if text.status >= 200 and text.method == method and text.get("Call-ID") == self.call_id:
+                    phone.inbox.remove(text)
+                    return text
+            left = deadline - time.monotonic()
+            assert left > 0, f"{phone.line}: no answer to {method}; there were {phone.seen}"
+            phone._receive(left)
 
     def hang_up(self) -> Text:
         """BYE, and its answer."""
         self.cseq += 1
         self.send("BYE", self.uri)
-        return self.phone._final("BYE")
+        return self.final("BYE")
