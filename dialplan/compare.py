@@ -352,7 +352,8 @@ def _emergency(plan: p.Plan) -> str:
     if not plan.emergency:
         return "an ordinary call"
     notified = f", tells {', '.join(plan.notify)}" if plan.notify else ""
-    return f"emergency call from {plan.address or 'no known address'}{notified}"
+    by = f" ({plan.device})" if plan.device else ""
+    return f"emergency call from {plan.address or 'no known address'}{by}{notified}"
 
 
 def _told(announce: str) -> str:

@@ -131,6 +131,7 @@ class Draft:
         emergency: bool = False,
         dialled: str = "",
         line: str = "",
+        device: str = "",
         address: str = "",
         notify: tuple[str, ...] = (),
     ) -> Plan:
@@ -150,6 +151,7 @@ class Draft:
             address=address,
             notify=notify,
             entity=self.entity,
+            device=device,
         )
 
 

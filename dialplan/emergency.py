@@ -17,7 +17,7 @@ from dialplan.draft import Draft
 from dialplan.lines import Line
 from dialplan.model import Device, Emergency, EmergencyPlace
 from dialplan.numbers import clean
-from dialplan.plan import Plan, Reject, Route, Trunk
+from dialplan.plan import CallRequest, Plan, Reject, Route, Trunk
 from dialplan.termination import Reason
 
 SOS = "urn:service:sos"
@@ -57,6 +57,19 @@ def dialled(table: Emergency, digits: str, device: str | None) -> str:
     return next((rest for rest in rests if rest in place.numbers), "")
 
 
+def called(table: Emergency, request: CallRequest) -> tuple[str, str | None]:
+    """The emergency number that is called, or "", and the device where help is needed.
+
+    Help goes to whoever will talk with those who help: their device's place (RFC 6443 section 6, EMG-4), also when
+    somebody else sends the call on to the number. Where that is nobody's telephone of the house, or the number calls no
+    help where it stands, it is the transferor's, who asks for help: of all places that one is known."""
+    if request.transferor is None or request.device is not None:
+        number = dialled(table, request.digits, request.device)
+        if number or request.transferor is None:
+            return number, request.device
+    return dialled(table, request.digits, request.transferor_device), request.transferor_device
+
+
 def bare(table: Emergency, digits: str) -> str:
     """What was dialled without all that may stand around a number: `*201#911` on somebody's line, `*11*4711#911` on an
     account, `*67911` with the caller hidden, `911#`. Who calls for help so is helped; what the code says does not
@@ -64,16 +77,16 @@ def bare(table: Emergency, digits: str) -> str:
     number = clean(digits).removesuffix("#").rpartition("#")[2]
     if number[:1] == "*":
         number = next((number[len(code) :] for code in table.codes if number.startswith(code)), number)
-    # No number of the world begins like this: who has a telephone that puts a + in front of all wants to be helped.
-    return number.removeprefix("+")
+    # No number of the world is like this: who has a telephone that puts a +, or +1, in front of all wants to be helped.
+    return number[2:] if number[:2] == "+1" and len(number) == len(NORTH_AMERICA) + 2 else number.removeprefix("+")
 
 
-def plan(draft: Draft, number: str) -> Plan:
-    """The plan for an emergency call: every trunk, in the order of the table (EMG-6), by what is known of the device
-    alone (EMG-4, XRL-5). Without any trunk there is 503: a telephone that has another exchange to turn to shall do so
-    at once."""
+def plan(draft: Draft, number: str, device: str | None) -> Plan:
+    """The plan for an emergency call from that device: every trunk, in the order of the table (EMG-6), by what is known
+    of the device alone (EMG-4, XRL-5). Without any trunk there is 503: a telephone that has another exchange to turn to
+    shall do so at once."""
     table = draft.model.emergency
-    place = place_of(table, draft.request.device)
+    place = place_of(table, device)
     draft.say(RULE, f"{number} is an emergency number")
     draft.entity = RULE
     if place.address:
@@ -92,7 +105,15 @@ def plan(draft: Draft, number: str) -> Plan:
         draft.say(RULE, "no trunk can take it")
         text = "No Route for Emergency Call"
         entry = draft.add(Reject(id=RULE, status=503, reason=Reason.NO_ROUTE, text=text))
-    return draft.plan(entry, number, emergency=True, line=place.line, address=place.address, notify=place.notify)
+    return draft.plan(
+        entry,
+        number,
+        emergency=True,
+        line=place.line,
+        device=device or "",
+        address=place.address,
+        notify=place.notify,
+    )
 
 
 def numbers_of(countries: Iterable[str], extra: Iterable[str] = ()) -> frozenset[str]:

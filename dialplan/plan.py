@@ -295,9 +295,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     the lines whose facts were asked for, and groups as `cursor:NAME` (see `facts.Facts.of`). `account` is the account
     code that the call is charged to. `dialled` is how the digits may be shown where they hold a password; empty: as
     they are. `line` is the one that the call is made on, by which its caller is shown (SLN, XRL-5). Of an emergency
-    call, `address` names where help is to go (EMG-4), and `notify` those who are told at once (EMG-7). `entity` is what
-    is called, whatever becomes of it: a destination as `user:anna` or `ring_group:front`, `external` (the `number`),
-    `emergency`, `service:600`, `feature:park`, `park:front` for a slot of that lot; empty: nothing that there is.
+    call, `address` names where help is to go (EMG-4), `device` the telephone there, and `notify` those who are told at
+    once (EMG-7). `entity` is what is called, whatever becomes of it: a destination as `user:anna` or
+    `ring_group:front`, `external` (the `number`), `emergency`, `service:600`, `feature:park`, `park:front` for a slot
+    of that lot; empty: nothing that there is.
     """
 
     entry: str
@@ -315,6 +316,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     notify: tuple[str, ...] = ()
     entity: str = ""
+    device: str = ""
 
     def step(self, step_id: str) -> Step:
         """The step of that id. Raises KeyError for an id that the plan does not have."""

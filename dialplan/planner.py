@@ -37,9 +37,9 @@ def plan(model: Model, request: CallRequest, facts: Facts = NO_FACTS) -> Plan:
     draft = Draft(model, request, facts, follow)
     if (request.trunk is None or request.transferor is not None) and request.to is None:
         # Nothing stands before this.
-        number = emergency.dialled(model.emergency, request.digits, request.device)
+        number, device = emergency.called(model.emergency, request)
         if number:
-            return emergency.plan(draft, number)
+            return emergency.plan(draft, number, device)
     if request.to is not None:
         known = request.trunk in model.trunks if request.trunk is not None else calling.identify(draft)
         if known:

@@ -26,7 +26,7 @@ import msgspec
 
 from records.clocks import STEP_S, Clock, Stamp, boot_id, clock_now, monotonic_ns
 from records.codec import Codec
-from records.events import AnyEvent, CallEnded, CallStarted, Event
+from records.events import AnyEvent, CallEnded, CallReplanned, CallStarted, Event
 from records.segments import (
     BEGIN,
     HEAD,
@@ -245,6 +245,10 @@ class FileJournal:
                 if event.emergency:
                     calls.add(event.call)
                     emergency = True
+            elif type(event) is CallReplanned and event.emergency and not self._ordinary.frames:
+                # Sent on to an emergency number. What waits of it already must not be overtaken.
+                calls.add(event.call)
+                emergency = True
             elif calls and isinstance(event, Event) and event.call in calls:
                 emergency = True
                 if isinstance(event, CallEnded):

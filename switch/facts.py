@@ -82,6 +82,10 @@ class _Call(msgspec.Struct):
     payers: dict[int, str] = {}
     helped: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    by: str = ""
+    """The line that has shown them."""
+    sending: bool = False
+    """Whether it became one by a transfer that is under way."""
 
 
 def _raised(error: BaseException, where: str) -> None:
@@ -384,6 +388,7 @@ class LiveFacts:
         if event.emergency:
             # Help is shown the telephone's own number, so its first line is called back, too (XRL-5).
             call.helped = tuple(sorted({line, self._own.get(event.device or "") or ""} - {""}))
+            call.by = line
             self._help(call, event.at)
         if line:
             call.talking[CALLER] = line
@@ -398,8 +403,24 @@ class LiveFacts:
             self._line(line).helped_ms = at_ms
             self._keep(HELPED, line, 0, at_ms)
         for number in call.shown:
-            self._show(number, Helped(call.line, _instant(at_ms)))
-            self._keep(SHOWN, f"{number} {call.line}", 0, at_ms)
+            self._show(number, Helped(call.by, _instant(at_ms)))
+            self._keep(SHOWN, f"{number} {call.by}", 0, at_ms)
+
+    def _replanned(self, event: e.CallReplanned) -> None:
+        """Somebody was sent on to an emergency number: it is a call for help from now on."""
+        call, asked = self._calls.get(event.call), event.help
+        if call is None or asked is None or call.emergency:
+            return
+        call.emergency, call.by, call.sending = True, asked.line, event.step == "transfer"
+        call.helped = tuple(sorted({asked.line, self._own.get(asked.device) or ""} - {""}))
+        self._help(call, event.at)
+
+    def _transferred(self, event: e.TransferOver) -> None:
+        """Where the transfer has come to nothing, it is what it was. Who asked for help may be called back still."""
+        call = self._calls.get(event.call)
+        if call is not None and call.sending:
+            call.sending = False
+            call.emergency = event.outcome == "done"
 
     def _leg_started(self, event: e.LegStarted) -> str | None:
         call = self._calls.get(event.call)
@@ -409,7 +430,7 @@ class LiveFacts:
         if kind == "line":
             call.ringing[event.leg] = name
         elif call.emergency:
-            if event.shown and call.line:
+            if event.shown and call.by:
                 call.shown = tuple({*call.shown, event.shown})
                 self._help(call, event.at)
         else:
@@ -525,6 +546,8 @@ class LiveFacts:
 # Of a leg to outside that begins or ends, with the line that pays for it.
 _FOLD: Mapping[type, Callable[..., str | None]] = {
     e.CallStarted: LiveFacts._started,
+    e.CallReplanned: LiveFacts._replanned,
+    e.TransferOver: LiveFacts._transferred,
     e.LegStarted: LiveFacts._leg_started,
     e.LegAnswered: LiveFacts._leg_answered,
     e.LegRated: LiveFacts._leg_rated,

@@ -63,6 +63,19 @@ class Notices:
             calls_from=hostport(flow.remote_host, flow.remote_port),
         )
 
+    def sent_for_help(self, call: str, asked: e.Help) -> None:
+        """EMG-7: somebody was sent on to an emergency number, and so calls for help."""
+        self._log.warning(
+            "emergency call",
+            call=call,
+            number=asked.number,
+            device=asked.device,
+            line=asked.line,
+            address=asked.address,
+            told=asked.notify,
+            sent_on=True,
+        )
+
     def help_told(self, event: e.HelpTold) -> None:
         """EMG-7: what came of telling somebody."""
         say = self._log.info if event.outcome in ("answered", "sent") else self._log.warning

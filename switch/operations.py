@@ -172,7 +172,7 @@ class Operations:
             lines_registered=len(registered),
             contacts=len(core.registrar),
             calls=len(core.calls.by_id),
-            emergencies=tuple(_emergency(call) for call in core.calls.by_id.values() if call.state.started.emergency),
+            emergencies=tuple(_emergency(call) for call in core.calls.by_id.values() if call.for_help),
             calls_started=core.counters.calls_started,
             calls_answered=core.counters.calls_answered,
             transactions=len(core.endpoint.clients) + len(core.endpoint.servers),
@@ -321,8 +321,9 @@ def _view(call: Call) -> CallView:
     state = "ringing" if call.state.answered_at is None else "held" if held else "talking"
     parked = call.state.parked
     device = address = ""
-    if started.emergency:
-        device, address = call.context.directory.whereabouts(started.device or "", started.address)
+    asked = call.state.asked
+    if call.for_help:
+        device, address = call.context.directory.whereabouts(asked.device or "", asked.address)
     return CallView(
         call=call.id,
         started_at=started.at,
@@ -331,9 +332,9 @@ def _view(call: Call) -> CallView:
         called=started.number or started.dialled,
         state="parked" if parked is not None else state,
         slot=parked.slot if parked is not None else "",
-        emergency=started.emergency,
+        emergency=call.for_help,
         device=device or started.device or "",
-        address=address or started.address,
+        address=address or asked.address,
         answered_by=", ".join(_answered_by(call)),
         recording="" if recording is None else "paused" if recording.paused else "on",
         legs=tuple(_leg_view(leg) for leg in call.legs.values()),

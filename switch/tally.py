@@ -37,6 +37,7 @@ class Tally:
             e.LegStarted: self._leg,
             e.LegAnswered: self._leg_answered,
             e.CallEnded: self._ended,
+            e.CallReplanned: self._replanned,
             e.CallForwarded: self._forwarded,
             e.LineSet: self._notices.set_for_line,
             e.HelpTold: self._help_told,
@@ -81,6 +82,11 @@ class Tally:
         self._recent.started(event)
         if event.emergency:
             self._notices.emergency(event)
+
+    def _replanned(self, event: e.CallReplanned) -> None:
+        if event.help is not None:
+            self._counters.emergency_calls += 1
+            self._notices.sent_for_help(event.call, event.help)
 
     def _help_told(self, event: e.HelpTold) -> None:
         self._counters.emergency_told[event.to.partition(":")[0], event.outcome] += 1

@@ -85,6 +85,7 @@ def _call_replanned(record: CallRecord, event: CallReplanned, at: Instant) -> Ca
         account=event.account or record.account,
         accounts=accounts,
         number=event.number or record.number,
+        emergency=record.emergency or event.emergency,
         path=path,
     )
 

@@ -63,7 +63,7 @@ from records.events.recordings import (
 )
 from records.events.registrations import Bound, Subscribed, Unbound, Unsubscribed
 from records.events.removal import Forgotten, HistoryHidden
-from records.events.values import Dialog, Event, FarEnd, FlowAddress, Forwarded, MediaPort, Party, Terms
+from records.events.values import Dialog, Event, FarEnd, FlowAddress, Forwarded, Help, MediaPort, Party, Terms
 
 __all__ = [
     "STORED",
@@ -88,6 +88,7 @@ __all__ = [
     "Forgotten",
     "Forwarded",
     "GroupRung",
+    "Help",
     "HelpTold",
     "HistoryHidden",
     "InteractionNoted",

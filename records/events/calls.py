@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from records.events.values import Event, FlowAddress, Forwarded, Terms
+from records.events.values import Event, FlowAddress, Forwarded, Help, Terms
 
 
 class CallStarted(Event, frozen=True, array_like=True, gc=False, tag=1):
@@ -96,7 +96,7 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     reasons. `request` is what it was asked, a `dialplan.plan.CallRequest` as JSON. Where an account code was given,
     `account` is the one that the call is charged to from now on, and `number` the called number, normalised.
     `emergency`: the answer is an emergency number, as when somebody is transferred to one. `entity` is what was asked
-    for, as in `CallStarted`."""
+    for, as in `CallStarted`. `help` says what `CallStarted` says of an emergency call (None in older journals)."""
 
     step: str
     facts: str
@@ -106,6 +106,7 @@ class CallReplanned(Event, frozen=True, array_like=True, gc=False, tag=15):
     number: str = ""
     emergency: bool = False
     entity: str = ""
+    help: Help | None = None
 
 
 class Connected(Event, frozen=True, array_like=True, gc=False, tag=9):

@@ -98,6 +98,17 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     hold_music: str = ""
 
 
+class Help(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of a call that became one for help: the emergency number, the `device` where help is to go and its `line`, that
+    telephone's `address`, and who is told, as in `CallStarted`."""
+
+    number: str
+    device: str = ""
+    line: str = ""
+    address: str = ""
+    notify: tuple[str, ...] = ()
+
+
 class Party(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who a leg is, as the other side may be shown it. `hidden`: not by number and name."""
 

@@ -23,6 +23,7 @@ from switch.calls.context import Context, Phone
 from switch.calls.leg import UNREACHABLE
 from switch.calls.presentation import contact_value, uri_of
 from switch.calls.sound import SdpError, Sound
+from switch.calls.state import CallState
 from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
 from switch.sip.headers import quote
@@ -62,11 +63,29 @@ class Alarms:
             except Exception as error:  # noqa: BLE001  the others are told all the same, and the call goes on
                 self.context.on_error(error, f"telling {to} of emergency call {started.call}")
 
-    def again(self, calls: Iterable[CallStarted], now: float) -> None:
+    def soon(self, state: CallState, now: float) -> None:
+        """A call has become one for help: they are told when what is at hand is done, and it is on its way."""
+        self.context.endpoint.timers.after(0.0, now, self, self.of(state))
+
+    def on_timer(self, what: object, now: float) -> None:
+        """It is on its way. Should it be over already, they are told all the same: somebody needed help."""
+        assert isinstance(what, CallStarted)
+        self.tell(what, now)
+
+    def of(self, state: CallState) -> CallStarted:
+        """What is told of a call: who the caller is, of one that was sent on, is the line where help is to go."""
+        started = state.asked
+        if started is state.started or started.line is None:
+            return started
+        number, name = self.context.directory.shown(started.line)
+        return msgspec.structs.replace(started, caller_number=number, caller_name=name)
+
+    def again(self, calls: Iterable[CallState], now: float) -> None:
         """After a crash: these are up still."""
         at = self.context.at()
-        for started in calls:
-            if at - started.at <= datetime.timedelta(seconds=FRESH_S):
+        for state in calls:
+            started = self.of(state)
+            if started.notify and at - started.at <= datetime.timedelta(seconds=FRESH_S):
                 self.tell(started, now)
 
     def close(self, now: float) -> None:

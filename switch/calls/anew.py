@@ -143,14 +143,14 @@ def place(call: Call, events: Sequence[e.CallEvent], now: float) -> None:
     context, caller = call.context, call.caller
     if caller.sound.lease is not None:
         context.engine.open(caller.sound.lease, context.settings.silence_s)
-    call.begin(_plan(call, events), now)
+    call.begin(_plan(call, events, now), now)
     for index in list(call.rung):
         del call.rung[index]
         if index in call.state.legs:
             _call_off(call, index, call.state.legs[index], now)
 
 
-def _plan(call: Call, events: Sequence[e.CallEvent]) -> Plan:
+def _plan(call: Call, events: Sequence[e.CallEvent], now: float) -> Plan:
     """What the planner says to the last question that it was asked. Where its facts were not kept, by those of now."""
     asked, kept = _question(call, events)
     facts: Facts | None
@@ -159,12 +159,12 @@ def _plan(call: Call, events: Sequence[e.CallEvent]) -> Plan:
     except msgspec.DecodeError:
         facts = None
     try:
-        return ask(call, asked, STEP, facts=facts)
+        return ask(call, asked, STEP, now, facts=facts)
     except Exception as error:
-        if not call.state.started.emergency:
+        if not call.for_help:
             raise
         call.context.on_error(error, f"decision of emergency call {call.id}")
-        return ask(call, asked, STEP, facts=NO_FACTS)  # OUT-6, as when it came
+        return ask(call, asked, STEP, now, facts=NO_FACTS)  # OUT-6, as when it came
 
 
 def _question(call: Call, events: Sequence[e.CallEvent]) -> tuple[CallRequest, str]:

@@ -74,6 +74,10 @@ def begin(call: Call, leg: Leg, other: Leg, now: float, *, how: str = "refer", n
             transfer.moved(call, leg)
         Joining(call, made, other, now)
         return
+    if call.for_help or second.for_help:
+        # Whoever helps is not sent to somebody who only rings, and no call for help is called off to be made anew.
+        refer.refuse(leg.usage, number, 403, now)
+        return
     started = second.state.started
     kind = "semi_attended" if second.state.answered_at is None else "attended"
     transfer.blind(

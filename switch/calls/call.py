@@ -239,6 +239,8 @@ class Call:
                     self._lost_while_ringing(leg, now)
             return
         match event:
+            case Silent() if self.for_help:
+                pass  # who hides makes no sound, and telephones send nothing then; `watch.py` finds those that are gone
             case Silent():
                 self.gone(leg, Termination(Result.ANSWERED, Reason.MEDIA_TIMEOUT, 200), now)
             case LegLost():

@@ -71,7 +71,7 @@ class Calls:
         self.alarms = Alarms(context)
         self.use(context.settings)
         context.plan = plan
-        context.preempt = self.preempt
+        context.preempt, context.tell = self.preempt, self.alarms.soon
         context.remember_leg = self.by_tag.__setitem__
         context.forget_leg = self._forget_leg
         context.leg_of = self.by_tag.get
@@ -330,7 +330,7 @@ class Calls:
                 call.broken(error, now)
         for media in lost & self.by_media.keys():
             self.on_media(LegLost(media), now)  # of calls that are still being set up
-        self.alarms.again((call.state.started for call in self.by_id.values() if call.state.started.notify), now)
+        self.alarms.again((call.state for call in self.by_id.values() if call.state.for_help), now)
 
 
 def _times(forwards: Iterable[e.Forwarded]) -> int:

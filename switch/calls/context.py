@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from switch.calls.leg import Leg
     from switch.calls.services import Executors
     from switch.calls.serving import Resumes
+    from switch.calls.state import CallState
 
 Hook = Callable[["Call", float], None]
 
@@ -160,6 +161,8 @@ class Context(msgspec.Struct):
     plan: Callable[[CallRequest, Facts], Plan] = _unset  # type: ignore[assignment]
     preempt: Callable[[str, float], bool] = _unset  # type: ignore[assignment]
     """End a call that is none of emergency on a trunk, so that a channel is free. False when there is none."""
+    tell: Callable[[CallState, float], object] = _unset
+    """Told of a call that has become one for help: those who are to know of it are told (EMG-7)."""
     forget_leg: Callable[[str], object] = _unset
     remember_leg: Callable[[str, Any], object] = _unset
     forget_call: Callable[[str], object] = _unset

@@ -27,4 +27,4 @@ def go_on(call: Call, step: str, asked: CallRequest, now: float) -> None:
     if call.ringer is not None and not call.ringer.over:
         call.done(StepDone(step, "replan", asked), now)
         return
-    onward.onward(call, ask(call, asked, step), None, now)
+    onward.onward(call, ask(call, asked, step, now), None, now)

@@ -132,7 +132,7 @@ def as_from_front(call: Call) -> CallState:
     state = call.state
     if state.front == CALLER:
         if state.help:
-            started = structs.replace(state.started, emergency=True)
+            started = structs.replace(state.started, emergency=True, address=state.asked.address)
             return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
         return state
     started, who = state.started, party(call, call.front)
@@ -145,6 +145,7 @@ def as_from_front(call: Call) -> CallState:
         hidden=who.hidden,
         believed=False,
         emergency=started.emergency or state.help,
+        address=state.asked.address,
     )
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
 

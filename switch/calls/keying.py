@@ -114,7 +114,7 @@ def confirmed(call: Call, by: Leg) -> None:
     call.context.engine.play(ports.leased(by), CONFIRMED)
 
 
-def plan_of(call: Call, by: Leg, digits: str, what: str) -> Plan:
+def plan_of(call: Call, by: Leg, digits: str, what: str, now: float) -> Plan:
     """Where those digits lead, dialled by that telephone of ours as a call of its own; `what` is the feature that it
     asked for. Help is not called in this way."""
-    return ask(call, dialled(call, by, digits), what, helps=False)
+    return ask(call, dialled(call, by, digits), what, now, helps=False)

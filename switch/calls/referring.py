@@ -24,6 +24,7 @@ def asked(call: Call, leg: Leg, event: Referred, now: float) -> None:
     if not status and event.replaces is not None:
         attended.asked(call, leg, event, event.replaces, now)
         return
+    status = status or kept(call, leg)
     digits = "" if status else dialled(call, event.uri)
     if digits:
         transfer.blind(call, leg, digits, now, number=event.number)
@@ -52,6 +53,12 @@ def refusal(call: Call, leg: Leg) -> int:
     return transfer.LOOP if call.state.transfers >= MOST else 0
 
 
+def kept(call: Call, leg: Leg) -> int:
+    """Nobody of the house sends those who help, or who is helped, on to somebody who may not answer (RFC 6881 section
+    13). Two who talk may be joined, as nobody is lost by that, and a carrier may send on what is its own."""
+    return 403 if call.for_help and not is_trunk(leg.target) else 0
+
+
 def _carrier_may(call: Call, leg: Leg) -> bool:
     dialect = call.context.directory.dialect(trunk_of(leg.target))
     return dialect is not None and dialect.settings.transfers
@@ -77,4 +84,4 @@ def by_operator(call: Call, to: str, now: float) -> tuple[int, Leg | None]:
     by = front if is_trunk(peer.target) and not is_trunk(front.target) else peer
     if is_trunk(by.target):
         return 403, by  # two outside: nobody of the house whose permission would count
-    return refusal(call, by) or transfer.blind(call, by, to, now, how="operator"), by
+    return refusal(call, by) or kept(call, by) or transfer.blind(call, by, to, now, how="operator"), by

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from switch.calls.call import Call
 
 
-def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True, facts: Facts | None = None) -> Plan:
+def ask(
+    call: Call, request: CallRequest, step: str, now: float, *, helps: bool = True, facts: Facts | None = None
+) -> Plan:
     """The plan for `request`, with the facts as they are now unless some are given. `step` says what came to it: the id
-    of a step of the plan before, or what was done. Not `helps`: an emergency number will not be called."""
+    of a step of the plan before, or what was done. Not `helps`: an emergency number will not be called. One that will
+    makes this a call for help from now on, whatever it was before, and people are told (EMG-6, EMG-7)."""
     context = call.context
     facts = facts or context.facts.at(context.at(), draw_of(call.id))
     plan = context.plan(request, facts)
@@ -27,6 +30,8 @@ def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True, fact
         # The password of an account code is written nowhere (CST-4); what is shown leads to the same decision.
         request = replace(request, digits=plan.dialled)
     at, asked = context.at(), written(request)
+    helps, before = helps and plan.emergency, call.state.for_help
+    help_ = e.Help(plan.number, plan.device, plan.line, plan.address, plan.notify) if helps else None
     call.record(
         e.CallReplanned(
             call.id,
@@ -38,8 +43,11 @@ def ask(call: Call, request: CallRequest, step: str, *, helps: bool = True, fact
             asked,
             request.account,
             number,
-            helps and plan.emergency,
+            helps,
             plan.entity,
+            help_,
         )
     )
+    if helps and not before:
+        context.tell(call.state, now)
     return plan

@@ -149,7 +149,7 @@ class Ringer:
             self._call.refuse_step(step.id, None, f"{type(step).__name__} Not Available", now)
 
     def _ask_again(self, command: v.AskAgain, now: float) -> None:
-        plan = ask(self._call, command.request, command.step)
+        plan = ask(self._call, command.request, command.step, now)
         self._inbox.append(v.Replanned(command.step, plan))
 
     def _forwarded(self, hops: tuple[Hop, ...], step_id: str, now: float, branch: str = "") -> None:

@@ -107,14 +107,38 @@ class CallState(msgspec.Struct):
     """The clocks of its limit (`limits.py`)."""
     members: dict[int, e.RoomEntered] = {}
     """The legs that are in a room, and how."""
-    help: bool = False
-    """Whether it was sent on to an emergency number."""
+    helped: e.CallReplanned | None = None
+    """The decision by which it was sent on to an emergency number."""
     unparked: bool = False
     """Whether it was parked just now: who joins it next takes it over (LIM-7)."""
     account: str = ""
     """The account code that it is charged to."""
     billable: tuple[str, ...] = ()
     """The lines whose talk is billable now."""
+
+    @property
+    def help(self) -> bool:
+        """Whether it was sent on to an emergency number."""
+        return self.helped is not None
+
+    @property
+    def asked(self) -> e.CallStarted:
+        """How it began; of one that was sent on to an emergency number, as if it had begun by that: where help is to
+        go, and who is told."""
+        event = self.helped
+        if event is None:
+            return self.started
+        known = event.help or e.Help(self.started.number)
+        return msgspec.structs.replace(
+            self.started,
+            at=event.at,
+            emergency=True,
+            number=known.number,
+            device=known.device or None,
+            line=known.line or None,
+            address=known.address,
+            notify=known.notify,
+        )
 
     @property
     def for_help(self) -> bool:
@@ -340,7 +364,8 @@ def _handed_over(state: CallState, event: e.CallHandedOver) -> None:
 
 
 def _replanned(state: CallState, event: e.CallReplanned) -> None:
-    state.help = state.help or event.emergency
+    if event.emergency and not state.for_help:
+        state.helped = event
     state.account = event.account or state.account
 
 
@@ -403,8 +428,10 @@ def _transfer_begun(state: CallState, event: e.TransferBegun) -> None:
 
 
 def _transfer_over(state: CallState, event: e.TransferOver) -> None:
-    state.transfer = None
-    state.help = state.help and event.outcome == "done"
+    begun, state.transfer = state.transfer, None
+    # The planner is asked just before a transfer begins: it was this one that was to lead there, and not one before.
+    if event.outcome != "done" and begun is not None and state.helped is not None and state.helped.n + 1 == begun.n:
+        state.helped = None
 
 
 def _recording_started(state: CallState, event: e.RecordingStarted) -> None:

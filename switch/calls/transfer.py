@@ -186,7 +186,7 @@ def blind(
     begun."""
     stays = call.other(by)
     assert stays is not None
-    made = ask(call, request(call, stays, by, digits), "transfer")
+    made = ask(call, request(call, stays, by, digits), "transfer", now)
     status, text = _stands_against(made, by, stays)
     transfer = Transfer(by, stays, number)
     to = made.dialled or made.number
@@ -236,7 +236,7 @@ def request(call: Call, stays: Leg, by: Leg, digits: str) -> CallRequest:
 def return_to(call: Call, line: str, now: float) -> None:
     """Ring the transferor, and go on as his line's plan says."""
     wanted = requests.of_leg(call, call.front, "")
-    made = ask(call, replace(wanted, to=user(line)), "return")
+    made = ask(call, replace(wanted, to=user(line)), "return", now)
     onward(call, made, None, now)
 
 

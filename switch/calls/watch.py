@@ -1,14 +1,14 @@
-"""Calls on hold: whether anybody is there still.
+"""Calls on hold, and calls for help: whether anybody is there still.
 
-Who holds a call sends no sound, so silence says nothing there; and where both telephones have lost their power, nobody
-hangs up. A leg that has a session timer (RFC 4028) is seen to end by that. The others are asked by OPTIONS in their
-dialog (RFC 3261 section 11, RFC 5057) every quarter of an hour:
+Who holds a call sends no sound, so silence says nothing there, and calls for help are not ended by it; and where both
+telephones have lost their power, nobody hangs up. A leg that has a session timer (RFC 4028) is seen to end by that. The
+others are asked by OPTIONS in their dialog (RFC 3261 section 11, RFC 5057) every quarter of an hour:
 
     any answer                        ->  it lives
     481                               ->  the dialog is gone: the call ends
     silence of every leg of a call    ->  the call ends; one that lives will hang up by itself
 
-Nothing here has to outlive a crash, and calls that nobody holds cost nothing but a look.
+Nothing here has to outlive a crash, and all other calls cost nothing but a look.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GONE = 481
 
 
 class Watch:
-    """The legs of all calls on hold, by their tag."""
+    """The legs of all such calls, by their tag."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -38,7 +38,9 @@ class Watch:
         """To be called every few seconds."""
         since: dict[str, float] = {}
         for call in calls:
-            if call.state.answered_at is None or not any(leg.sound.held for leg in call.legs.values()):
+            if call.state.answered_at is None:
+                continue
+            if not call.for_help and not any(leg.sound.held for leg in call.legs.values()):
                 continue
             for leg in call.legs.values():
                 tag = leg.tag

@@ -76,7 +76,7 @@ class Announcements:
         mode = call.context.settings.announcements
         prompt = prompt_of(call, ending)
         caller = call.legs.get(CALLER)
-        if mode == "off" or not prompt or caller is None or call.state.started.emergency:
+        if mode == "off" or not prompt or caller is None or call.for_help:
             return False
         if call.state.answered_at is not None:
             return self._after(call, prompt, ending, now)

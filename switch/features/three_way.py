@@ -129,7 +129,7 @@ def together(call: Call, legs: list[Leg], now: float) -> None:
 def _add(call: Call, by: Leg, digits: str, now: float) -> None:
     """The number is known: ring it, if it is one to be rung. Else it is two as before."""
     if digits:
-        plan = keying.plan_of(call, by, digits, FEATURE)
+        plan = keying.plan_of(call, by, digits, FEATURE, now)
         if isinstance(plan.step(plan.entry), Ring | Trunk) and not plan.emergency:
             onward(call, plan, Adding(by, call.other(by)), now, front=by)
             return

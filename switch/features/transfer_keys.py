@@ -52,7 +52,7 @@ class TransferKeys:
         self._begin(call, leg, consult=True, now=now)
 
     def _begin(self, call: Call, leg: Leg, *, consult: bool, now: float) -> None:
-        if leg.listener is not None or referring.refusal(call, leg):
+        if leg.listener is not None or referring.refusal(call, leg) or referring.kept(call, leg):
             return
         if not self._keying.asks(call):
             self._keying.ask(call, leg, lambda digits, then: _send(call, leg, consult, digits, then), now)
@@ -60,7 +60,7 @@ class TransferKeys:
 
 def _send(call: Call, by: Leg, consult: bool, digits: str, now: float) -> None:
     """The number is known, or there is none."""
-    if not digits or referring.refusal(call, by):
+    if not digits or referring.refusal(call, by) or referring.kept(call, by):
         refused(call, by)
     elif consult:
         _consult(call, by, digits, now)
@@ -72,7 +72,7 @@ def _consult(call: Call, by: Leg, digits: str, now: float) -> None:
     """Ring that number for who has pressed the code."""
     stays = call.other(by)
     assert stays is not None
-    made = plan_of(call, by, digits, ATTENDED)
+    made = plan_of(call, by, digits, ATTENDED, now)
     step = made.step(made.entry)
     consulting = Consulting(by, stays)
     consulting.begin(call, made.dialled or made.number, "attended", "code")

@@ -24,6 +24,7 @@ def lengths(events: Iterable[e.AnyEvent]) -> dict[Place, tuple[str, int]]:
     those of calls for help."""
     numbers: dict[str, str] = {}
     exempt: set[str] = set()
+    sent: set[str] = set()
     targets: dict[Place, tuple[str, str]] = {}
     answered: dict[Place, datetime.datetime] = {}
     over: dict[Place, tuple[str, int]] = {}
@@ -40,7 +41,13 @@ def lengths(events: Iterable[e.AnyEvent]) -> dict[Place, tuple[str, int]]:
                 if event.emergency:
                     exempt.add(event.call)
             case e.CallReplanned() if event.emergency:
+                if event.step == "transfer" and event.call not in exempt:
+                    sent.add(event.call)
                 exempt.add(event.call)
+            case e.TransferOver() if event.call in sent:
+                sent.discard(event.call)
+                if event.outcome != "done":
+                    exempt.discard(event.call)
             case e.LegStarted():
                 targets[event.call, event.leg] = event.target, event.number or numbers[event.call]
             case e.LegAnswered() if event.leg and event.call not in exempt:

@@ -251,7 +251,7 @@ class Parking:
             return
         started = call.state.started
         wanted = replace(request(call, started.number or started.dialled), to=to)
-        onward(call, ask(call, wanted, "fallback"), Return(self, last=True), now)
+        onward(call, ask(call, wanted, "fallback", now), Return(self, last=True), now)
 
     def again(self, call: Call, now: float) -> None:
         """Nobody could be reached: it stays where it is, for the same time once more."""

@@ -238,7 +238,7 @@ class Recording:
         terms, recording = call.state.legs[leg.index].terms, call.state.recording
         if recording is None:
             return
-        if terms is None or not (terms.record or terms.on_demand):
+        if terms is None or not (terms.record or terms.on_demand) or call.for_help:
             self._refuse(call, leg, _who(call, leg))
             return
         self._pause(call, not recording.paused, _who(call, leg))
@@ -269,10 +269,9 @@ class Recording:
     # -- whether ------------------------------------------------------------------------------------------------
 
     def _may(self, call: Call, leg: Leg) -> bool:
-        """REC-1, REC-5."""
+        """REC-1, REC-5. Whether calls for help are recorded, the operator alone says, and then all of them are."""
         terms = call.state.legs[leg.index].terms
-        emergency = call.for_help and not self._keeping.settings.emergency
-        return terms is not None and terms.on_demand and not emergency
+        return terms is not None and terms.on_demand and not call.for_help
 
     def _brought(self, call: Call) -> str:
         """Legs that came out of another call were recorded there: that ends, and goes on here if it was asked for by

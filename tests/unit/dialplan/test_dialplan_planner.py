@@ -148,7 +148,7 @@ class Nothing:
         raise AssertionError(f"an emergency call has read `{name}`")
 
 
-IN_NEED = ["911", "9911", "+911", "9-1-1", "911#", "urn:service:sos", "urn:service:sos.police"]
+IN_NEED = ["911", "9911", "+911", "+1911", "9-1-1", "911#", "urn:service:sos", "urn:service:sos.police"]
 BEHIND_CODES = ["*67911", "*679911", "*6712911", "*201#911", "*11*4711*1234#9911", "*67*201#911", "*201#*67911"]
 
 

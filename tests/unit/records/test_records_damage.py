@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from records.clocks import Clock
 from records.codec import Codec
-from records.events import AnyEvent, CallEnded
+from records.events import AnyEvent, CallEnded, CallReplanned
 from records.journal import FileJournal
 from records.segments import BEGINNING, OVERHEAD, Reader, Segment, beginning, frame, segments
 from tests.support.call_events import answered_call, bound, inputs, started
@@ -211,6 +211,26 @@ def test_beyond_the_bound_ordinary_calls_lose_first_and_the_loss_is_counted(tmp_
     found = [event for _, events, _ in journal.read() for event in events]
     assert found[:2] == [*emergency, *end]
     assert [event.call for event in found[2:]] == [f"c{number}" for number in range(health.lost_events, 20)]  # type: ignore[union-attr]
+    journal.close()
+
+
+@pytest.mark.parametrize("full", ["before it is sent on", "from its beginning"])
+def test_a_call_that_is_sent_on_for_help_loses_last_and_its_events_stay_in_order(tmp_path: Path, full: str) -> None:
+    disk = Disk(1 << 30 if full == "before it is sent on" else 0)
+    journal = FileJournal(tmp_path, write=disk.write, retry_s=0, waiting_bytes=2000)
+    begun = [started("sos")]
+    sent = [CallReplanned("sos", 1, started("sos").at, "transfer", "", (), emergency=True)]
+    end = [CallEnded("sos", 2, started("sos").at, "answered", "caller_hung_up", 200)]
+    journal.append(begun)
+    disk.room = 0
+    journal.append(sent)
+    for number in range(20 if full == "before it is sent on" else 2):
+        journal.append([started(f"c{number}")])
+    journal.append(end)
+    disk.room = 1 << 30
+    journal.append([])
+    found = [event for _, events, _ in journal.read() for event in events]
+    assert [event for event in found if event.call == "sos"] == [*begun, *sent, *end]  # type: ignore[union-attr]
     journal.close()
 
 
