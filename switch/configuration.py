@@ -85,9 +85,7 @@ async def compile_apart(path: Path) -> Fresh:
 def keep(data: Path, compiled: Compiled, packed: bytes | None = None) -> None:
     """Keep a copy that `live` finds; it replaces the old one at one stroke. What was refused before is forgotten.
     `packed` is the same as bytes, where they are at hand."""
-    models.keep(
-        data, compiled.model
-    )  # first: a start after a kill between the two keeps nothing anew
+    models.keep(data, compiled.model)  # first: a start after a kill between the two keeps nothing anew
     write_private(data / KEPT, encode(compiled) if packed is None else packed)
     (data / REFUSED).unlink(missing_ok=True)
 

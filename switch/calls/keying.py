@@ -1,4 +1,5 @@
-"""Who talks is asked for a number by keys, while the other side hears music; and what that number leads to.
+"""Who talks is asked for a number by keys, while the other side hears music; and what that number leads to. Where three
+talk in a room of the call's own, the other two talk on, and do not hear him meanwhile.
 
     asked -[digits, or the time]-> told    whoever asked gets what was dialled; empty when nothing was
           -[joined with somebody else, or hung up]-> nothing comes of it
@@ -19,6 +20,7 @@ from switch.calls.leg import Leg
 from switch.calls.onward import back
 from switch.calls.replanning import ask
 from switch.calls.requests import dialled
+from switch.calls.serving import TOGETHER, own_room
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
@@ -53,6 +55,8 @@ class Keying:
         """Ask that leg, in place of whoever was asked in the call before; by other `words` where they are given.
         `secret`: for a password."""
         self.over(call, now)
+        if _in_room(call, leg):
+            call.context.engine.stop(ports.leased(leg))
         music(call, leg)
         self._asked[call.id] = asked = _Asked(self, call, leg, then)
         call.noted = True
@@ -102,16 +106,35 @@ def music(call: Call, by: Leg) -> None:
         call.context.engine.play(ports.leased(other), Tune(call.context.directory.hold_music(by.target), loop=True))
 
 
+def talks(call: Call, leg: Leg) -> bool:
+    """Whether that leg talks with another, or with two in a room of the call's own, and the call is about nothing
+    else."""
+    if _in_room(call, leg):
+        return not (call.errand or call.transfer or call.ringer)
+    return not call.engaged and call.other(leg) is not None
+
+
 def refused(call: Call, by: Leg) -> None:
-    """The two talk again, and who keyed something hears that nothing came of it."""
-    back(call)
+    """They talk again, and who keyed something hears that nothing came of it."""
+    _back(call, by)
     call.context.engine.play(ports.leased(by), REFUSED)
 
 
 def confirmed(call: Call, by: Leg) -> None:
-    """The two talk again, and who keyed something hears that it is done."""
-    back(call)
+    """They talk again, and who keyed something hears that it is done."""
+    _back(call, by)
     call.context.engine.play(ports.leased(by), CONFIRMED)
+
+
+def _in_room(call: Call, leg: Leg) -> bool:
+    return call.service is not None and call.service.name == TOGETHER and leg.index in call.state.members
+
+
+def _back(call: Call, by: Leg) -> None:
+    if _in_room(call, by):
+        call.context.engine.mix(ports.leased(by), own_room(call))
+    else:
+        back(call)
 
 
 def plan_of(call: Call, by: Leg, digits: str, what: str, now: float) -> Plan:

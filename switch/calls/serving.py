@@ -47,6 +47,11 @@ Resumes = Mapping[str, Resume]
 where it cannot go on; the call is ended then."""
 
 
+def own_room(call: Call) -> str:
+    """What the engine calls the room of a call's own."""
+    return f"call:{call.id}"
+
+
 def release(call: Call, now: float) -> None:
     """End what serves the call's front, if anything does. Nor is a leg asked for anything any more: what it keys is for
     whomever it talks with next."""

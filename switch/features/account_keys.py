@@ -4,9 +4,9 @@
                  -> the password is asked for -[good]-> charged to it
           -[nothing, or wrong]-> the call stays as it was, and who keyed it hears so
 
-While he keys, the other side hears music, and a recording is silent at the password. An account that there is not looks
-like one with a password; wrong ones count together with those dialled before a call (`switch/account_tries.py`). The
-last code owns the call (CST-5).
+While he keys, the other side hears music, or the other two in a room of the call's own talk without him; and a
+recording is silent at the password. An account that there is not looks like one with a password; wrong ones count
+together with those dialled before a call (`switch/account_tries.py`). The last code owns the call (CST-5).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from dialplan.model import Model
 from records import events as e
 from switch.account_tries import Check, Tell, Tries
-from switch.calls.keying import Keying, confirmed, refused
+from switch.calls.keying import Keying, confirmed, refused, talks
 from switch.prompts.words import Words
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class AccountKeys:
 
     def key(self, call: Call, leg: Leg, now: float) -> None:
         """The code was keyed (`switch.features.call_keys.Feature`)."""
-        alone = call.engaged or call.for_help or call.other(leg) is None
-        if alone or leg.listener is not None or self._keying.asks(call):
+        free = talks(call, leg) and not call.for_help
+        if not free or leg.listener is not None or self._keying.asks(call):
             return
         words = self._words.sources("account_code_enter")
         self._keying.ask(call, leg, lambda code, then: self._coded(call, leg, code, then), now, words)
@@ -99,7 +99,7 @@ class AccountKeys:
         try:
             if good:
                 _charge(call, leg, code)
-            elif not call.engaged:
+            elif talks(call, leg):
                 refused(call, leg)
         except Exception as error:  # noqa: BLE001  see Call.broken
             call.broken(error, now)
@@ -108,5 +108,5 @@ class AccountKeys:
 def _charge(call: Call, leg: Leg, code: str) -> None:
     state = call.state.legs[leg.index]
     call.record(e.AccountChanged(call.id, call.state.n, call.context.at(), code, f"device:{state.device}"))
-    if not call.engaged:
+    if talks(call, leg):
         confirmed(call, leg)

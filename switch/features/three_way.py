@@ -28,11 +28,12 @@ from switch.calls.leg import Leg, is_trunk
 from switch.calls.moving import movable, move
 from switch.calls.onward import onward
 from switch.calls.pairing import pair
+from switch.calls.serving import TOGETHER, own_room
 
 if TYPE_CHECKING:
     from switch.calls.call import Call
 
-NAME = "three-way"
+NAME = TOGETHER
 FEATURE = "add_party"
 JOINED = Termination(Result.ANSWERED, Reason.JOINED, 200)
 GONE = Termination(Result.ANSWERED, Reason.CALLEE_HUNG_UP, 200)
@@ -49,7 +50,7 @@ class Together:
         for index in call.state.members:
             leg = call.legs[index]
             sound.tell(engine, leg.sound, again=True)
-            engine.mix(ports.leased(leg), f"call:{call.id}")
+            engine.mix(ports.leased(leg), own_room(call))
 
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
         """Keys mean what they do among two, where they can: recording may be switched on."""

@@ -226,6 +226,81 @@ def test_the_code_follows_the_call_into_a_conference_and_out_of_a_park_slot(
     assert [each.to.partition(":")[0] for each in charge.stretches][:2] == ["line", at]
 
 
+class Three:
+    """Alice, Bob, and somebody outside, whom Alice has called, talk in one call."""
+
+    def __init__(self) -> None:
+        self.made = made = scene(alice={"policy": Policy(owner="alice", record=frozenset(("outbound",)))})
+        keys = {**made.exchange.model.call_keys, "*3": "add_party"}
+        made.exchange.use_model(m.versioned(msgspec.structs.replace(made.exchange.model, call_keys=keys)))
+        bob = made.phone("bob")
+        self.alice, self.carrier = outside(made)
+        press(made, self.alice, "*3")
+        press(made, self.alice, "102#")
+        bob.last.answer()
+        made.wait()
+        self.bob = bob.last
+        (self.call,) = made.exchange.calls
+        self.legs = {leg.index: leg.sound.lease.leg for leg in self.call.legs.values() if leg.sound.lease}
+        self.mine = made.book(self.alice).lease.leg
+        assert self.there() == set(self.legs.values())
+
+    def there(self) -> set[int]:
+        """Who hears each other."""
+        return self.made.exchange.engine.members(f"call:{self.call.id}")
+
+    def end(self) -> CallRecord:
+        self.alice.hang_up()
+        self.made.wait()
+        self.made.over(self.bob, self.carrier)
+        self.made.finish()
+        return self.made.exchange.record
+
+
+def test_one_of_three_keys_it_and_the_other_two_talk_on_without_hearing_him() -> None:
+    """CST-3 in a room of the call's own: Bob, then Alice, also after a crash in the midst of it."""
+    three = Three()
+    made, everybody = three.made, set(three.legs.values())
+    press(made, three.bob, "*5")
+    assert three.there() == everybody - {made.book(three.bob).lease.leg}
+    press(made, three.alice, "*5")
+    assert three.mine in three.there(), "one at a time"
+    press(made, three.bob, "12#")
+    assert three.there() == everybody
+    assert made.book(three.bob).over == CONFIRMED
+    press(made, three.alice, "*54711#")
+    assert three.there() == everybody - {three.mine}
+    assert not any(on(made)), "a recording is silent at the password"
+    press(made, three.alice, f"{SECRET}1#")
+    assert (three.there(), made.book(three.alice).over) == (everybody, REFUSED)
+    assert any(on(made))
+    press(made, three.alice, "*54711#")
+    made.exchange.crash_and_restart()
+    assert three.there() == everybody, "nobody is asked any more"
+    press(made, three.alice, f"*54711#{SECRET}#")
+    assert (three.there(), made.book(three.alice).over) == (everybody, CONFIRMED)
+    record = three.end()
+    assert accounts(record) == [("12", "device:bob"), ("4711", "device:alice")]
+
+
+@pytest.mark.parametrize("who", ["bob", "alice"])
+def test_somebody_leaves_the_three_while_it_is_keyed(who: str) -> None:
+    three = Three()
+    made = three.made
+    press(made, three.alice, "*54711#")
+    gone, stays = (three.bob, three.alice) if who == "bob" else (three.alice, three.bob)
+    gone.hang_up()
+    made.wait(0.1)
+    assert talks(made)
+    assert any(on(made)), "what was to be secret is over"
+    made.wait(20)
+    press(made, stays, "*512#")
+    assert talks(made)
+    made.over(stays, three.carrier)
+    made.finish()
+    assert accounts(made.exchange.record) == [("12", f"device:{'alice' if who == 'bob' else 'bob'}")]
+
+
 def test_there_is_none_of_a_call_for_help() -> None:
     made = scene()
     call, carrier = outside(made, "911")
