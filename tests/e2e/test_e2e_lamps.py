@@ -74,7 +74,9 @@ def test_the_voicemail_lamp_lights_when_a_message_was_left(exchange):
             alice.talking(here)
             time.sleep(0.5)
             alice.do("dial", call=here, digits="5")  # past the greeting
-            time.sleep(3.0)
+            box = exchange.folder / "data" / "voicemail" / "erin"
+            wait_for(lambda: list(box.glob("*.spool")), 8, "the beginning of the message")
+            time.sleep(2.5)
             alice.do("hangup", call=here)
             told = erin.expect("messages", since=mark)
             assert "Messages-Waiting: yes" in told["body"]

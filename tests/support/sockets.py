@@ -60,7 +60,7 @@ class Side:
         return self.net.add_tls(sock, None, context)
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 self.changed.clear()
                 with contextlib.suppress(TimeoutError):
