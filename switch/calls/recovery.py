@@ -26,7 +26,7 @@ from switch.calls.presentation import contact_value
 from switch.calls.rating import advice
 from switch.calls.serving import resume
 from switch.calls.state import MOVED, CallState, LegState, apply, fold, jump
-from switch.sip import refresh, writer
+from switch.sip import refer, refresh, writer
 from switch.sip.invite import InviteUsage
 from switch.sip.message import Request, parse
 from switch.sip.session_timer import Session
@@ -73,6 +73,8 @@ def recover(context: Context, events: Sequence[e.CallEvent], now: float, letter:
         call.end_broken(now)
         return None
     _bye_again(context, call, events, now, letter)
+    if letter is None:
+        _notify_again(context, call, events, now)
     time_service(call, now)
     return call
 
@@ -101,6 +103,20 @@ def _bye_again(context: Context, call: Call, events: Sequence[e.CallEvent], now:
         leg.sound.lease = None
         leg.usage.bye(now)
         context.remember_leg(leg.tag, leg)
+
+
+def _notify_again(context: Context, call: Call, events: Sequence[e.CallEvent], now: float) -> None:
+    """Who transferred may not have heard how it went, where that was a moment ago; else he answers 481. A REFER that
+    was refused, which is at once, had its answer."""
+    oldest, begun = context.at() - datetime.timedelta(seconds=JUST_S), None
+    for event in events:
+        if isinstance(event, e.TransferBegun):
+            begun = event
+        elif isinstance(event, e.TransferOver) and begun is not None and begun.refer and event.at >= oldest:
+            leg = call.legs.get(event.leg)
+            if leg is not None and event.n > begun.n + 1:
+                refer.resume(leg.usage, begun.refer, event.status, now, named=begun.named)
+                leg.record_dialog()
 
 
 def farewell(context: Context, events: Sequence[e.CallEvent], now: float, letter: Letter | None = None) -> list[Leg]:

@@ -1,0 +1,129 @@
+"""What the exchange owed somebody when it was killed, it says when it is back: at every append, after what followed from
+it has left, before, and twice before. How a transfer went, what a lamp shows, how many messages there are, the letter
+about one, and the letter about a call for help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dialplan.destinations import Destination, To
+from dialplan.lines import Forwards
+from switch.calls.letter import Letter
+from tests.support import scenarios
+from tests.support.exchange import Exchange, boxes_of, changed
+from tests.support.killer import Killer
+from tests.support.scene import Scene
+from tests.support.subscriber import Subscriber, dialogs
+
+AWAY = {"forwards": Forwards(always=Destination(To.VOICEMAIL)), "mailbox": "carol"}
+HOW: dict[str, dict[str, bool]] = {"after": {}, "before": {"mute": True}, "twice": {"mute": True, "twice": True}}
+
+
+def killed_at_every_append(how: str, stage: Callable[[], Scene], run: Callable[[Scene], None]) -> None:
+    at, done = 0, True
+    while done:
+        at += 1
+        scene = stage()
+        killer = Killer(scene, at, **HOW[how])
+        try:
+            run(scene)
+            scene.finish()
+        except Exception as error:
+            raise AssertionError(f"killed at append {at}: {error!r}") from error
+        done = killer.done
+    assert at > 4
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    "scenario", ["blind transfer", "refused transfer", "attended transfer", "transfer while it rings"]
+)
+def test_who_transferred_hears_how_it_went(scenario: str, how: str) -> None:
+    def run(scene: Scene) -> None:
+        scenarios.CALLS[scenario](scene)
+        scene.wait(40.0)
+        for phone in scene.phones:
+            for call in phone.calls:
+                if any(200 <= status < 300 for status in call.referred):
+                    assert call.outcome or call.over
+        scenarios.good_night(scene)
+
+    killed_at_every_append(how, scenarios.stage, run)
+
+
+class Watched(Scene):
+    """Carol's telephone watches something, and has said so before anything happens."""
+
+    def __init__(self, watched: str, event: str) -> None:
+        super().__init__(Anew, model=changed(scenarios.company(), carol=AWAY) if event != "dialog" else None)
+        self.exchange.use_mailboxes(*boxes_of(self.exchange.model))
+        for name in ("alice", "bob"):
+            self.phone(name)
+        self.watch = Subscriber(self.raw("carol"), watched, self.wait, event)
+        self.strict = False
+        self.watch.ask()
+        self.last = self.watch.told(1.0)[-1]
+
+    def wait(self, seconds: float = 0.5) -> None:
+        """Every NOTIFY is answered as it comes."""
+        if not hasattr(self, "last"):
+            super().wait(seconds)
+            return
+        for _ in range(max(1, round(seconds / 0.1))):
+            super().wait(seconds / max(1, round(seconds / 0.1)))
+            self.last = (self.watch.answered() or [self.last])[-1]
+
+
+class Anew(Exchange):
+    """What `switch.mailbox_room` does at a start is done."""
+
+    def restart(self, letter: Letter | None = None) -> None:
+        super().restart(letter)
+        self.core.go_on(lambda now: self.desk.recover(self.core.calls.by_id), self.clock.now())
+        self._after()
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_lamp_shows_how_it_is(how: str) -> None:
+    def run(scene: Scene) -> None:
+        assert isinstance(scene, Watched)
+        for _ in range(2):
+            scenarios.talking(scene)
+            scene.wait(3.0)
+            up = [state for state in dialogs(scene.last) if state.endswith("confirmed")]
+            assert len(up) == len(scene.exchange.calls), scene.last.body
+            scenarios.good_night(scene)
+            scene.wait(3.0)
+            assert not any(state.endswith("confirmed") for state in dialogs(scene.last)), scene.last.body
+
+    killed_at_every_append(how, lambda: Watched("102", "dialog"), run)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_of_a_message_is_told_by_lamp_and_letter(how: str) -> None:
+    def run(scene: Scene) -> None:
+        assert isinstance(scene, Watched)
+        for _ in range(2):
+            call = scene.phones[0].call("103")
+            scene.wait(0.5)
+            scenarios.heard_out(scene, 2)
+            scene.wait(5.0)
+            if call.up:
+                call.hang_up()
+            scene.wait(0.5)
+            scenarios.heard_out(scene, 1)
+            scene.wait(15.0)
+        exchange = scene.exchange
+        exchange.core.go_on(lambda now: exchange.desk.sweep(), scene.clock.now())
+        exchange._after()
+        scene.wait(3.0)
+        found = exchange.core.mailboxes.messages("carol")
+        assert not [each for each in exchange.core.mailboxes.all() if each.open]
+        assert {each.id for each in found} <= {each.id for each in exchange.left}
+        assert {("carol", each.id) for each in found} <= exchange.sounds.there
+        assert f"Voice-Message: {len(found)}/0" in scene.last.body
+        assert found
+
+    killed_at_every_append(how, lambda: Watched("103", "message-summary"), run)
