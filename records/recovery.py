@@ -13,9 +13,11 @@ from records.events import (
     Bound,
     CallEnded,
     CallEvent,
+    CallReplanned,
     CallStarted,
     Event,
     FiguresTold,
+    HelpTold,
     StateTold,
     Subscribed,
     Unbound,
@@ -59,7 +61,8 @@ class Recovery(msgspec.Struct):
     calls that ended since the instant asked for, the last MAX_ENDED of them: their last words may not have been heard.
     `subscribed` and `unsubscribed` are of subscriptions what `bindings` and `unbound` are of contacts, by our tag.
     `told`: the state was told anew within the events read, so that no older state is to be laid below it. `figures` are
-    the last words of each kind and name.
+    the last words of each kind and name. `untold` are the events of emergency calls, up or not, of which somebody was
+    to be told, by call and whom, where nothing says what came of it.
     """
 
     calls: dict[str, list[CallEvent]]
@@ -71,6 +74,7 @@ class Recovery(msgspec.Struct):
     unsubscribed: set[str] = set()
     told: bool = False
     figures: dict[tuple[str, str], FiguresTold] = {}
+    untold: dict[tuple[str, str], list[CallEvent]] = {}
 
 
 MAX_ENDED = 4096
@@ -87,6 +91,7 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
     subscribed: dict[str, Subscribed] = {}
     unsubscribed: set[str] = set()
     figures: dict[tuple[str, str], FiguresTold] = {}
+    untold: dict[tuple[str, str], list[CallEvent]] = {}
     finished, telling = Finished(), Telling()
     for event in events:
         if isinstance(event, Event):
@@ -102,9 +107,12 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
             elif known is not None:
                 if event.n > known[-1].n:
                     known.append(event)
+                    if event.__class__ is CallReplanned and event.help is not None:
+                        untold |= {(call, to): known for to in event.help.notify}
             elif call not in finished:
                 if isinstance(event, CallStarted):
                     calls[call] = [event]
+                    untold |= {(call, to): calls[call] for to in event.notify}
                 else:
                     orphans[call] = max(orphans.get(call, 0), event.n + 1)
         elif isinstance(event, Bound):
@@ -121,9 +129,13 @@ def recover(events: Iterable[AnyEvent], since: datetime.datetime | None = None) 
             unsubscribed.add(event.tag)
         elif isinstance(event, FiguresTold):
             figures[event.kind, event.name] = event
+        elif isinstance(event, HelpTold):
+            untold.pop((event.call, event.to), None)
         elif isinstance(event, StateTold):
             telling.saw(event)
-    return Recovery(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed, telling.complete, figures)
+    return Recovery(
+        *(calls, bindings, unbound, orphans, ended, subscribed, unsubscribed, telling.complete, figures, untold)
+    )
 
 
 class Telling:

@@ -469,7 +469,8 @@ class Exchange:
         if self._taken is not None:
             for stream, connection in self._taken.streams:
                 self._transports.take(stream, connection)
-        self.core.recover(found.calls.values(), now, found.ended, self._taken.will.letter if self._taken else None)
+        letter = self._taken.will.letter if self._taken else None
+        self.core.recover(found.calls.values(), now, found.ended, letter, found.untold)
         self.core.resume(found.subscribed.values(), now)
 
     def _begin_chores(self) -> None:

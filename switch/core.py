@@ -13,7 +13,8 @@ end of the loop's turn.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from dialplan.facts import Facts
 from dialplan.plan import CallRequest, Plan, Service
@@ -336,11 +337,13 @@ class Core:
         now: float,
         ended: Iterable[list[e.CallEvent]] = (),
         letter: Letter | None = None,
+        untold: Mapping[tuple[str, str], Sequence[e.CallEvent]] = MappingProxyType({}),
     ) -> None:
         """After a crash: take over the calls whose events the journal holds without an end. `ended` are those that
-        ended within the last 64*T1, whose BYEs may not have left. After a hand-over there is a `letter`."""
+        ended within the last 64*T1, whose BYEs may not have left. After a hand-over there is a `letter`. `untold` are
+        emergency calls of which somebody may not have been told."""
         self._at = self._clock_at()
-        self.calls.recover(calls, now, ended, letter)
+        self.calls.recover(calls, now, ended, letter, untold)
         self._finish(now)
 
     def resume(self, subscribed: Iterable[e.Subscribed], now: float) -> None:

@@ -4,26 +4,26 @@ Nothing of it is a call of the exchange's: the record of the emergency call says
 came of it. A telephone rings with the caller's number and a name such as `EMERGENCY 911: Lobby phone, 2nd floor`, for a
 minute; who answers hears a tone until he hangs up. Do-not-disturb, forwards and limits do not hold. It begins when the
 emergency call is on its way already, and whatever goes wrong with it does not reach that call. After a crash it is
-lost; `again` tells once more of calls that had just begun.
+lost; `again` tells once more of calls that had just begun, and `owed` writes the letters that may not have left.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from dialplan.emergency import TEST
 from media.engine import Lease, Tune
-from records.events import CallStarted, HelpTold
+from records.events import CallEvent, CallStarted, HelpTold
 from switch.calls import sound
 from switch.calls.context import Context, Phone
 from switch.calls.leg import UNREACHABLE
 from switch.calls.presentation import contact_value, uri_of
 from switch.calls.sound import SdpError, Sound
-from switch.calls.state import CallState
+from switch.calls.state import CallState, fold
 from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
 from switch.sip.headers import quote
@@ -33,6 +33,8 @@ RING_S = 60.0
 HEARD_S = 30.0
 FRESH_S = 120.0
 """A call that began longer ago is not told of again after a crash."""
+OWED_S = 900.0
+"""A letter that may not have left is written anew for as long as it would have been tried."""
 LONGEST_NAME = 80
 TONE = "tone:850"
 
@@ -80,13 +82,26 @@ class Alarms:
         number, name = self.context.directory.shown(started.line)
         return msgspec.structs.replace(started, caller_number=number, caller_name=name)
 
-    def again(self, calls: Iterable[CallState], now: float) -> None:
-        """After a crash: these are up still."""
+    def again(self, calls: Iterable[CallState], now: float) -> list[str]:
+        """After a crash: these are up still. Those of which people are told once more."""
         at = self.context.at()
+        told = []
         for state in calls:
             started = self.of(state)
             if started.notify and at - started.at <= datetime.timedelta(seconds=FRESH_S):
                 self.tell(started, now)
+                told.append(started.call)
+        return told
+
+    def owed(self, untold: Mapping[tuple[str, str], Sequence[CallEvent]], told: Iterable[str], now: float) -> None:
+        """After a crash or a stop: the letters of these calls, up or not, by call and whom, with the events of each;
+        but for calls that were `told` of again."""
+        at, again = self.context.at(), frozenset(told)
+        for (call, to), events in untold.items():
+            if to.startswith("mail:") and call not in again:
+                started = self.of(fold(events))
+                if at - started.at <= datetime.timedelta(seconds=OWED_S):
+                    self.tell(msgspec.structs.replace(started, notify=(to,)), now)
 
     def close(self, now: float) -> None:
         """The exchange stops."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -274,9 +275,10 @@ class Calls:
         now: float,
         ended: Iterable[list[e.CallEvent]] = (),
         letter: Letter | None = None,
+        untold: Mapping[tuple[str, str], Sequence[e.CallEvent]] = MappingProxyType({}),
     ) -> None:
         """Take over what the journal says was up when the exchange died; `ended` had ended just before. The `letter` of
-        one that has handed over says what need not be guessed (`letter.py`)."""
+        one that has handed over says what need not be guessed (`letter.py`). `untold`: see `Recovery`."""
         leases: dict[int, Lease] = {}
         begun: list[tuple[Call, Sequence[e.CallEvent]]] = []
         for events in calls:
@@ -330,7 +332,8 @@ class Calls:
                 call.broken(error, now)
         for media in lost & self.by_media.keys():
             self.on_media(LegLost(media), now)  # of calls that are still being set up
-        self.alarms.again((call.state for call in self.by_id.values() if call.state.for_help), now)
+        told = self.alarms.again((call.state for call in self.by_id.values() if call.state.for_help), now)
+        self.alarms.owed(untold, told, now)
 
 
 def _times(forwards: Iterable[e.Forwarded]) -> int:

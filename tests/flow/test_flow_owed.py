@@ -1,6 +1,6 @@
-"""What the exchange owed somebody when it was killed, it says when it is back: at every append, after what followed from
-it has left, before, and twice before. How a transfer went, what a lamp shows, how many messages there are, the letter
-about one, and the letter about a call for help."""
+"""What the exchange owed somebody when it was killed, it says when it is back: at every append, after what followed
+from it has left, before, and twice before. How a transfer went, what a lamp shows, how many messages there are, the
+letter about one, and the letter about a call for help."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import pytest
 
 from dialplan.destinations import Destination, To
 from dialplan.lines import Forwards
-from switch.calls.letter import Letter
+from records import events as e
+from switch.calls import alarm, letter
+from tests.flow.test_flow_emergency import company
+from tests.flow.test_flow_kill import Host
 from tests.support import scenarios
-from tests.support.exchange import Exchange, boxes_of, changed
+from tests.support.exchange import CARRIER, Exchange, boxes_of, changed
 from tests.support.killer import Killer
 from tests.support.scene import Scene
 from tests.support.subscriber import Subscriber, dialogs
@@ -79,8 +82,8 @@ class Watched(Scene):
 class Anew(Exchange):
     """What `switch.mailbox_room` does at a start is done."""
 
-    def restart(self, letter: Letter | None = None) -> None:
-        super().restart(letter)
+    def restart(self, left: letter.Letter | None = None) -> None:
+        super().restart(left)
         self.core.go_on(lambda now: self.desk.recover(self.core.calls.by_id), self.clock.now())
         self._after()
 
@@ -127,3 +130,51 @@ def test_of_a_message_is_told_by_lamp_and_letter(how: str) -> None:
         assert found
 
     killed_at_every_append(how, lambda: Watched("103", "message-summary"), run)
+
+
+class Writes(Exchange):
+    """Its mail server takes five seconds for a letter; one that waits is lost with the process."""
+
+    def _boot(self) -> None:
+        super()._boot()
+        self.taken: list[alarm.Letter] = getattr(self, "taken", [])
+        self.core.calls.alarms.post = self._post
+
+    def _post(self, written: alarm.Letter) -> str:
+        core = self.core
+
+        def take(now: float) -> None:
+            if core is self.core and self.alive:
+                self.taken.append(written)
+                core.help_told(written.call, f"mail:{written.to}", "sent", "", now)
+                self._after()
+
+        self.clock.timers.start(self.clock.now() + 5.0, self, take)
+        return ""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_of_a_call_for_help_that_is_over_somebody_is_told_all_the_same(how: str) -> None:
+    def stage() -> Scene:
+        scene = Scene(Writes, model=company("mail:security@example.com"))
+        scene.phone("alice")
+        return scene
+
+    def run(scene: Scene) -> None:
+        Host(scene, CARRIER)
+        call = scene.phones[0].call("911")
+        scene.wait(2.0)
+        if call.up:
+            call.hang_up()
+        scene.wait(30.0)
+        exchange = scene.exchange
+        assert isinstance(exchange, Writes)
+        calls = {event.call for event in exchange.events if isinstance(event, e.CallStarted)}
+        assert {each.call for each in exchange.taken} == calls
+        assert call.over and len(exchange.taken) <= 2
+        before = len(exchange.taken)
+        exchange.crash_and_restart(1.0)
+        scene.wait(10.0)
+        assert len(exchange.taken) == before, "nobody is told again of what he knows"
+
+    killed_at_every_append(how, stage, run)

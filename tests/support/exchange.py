@@ -407,7 +407,7 @@ class Exchange:
         assert not found.orphans, found.orphans
         self._host = self.network.attach(self.address, self._deliver, self._lost)
         self.recovers = True
-        self.core.recover(found.calls.values(), now, found.ended, letter)
+        self.core.recover(found.calls.values(), now, found.ended, letter, found.untold)
         self.recovers = False
         self.core.resume(found.subscribed.values(), now)
         self.core.qualify(self.qualify, now)
