@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from records.cdr import calls, costs, legs, moves, parking, queueing, recordings
+from records.cdr import calls, costs, legs, parking, queueing, recordings, transfers
 from records.cdr.change import Changes
 from records.cdr.record import CallRecord
 from records.events import CallEvent
@@ -13,7 +13,7 @@ from records.recovery import Finished
 _CHANGES: Changes = {
     **calls.CHANGES,
     **legs.CHANGES,
-    **moves.CHANGES,
+    **transfers.CHANGES,
     **parking.CHANGES,
     **queueing.CHANGES,
     **costs.CHANGES,

@@ -242,6 +242,30 @@ def report(
     console().print(made)
 
 
+@app.command()
+def history(
+    key: Annotated[str, typer.Argument(help="The contact, or the client code.", metavar="KEY")],
+    by: Annotated[Key, typer.Option("--by", help="What KEY is: contact or code.")] = Key.CONTACT,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """All that was noted or marked of a contact, or of a client, in the order of time, the latest first."""
+    places = Places.find(config, data)
+    with record_store(places, configured(places)) as store, reading():
+        found = [each for each in _entries(store, None, wanted(since, until)) if getattr(each, by.value) == key]
+    found.sort(key=lambda each: each.began_at, reverse=True)
+    if json:
+        write_json(found)
+        return
+    if not found:
+        console().print(f"Nothing was marked or noted of {by.value} {key}.")
+    for each in found:
+        _show(each)
+
+
 def _entries(store: Store | None, user: str | None, asked: Wanted) -> Iterator[Billable]:
     from records.billable import billables
 

@@ -154,6 +154,23 @@ def test_reports_by_client_and_contact_and_in_full(asked: list[tuple[str, dict[s
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_was_done_with_a_contact(asked: list[tuple[str, dict[str, Any]]], tmp_path: Path) -> None:
+    """BIL-4: also what is only noted and not billable; the latest first."""
+    store = Store(f"sqlite:///{tmp_path}/records.db")
+    noted = e.InteractionNoted("n3", INSIDE.call, "202", "operator:eve", at(300), note="asked for ada", contact="ada")
+    store.apply([], Position(1, 2), facts=[noted])
+    store.close()
+    entries = json.loads(run("billable", "history", "ada", "--json"))
+    assert {(each["call"], each["user"]) for each in entries} == {(OUTSIDE.call, "201"), (INSIDE.call, "202")}
+    assert entries == sorted(entries, key=lambda each: each["began_at"], reverse=True)
+    shown = run("billable", "history", "ada")
+    assert "note: asked for ada" in shown
+    assert "1:00 billable" in shown
+    assert json.loads(run("billable", "history", "12", "--by", "code", "--json"))[0]["call"] == OUTSIDE.call
+    assert "Nothing was marked or noted of contact ben." in run("billable", "history", "ben")
+    assert json.loads(run("billable", "history", "ada", "--since", "2030-01-01", "--json")) == []
+
+
 def test_the_history_says_what_a_call_cost_and_whose_part_is_what(
     asked: list[tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:
