@@ -359,6 +359,7 @@ class Exchange:
             {name: handler for each in asked for name, handler in each.handlers().items()},
             self._notices.error,
             self._settle,
+            core.flush,
         )
         figures = readings(
             core,
@@ -538,11 +539,19 @@ class Exchange:
         self._log.info("handed over")
 
     def _settle(self) -> None:
-        """Before a command hears that something is done it stands in the journal: no crash may take it back."""
+        """Before a command hears that something is done it stands in the journal: no crash may take it back. Raises
+        Refused where it cannot."""
         if self.core.muted:
             raise Refused("another exchange is just taking over: ask once more")
+        before = self._journal.health().appended
         self.core.flush()
         self._state.tell()
+        health = self._journal.health()
+        if health.waiting_events and health.appended > before:
+            raise Refused(
+                "it holds from now on, but the disk does not take the journal (ringplan status): "
+                "a crash before it does takes it back"
+            )
 
     def _beat(self) -> None:
         """Tell the supervisor that we live, and give the journal a chance to write what waits."""
@@ -614,8 +623,11 @@ class Exchange:
 
     def _append(self, events: list[e.AnyEvent]) -> None:
         self._journal.append(events)
-        self._tally.add(events)
-        self._live.add(events)
+        try:
+            self._tally.add(events)
+            self._live.add(events)
+        except Exception as error:  # noqa: BLE001  they stand in the journal, and must not come there once more
+            self._notices.error(error, "counting events")
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.hop:

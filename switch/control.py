@@ -67,17 +67,20 @@ class Reply(msgspec.Struct, omit_defaults=True):
 
 class ControlServer:
     """Serves the socket in the exchange's loop. `on_error` hears of handlers that failed by a bug of ours. `settle` is
-    called when a handler is done and before the answer leaves, to make what it changed last; it may raise Refused."""
+    called when a handler is done and before the answer leaves, to make what it changed last; it may raise Refused.
+    `before` is called before a handler is, so that nothing else waits for that then."""
 
     def __init__(
         self,
         handlers: Mapping[str, Handler],
         on_error: Callable[[str, Exception], None],
         settle: Callable[[], object] = lambda: None,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         self._handlers = handlers
         self._on_error = on_error
         self._settle = settle
+        self._before = before
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._decoder = msgspec.json.Decoder(Request)
@@ -137,6 +140,7 @@ class ControlServer:
             self._write(writer, Reply(done=True, error=f"this exchange does not know “{request.do}”"))
             return
         try:
+            self._before()
             found = handler(request.args | {"by": by})
             if inspect.isasyncgen(found):
                 await self._stream(found, writer)

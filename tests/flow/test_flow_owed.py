@@ -14,6 +14,7 @@ from records import events as e
 from switch.calls import alarm, letter
 from tests.flow.test_flow_emergency import company
 from tests.flow.test_flow_kill import Host
+from tests.flow.test_flow_sent_for_help import company as with_places
 from tests.support import scenarios
 from tests.support.exchange import CARRIER, Exchange, boxes_of, changed
 from tests.support.killer import Killer
@@ -176,5 +177,31 @@ def test_of_a_call_for_help_that_is_over_somebody_is_told_all_the_same(how: str)
         exchange.crash_and_restart(1.0)
         scene.wait(10.0)
         assert len(exchange.taken) == before, "nobody is told again of what he knows"
+
+    killed_at_every_append(how, stage, run)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_so_it_is_of_somebody_who_was_sent_on_to_help(how: str) -> None:
+    def stage() -> Scene:
+        scene = Scene(Writes, model=with_places())
+        for name in ("alice", "bob"):
+            scene.phone(name)
+        return scene
+
+    def run(scene: Scene) -> None:
+        Host(scene, CARRIER)
+        scenarios.talking(scene)
+        call = scenarios.up(scene.phones[1])
+        if call is not None:
+            call.refer("911")
+        scene.wait(2.0)
+        scenarios.good_night(scene)
+        scene.wait(30.0)
+        exchange = scene.exchange
+        assert isinstance(exchange, Writes)
+        helped = {event.call for event in exchange.events if isinstance(event, e.CallReplanned) and event.help}
+        assert {each.call for each in exchange.taken} == helped
+        assert helped or exchange.crashes
 
     killed_at_every_append(how, stage, run)

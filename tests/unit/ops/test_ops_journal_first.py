@@ -171,6 +171,48 @@ async def test_answers_to_commands(house: House, tmp_path: Path) -> None:
     await control.stop()
 
 
+async def test_what_the_disk_does_not_take_is_not_said_to_be_done(house: House, tmp_path: Path) -> None:
+    """It holds, and waits in memory: a crash takes it back. Who only asks is answered."""
+    control, journal = house.exchange._control, house.exchange._journal
+    await control.start(tmp_path / "control.sock")
+
+    def full(descriptor: int, data: bytes | bytearray) -> int:
+        raise OSError(28, "No space left on device")
+
+    def ask(*words: str) -> WishesView:
+        house.exchange._loop.call_soon_threadsafe(house.decide)  # others go on meanwhile
+        with ControlClient(tmp_path / "control.sock") as client:
+            return client.ask("set", WishesView, line="alice", words=list(words))
+
+    write, journal._os_write = journal._os_write, full
+    with pytest.raises(Refused, match="the disk does not take the journal"):
+        await asyncio.to_thread(ask, "forward", "delay", "10s")
+    for _ in range(20):
+        assert (await asyncio.to_thread(ask)).after_s == 10
+    with pytest.raises(Refused, match="the disk does not take the journal"):
+        house.exchange._transports.guard.allow("192.0.2.0/24")
+        house.exchange._settle()
+    journal._os_write = write
+    await asyncio.sleep(0.2)
+    assert (await asyncio.to_thread(ask, "forward", "delay", "11s")).after_s == 11
+    assert journal.health().waiting_events == 0
+    await control.stop()
+
+
+async def test_what_fails_behind_the_journal_does_not_write_there_again(house: House) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    counted, house.exchange._tally.add = house.exchange._tally.add, broken  # type: ignore[method-assign]
+    house.decide()
+    house.core.flush()
+    house.exchange._tally.add = counted  # type: ignore[method-assign]
+    house.decide()
+    house.core.flush()
+    written = [event for frame in house.exchange._journal.read() for event in frame.events]
+    assert len(written) == 2
+
+
 async def test_after_a_hand_over_nothing_is_decided_any_more(house: House) -> None:
     """What was being done off the loop comes back to an exchange whose journal is another's: it is the next one's to
     do it."""
