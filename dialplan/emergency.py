@@ -26,6 +26,9 @@ TEST = "933"
 """In North America it reads back the address that the carrier has, and calls nobody."""
 NORTH_AMERICA = "911"
 NINE = "9"
+RING_S = 1800.0
+"""Those who help may have many calls waiting, and who gives up one that rings begins at the end of their queue: that is
+for the caller to do."""
 
 
 def place_of(table: Emergency, device: str | None) -> EmergencyPlace:
@@ -100,7 +103,7 @@ def plan(draft: Draft, number: str, device: str | None) -> Plan:
     if routes:
         for n, route in enumerate(routes):
             draft.say(f"trunk:{route.trunk}", f"route {n + 1} for {number}")
-        entry = draft.add(Trunk(id=RULE, routes=routes))
+        entry = draft.add(Trunk(id=RULE, routes=routes, ring_s=RING_S))
     else:
         draft.say(RULE, "no trunk can take it")
         text = "No Route for Emergency Call"

@@ -129,7 +129,7 @@ class Admission:
             required = request.values("Require") + request.values("Proxy-Require")
             ours = EXTENSIONS.get(request.method, ())
             unknown = [each for each in required if each.lower() not in ours]
-            if unknown:
+            if unknown and not self._helps(request):
                 self._endpoint.answer_once(txn, 420, now, lines=[f"Unsupported: {', '.join(unknown)}"])
                 return False
         if request.body and request.method != "REGISTER" and not body_understood(request):
@@ -144,11 +144,16 @@ class Admission:
             self._endpoint.answer_once(txn, 416, now)
             return False
         if scheme == "sips" and txn.flow.transport != "tls":
-            if request.method == "INVITE" and request.to_tag is None and self._calls.is_emergency(request, NOBODY_YET):
+            if self._helps(request):
                 return True
             self._endpoint.answer_once(txn, 480, now, lines=[SIPS_NOT_ALLOWED])
             return False
         return True
+
+    def _helps(self, request: Request) -> bool:
+        """Whether it is a new call for help, which is taken as it comes, whatever the telephone wants besides: few try
+        again without an extension that we do not have (OUT-6)."""
+        return request.method == "INVITE" and request.to_tag is None and self._calls.is_emergency(request, NOBODY_YET)
 
     def without_password(self, request: Request, flow: Flow, now: float) -> tuple[int, Iterable[str]] | None:
         """Every other REGISTER brings no credentials, for it has no nonce yet. Its 401 needs no transaction, as nothing

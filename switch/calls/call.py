@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dialplan import vocabulary as v
-from dialplan.plan import Plan
+from dialplan.plan import Outcome, Plan
 from dialplan.termination import Reason, Result, Termination
 from media.engine import Digit, DigitsSent, LegLost, MediaEvent, PlayEnded, RecordEnded, Silent
 from records import events as e
-from switch.calls import onward, rating, referring
+from switch.calls import onward, ports, rating, referring
 from switch.calls.breaking import break_off
 from switch.calls.context import Context
 from switch.calls.early import Early
@@ -273,9 +273,14 @@ class Call:
     def _lost_while_ringing(self, leg: Leg, now: float) -> None:
         """The port that we have described to that side is no more."""
         if leg.index == CALLER:
-            end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+            if not (self.for_help and ports.replaced(self, leg)):
+                end(self, Termination(Result.FAILED, Reason.MEDIA_LOST, 503), now)
+            return
+        leg.usage.cancel(now)
+        if self.for_help and self.ringer is not None and self.ringer.renew(leg):
+            leg_over(self, leg, leg_ending(Outcome.OUTAGE, 500))
+            self.ringer.ring_anew(leg, now)
         else:
-            leg.usage.cancel(now)
             self._failed(leg, 500, False, now)
 
     def broken(self, error: Exception, now: float) -> None:

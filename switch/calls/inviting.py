@@ -131,7 +131,7 @@ def as_from_front(call: Call) -> CallState:
     rung."""
     state = call.state
     if state.front == CALLER:
-        if state.help:
+        if state.helped is not None:
             started = structs.replace(state.started, emergency=True, address=state.asked.address)
             return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)
         return state
@@ -144,7 +144,7 @@ def as_from_front(call: Call) -> CallState:
         line=line_of(call.front.target) or None,
         hidden=who.hidden,
         believed=False,
-        emergency=started.emergency or state.help,
+        emergency=started.emergency or state.helped is not None,
         address=state.asked.address,
     )
     return CallState(state.id, state.n, started, state.legs, state.answered_at, state.front, state.peer)

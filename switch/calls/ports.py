@@ -61,6 +61,17 @@ def ensure(call: Call, leg: Leg) -> bool:
     return True
 
 
+def replaced(call: Call, leg: Leg) -> bool:
+    """Give the leg another port in place of one whose worker has died. False when its far end knows of that one, or
+    when there is none left."""
+    if leg.sound.lease is None or leg.sound.local:
+        return False
+    lost, leg.sound.lease = leg.sound.lease.leg, None
+    call.context.forget_media(lost)
+    call.context.engine.close(lost)
+    return ensure(call, leg)
+
+
 def none_left(call: Call, leg: Leg) -> Termination:
     """Why a leg got none: they are short, or of the other family only, so that what was offered is not possible."""
     other = not sound.speaks_v6(leg.sound.remote, leg.address)

@@ -42,7 +42,13 @@ def _look(call: Call, payers: Mapping[int, str]) -> None:
     state = call.state
     for index in list(payers):
         leg = state.legs.get(index)
-        if leg is None or not leg.answered or leg.ended is not None or index not in call.legs or state.help:
+        if (
+            leg is None
+            or not leg.answered
+            or leg.ended is not None
+            or index not in call.legs
+            or state.helped is not None
+        ):
             continue
         if leg.rated is None:
             _rate(call, index, payers[index])

@@ -46,6 +46,7 @@ class Ringer:
         "_entered",
         "_hunts",
         "_inbox",
+        "_renewed",
         "_starts",
         "_state",
         "_stopped",
@@ -68,6 +69,8 @@ class Ringer:
         """The steps of which a branch was started."""
         self._told: set[tuple[Hop, ...]] = set()
         """The forwards that stand in the record."""
+        self._renewed: tuple[str, ...] = ()
+        """The branches whose carrier was called anew, as a media worker had died."""
         self._inbox: deque[v.WalkEvent] = deque()
         self._busy = False
         self._stopped = False
@@ -270,6 +273,25 @@ class Ringer:
                 return
             outcome, final = v.outcome_of(status, trunk=True, failed=hunt.fails_over(status))
         self.feed(v.Failed(leg.branch, leg.contact, outcome, status, final), now)
+
+    def renew(self, leg: Leg) -> bool:
+        """Whether a carrier whose leg has lost its port may be called anew: once, as a port may be lost again."""
+        once = leg.branch in self._hunts and leg.branch not in self._renewed and not self.over
+        self._renewed += (leg.branch,)
+        return once
+
+    def ring_anew(self, leg: Leg, now: float) -> None:
+        """Call that carrier again, from its first host on, with another port."""
+        call, branch, trunk = self._call, leg.branch, trunk_of(leg.target)
+        target = self._starts[branch].branch.target
+        assert isinstance(target, TrunkTarget)
+        hunt = call.context.directory.trunk(target, call.for_help, now)
+        if hunt is not None:
+            self._hunts[branch] = hunt
+            if self._ring_host(branch, trunk, hunt, now):
+                return
+        outcome, final = v.outcome_of(500, trunk=True, failed=True)
+        self.feed(v.Failed(branch, leg.contact, outcome, 500, final), now)
 
     def more(self, leg: Leg) -> bool:
         """Whether there is another way if that leg comes to nothing: a host of its carrier, or another carrier."""

@@ -117,11 +117,6 @@ class CallState(msgspec.Struct):
     """The lines whose talk is billable now."""
 
     @property
-    def help(self) -> bool:
-        """Whether it was sent on to an emergency number."""
-        return self.helped is not None
-
-    @property
     def asked(self) -> e.CallStarted:
         """How it began; of one that was sent on to an emergency number, as if it had begun by that: where help is to
         go, and who is told."""
@@ -143,7 +138,7 @@ class CallState(msgspec.Struct):
     @property
     def for_help(self) -> bool:
         """Whether it is an emergency call, was sent on as one, or a leg is in it that came out of one."""
-        if self.started.emergency or self.help:
+        if self.started.emergency or self.helped is not None:
             return True
         return bool(self.periods) and any(each.party == limits.EXEMPT for each in self.periods)
 
@@ -271,7 +266,7 @@ def _periods(state: CallState, event: e.Connected) -> limits.Periods:
     beside = tuple(each for each in before if each.leg not in (front, leg)) if before else ()
     if not outside:
         return beside
-    if state.started.emergency or state.help:
+    if state.started.emergency or state.helped is not None:
         return beside + tuple(limits.Period(side, limits.EXEMPT, "", 0.0, event.at) for side in outside)
     parties = _inside(state, event, outside) if leg != front else ()
     inherit = state.unparked or state.parked is not None
@@ -411,7 +406,7 @@ def _three_way(state: CallState, at: datetime.datetime) -> limits.Periods:
     """Who is in a three-way call talks with all others in it: what runs goes on, the earliest rules (LIM-5)."""
     outside = [leg for leg in state.members if _outside(state, leg)]
     inside = [leg for leg in state.members if leg not in outside]
-    if state.started.emergency or state.help or not outside or not inside:
+    if state.started.emergency or state.helped is not None or not outside or not inside:
         return state.periods
     beside = tuple(period for period in state.periods if period.leg not in outside)
     parties = [_party(state.legs[leg].target, state.legs[leg].terms) for leg in inside]
