@@ -31,6 +31,7 @@ def test_frequency_level_start_end_and_purity_are_found(tmp_path):
     assert found.end_s == pytest.approx(1.9, abs=0.015)
     assert found.gap_s == 0
     assert found.purity > 0.99
+    assert found.sounds_s == pytest.approx(1.5, abs=0.03)
 
 
 def test_swapped_tones_fail(tmp_path):
@@ -52,6 +53,18 @@ def test_a_hole_is_measured(tmp_path, hole_s):
     parts = tone(523, -14, 1.0), nothing(hole_s), tone(523, -14, 1.0)
     found = sound.check(recorded(tmp_path, *parts), 523, -14)
     assert found.gap_s == pytest.approx(hole_s, abs=0.015)
+
+
+@pytest.mark.parametrize(("hole_s", "after_s", "right"), [(0.25, 0.5, True), (0.25, 0.25, True), (0.25, 1.0, False)])
+def test_a_tone_is_as_long_with_or_without_the_hole_in_it(tmp_path, hole_s, after_s, right):
+    found = sound.check(recorded(tmp_path, tone(523, -14, 0.5), nothing(hole_s), tone(523, -14, after_s)), 523, -14)
+    assert sound.lasts(found, 1.0) is right
+
+
+@pytest.mark.parametrize(("length_s", "right"), [(0.7, False), (0.9, True), (1.1, True), (1.3, False)])
+def test_a_tone_that_is_too_short_or_too_long_is_told(tmp_path, length_s, right):
+    parts = nothing(0.3), tone(523, -14, length_s), nothing(0.3)
+    assert sound.lasts(sound.check(recorded(tmp_path, *parts), 523, -14), 1.0) is right
 
 
 def test_other_sound_beside_the_tone_shows_as_impurity(tmp_path):

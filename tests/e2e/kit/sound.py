@@ -60,6 +60,8 @@ class Tone(NamedTuple):
     gap_s: float
     purity: float
     """The share of the power between start and end that is the tone's own."""
+    sounds_s: float
+    """How long it sounds from start to end, without the holes."""
 
 
 def _blocks(samples: Samples, rate: int) -> Samples:
@@ -105,6 +107,7 @@ def find(samples: Samples, rate: int, hz: float) -> Tone | None:
         end_s=last * HOP_S + BLOCK_S / 2,
         gap_s=hole + BLOCK_S / 2 if hole else 0.0,
         purity=float(min(1.0, np.mean(own[first : last + 1]) / np.mean(total[first : last + 1]))),
+        sounds_s=len(present) * HOP_S,
     )
 
 
@@ -129,8 +132,9 @@ def holes(samples: Samples, rate: int, hz: float, least_s: float = 0.03) -> list
 
 def lasts(tone: Tone, seconds: float) -> bool:
     """Whether the tone is that long. A softphone takes its sound from a timer of its own: a machine that has no time
-    for it for a moment costs some frames at either end, of which no exchange knows. So a fifth of a second."""
-    return abs(tone.end_s - tone.start_s - seconds) < 0.2
+    for it for a moment costs some frames at either end, of which no exchange knows. So a fifth of a second. And a hole
+    in it may be sound that is lost, or a telephone that stood still and went on where it was."""
+    return seconds - 0.2 < tone.end_s - tone.start_s and tone.sounds_s < seconds + 0.2
 
 
 def whole(tone: Tone) -> bool:
