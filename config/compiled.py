@@ -347,8 +347,8 @@ class RecordingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The database's URL; empty for SQLite in the data folder. It may hold a password. `journal_max` in megabytes.
-    Records are kept for `keep_s` seconds, those of emergency calls for `emergency_keep_s` at least; 0: for ever. `mask`
-    is none, exports or all."""
+    Records are kept for `keep_s` seconds, those of emergency calls, and their recordings, for `emergency_keep_s` at
+    least; 0: for ever. `mask` is none, exports or all."""
 
     url: str
     journal_max: int = 4000

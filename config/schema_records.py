@@ -28,7 +28,8 @@ class Records(Section):
         default=0.0, description="for so long, in days such as 400d, then records are deleted; `none`: for ever"
     )
     emergency_keep: Annotated[float, limit(DAY_S, 36500 * DAY_S)] = Field(
-        default=0.0, description="those of emergency calls at least for so long, such as 1095d; `none`: as `keep` says"
+        default=0.0,
+        description="those of emergency calls and their recordings at least for so long, such as 1095d; `none`: as all",
     )
     mask: Annotated[str, choice("none", "exports", "all")] = Field(
         default="none",

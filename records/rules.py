@@ -1,7 +1,8 @@
 """How long records are kept: what the operator has written under `records`, and what follows from it.
 
 Without a rule everything stays. The record feeder deletes what is too old once an hour; each round leaves a tombstone
-in the chain. Recordings have a rule of their own, and the exchange deletes their files (`switch/recordings.py`).
+in the chain. Recordings have a rule of their own, and the exchange deletes their files (`switch/recordings.py`): those
+of emergency calls not before their records.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Everything that has to be remembered stands in the spools' names: what a crash left unrendered is found by looking. A
 file that could not be made leaves its spools, and is tried again after the next start.
 
-    FOLDER/2026-11-22/CALL-1.wav                       the files, mode 0600
+    FOLDER/2026-11-22/CALL-1.wav                       the files, mode 0600; of an emergency call CALL-1e.wav
     FOLDER/spools/2026-11-22/CALL-1.SIDE.LEG.PORT.spool   what they are made of
     FOLDER/kept/…                                      spools that are kept
 """
@@ -33,7 +33,7 @@ from switch.chores import Chores
 from switch.clock import LoopClock
 from switch.control import Handler, Refused
 from switch.core import Core
-from switch.features.recording.keeping import RecordingSettings
+from switch.features.recording.keeping import RecordingSettings, is_for_help
 from switch.features.recording.recording import Recording
 from switch.one_call import carry_out, meant
 from switch.views import RecordView
@@ -44,7 +44,7 @@ _DAY_S = 86400.0
 MOST_TRIES = 8
 """How often a file is tried: after that, at the next start. The eighth is four hours after the first."""
 _MANY = 1000
-FILE_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9A-Za-z]+-[0-9]+\.wav")
+FILE_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9A-Za-z]+-[0-9]+e?\.wav")
 """Of a file, relative to the folder of recordings."""
 _FOLDER_MODE = 0o700
 
@@ -93,19 +93,21 @@ def settle(base: Path, file: str, keep: bool) -> None:
         (base / "spools" / file).parent.rmdir()
 
 
-def outdated(base: Path, before: float) -> list[Path]:
-    """Files and spools that are older."""
+def outdated(base: Path, before: float, *, for_help: bool) -> list[Path]:
+    """Files and spools that are older: those of emergency calls, or all others."""
+    there = list(_all(base))
+    helped = {_call(each) for each in there if is_for_help(each.name)}
     found = []
-    for each in _all(base):
+    for each in there:
         with contextlib.suppress(OSError):
-            if each.stat().st_mtime < before:
+            if (_call(each) in helped) is for_help and each.stat().st_mtime < before:
                 found.append(each)
     return found
 
 
 def of_calls(base: Path, calls: Container[str]) -> list[Path]:
     """Files and spools of these calls."""
-    return [each for each in _all(base) if each.name.partition(".")[0].rpartition("-")[0] in calls]
+    return [each for each in _all(base) if _call(each) in calls]
 
 
 def delete(paths: Iterable[Path]) -> int:
@@ -118,6 +120,10 @@ def delete(paths: Iterable[Path]) -> int:
         with contextlib.suppress(OSError):
             each.parent.rmdir()
     return count
+
+
+def _call(path: Path) -> str:
+    return path.name.partition(".")[0].rpartition("-")[0]
 
 
 def _all(base: Path) -> Iterator[Path]:
@@ -146,7 +152,7 @@ class Recordings:
     ) -> None:
         self.settings = RecordingSettings()
         self._usual = self._base = folder
-        self._keep_days = 0
+        self._keep_days = self._help_days = 0
         self._keep_spools = False
         self._core = core
         self._clock = clock
@@ -166,11 +172,14 @@ class Recordings:
     def use(self, compiled: Compiled, folder: Path) -> None:
         """Another version of the configuration, whose files are relative to that folder. Recordings that are on go on
         where they began."""
-        settings, kept = compiled.recordings, math.ceil(compiled.records.keep_s / _DAY_S)
+        settings = compiled.recordings
+        kept, helped = (math.ceil(s / _DAY_S) for s in (compiled.records.keep_s, compiled.records.emergency_keep_s))
         self.settings = RecordingSettings(emergency=settings.emergency, most_s=settings.longest_s)
         self._base = folder / settings.folder if settings.folder else self._usual
         # A recording does not outlive the record of its call.
         self._keep_days = min((days for days in (settings.keep_days, kept) if days), default=0)
+        # Those of emergency calls stay as long as their records: "at least" is said of both.
+        self._help_days = max(self._keep_days, helped) if self._keep_days else 0
         self._keep_spools = settings.keep_spools
 
     def start(self) -> None:
@@ -331,11 +340,13 @@ class Recordings:
         for job in unsettled:
             await self._settle(job)
         if self._keep_days:
-            await self._retain(self._keep_days)
+            await self._retain(self._keep_days, for_help=False)
+            await self._retain(self._help_days, for_help=True)
 
-    async def _retain(self, days: float) -> None:
+    async def _retain(self, days: float, *, for_help: bool) -> None:
         """Told first: what a crash keeps from being deleted is found, and told, once more."""
-        old = await asyncio.to_thread(outdated, self._base, time.time() - days * _DAY_S)
+        before = time.time() - days * _DAY_S
+        old = await asyncio.to_thread(outdated, self._base, before, for_help=for_help)
         files = tuple(str(each.relative_to(self._base)) for each in old if each.suffix == ".wav")
         for start in range(0, len(files), _MANY):
             told = Forgotten(

@@ -16,8 +16,9 @@ from switch.calls.call import Call
 from switch.calls.moving import move
 from switch.calls.pairing import pair
 from switch.control import Refused
-from switch.features.recording.keeping import RecordingSettings
+from switch.features.recording.keeping import RecordingSettings, is_for_help
 from switch.features.recording.recording import ANNOUNCE_S
+from switch.recordings import FILE_NAME
 from tests.support.engine import Book
 from tests.support.exchange import CARRIER, changed, house
 from tests.support.phone import Phone, PhoneCall
@@ -489,6 +490,36 @@ def test_a_call_for_help_is_recorded_only_as_configured_and_never_waits(scene: S
         scene.wait()
         assert call.up and not hears(scene, call) and kept(scene, call) == [True] * wanted
         hang_up(scene, call)
+
+
+@rules(alice=SILENTLY)
+def test_the_file_of_a_call_for_help_is_known_by_its_name(scene: Scene) -> None:
+    """So that it may be kept for longer. What was kept before somebody was sent on for help is a file of its own."""
+    scene.exchange.recordings.settings = RecordingSettings(emergency=True)
+    alice, bob, carrier = scene.phone("alice"), scene.phone("bob"), scene.phone("carrier", CARRIER[0], register=False)
+    call = alice.call("911")
+    scene.wait()
+    carrier.last.answer()
+    scene.wait()
+    hang_up(scene, call)
+    record = scene.exchange.record
+    assert [each.file.rpartition("-")[2] for each in record.recordings] == ["1e.wav"]
+    call, answer = scene.talking(alice, bob)
+    assert kept(scene, answer) == [True]
+    call.refer("sip:911@pbx.example.com")
+    scene.wait()
+    carrier.last.answer()
+    scene.wait()
+    assert answer.up and any(kept(scene, answer))
+    hang_up(scene, answer)
+    record = scene.exchange.records[-1]
+    assert [(each.file.rpartition("-")[2], each.why) for each in record.recordings] == [
+        ("1.wav", "off"),
+        ("2e.wav", ""),
+    ]
+    files = [file for each in record.recordings for file in (each.file, f"spools/{each.file[:-4]}.0.1.2.spool")]
+    assert [is_for_help(each) for each in files] == [False, False, True, True]
+    assert all(FILE_NAME.fullmatch(each.file) for each in record.recordings)
 
 
 def test_a_call_that_nobody_records_is_told_nothing_of_it(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -32,3 +33,14 @@ class Keeping(Protocol):
 
     def over(self, file: str) -> None:
         """No more spools come for that file: it is made as soon as all are closed."""
+
+
+def name_of(at: datetime.datetime, call: str, number: int, *, for_help: bool) -> str:
+    """The name of a call's recording, relative to the folder. That of an emergency call says so, since such files may
+    be kept for longer, and whoever deletes old ones has nothing but their names."""
+    return f"{at:%Y-%m-%d}/{call}-{number}{'e' if for_help else ''}.wav"
+
+
+def is_for_help(name: str) -> bool:
+    """Whether a file, or a spool of it, is of an emergency call."""
+    return name.rpartition("/")[2].partition(".")[0].endswith("e")

@@ -29,7 +29,7 @@ from media.engine import PlayEnded, RecordEnded, Spool, Tune
 from records import events as e
 from switch.calls.leg import CALLER, Leg, is_trunk
 from switch.control import Refused
-from switch.features.recording.keeping import Keeping
+from switch.features.recording.keeping import Keeping, is_for_help, name_of
 from switch.features.recording.rules import POLICY, automatic, talkers, to_tell
 
 if TYPE_CHECKING:
@@ -139,7 +139,10 @@ class Recording:
             self._let_be(call)
             return
         recording, asking = call.state.recording, self._asking.get(call.id)
-        if recording is not None:
+        if recording is not None and call.for_help and not is_for_help(recording.file):
+            self._end(call, "off", POLICY, "somebody was called for help: it goes on in another file")
+            self._follow(call, recording.by, now)
+        elif recording is not None:
             self._go_on(call)
             self._hush(call)
             self._follow(call, recording.by, now)
@@ -352,7 +355,7 @@ class Recording:
         if media < 0 or media in self._dead:
             return
         if not file:
-            file = f"{at:%Y-%m-%d}/{call.id}-{call.state.recordings + 1}.wav"
+            file = name_of(at, call.id, call.state.recordings + 1, for_help=call.for_help)
         side = self._side(call, leg)
         spool = f"{file[:-4]}.{side}.{leg.index}.{media}.spool"
         announced = leg.index in asking.heard

@@ -109,9 +109,10 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     made.chores.close()
 
 
-def settings(keep_s: float = 0.0, **given: Any) -> Any:
+def settings(keep_s: float = 0.0, emergency_keep_s: float = 0.0, **given: Any) -> Any:
     """As much of the configuration as is asked for."""
-    return SimpleNamespace(recordings=RecordingSettings(**given), records=RecordSettings(url="", keep_s=keep_s))
+    records = RecordSettings(url="", keep_s=keep_s, emergency_keep_s=emergency_keep_s)
+    return SimpleNamespace(recordings=RecordingSettings(**given), records=records)
 
 
 async def test_what_is_made_yet_of_a_call_is_known_and_the_rest_can_be_removed(room: Room) -> None:
@@ -300,6 +301,43 @@ async def test_spools_stay_until_the_journal_has_what_was_made_of_them(room: Roo
     await room.made._sweep()
     assert not any(each.exists() for each in spools)
     assert (room.folder / FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("rules", "help_days"),
+    [
+        ({"keep_days": 10}, 10),
+        ({"keep_days": 10, "emergency_keep_s": 30 * 86400.0}, 30),
+        ({"keep_days": 10, "emergency_keep_s": 5 * 86400.0}, 10),
+        ({"keep_s": 10 * 86400.0, "emergency_keep_s": 29.5 * 86400.0}, 30),
+        ({"emergency_keep_s": 30 * 86400.0}, 0),
+    ],
+)
+async def test_recordings_of_emergency_calls_stay_as_long_as_their_records(
+    room: Room, tmp_path: Path, rules: dict[str, Any], help_days: int
+) -> None:
+    """`emergency_keep` is the least for both, and nothing is deleted that nobody asked for."""
+    room.made.use(settings(**rules), tmp_path)
+    for call, number, days in (
+        ("plain", "1", 11),
+        ("plain2", "1", 9),
+        ("help", "2e", 31),
+        ("help", "1", 31),
+        ("help2", "1e", 29),
+        ("help2", "2", 29),
+        ("help3", "1e", 9),
+    ):
+        path = room.folder / "2026-11-01" / f"{call}-{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    await room.made._sweep()
+    there = {each.rpartition("/")[2].partition("-")[0] for each in left(room.folder)}
+    aged = {"help": 31, "help2": 29, "help3": 9}
+    stay = {call for call, days in aged.items() if not help_days or days < help_days}
+    assert there == stay | {"plain2"} | (set() if help_days else {"plain"})
+    whys = {told.why for told in room.journal.told}
+    assert whys == ({"older than 10 days", f"older than {help_days} days"} if help_days else set())
 
 
 async def test_what_comes_after_a_hand_over_is_the_next_exchanges(room: Room) -> None:
