@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,9 @@ _RETRY_S = 0.2
 _BEAT_S = 0.04  # a multiple of what else wakes the exchange up, so that it need not wake up for this
 _NOW_S = 0.0001  # a beat that is so near is the one at which we are
 _PACKETS_A_TURN = 64
+_GRANTED_S = 4.0
+"""What a worker grants later it grants knowingly: it has heard by then which ports are claimed, and one that was given
+back has rested."""
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -64,6 +68,12 @@ class Connection:
         self.kept_v6: list[Lease] = []
         """Leases that no ordinary call gets; `fresh` is what comes beyond them."""
         self.listed: dict[int, Lease] = {}
+        self.pid: int | None = None
+        self.renewed = False
+        """Whether the worker is another process than the one that we were connected to before."""
+        self.again_at = -math.inf
+        """When the legs of one that had died were given to its successor, in the loop's time."""
+        self._claimed: set[tuple[str, int]] = set()
         self.commands: list[wire.Command] = []
         self._engine = engine
         self._loop = loop
@@ -136,6 +146,12 @@ class Connection:
                 self._loop.call_later(wait_s, self.flush)
             else:
                 self._loop.call_soon(self.flush)
+
+    def claim(self, leases: Iterable[Lease]) -> None:
+        """Legs of the worker before are to go on in this one: their ports are no fresh leases of its, although it may
+        have granted them before it hears of that."""
+        self.again_at = self._loop.time()
+        self._claimed = {(lease.address, lease.port) for lease in leases}
 
     def send_some_time(self, command: wire.Command) -> None:
         """Send a command along with the next one that is in a hurry, or after a while."""
@@ -215,7 +231,7 @@ class Connection:
         match value:
             case Stats():  # first, as there are two of every call
                 self._engine.happened(value)
-            case wire.Hello(version, index, _, address):
+            case wire.Hello(version, index, pid, address):
                 said_before, self._version = version == self._version, version
                 if version != wire.VERSION:
                     if not said_before:  # and not at each of the attempts that follow
@@ -224,6 +240,9 @@ class Connection:
                     self._broken()
                     return
                 self.index, self.address = index, _ANYWHERE.get(address, address)
+                self.renewed, self.pid = self.pid not in (None, pid), pid
+                if self.renewed:
+                    self.commands.clear()  # they were for legs that it does not know
             case wire.Legs(leases):
                 self.listed.update((lease.leg, lease) for lease in leases)
             case wire.Synced():
@@ -234,6 +253,8 @@ class Connection:
                 self._engine.synced(self)
                 self.flush()
             case wire.Leases(leases, kept):
+                if self._claimed:
+                    leases = self._unclaimed(leases)
                 if leases:
                     v6 = ":" in leases[0].address
                     back = self.kept_v6 if v6 else self.kept
@@ -245,3 +266,8 @@ class Connection:
                 self._engine.leased()
             case _:
                 self._engine.happened(value)
+
+    def _unclaimed(self, leases: tuple[Lease, ...]) -> tuple[Lease, ...]:
+        if self._loop.time() - self.again_at > _GRANTED_S:
+            self._claimed.clear()
+        return tuple(lease for lease in leases if (lease.address, lease.port) not in self._claimed)

@@ -18,7 +18,6 @@ from typing import Protocol
 
 import msgspec
 
-from media import wire
 from media.connection import Connection
 from media.engine import Lease, Part, Remote
 
@@ -46,6 +45,12 @@ class Workers(Protocol):
 
     def close(self, leg: int) -> None:
         """See `MediaEngine.close`."""
+
+    def join(self, worker: Connection, first: int, second: int) -> None:
+        """Bridge two legs of one worker."""
+
+    def seat(self, worker: Connection, leg: int, room: str, part: Part) -> None:
+        """Let a leg into a room of its own worker."""
 
 
 class Cable(msgspec.Struct, frozen=True, gc=False):
@@ -88,8 +93,8 @@ class Joints:
         cable = self._lay(here, there, second, (first, second))
         if cable is not None:
             self._pairs[first], self._pairs[second] = (second, cable), (first, cable)
-            here.send(wire.Bridge(first, cable.near.leg))
-            there.send(wire.Bridge(second, cable.far.leg))
+            self._workers.join(here, first, cable.near.leg)
+            self._workers.join(there, second, cable.far.leg)
 
     def mix(self, leg: int, worker: Connection, name: str, part: Part) -> None:
         """Let a leg of `worker` into a room, or change its part."""
@@ -157,7 +162,7 @@ class Joints:
         cable = self._lay(worker, room.home, leg, (leg,))
         if cable is not None:
             self._cables[leg] = cable
-            worker.send(wire.Bridge(leg, cable.near.leg))
+            self._workers.join(worker, leg, cable.near.leg)
 
     def _unseat(self, leg: int) -> None:
         cable = self._cables.pop(leg, None)
@@ -178,7 +183,7 @@ class Joints:
         if part.to in room.parts:
             hearer = self._stand_in(room, part.to)
             part = Part(part.speaks, part.hears, part.to if hearer is None else hearer)
-        room.home.send(wire.Mix(who, name, part))
+        self._workers.seat(room.home, who, name, part)
 
     def _tell_whisperers(self, room: Room, name: str, leg: int) -> None:
         """Somebody has come to whom others whisper already."""

@@ -101,6 +101,21 @@ class PortPool:
             return self._resting.popleft()[1]
         return None
 
+    def claim(self, port: int) -> Pair | None:
+        """The pair of that very port, if nobody has it: for a leg of the process that was here before. Raises OSError
+        if the address cannot be bound."""
+        for pair in self._unused:
+            if pair.port == port:
+                self._unused.remove(pair)
+                return pair
+        if port not in self._unbound or len(self._all) >= self._most:
+            return None
+        bound = self._bind(port)
+        self._unbound.remove(port)
+        if bound is not None:
+            self._all.append(bound)
+        return bound
+
     def give_back(self, pair: Pair, now: float) -> None:
         """The leg of `pair` is closed; its ports rest from now on."""
         self._resting.append((now + self.rest_s, pair))

@@ -230,6 +230,20 @@ class Relay:
         leg.silence_s = silence_s
         leg.quiet_since = self.now
 
+    def reopen(self, lease: Lease, silence_s: float) -> None:
+        """Start the leg of a lease that the worker before us had given, at its ports. Raises OSError if they cannot be
+        bound."""
+        if lease.leg not in self.legs:
+            pair = self._claimed(lease)
+            if pair is None:
+                self.on_event(LegLost(lease.leg))
+                return
+            if pair.rtp.fileno() not in self._spares:
+                self._keep(pair)
+            pair.pool.fresh[lease.leg] = pair
+            self.leases[lease.leg] = lease
+        self.open(lease.leg, silence_s)
+
     def update(self, leg_id: int, remote: Remote, again: bool = False) -> None:
         """A new description of the far end; `again`: unless it is the one that the leg has."""
         leg = self._leg(leg_id)
@@ -386,6 +400,17 @@ class Relay:
     def _mute(self, fd: int) -> None:
         self._epoll.unregister(fd)
         self._muted.add(fd)
+
+    def _claimed(self, lease: Lease) -> Pair | None:
+        """The pair of a lease's ports, taken back from whoever was granted them and has not opened them."""
+        for pool in self.pools:
+            if pool.address == lease.address:
+                granted = next((leg for leg, pair in pool.fresh.items() if pair.port == lease.port), None)
+                if granted is None:
+                    return pool.claim(lease.port)
+                del self.leases[granted]
+                return pool.fresh.pop(granted)
+        return None
 
     def _unopened(self, leg_id: int) -> Pair | None:
         for pool in self.pools:

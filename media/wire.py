@@ -27,7 +27,7 @@ from media.engine import (
     Tune,
 )
 
-VERSION = 3
+VERSION = 4
 # The kernel's limit for one packet is the send buffer, some 200 KB; the longest value is a play command.
 VALUES_A_PACKET = 128
 MAX_PACKET_BYTES = 512 * 1024
@@ -113,7 +113,14 @@ class SendDigits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11)
     digits: str
 
 
-Command = Open | Update | Bridge | Play | Stop | Close | Mix | Record | Pause | EndRecord | SendDigits
+class Reopen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=12):
+    """A leg of the worker that was here before and died: `Open` at the same ports, whoever has been granted them."""
+
+    lease: Lease
+    silence_s: float
+
+
+Command = Open | Update | Bridge | Play | Stop | Close | Mix | Record | Pause | EndRecord | SendDigits | Reopen
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):

@@ -294,6 +294,7 @@ _OBEY: Mapping[type, Callable[[Relay, Any], None]] = MappingProxyType(
         wire.Pause: lambda relay, told: relay.pause(told.leg, told.path),
         wire.EndRecord: lambda relay, told: relay.end_record(told.leg, told.path),
         wire.SendDigits: lambda relay, told: relay.send_digits(told.leg, told.digits),
+        wire.Reopen: lambda relay, told: relay.reopen(told.lease, told.silence_s),
     }
 )
 """What each command is to the relay."""

@@ -464,6 +464,36 @@ def test_a_worker_dies_and_what_it_has_written_is_made_at_once(scene: Scene) -> 
     assert scene.exchange.record.reason == "media_lost"
 
 
+@rules(alice=LOUDLY)
+def test_a_worker_dies_and_its_successor_writes_on_in_the_same_file(scene: Scene) -> None:
+    """What the dead one has written may be torn: each time another spool begins, and nobody is told again."""
+    call, answer = scene.talking(scene.phone("alice"), scene.phone("bob"))
+    for side in (call, answer):
+        heard_out(scene, side)
+    legs = [leg_of(scene, side) for side in (call, answer)]
+    for dies in range(1, 3):
+        for leg, book in legs:
+            (path,) = book.spools
+            del book.spools[path]
+            scene.exchange.tell(RecordEnded(leg, path, "closed", 0, 0, 3.0, 3.0, "the media worker died"))
+        assert [list(book.spools.values()) for _, book in legs] == [[True], [True]]
+        started = told(scene, e.RecordingStarted)
+        assert len(started) == 2 + 2 * dies
+        assert len({event.spool for event in started}) == len(started)
+        assert {event.file for event in started} == {started[0].file}
+        assert TOLD not in hears(scene, call) + hears(scene, answer)
+        if dies == 1:
+            presses(scene, call, "*3")
+            assert kept(scene, call) == kept(scene, answer) == [False]
+            presses(scene, call, "*3")
+    scene.exchange.crash_and_restart(1.0)
+    assert kept(scene, call) == kept(scene, answer) == [True]
+    hang_up(scene, call)
+    whole(scene)
+    (one,) = scene.exchange.record.recordings
+    assert not one.why
+
+
 @rules(bob=LOUDLY)
 def test_a_crash_during_the_announcement_has_it_said_again(scene: Scene) -> None:
     """REC-4: nobody knows how far it was heard."""

@@ -351,13 +351,13 @@ class Recording:
             self._say(presser, "rec_started")
 
     def _start(self, call: Call, leg: Leg, file: str, asking: Asking) -> None:
-        media, at = _media(leg), call.context.at()
+        media, at, recording = _media(leg), call.context.at(), call.state.recording
         if media < 0 or media in self._dead:
             return
         if not file:
             file = name_of(at, call.id, call.state.recordings + 1, for_help=call.for_help)
         side = self._side(call, leg)
-        spool = f"{file[:-4]}.{side}.{leg.index}.{media}.spool"
+        spool = _spool(file, side, leg.index, media, recording.spools.get(leg.index) if recording is not None else None)
         announced = leg.index in asking.heard
         call.record(
             e.RecordingStarted(call.id, call.state.n, at, leg.index, file, spool, side, asking.by, announced),
@@ -499,6 +499,14 @@ def _listens(leg: Leg) -> bool:
     """Whether what we send is heard there: it has been described, and the telephone does not hold the call."""
     far = leg.sound.far
     return far is not None and far.port != 0 and far.receive
+
+
+def _spool(file: str, side: int, leg: int, media: int, before: tuple[str, int] | None) -> str:
+    """The name of a leg's spool. One that was begun on the same port `before` is as its worker left it when it died."""
+    times = 0
+    if before is not None and before[0].endswith(f".{media}.spool"):
+        times = int(before[0].rsplit(".", 3)[1].partition("+")[2] or 0) + 1
+    return f"{file[:-4]}.{side}.{leg}{f'+{times}' if times else ''}.{media}.spool"
 
 
 def _who(call: Call, leg: Leg) -> str:

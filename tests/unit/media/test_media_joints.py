@@ -78,6 +78,12 @@ class Engine:
         if worker is not None:
             worker.part(leg)
 
+    def join(self, worker: Any, first: int, second: int) -> None:
+        worker.send(wire.Bridge(first, second))
+
+    def seat(self, worker: Any, leg: int, room: str, part: Part) -> None:
+        worker.send(wire.Mix(leg, room, part))
+
     # -- what a test asks ---------------------------------------------------------------------------------------
 
     def forget(self, leg: int) -> None:

@@ -247,7 +247,7 @@ async def test_nothing_is_left_of_a_room(meeting: Meeting) -> None:
     await stage.quiet()
     if isinstance(stage, WorkerStage):
         assert sum(count for _, _, count in stage.client.workers()) == 0
-        assert not stage.client._joints._rooms and not stage.client._remotes
+        assert not stage.client._joints._rooms and not stage.client._legs
         await stage.until(lambda: not stage.client._joints.inner)
     elif isinstance(stage, LocalStage):
         assert not stage.local._relay._ticking
@@ -293,4 +293,4 @@ async def test_a_worker_that_dies_takes_only_its_own_members_along(dies: int, tm
             stage.engine.close(leg(meeting.phones[number]))
         with contextlib.suppress(AssertionError):
             await stage.until(lambda: not stage.client._joints.inner, 2.0)
-        assert not stage.client._joints.inner and not stage.client._home and not stage.client._joints._cables
+        assert not stage.client._joints.inner and not stage.client._legs and not stage.client._joints._cables
