@@ -55,7 +55,7 @@ class WorkerEngine:
         paths: Sequence[str],
         *,
         on_event: Callable[[MediaEvent], None] = _ignore,
-        lost_after_s: float = 5.0,
+        lost_after_s: float = 10.0,
     ) -> None:
         self.on_event = on_event
         self.before: Callable[[], object] = lambda: None
@@ -202,7 +202,7 @@ class WorkerEngine:
             if tune.over:
                 standing.over = play
             else:
-                standing.doing, standing.over = play, None
+                standing.doing = play
         self._send(leg, play)
 
     def stop(self, leg: int, over: bool = False) -> None:
