@@ -498,7 +498,7 @@ def test_what_comes_in_the_very_instant_of_expiry_comes_too_late(scene: Scene, l
     clock._now = live.deadline + late_s
     call.usage.bye(clock.now())
     scene.exchange.core.begin_turn()
-    live.on_leg(leg, sip.Ended(), clock.now())
+    scene.exchange.core.go_on(lambda now: live.on_leg(leg, sip.Ended(), now), clock.now())
     scene.exchange.core.flush()
     scene.exchange._after()
     assert live.state.ended is not None
