@@ -58,6 +58,8 @@ class MailboxFiles:
             beside = target.with_suffix(".part.wav")
             shutil.copyfile(self._path(mailbox, name, SOUND), beside)
             beside.chmod(0o600)
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())  # who sends it on may throw his own away next
             beside.replace(target)
         except OSError:
             return False

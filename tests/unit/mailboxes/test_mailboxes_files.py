@@ -8,6 +8,7 @@ import datetime
 import email
 import email.policy
 import io
+import os
 import stat
 import struct
 import wave
@@ -255,3 +256,24 @@ def test_what_was_being_made_of_a_message_goes_with_it(tmp_path: Path) -> None:
         (tmp_path / "anna" / name).write_bytes(b"sound")
     files.drop("anna", "m1")
     assert sorted(each.name for each in (tmp_path / "anna").iterdir()) == ["m12.815.mp3", "m12.wav"]
+
+
+def test_a_copy_has_its_name_when_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a message on, and throws his own away, has not lost it to a loss of power."""
+    files, order = MailboxFiles(tmp_path), list[str]()
+    spool(files.spool("anna", "m1"), 1.0)
+    files.finish("anna", "m1")
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        order.append("synced")
+        fsync(descriptor)
+
+    def named(path: Path, target: Path) -> Path:
+        order.append("named")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", named)
+    assert files.copy("anna", "m1", "ben", "m2")
+    assert order == ["synced", "named"]
