@@ -159,8 +159,9 @@ class WorkerEngine:
         """See `MediaEngine.update`."""
         standing = self._legs.get(leg)
         if standing is not None:
-            standing.remote = remote
-            standing.known = standing.known or not again
+            standing.remote, standing.known = remote, True
+        elif self._put_off(self.update, leg, remote, again):
+            return
         self._send(leg, wire.Update(leg, remote, again))
         self._joints.described(leg)
 
@@ -203,6 +204,8 @@ class WorkerEngine:
                 standing.over = play
             else:
                 standing.doing = play
+        elif self._put_off(self.play, leg, tune, again):
+            return
         self._send(leg, play)
 
     def stop(self, leg: int, over: bool = False) -> None:
@@ -213,6 +216,8 @@ class WorkerEngine:
         if standing is not None:
             standing.over = None
             standing.doing = standing.doing if over else None
+        elif self._put_off(self.stop, leg, over):
+            return
         self._send(leg, wire.Stop(leg, over))
 
     def record(self, leg: int, spool: Spool) -> None:
@@ -221,6 +226,8 @@ class WorkerEngine:
         if standing is not None:
             standing.spools = standing.spools or {}
             standing.spools.setdefault(spool.path, asyncio.get_running_loop().time())
+        elif self._put_off(self.record, leg, spool):
+            return
         self._send(leg, wire.Record(leg, spool))
 
     def pause(self, leg: int, path: str) -> None:
@@ -396,6 +403,13 @@ class WorkerEngine:
         worker.send(mix)
 
     # --- inside ---
+
+    def _put_off(self, command: Callable[..., None], leg: int, *arguments: object) -> bool:
+        """Whether a worker that is not there yet may have the leg: then the command waits for it."""
+        if leg not in self._pending:
+            return False
+        self._later.append((command, (leg, *arguments)))
+        return True
 
     def _send(self, leg: int, command: wire.Command) -> None:
         standing = self._legs.get(leg)

@@ -37,6 +37,11 @@ class Keys(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return f"Keys(suite={self.suite!r})"
 
 
+AS_BEFORE = Keys("", b"", b"")
+"""Those that the worker has: an exchange before us knew them, and we do not. Where it has none, nothing is sent to that
+far end, nor taken from it: what was meant to be secret is never said in the clear."""
+
+
 class Tune(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a leg is to hear: the `sources` one after the other, with `loop` again and again. `over`: on top of what it
     hears otherwise, which comes back afterwards; else in its place, for good. `id` comes back in `PlayEnded`.
@@ -114,10 +119,14 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 
 
 def known_already(told: Remote | None, remote: Remote) -> bool:
-    """Whether it is what was `told` before. Keys die with the exchange that knew them; without any they are as they
-    were."""
+    """Whether it is what was `told` before, with keys that may be meant by `AS_BEFORE`."""
     return told is not None and (
-        told == remote or (remote.keys is None and msgspec.structs.replace(told, keys=None) == remote)
+        told == remote
+        or (
+            remote.keys == AS_BEFORE
+            and told.keys is not None
+            and msgspec.structs.replace(told, keys=AS_BEFORE) == remote
+        )
     )
 
 

@@ -19,9 +19,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from media import routes, rtp
 from media.ear import Ear
-from media.engine import Keys, Remote
+from media.engine import AS_BEFORE, Keys, Remote
 from media.pipe import Pipe
 from media.playing import Playing
 from media.ports import Pair
@@ -261,6 +263,8 @@ class Leg:
 
     def point(self, remote: Remote) -> None:
         """Take a new description of the far end: both sockets learn anew. Raises OSError."""
+        if remote.keys == AS_BEFORE:
+            remote = self._as_before(remote)
         old = self.remote
         moved = old is None or (old.address, old.port, old.rtcp_port) != (remote.address, remote.port, remote.rtcp_port)
         self._arm(remote.keys)
@@ -279,6 +283,11 @@ class Leg:
             self.ear.names = routes.coming(remote)
         if self._voice is not None:
             self._voice.aim()
+
+    def _as_before(self, remote: Remote) -> Remote:
+        if self.shield is not None:
+            return replace(remote, keys=self.shield.keys)
+        return replace(remote, keys=None, port=0, payloads=(), send=False, receive=False)
 
     def _arm(self, keys: Keys | None) -> None:
         """Take the keys, if they are others than before. Raises ValueError for what are no keys."""

@@ -6,7 +6,7 @@ so that it takes. What a worker learns by itself (sources, SSRCs) it learns agai
 
 - legs with SRTP: the dead worker alone knew how often their sequence numbers have gone round, and to begin again with
   the same key would encrypt two packets alike (RFC 3711 section 9.1);
-- legs that came from an exchange before us, until they are described anew: we do not know whether they have keys;
+- legs that came from an exchange before us and were not described since;
 - recordings, whose files may be torn at their end: they are told to have ended (`RecordEnded`, closed), so that whoever
   wants more begins another one.
 """
@@ -26,8 +26,8 @@ Doing = wire.Bridge | wire.Mix | wire.Play
 
 class Standing(msgspec.Struct, gc=False):
     """One leg. `doing` is what it was told to do last, in place of what it did before; `over` plays over that. `spools`
-    are its recordings, and when each began, in seconds of the loop's clock. `known`: nothing of it was told by an
-    exchange before us alone."""
+    are its recordings, and when each began, in seconds of the loop's clock. `known`: it is
+    ours from the beginning, or was described since it came from an exchange before us."""
 
     worker: Connection
     lease: Lease

@@ -12,7 +12,7 @@ import secrets
 from msgspec import structs
 
 from media import negotiate, sdp
-from media.engine import Keys, Lease, MediaEngine, Remote
+from media.engine import AS_BEFORE, Keys, Lease, MediaEngine, Remote
 from media.sdp import Description, SdpError
 from records import events as e
 
@@ -229,7 +229,7 @@ def tell(engine: MediaEngine, leg: Sound, again: bool = False) -> None:
     if leg.keys is not None:
         far = structs.replace(far, keys=leg.keys)
     elif leg.key is None and leg.local.find(_INLINE) >= 0:
-        again = True
+        far, again = structs.replace(far, keys=AS_BEFORE), True
     engine.update(_leased(leg).leg, far, again)
 
 

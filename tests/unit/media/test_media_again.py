@@ -12,7 +12,7 @@ from msgspec import structs
 
 from media import spool
 from media.client import WorkerEngine
-from media.engine import Keys, LegLost, Part, PlayEnded, RecordEnded, Spool, Tune
+from media.engine import AS_BEFORE, Keys, LegLost, Part, PlayEnded, RecordEnded, Spool, Tune
 from tests.unit.media.media_phone import Phone, measure, sine
 from tests.unit.media.media_stage import WorkerStage, leg
 
@@ -175,22 +175,23 @@ async def test_a_recording_ends_and_another_one_can_begin(stage: Mortal, tmp_pat
     assert sum(kind == spool.PACKET for kind, _, _ in spool.read(torn)) > 10
 
 
-async def test_encrypted_legs_and_those_of_another_exchange_are_lost(stage: Mortal) -> None:
-    """Nobody knows how often the numbers of the first have gone round, and what keys the second has."""
+async def test_encrypted_legs_are_lost_and_those_of_another_exchange_go_on(stage: Mortal) -> None:
+    """Nobody knows how often the numbers of the encrypted ones have gone round, and what keys another exchange had."""
     keys = Keys("AES_CM_128_HMAC_SHA1_80", b"s" * 30, b"r" * 30)
-    secret, kept, fresh = [await stage.phone(ssrc=number) for number in range(1, 4)]
+    secret, older, plain, bare = [await stage.phone(ssrc=number) for number in range(1, 5)]
     stage.client.shut()
     stage.client = stage.engine = stage.connect()
-    await stage.client.ready()
-    stage.engine.adopt({leg(phone): phone.lease for phone in (secret, kept, fresh) if phone.lease is not None})
-    stage.engine.update(leg(secret), structs.replace(secret.remote(), keys=keys))
-    stage.engine.update(leg(kept), kept.remote(), again=True)
-    stage.engine.update(leg(fresh), fresh.remote())
-    stage.engine.play(leg(fresh), Tune(("echo",)))
+    stage.engine.adopt({leg(phone): phone.lease for phone in stage.phones if phone.lease is not None})
+    stage.engine.update(leg(secret), structs.replace(secret.remote(), keys=keys))  # before the worker is there
+    stage.engine.update(leg(older), structs.replace(older.remote(), keys=AS_BEFORE), again=True)
+    stage.engine.update(leg(plain), plain.remote(), again=True)
+    stage.engine.play(leg(plain), Tune(("echo",)), again=True)
+    await stage.client.ready(30)
+    await stage.reach(plain, plain)
     await stage.die()
-    await stage.until(lambda: len(stage.lost()) >= 2)
-    assert stage.lost() == {LegLost(leg(secret)), LegLost(leg(kept))}
-    await stage.reach(fresh, fresh)
+    await stage.until(lambda: len(stage.lost()) == 3)
+    assert stage.lost() == {LegLost(leg(secret)), LegLost(leg(older)), LegLost(leg(bare))}
+    await stage.reach(plain, plain)
 
 
 async def test_a_worker_that_dies_again_at_once_takes_its_legs_along(stage: Mortal) -> None:

@@ -9,7 +9,7 @@ import pylibsrtp
 import pytest
 
 from media import negotiate, sdp
-from media.engine import Keys
+from media.engine import AS_BEFORE, Keys
 from media.sdp import NotAcceptable
 from media.srtp import Shield
 from tests.unit.media.media_phone import Phone
@@ -129,7 +129,7 @@ async def test_a_hold_keeps_the_sessions_and_so_does_a_repetition_without_keys(s
             stage.engine.update(leg(secure), secure.remote(keys=Keys(SUITE, OURS, THEIRS)))
             await stage.quiet()
         if step == 2:
-            stage.engine.update(leg(secure), secure.remote(), again=True)
+            stage.engine.update(leg(secure), secure.remote(keys=AS_BEFORE), again=True)
             await stage.quiet()
     answer = plain.say(SPEECH)
     assert far.read((await stage.hears(secure))[0]) == answer
@@ -259,3 +259,31 @@ def test_keys_are_not_remembered_with_the_rest() -> None:
     media = sdp.parse(offered(f"1 {SUITE} inline:{GOOD}")).media[0]
     assert media.crypto and not [line for line in media.attributes if "crypto" in line]
     assert sdp.write(negotiate.keyless(sdp.parse(offered(f"1 {SUITE} inline:{GOOD}")))).count(GOOD.encode()) == 0
+
+
+async def test_keys_of_an_exchange_before_hold_for_another_description(stage: Stage) -> None:
+    secure, plain = await stage.phone(ssrc=1, keys=Keys(SUITE, OURS, THEIRS)), await stage.phone(ssrc=2)
+    await stage.bridge(secure, plain)
+    far = Far(secure)
+    stage.engine.update(leg(secure), secure.remote(keys=AS_BEFORE, telephone_event=None, payloads=(0,)), again=True)
+    await stage.quiet()
+    said, _ = far.say(SPEECH)
+    assert said in await stage.hears(plain)
+    answer = plain.say(SPEECH)
+    (heard,) = await stage.hears(secure)
+    assert far.read(heard) == answer
+
+
+async def test_where_those_keys_are_not_nothing_is_said_in_the_clear(stage: Stage) -> None:
+    """The worker has died as well, or never heard of them."""
+    secure, plain = await stage.phone(ssrc=1, keys=AS_BEFORE), await stage.phone(ssrc=2)
+    await stage.bridge(secure, plain)
+    for _ in range(5):
+        plain.say(SPEECH)
+        secure.say(SPEECH)
+        await stage.pass_time(0.5)
+    assert secure.heard() == plain.heard() == []
+    stage.engine.update(leg(secure), secure.remote(keys=Keys(SUITE, OURS, THEIRS)))
+    await stage.quiet()
+    said, _ = Far(secure).say(SPEECH)
+    assert said in await stage.hears(plain)
