@@ -409,7 +409,7 @@ class LiveFacts:
     def _replanned(self, event: e.CallReplanned) -> None:
         """Somebody was sent on to an emergency number: it is a call for help from now on."""
         call, asked = self._calls.get(event.call), event.help
-        if call is None or asked is None or call.emergency:
+        if call is None or asked is None or (call.emergency and not call.sending):
             return
         call.emergency, call.by, call.sending = True, asked.line, event.step == "transfer"
         call.helped = tuple(sorted({asked.line, self._own.get(asked.device) or ""} - {""}))

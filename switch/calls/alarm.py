@@ -56,6 +56,8 @@ class Alarms:
         self.post: Callable[[Letter], str] = lambda letter: "nothing sends e-mail"
         self.ringing: dict[tuple[str, str], Person] = {}
         """By calling device and line: who is being told at the moment."""
+        self._soon: set[str] = set()
+        """Calls of which they will be told in this very instant."""
 
     def tell(self, started: CallStarted, now: float) -> None:
         """Somebody calls for help."""
@@ -67,11 +69,13 @@ class Alarms:
 
     def soon(self, state: CallState, now: float) -> None:
         """A call has become one for help: they are told when what is at hand is done, and it is on its way."""
+        self._soon.add(state.id)
         self.context.endpoint.timers.after(0.0, now, self, self.of(state))
 
     def on_timer(self, what: object, now: float) -> None:
         """It is on its way. Should it be over already, they are told all the same: somebody needed help."""
         assert isinstance(what, CallStarted)
+        self._soon.discard(what.call)
         self.tell(what, now)
 
     def of(self, state: CallState) -> CallStarted:
@@ -88,7 +92,7 @@ class Alarms:
         told = []
         for state in calls:
             started = self.of(state)
-            if started.notify and at - started.at <= datetime.timedelta(seconds=FRESH_S):
+            if started.notify and state.id not in self._soon and at - started.at <= datetime.timedelta(seconds=FRESH_S):
                 self.tell(started, now)
                 told.append(started.call)
         return told

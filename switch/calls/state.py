@@ -359,7 +359,7 @@ def _handed_over(state: CallState, event: e.CallHandedOver) -> None:
 
 
 def _replanned(state: CallState, event: e.CallReplanned) -> None:
-    if event.emergency and not state.for_help:
+    if event.emergency and (state.helped is not None or not state.for_help):
         state.helped = event
     state.account = event.account or state.account
 

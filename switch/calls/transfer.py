@@ -14,7 +14,8 @@
 
 The transferor stays the front's peer until the target has answered. When he has hung up, the record says that a service
 named `transfer:` and his line has the front, so that after a crash his line is rung. After a crash nothing else is left
-of a transfer: the pair stands as it was, and a transferor who waits to hear is told 503.
+of a transfer: the pair stands as it was, and a transferor who waits to hear is told 503. Who was being sent on to an
+emergency number is sent on once more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from dialplan.destinations import user
@@ -147,7 +149,12 @@ class Waiting:
         return f"{SERVICE}:{self.line}"
 
     def begin(self, call: Call, now: float) -> None:
-        """See `Service`: this is after a crash."""
+        """See `Service`: this is after a crash. Who was sent on for help, is so still."""
+        helped = call.state.helped
+        if helped is not None and helped.help is not None:
+            wanted = msgspec.json.decode(helped.request, type=CallRequest)
+            onward(call, ask(call, replace(wanted, at=call.context.at()), "return", now), None, now)
+            return
         return_to(call, self.line, now)
 
     def heard(self, call: Call, leg: Leg, event: MediaEvent, now: float) -> None:
@@ -266,12 +273,16 @@ def over(call: Call, now: float) -> None:
 
 
 def _after_crash(call: Call, begun: e.TransferBegun, now: float) -> None:
-    by = call.legs.get(begun.leg)
+    by, helped = call.legs.get(begun.leg), call.state.helped
     outcome = "returned" if by is None else "failed"
     if by is not None and begun.refer:
         refer.resume(by.usage, begun.refer, 503, now, named=begun.named)
         moved(call, by)
     call.record(e.TransferOver(call.id, call.state.n, call.context.at(), begun.leg, outcome, 503))
+    if helped is not None and call.state.helped is None and helped.help is not None and call.ringer is None:
+        if by is not None and call.other(by) is not None:
+            blind(call, by, helped.help.number, now, how=begun.how)
+        return
     beside = [leg for index, leg in call.legs.items() if index not in (call.state.front, call.state.peer)]
     target = call.other(by) if by is not None else None
     if by is not None and target is not None and len(beside) == 1 and begun.how == "code":

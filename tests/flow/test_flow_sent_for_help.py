@@ -375,3 +375,41 @@ def test_silence_ends_no_call_for_help() -> None:
     assert call.up and not stage.itsp.has("BYE")
     stage.over()
     scene.finish()
+
+
+@pytest.mark.parametrize("how", ["crash", "hand-over"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_who_was_being_sent_on_for_help_is_sent_on_once_more(how: str, *, gone: bool) -> None:
+    """OUT-6: whether the transferor waits to hear of it, or has hung up."""
+    stage = Stage()
+    scene = stage.scene
+    call, answered = scene.talking(stage.alice, stage.bob)
+    answered.refer("911")
+    scene.wait(0.1)
+    invite = stage.itsp.take("INVITE")
+    stage.itsp.reply(invite, 180, tag="e")
+    scene.wait()
+    if gone:
+        answered.hang_up()
+        scene.wait()
+    scene.strict = False
+    told_before = len(stage.letters)
+    if how == "crash":
+        scene.exchange.crash_and_restart(1.0)
+    else:
+        scene.exchange.hand_over()
+    stage.scene.exchange.core.calls.alarms.post = lambda letter: stage.letters.append(letter) or ""  # type: ignore[func-returns-value]
+    scene.wait(2)
+    while stage.itsp.has("CANCEL"):
+        stage.itsp.reply(stage.itsp.take("CANCEL"), 200)
+    stage.itsp.reply(invite, 487, tag="e")
+    scene.wait()
+    again = stage.itsp.take("INVITE")
+    assert again.uri.startswith("sip:911@") and f"{SHOWN}0" in again.get("From") and stage.live()
+    stage.itsp.reply(again, 200, describe(CARRIER[0]), tag="f")
+    scene.wait(1)
+    assert call.up and stage.live() and any(CARRIER[0] in dict(pair) for pair in scene.exchange.engine.joined())
+    assert not stage.bob.calls[1:] and answered.over and len(stage.letters) <= told_before + 1
+    stage.over()
+    scene.wait(60)
+    scene.finish()

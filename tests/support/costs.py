@@ -41,7 +41,9 @@ def lengths(events: Iterable[e.AnyEvent]) -> dict[Place, tuple[str, int]]:
                 if event.emergency:
                     exempt.add(event.call)
             case e.CallReplanned() if event.emergency:
-                if event.step == "transfer" and event.call not in exempt:
+                if event.step != "transfer":
+                    sent.discard(event.call)
+                elif event.call not in exempt:
                     sent.add(event.call)
                 exempt.add(event.call)
             case e.TransferOver() if event.call in sent:
