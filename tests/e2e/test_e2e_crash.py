@@ -83,8 +83,10 @@ def test_a_media_worker_is_killed_and_its_calls_go_on(tmp_path):
             phone.talking(name)
         exchange.json("record", call["call"], "on")
         time.sleep(1.2)
+        dead = exchange.starts(f"media worker {worker}")[-1]
         exchange.kill(f"media worker {worker}")
         wait_for(lambda: " legs go on, 0 are lost" in exchange.log(), 10, "the next worker")
+        assert exchange.starts(f"media worker {worker}")[-1] != dead
         time.sleep(2)
         for phone, name in ((alice, here), (carol, kept), *room.items()):
             phone.do("hangup", call=name)
@@ -97,7 +99,7 @@ def test_a_media_worker_is_killed_and_its_calls_go_on(tmp_path):
     assert [each["reason"] for each in records] == ["caller_hung_up"] * 5
     for heard, hz in ((alice.wav(here), 1200), (bob.wav(there), 523)):
         tone = sound.check(heard, hz, -20 if hz == 1200 else -14)
-        assert 0.2 < tone.gap_s < 8
+        assert 0.05 < tone.gap_s < 8  # a quick machine has the next one soon
         samples, rate = sound.read(heard)
         end = int(tone.end_s * rate)
         assert sound.holes(samples[end - rate : end], rate, hz, GAP_S) == []
