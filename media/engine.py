@@ -38,8 +38,9 @@ class Keys(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 AS_BEFORE = Keys("", b"", b"")
-"""Those that the worker has: an exchange before us knew them, and we do not. Where it has none, nothing is sent to that
-far end, nor taken from it: what was meant to be secret is never said in the clear."""
+"""Those that the worker has, or none where it was told of none: an exchange before us knew that, and we do not. A
+worker that was told nothing sends nothing to that far end, and takes nothing: what may be meant to be secret is not
+said in the clear."""
 
 
 class Tune(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -120,14 +121,9 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fals
 
 def known_already(told: Remote | None, remote: Remote) -> bool:
     """Whether it is what was `told` before, with keys that may be meant by `AS_BEFORE`."""
-    return told is not None and (
-        told == remote
-        or (
-            remote.keys == AS_BEFORE
-            and told.keys is not None
-            and msgspec.structs.replace(told, keys=AS_BEFORE) == remote
-        )
-    )
+    if told is not None and remote.keys == AS_BEFORE:
+        remote = msgspec.structs.replace(remote, keys=told.keys)
+    return told == remote
 
 
 class LegLost(msgspec.Struct, frozen=True, tag="lost"):

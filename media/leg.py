@@ -285,13 +285,14 @@ class Leg:
             self._voice.aim()
 
     def _as_before(self, remote: Remote) -> Remote:
-        if self.shield is not None:
-            return replace(remote, keys=self.shield.keys)
-        return replace(remote, keys=None, port=0, payloads=(), send=False, receive=False)
+        told = self.remote
+        if told is not None and told.keys != AS_BEFORE:
+            return replace(remote, keys=told.keys)
+        return replace(remote, port=0, payloads=(), send=False, receive=False)
 
     def _arm(self, keys: Keys | None) -> None:
         """Take the keys, if they are others than before. Raises ValueError for what are no keys."""
-        if keys is None:
+        if keys is None or keys == AS_BEFORE:
             self.shield = None
         elif self.shield is None or self.shield.keys != keys:
             self.shield = Shield(keys)

@@ -8,7 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from media.engine import Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune, kept_back, known_already
+from msgspec import structs
+
+from media.engine import (
+    AS_BEFORE,
+    Lease,
+    LegLost,
+    MediaEvent,
+    Part,
+    RecordEnded,
+    Remote,
+    Spool,
+    Tune,
+    kept_back,
+    known_already,
+)
 
 
 class MisuseError(AssertionError):
@@ -93,6 +107,9 @@ class BookEngine:
         """See `MediaEngine.update`."""
         if self._lost("update", leg, remote) or (again and known_already(self._opened(leg).remote, remote)):
             return
+        told = self._opened(leg).remote
+        if remote.keys == AS_BEFORE and told is not None:
+            remote = structs.replace(remote, keys=told.keys)
         self._opened(leg).remote = remote
 
     def bridge(self, first: int, second: int) -> None:

@@ -23,7 +23,7 @@ from dialplan.lines import Outside, Permission, Policy
 from dialplan.plan import Service
 from dialplan.prefixes import pack
 from dialplan.rates import RateDeck, RateTable
-from media.engine import LegLost, MediaEvent, Silent, known_already
+from media.engine import AS_BEFORE, LegLost, MediaEvent, Silent, known_already
 from records import events as e
 from records.cdr import CallRecord
 from records.clocks import Clock
@@ -524,7 +524,8 @@ class Exchange:
                     assert leg.sound.far == far_of(state.far), (call.id, index)
                     if leg.sound.lease is not None and not self.engine.deaf:
                         has, far = self.engine.legs[leg.sound.lease.leg].remote, leg.sound.far
-                        assert has == far or (far is not None and known_already(has, far)), (call.id, index)
+                        keyed = msgspec.structs.replace(far, keys=AS_BEFORE) if far is not None else None
+                        assert has == far or (keyed is not None and known_already(has, keyed)), (call.id, index)
         for trunk in self.trunks.values():
             if trunk.settings.channels:
                 legs = [leg.target for call in self.calls for leg in call.legs.values()]
