@@ -17,13 +17,13 @@ import msgspec
 
 from dialplan.emergency import TEST
 from media.engine import Lease, Tune
-from records.events import CallEvent, CallStarted, HelpTold
+from records.events import CallEvent, CallReplanned, CallStarted, HelpTold
 from switch.calls import sound
 from switch.calls.context import Context, Phone
 from switch.calls.leg import UNREACHABLE
 from switch.calls.presentation import contact_value, uri_of
 from switch.calls.sound import SdpError, Sound
-from switch.calls.state import CallState, fold
+from switch.calls.state import CallState, fold, sent_on
 from switch.sip import leg_events as sip
 from switch.sip.dialog import Dialog
 from switch.sip.headers import quote
@@ -80,8 +80,10 @@ class Alarms:
 
     def of(self, state: CallState) -> CallStarted:
         """What is told of a call: who the caller is, of one that was sent on, is the line where help is to go."""
-        started = state.asked
-        if started is state.started or started.line is None:
+        return self._named(state.asked) if state.helped is not None else state.started
+
+    def _named(self, started: CallStarted) -> CallStarted:
+        if started.line is None:
             return started
         number, name = self.context.directory.shown(started.line)
         return msgspec.structs.replace(started, caller_number=number, caller_name=name)
@@ -92,7 +94,9 @@ class Alarms:
         told = []
         for state in calls:
             started = self.of(state)
-            if started.notify and state.id not in self._soon and at - started.at <= datetime.timedelta(seconds=FRESH_S):
+            if state.id in self._soon:
+                told.append(state.id)
+            elif started.notify and at - started.at <= datetime.timedelta(seconds=FRESH_S):
                 self.tell(started, now)
                 told.append(started.call)
         return told
@@ -103,9 +107,17 @@ class Alarms:
         at, again = self.context.at(), frozenset(told)
         for (call, to), events in untold.items():
             if to.startswith("mail:") and call not in again:
-                started = self.of(fold(events))
+                started = self._owing(events)
                 if at - started.at <= datetime.timedelta(seconds=OWED_S):
                     self.tell(msgspec.structs.replace(started, notify=(to,)), now)
+
+    def _owing(self, events: Sequence[CallEvent]) -> CallStarted:
+        """What is told of that call, also when it has not come to be one for help."""
+        state = fold(events)
+        asked = [event for event in events if isinstance(event, CallReplanned) and event.help is not None]
+        if state.for_help or not asked:
+            return self.of(state)
+        return self._named(sent_on(state.started, asked[-1]))
 
     def close(self, now: float) -> None:
         """The exchange stops."""

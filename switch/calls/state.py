@@ -120,20 +120,7 @@ class CallState(msgspec.Struct):
     def asked(self) -> e.CallStarted:
         """How it began; of one that was sent on to an emergency number, as if it had begun by that: where help is to
         go, and who is told."""
-        event = self.helped
-        if event is None:
-            return self.started
-        known = event.help or e.Help(self.started.number)
-        return msgspec.structs.replace(
-            self.started,
-            at=event.at,
-            emergency=True,
-            number=known.number,
-            device=known.device or None,
-            line=known.line or None,
-            address=known.address,
-            notify=known.notify,
-        )
+        return self.started if self.helped is None else sent_on(self.started, self.helped)
 
     @property
     def for_help(self) -> bool:
@@ -141,6 +128,21 @@ class CallState(msgspec.Struct):
         if self.started.emergency or self.helped is not None:
             return True
         return bool(self.periods) and any(each.party == limits.EXEMPT for each in self.periods)
+
+
+def sent_on(started: e.CallStarted, event: e.CallReplanned) -> e.CallStarted:
+    """How a call that began so would have begun by that decision, which makes it one for help."""
+    known = event.help or e.Help(started.number)
+    return msgspec.structs.replace(
+        started,
+        at=event.at,
+        emergency=True,
+        number=known.number,
+        device=known.device or None,
+        line=known.line or None,
+        address=known.address,
+        notify=known.notify,
+    )
 
 
 def begin(event: e.CallStarted) -> CallState:

@@ -205,3 +205,24 @@ def test_so_it_is_of_somebody_who_was_sent_on_to_help(how: str) -> None:
         assert helped or exchange.crashes
 
     killed_at_every_append(how, stage, run)
+
+
+def test_what_is_owed_of_a_call_that_did_not_get_to_help_says_who_wanted_it() -> None:
+    """Nobody took the call, so that it is an ordinary one again; the letter had not left."""
+    scene = Scene(Writes, model=with_places())
+    alice, bob = scene.phone("alice"), scene.phone("bob")
+    itsp = scene.carrier()
+    _, answered = scene.talking(alice, bob)
+    answered.refer("911")
+    scene.wait(0.1)
+    itsp.reply(itsp.take("INVITE"), 486, tag="b")
+    scene.wait(0.5)
+    exchange = scene.exchange
+    assert isinstance(exchange, Writes) and not exchange.taken and not exchange.calls[0].for_help
+    exchange.crash_and_restart(1.0)
+    scene.wait(10.0)
+    (written,) = exchange.taken
+    assert written.subject.startswith("EMERGENCY 911: Telephone of alice") and "Alice 101" in written.text
+    answered.hang_up()
+    scene.wait(1)
+    scene.finish()
