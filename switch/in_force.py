@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from config.compiled import Compiled
-from switch import configuration, handed, swapping
+from switch import configuration, handed, models, swapping
 from switch.accounts import Accounts
 from switch.arguments import Places
 from switch.carriers import Carriers
@@ -85,6 +85,8 @@ class InForce:
                 self._standing.not_taken, self._standing.not_taken_at = error.lines, time.time()
                 raise Refused("the configuration has errors; nothing was changed", told) from error
             changed = compiled.version != self.compiled.version
+            # First: whatever becomes of us, calls that it has decided can be explained by it.
+            await asyncio.to_thread(models.keep, self._places.data, compiled.model)
             await self._use(compiled)
             self.compiled = self._standing.compiled = compiled
             self._standing.refusal = self._standing.not_taken = ()

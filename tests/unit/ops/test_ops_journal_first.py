@@ -16,12 +16,13 @@ import pytest
 
 from config import validate
 from config.compile import compile_loaded
-from config.compiled import MailSettings
+from config.compiled import Compiled, MailSettings
 from config.loader import read
+from config.packed import encode
 from media import wire
 from media.engine import Lease, Tune
 from records.events import LineSet, MessageLeft
-from switch import forgetting
+from switch import configuration, forgetting, models
 from switch.app import Exchange
 from switch.arguments import ExchangeArguments, Places
 from switch.calls.alarm import Letter
@@ -247,3 +248,20 @@ async def test_who_was_forgotten_before_a_kill_is_in_no_file_of_the_state_soon_a
                 await asyncio.sleep(0.01)
     finally:
         await after.close()
+
+
+async def test_a_model_is_kept_before_a_call_is_decided_by_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_force = house.exchange._in_force
+    compiled = compile_loaded(validate.validate(read(SMALL, "a.yaml"), Path()), "a.yaml", {})
+    found: list[bool] = []
+
+    async def compile_apart(_: Path) -> configuration.Fresh:
+        return configuration.Fresh(compiled, encode(compiled))
+
+    def taken(new: Compiled) -> None:
+        found.append(models.find(house.exchange._places.data, new.model.version) is not None)
+
+    monkeypatch.setattr(configuration, "compile_apart", compile_apart)
+    in_force._takers = (*in_force._takers, taken)
+    await in_force.reload()
+    assert found == [True]
