@@ -8,6 +8,8 @@ others are asked by OPTIONS in their dialog (RFC 3261 section 11, RFC 5057) ever
     481                               ->  the dialog is gone: the call ends
     silence of every leg of a call    ->  the call ends; one that lives will hang up by itself
 
+Of a call for help, 481 is no more than silence: a carrier that only knows no such question must not end it.
+
 Nothing here has to outlive a crash, and all other calls cost nothing but a look.
 """
 
@@ -80,7 +82,10 @@ class Asked:
     def on_response(self, txn: ClientTransaction, response: Response, now: float) -> None:
         """An answer: whatever it says, but 481, somebody is there."""
         if response.status == GONE and self._asks_still():
-            self._leg.heard(Lost(GONE), now)
+            if self._leg.call.for_help:
+                self._watch.silent(self._leg, now)
+            else:
+                self._leg.heard(Lost(GONE), now)
 
     def on_timeout(self, txn: ClientTransaction, now: float, *, transport: bool = False) -> None:
         """No answer, or no connection."""

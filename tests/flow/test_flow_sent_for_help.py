@@ -413,3 +413,22 @@ def test_who_was_being_sent_on_for_help_is_sent_on_once_more(how: str, *, gone: 
     stage.over()
     scene.wait(60)
     scene.finish()
+
+
+@pytest.mark.parametrize("power", [True, False])
+def test_a_carrier_that_knows_no_such_question_does_not_end_a_call_for_help(*, power: bool) -> None:
+    """Asked whether it is there, it says that there is no such dialog; the telephone is there, or without power."""
+    stage = Stage()
+    scene = stage.scene
+    call = for_help(stage)
+    if not power:
+        scene.network.detach(stage.alice.address)
+    for _ in range(200):
+        scene.wait(10)
+        scene.exchange.look()
+        while stage.itsp.has("OPTIONS"):
+            stage.itsp.reply(stage.itsp.take("OPTIONS"), 481)
+    assert bool(scene.exchange.calls) is power and (call.up or not power)
+    if power:
+        stage.over()
+        scene.finish()
