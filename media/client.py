@@ -152,7 +152,7 @@ class WorkerEngine:
         if standing is not None:
             standing.silence_s = silence_s
             standing.worker.send_some_time(wire.Open(lease.leg, silence_s))
-        else:
+        elif not self._put_off(lambda leg: self.open(lease, silence_s), lease.leg):
             self._send(lease.leg, wire.Open(lease.leg, silence_s))
 
     def update(self, leg: int, remote: Remote, again: bool = False) -> None:
@@ -187,9 +187,7 @@ class WorkerEngine:
         standing = self._legs.get(leg)
         if standing is not None:
             self._joints.mix(leg, standing.worker, room, part)
-        elif leg in self._pending:
-            self._later.append((self.mix, (leg, room, part)))
-        else:
+        elif not self._put_off(self.mix, leg, room, part):
             self._send(leg, wire.Mix(leg, room, part))  # to nobody: it is lost
 
     def play(self, leg: int, tune: Tune, again: bool = False) -> None:
@@ -224,8 +222,8 @@ class WorkerEngine:
         """See `MediaEngine.record`."""
         standing = self._legs.get(leg)
         if standing is not None:
-            standing.spools = standing.spools or {}
-            standing.spools.setdefault(spool.path, asyncio.get_running_loop().time())
+            standing.spools = standing.spools or set()
+            standing.spools.add(spool.path)
         elif self._put_off(self.record, leg, spool):
             return
         self._send(leg, wire.Record(leg, spool))
@@ -299,7 +297,7 @@ class WorkerEngine:
         _log.error(said, worker.index, len(these), len(legs) - len(these))
         loop = asyncio.get_running_loop()
         for leg in these:
-            for event in torn(self._legs[leg], now):
+            for event in torn(self._legs[leg]):
                 loop.call_soon(self.happened, event)
         return [leg for leg in legs if leg not in these]
 
@@ -368,7 +366,7 @@ class WorkerEngine:
         if isinstance(event, PlayEnded):
             standing.ended(event.id)
         elif standing.spools:
-            standing.spools.pop(event.path, None)
+            standing.spools.discard(event.path)
 
     # --- what joints want of us ---
 
@@ -415,8 +413,6 @@ class WorkerEngine:
         standing = self._legs.get(leg)
         if standing is not None:
             standing.worker.send(command)
-        elif leg in self._pending:
-            self._later.append((self._send, (leg, command)))
-        else:
+        elif not self._put_off(self._send, leg, command):
             # Not from inside the command: the caller is in the midst of its own decision.
             asyncio.get_running_loop().call_soon(self.on_event, LegLost(leg))

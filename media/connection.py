@@ -73,7 +73,8 @@ class Connection:
         """Whether the worker is another process than the one that we were connected to before."""
         self.again_at = -math.inf
         """When the legs of one that had died were given to its successor, in the loop's time."""
-        self._claimed: set[tuple[str, int]] = set()
+        self._claimed: dict[int, tuple[str, int]] = {}
+        """By leg."""
         self.commands: list[wire.Command] = []
         self._engine = engine
         self._loop = loop
@@ -151,7 +152,7 @@ class Connection:
         """Legs of the worker before are to go on in this one: their ports are no fresh leases of its, although it may
         have granted them before it hears of that."""
         self.again_at = self._loop.time()
-        self._claimed = {(lease.address, lease.port) for lease in leases}
+        self._claimed = {lease.leg: (lease.address, lease.port) for lease in leases}
 
     def send_some_time(self, command: wire.Command) -> None:
         """Send a command along with the next one that is in a hurry, or after a while."""
@@ -230,6 +231,8 @@ class Connection:
     def _take(self, value: wire.News) -> None:
         match value:
             case Stats():  # first, as there are two of every call
+                if self._claimed:  # its port may soon be another leg's
+                    self._claimed.pop(value.leg, None)
                 self._engine.happened(value)
             case wire.Hello(version, index, pid, address):
                 said_before, self._version = version == self._version, version
@@ -241,12 +244,12 @@ class Connection:
                     return
                 self.index, self.address = index, _ANYWHERE.get(address, address)
                 self.renewed, self.pid = self.pid not in (None, pid), pid
-                if self.renewed:
-                    self.commands.clear()  # they were for legs that it does not know
             case wire.Legs(leases):
                 self.listed.update((lease.leg, lease) for lease in leases)
             case wire.Synced():
                 self.synced = True
+                if self.renewed:
+                    self.commands.clear()  # they were for legs that it does not know
                 if self._lost is not None:
                     self._lost.cancel()
                     self._lost = None
@@ -270,4 +273,5 @@ class Connection:
     def _unclaimed(self, leases: tuple[Lease, ...]) -> tuple[Lease, ...]:
         if self._loop.time() - self.again_at > _GRANTED_S:
             self._claimed.clear()
-        return tuple(lease for lease in leases if (lease.address, lease.port) not in self._claimed)
+        claimed = set(self._claimed.values())
+        return tuple(lease for lease in leases if (lease.address, lease.port) not in claimed)

@@ -26,8 +26,8 @@ Doing = wire.Bridge | wire.Mix | wire.Play
 
 class Standing(msgspec.Struct, gc=False):
     """One leg. `doing` is what it was told to do last, in place of what it did before; `over` plays over that. `spools`
-    are its recordings, and when each began, in seconds of the loop's clock. `known`: it is
-    ours from the beginning, or was described since it came from an exchange before us."""
+    are the paths of its recordings. `known`: it is ours from the beginning, or was described since it came from an
+    exchange before us."""
 
     worker: Connection
     lease: Lease
@@ -35,7 +35,7 @@ class Standing(msgspec.Struct, gc=False):
     remote: Remote | None = None
     doing: Doing | None = None
     over: wire.Play | None = None
-    spools: dict[str, float] | None = None
+    spools: set[str] | None = None
     known: bool = True
 
     @property
@@ -71,9 +71,8 @@ def told_again(legs: Mapping[int, Standing], these: Collection[int]) -> Iterator
             yield standing.over
 
 
-def torn(standing: Standing, now: float) -> Iterator[RecordEnded]:
-    """How its recordings have ended, with the worker; `now` as in `spools`. How much of the time something was said
-    nobody knows."""
-    for path, began in (standing.spools or {}).items():
-        lasted_s = now - began
-        yield RecordEnded(standing.lease.leg, path, "closed", 0, 0, lasted_s, lasted_s, "the media worker died")
+def torn(standing: Standing) -> Iterator[RecordEnded]:
+    """How its recordings have ended, with the worker. How long they were, and whether anything was said, the
+    files alone tell."""
+    for path in standing.spools or ():
+        yield RecordEnded(standing.lease.leg, path, "closed", 0, 0, detail="the media worker died")

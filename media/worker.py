@@ -230,6 +230,10 @@ class Control:
         except OSError as error:
             _log.error("no port can be bound on %s: %s", pool.address, error)
             return
+        if granted and self._news:
+            # First of all that the legs that had these ports before are closed (`media.connection`, claims).
+            self._link.send(self._news)
+            self._news = []
         for part in _parts(granted):
             self._link.send([wire.Leases(tuple(part), kept)])
 

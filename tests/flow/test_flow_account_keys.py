@@ -11,6 +11,7 @@ from dialplan import model as m
 from dialplan.destinations import of_text
 from dialplan.groups import AccountCode, Conference, ParkLot
 from dialplan.lines import Delegate, Policy
+from media.engine import RecordEnded
 from records import billable as b
 from records import events as e
 from records.cdr import CallRecord
@@ -140,6 +141,23 @@ def test_a_recording_is_silent_while_the_password_is_keyed() -> None:
     made.over(call, carrier)
     made.finish()
     assert made.exchange.record.account == "4711"
+
+
+def test_a_password_is_not_recorded_where_the_worker_dies_meanwhile() -> None:
+    made = scene(alice={"policy": Policy(owner="alice", record=frozenset(("outbound",)))})
+    call, carrier = outside(made)
+    press(made, call, "*5")
+    press(made, call, "4711#")
+    assert on(made) == [False, False]
+    for number, leg in list(made.exchange.engine.legs.items()):
+        for path in list(leg.spools):
+            del leg.spools[path]
+            made.exchange.tell(RecordEnded(number, path, "closed", 0, 0, detail="the media worker died"))
+    assert on(made) == [False, False]
+    press(made, call, f"{SECRET}#")
+    assert on(made) == [True, True]
+    made.over(call, carrier)
+    made.finish()
 
 
 def on(made: Scene) -> list[bool]:

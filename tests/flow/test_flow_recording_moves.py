@@ -12,7 +12,7 @@ from dialplan import model as m
 from dialplan.destinations import of_text
 from dialplan.groups import ParkLot
 from dialplan.lines import Announce, Policy
-from media.engine import PlayEnded
+from media.engine import PlayEnded, RecordEnded
 from records import events as e
 from tests.support.engine import Book
 from tests.support.exchange import changed, house
@@ -140,6 +140,16 @@ def test_who_comes_in_and_cannot_be_told_ends_it(trio: Trio) -> None:
     assert one.why == "announcement" and one.legs == (0, 1)
 
 
+def torn(trio: Trio, side: PhoneCall) -> None:
+    """The worker of a leg dies, and another one takes its place."""
+    book = trio.book(side)
+    ((path, _),) = book.spools.items()
+    del book.spools[path]
+    ended = RecordEnded(book.lease.leg, path, "closed", 0, 0, detail="the media worker died")
+    trio.scene.exchange.tell(ended)
+    trio.scene.wait()
+
+
 @rules(bob={"record": ALWAYS})
 def test_the_parked_are_kept_in_silence_and_on_with_whoever_takes_them(trio: Trio) -> None:
     """Parked, the front's own spool goes on; whoever takes it from the slot comes into the same call."""
@@ -151,6 +161,24 @@ def test_the_parked_are_kept_in_silence_and_on_with_whoever_takes_them(trio: Tri
     assert got.up and trio.kept(trio.call, got) == [1, 1]
     assert [event.side for event in trio.begun()] == [0, 1, 1] and len({event.file for event in trio.begun()}) == 1
     trio.end(got)
+
+
+@rules(bob={"record": ALWAYS})
+def test_the_parked_are_kept_on_when_their_worker_dies(trio: Trio) -> None:
+    """At once, in another spool: nobody writes into one that a dead worker left."""
+    trio.answered.refer("700")
+    trio.scene.wait()
+    torn(trio, trio.call)
+    assert trio.kept(trio.call) == [1]
+    got = trio.carol.call("701")
+    trio.scene.wait()
+    assert trio.kept(trio.call, got) == [1, 1]
+    assert [event.side for event in trio.begun()] == [0, 1, 0, 1]
+    assert len({event.spool for event in trio.begun()}) == 4
+    assert len({event.file for event in trio.begun()}) == 1
+    trio.end(got)
+    (one,) = (each for record in trio.scene.exchange.records for each in record.recordings)
+    assert not one.why
 
 
 @rules(bob={"on_demand": True})

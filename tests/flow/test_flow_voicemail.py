@@ -373,6 +373,22 @@ def test_a_worker_that_dies_leaves_what_it_has_written() -> None:
     scene.finish()
 
 
+def test_a_worker_that_dies_and_is_followed_ends_the_message_and_loses_nothing_of_it() -> None:
+    """How long it was, and whether anything was said, nobody knows until the file is made."""
+    scene = Stage()
+    call = scene.call()
+    path, book = scene.speaks(call), scene.book(call)
+    del book.spools[path]
+    scene.exchange.tell(RecordEnded(book.lease.leg, path, "closed", 0, 0, detail="the media worker died"))
+    scene.wait(0.1)
+    assert scene.said(call) == "vm_deposit_menu,vm_deposit_urgent"
+    scene.press(call, "1")
+    assert scene.said(call) == "vm_saved,goodbye"
+    scene.wait(0.1)
+    assert scene.boxes.counts("bob").new == 1
+    scene.finish()
+
+
 # -- fetching messages ---
 
 
@@ -614,6 +630,25 @@ def test_a_greeting_is_recorded_heard_rested_and_deleted() -> None:
     assert scene.said(call) == f"/voicemail/bob/{name}"
     scene.press(call, "51")
     assert scene.said(call) == "vm_greeting_deleted"
+    assert not scene.exchange.sounds.there
+    call.hang_up()
+    scene.finish()
+
+
+def test_half_a_greeting_whose_worker_died_is_none() -> None:
+    scene = Stage()
+    bob = scene.phone("bob")
+    scene.set_pin("bob")
+    call = opened(scene, bob)
+    scene.press(call, "3")
+    scene.press(call, "21")
+    scene.said(call)
+    book = scene.book(call)
+    ((path, _),) = book.spools.items()
+    del book.spools[path]
+    scene.exchange.tell(RecordEnded(book.lease.leg, path, "closed", 0, 0, detail="the media worker died"))
+    scene.wait(0.1)
+    assert scene.said(call) == "failed"
     assert not scene.exchange.sounds.there
     call.hang_up()
     scene.finish()

@@ -194,6 +194,9 @@ class Recording:
             return
         if event.why in ("failed", "limit"):
             self._end(call, event.why, "", event.detail)
+        elif event.why == "closed" and active.open:
+            if not self._is_on(call, active.leg):
+                self._safely(call, lambda call, now: self._again(call, active.leg, recording.file, recording.by), now)
         elif event.why == "closed" and active.leg in talkers(call):
             self._follow(call, recording.by, now)  # it has another port now
 
@@ -363,6 +366,12 @@ class Recording:
             e.RecordingStarted(call.id, call.state.n, at, leg.index, file, spool, side, asking.by, announced),
         )
         self._open(call, leg, file, spool)
+
+    def _again(self, call: Call, leg: Leg, file: str, by: str) -> None:
+        """The worker of a leg that is recorded has died, and another one has the leg: it goes on there as it was,
+        whoever the leg talks with now or is told something."""
+        self._start(call, leg, file, Asking(call, by, None, self._due))
+        self._hush(call)
 
     def _side(self, call: Call, leg: Leg) -> int:
         """The caller's is 0; whoever comes later has the side that his partner has not."""

@@ -117,6 +117,10 @@ class Greetings:
             return
         self._name = ""
         session.talk.forget()
+        if event.why == "closed":  # its media worker has died under it: nobody is to be greeted with half of it
+            session.desk.discard(session.box.id, name)
+            session.say("failed", then=self.begin, now=now)
+            return
 
         def made(seconds: float | None, then: float) -> None:
             if seconds is not None and seconds >= LEAST_S:

@@ -166,7 +166,7 @@ async def test_a_recording_ends_and_another_one_can_begin(stage: Mortal, tmp_pat
     ended = stage.events[-1]
     assert isinstance(ended, RecordEnded)
     assert (ended.leg, ended.path, ended.why) == (leg(first), torn, "closed")
-    assert ended.lasted_s >= 1.0
+    assert not ended.lasted_s, "nobody knows, and who asks for it looks into the file"
     stage.engine.record(leg(first), Spool(next_))
     for frame in sine(500, 40):
         first.say(frame)
