@@ -269,6 +269,7 @@ class WorkerEngine:
 
     def leased(self) -> None:
         """A worker has given leases."""
+        self._joints.leased()
         if self._changed is not None:
             self._changed.set()
 

@@ -76,20 +76,27 @@ class Joints:
     def __init__(self, workers: Workers) -> None:
         self.inner: set[int] = set()
         self._workers = workers
-        self._pairs: dict[int, tuple[int, Cable]] = {}
+        self._pairs: dict[int, tuple[int, Cable | None]] = {}
         self._rooms: dict[str, Room] = {}
         self._room_of: dict[int, str] = {}
         self._cables: dict[int, Cable] = {}
         """Of members whose room is in another worker."""
+        self._lacking = False
+        """Whether somebody waits for a cable: a worker that has just died has no ports until its successor is there."""
 
     # --- what is wanted ---
 
     def pair(self, first: int, here: Connection, second: int, there: Connection) -> None:
         """Bridge two legs of two workers."""
-        if self._pairs.get(first, (0, None))[0] == second:
+        other, cable = self._pairs.get(first, (0, None))
+        if other == second and cable is not None:
             return
         self.part(first)
         self.part(second)
+        self._pairs[first], self._pairs[second] = (second, None), (first, None)
+        self._plug(first, here, second, there)
+
+    def _plug(self, first: int, here: Connection, second: int, there: Connection) -> None:
         cable = self._lay(here, there, second, (first, second))
         if cable is not None:
             self._pairs[first], self._pairs[second] = (second, cable), (first, cable)
@@ -118,7 +125,8 @@ class Joints:
         if pair is not None:
             other, cable = pair
             self._pairs.pop(other, None)
-            self._take_up(cable)
+            if cable is not None:
+                self._take_up(cable)
         name = self._room_of.pop(leg, None)
         if name is not None:
             room = self._rooms[name]
@@ -135,6 +143,26 @@ class Joints:
             self._describe(cable)
 
     # --- what happens ---
+
+    def leased(self) -> None:
+        """There are more ports: who waits for a cable gets it now."""
+        if not self._lacking:
+            return
+        lacking = False
+        for first in list(self._pairs):
+            second, cable = self._pairs[first]
+            here, there = self._workers.home(first), self._workers.home(second)
+            if cable is None and here is not None and there is not None:
+                self._plug(first, here, second, there)
+                lacking |= self._pairs[first][1] is None
+        for name, room in self._rooms.items():
+            for leg in room.parts:
+                if self._stand_in(room, leg) is None:
+                    self._seat(room, leg)
+                    self._tell(room, name, leg)
+                    self._tell_whisperers(room, name, leg)
+                    lacking |= leg not in self._cables
+        self._lacking = lacking
 
     def died(self, worker: Connection, legs: Collection[int]) -> None:
         """A worker has lost these legs: rooms that it had go on elsewhere."""
@@ -198,7 +226,9 @@ class Joints:
             for lease in (near, far):
                 if lease is not None:
                     self._workers.close(lease.leg)
-            _log.error("no ports left to join two workers")
+            if not self._lacking:
+                _log.error("no ports left to join two workers")
+            self._lacking = True
             return None
         self.inner |= {near.leg, far.leg}
         cable = Cable(near, far, (here.address, there.address), like)

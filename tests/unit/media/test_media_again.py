@@ -252,3 +252,23 @@ async def test_a_call_over_two_workers_and_a_room_go_on(dies: int, tmp_path: Pat
         for phone in stage.phones:
             stage.engine.close(leg(phone))
         await stage.until(lambda: not stage.client._joints.inner and not stage.client._legs)
+
+
+async def test_who_was_joined_over_two_workers_while_one_was_away_is_joined(tmp_path: Path) -> None:
+    """There is no port for the cable in that second: an answer, or a conference, must not be silent for ever."""
+    async with mortals(tmp_path, 2) as stage:
+        phones = [await stage.phone(ssrc=number, codecs=PCMU) for number in range(1, 5)]
+        await stage.kill(1)
+        stage.engine.bridge(leg(phones[0]), leg(phones[1]))
+        stage.engine.mix(leg(phones[2]), "board", Part())
+        stage.engine.mix(leg(phones[3]), "board", Part())
+        await stage.follow(1)
+        await stage.talk(phones[0], phones[1])
+        phones[3].heard()
+        heard: list[bytes] = []
+        for frame in sine(800, 60):
+            phones[2].say(frame)
+            await asyncio.sleep(0.02)
+            heard += phones[3].heard()
+        assert measure([packet[12:] for packet in heard][-30:])[0] == pytest.approx(800, abs=15)
+        assert not stage.lost()

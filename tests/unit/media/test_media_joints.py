@@ -230,3 +230,35 @@ def test_without_a_port_for_a_cable_nobody_is_hurt(caplog: pytest.LogCaptureFixt
     assert "no ports left" in caplog.text
     engine.stop(2)
     assert not engine.joints.inner
+
+
+def test_who_had_no_port_for_a_cable_gets_it_when_there_is_one() -> None:
+    """A worker that has died has none until its successor is there."""
+    engine = Engine()
+    spare, engine.spare = engine.spare, lambda worker, legs: None  # type: ignore[method-assign]
+    for leg in (1, 2, 4):
+        engine.mix(leg, "a", Part(to=2 if leg == 4 else -1))
+    engine.bridge(3, 5)
+    engine.joints.leased()
+    engine.spare = spare  # type: ignore[method-assign]
+    engine.joints.leased()
+    engine.check()
+    for leg in (1, 2, 3, 4):
+        engine.stop(leg)
+    engine.check()
+    engine.joints.leased()
+    engine.check()
+
+
+def test_who_has_given_up_waiting_for_a_cable_gets_none() -> None:
+    engine = Engine()
+    spare, engine.spare = engine.spare, lambda worker, legs: None  # type: ignore[method-assign]
+    engine.bridge(3, 5)
+    engine.mix(1, "a", Part())
+    engine.mix(2, "a", Part())
+    engine.stop(5)
+    engine.stop(2)
+    engine.spare = spare  # type: ignore[method-assign]
+    engine.joints.leased()
+    engine.check()
+    assert not engine.joints.inner
