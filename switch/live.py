@@ -177,7 +177,7 @@ class Live:
 
     def _beginning(self) -> Iterator[bytes]:
         """How all is, in pieces. What ends meanwhile is left out, or its end is told later."""
-        told = self._all()
+        told = filter(None, self._all())
         while True:
             self._settle()
             piece = list(islice(told, PIECE))

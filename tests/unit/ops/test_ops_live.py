@@ -267,3 +267,17 @@ async def test_over_http_with_the_token_alone(tmp_path: Any) -> None:
     writer.close()
     house.live.add(answered_call("c2"))
     assert not house.due
+
+
+async def test_the_beginning_is_told_to_its_end_also_when_all_calls_of_a_piece_are_over() -> None:
+    house = House()
+    for number in range(told.PIECE * 3):
+        house.show(f"c{number}", "talking")
+    listener = house.live.listen()
+    assert listener is not None
+    first = read(await listener.get())
+    house.up.clear()
+    async with asyncio.timeout(10):
+        rest = read(b"".join(await whole(listener)))
+    assert {kind for kind, _ in first} == {"call"}
+    assert [kind for kind, _ in rest] == ["phone", "mailbox", "ready"]
