@@ -31,7 +31,9 @@ def ask(
         request = replace(request, digits=plan.dialled)
     at, asked = context.at(), written(request)
     helps, before = helps and plan.emergency, call.state.for_help
-    help_ = e.Help(plan.number, plan.device, plan.line, plan.address, plan.notify) if helps else None
+    help_ = None
+    if helps and not call.state.started.emergency:  # of one that began so, its beginning says all that
+        help_ = e.Help(plan.number, plan.device, plan.line, plan.address, plan.notify)
     call.record(
         e.CallReplanned(
             call.id,

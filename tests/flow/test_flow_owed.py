@@ -18,6 +18,7 @@ from tests.flow.test_flow_sent_for_help import company as with_places
 from tests.support import scenarios
 from tests.support.exchange import CARRIER, Exchange, boxes_of, changed
 from tests.support.killer import Killer
+from tests.support.raw_phone import describe
 from tests.support.scene import Scene
 from tests.support.subscriber import Subscriber, dialogs
 
@@ -225,4 +226,30 @@ def test_what_is_owed_of_a_call_that_did_not_get_to_help_says_who_wanted_it() ->
     assert written.subject.startswith("EMERGENCY 911: Telephone of alice") and "Alice 101" in written.text
     answered.hang_up()
     scene.wait(1)
+    scene.finish()
+
+
+def test_an_upgrade_while_it_rings_owes_no_letter_that_has_left() -> None:
+    """It is decided anew, but was a call for help from its beginning: nobody is told of that decision."""
+    scene = Scene(Writes, model=company("mail:security@example.com"))
+    alice, itsp = scene.phone("alice"), scene.carrier()
+    call = alice.call("911")
+    scene.wait(0.1)
+    invite = itsp.take("INVITE")
+    itsp.reply(invite, 180, tag="e")
+    scene.wait(alarm.FRESH_S + 10)
+    exchange = scene.exchange
+    assert isinstance(exchange, Writes) and len(exchange.taken) == 1
+    for _ in range(2):
+        exchange.hand_over()
+        scene.wait(10)
+    assert len(exchange.taken) == 1
+    asked = [event for event in exchange.events if isinstance(event, e.CallReplanned)]
+    assert asked and all(event.emergency and event.help is None for event in asked)
+    itsp.reply(invite, 200, describe(CARRIER[0]), tag="e")
+    scene.wait(0.5)
+    itsp.take("ACK")
+    assert call.up and exchange.calls[0].for_help
+    scene.over(call, itsp)
+    scene.wait(60)
     scene.finish()
