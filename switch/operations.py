@@ -324,12 +324,15 @@ def _view(call: Call) -> CallView:
     asked = call.state.asked
     if call.for_help:
         device, address = call.context.directory.whereabouts(asked.device or "", asked.address)
+    caller = started.caller_number
+    if call.state.helped is not None and asked.line is not None:
+        caller, _ = call.context.directory.shown(asked.line)  # who wants help, as people are told (EMG-7)
     return CallView(
         call=call.id,
         started_at=started.at,
         answered_at=call.state.answered_at,
-        caller=started.caller_number or "anonymous",
-        called=started.number or started.dialled,
+        caller=caller or "anonymous",
+        called=asked.number or asked.dialled,
         state="parked" if parked is not None else state,
         slot=parked.slot if parked is not None else "",
         emergency=call.for_help,

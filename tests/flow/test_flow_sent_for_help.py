@@ -127,6 +127,7 @@ def test_who_is_sent_on_is_helped_where_their_own_telephone_stands(by: str) -> N
     assert call.up and answered.over
     view = _view(stage.live())
     assert view.emergency and (view.device, view.address.count("of alice")) == ("Telephone of alice", 1)
+    assert (view.caller, view.called) == ("101", "911")
     assert helps(scene) == [e.Help("911", "alice", "alice", "alice", ("mail:alice@example.com", "line:carol"))]
     stage.over()
     (record,) = scene.exchange.records
