@@ -68,11 +68,17 @@ class Transfer:
 
     def begin(self, call: Call, to: str, kind: str, how: str, other: str = "") -> None:
         """The record tells of it, and a REFER is accepted already."""
-        named = self.number in self.usage.referrals and self.usage.referrals[self.number].named
+        referral = self.usage.referrals.get(self.number)
+        named = referral is not None and referral.named
+        waits = referral is None or not referral.quiet
         call.transfer, call.noted, self.how = self, True, how
         at, by = call.context.at(), self.by
         call.record(
-            e.TransferBegun(call.id, call.state.n, at, by.index, by.target, to, kind, how, other, self.number, named)
+            e.TransferBegun(
+                *(call.id, call.state.n, at, by.index, by.target, to, kind, how, other),
+                refer=self.number if waits else 0,
+                named=named,
+            )
         )
 
     # -- the errand -----------------------------------------------------------------------------------------------

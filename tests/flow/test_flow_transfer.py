@@ -227,6 +227,17 @@ def test_a_telephone_that_wants_to_hear_nothing(scene: Scene, trio: Trio) -> Non
     scene.wait()
 
 
+def test_nor_is_it_told_anything_after_a_crash(scene: Scene, trio: Trio) -> None:
+    """RFC 4488: it has no subscription, so a NOTIFY would be none of its."""
+    trio.transfer(trio.answered, "103", "Refer-Sub: false", "Supported: norefersub")
+    scene.exchange.crash_and_restart(1.0)
+    scene.wait()
+    assert trio.call.up and trio.answered.up
+    assert not trio.answered.told
+    trio.call.hang_up()
+    scene.wait()
+
+
 def test_a_transfer_to_a_service_of_ours(scene: Scene, trio: Trio) -> None:
     trio.transfer(trio.answered, "601")
     scene.wait()
