@@ -54,8 +54,8 @@ def refusal(call: Call, leg: Leg) -> int:
 
 
 def kept(call: Call, leg: Leg) -> int:
-    """Nobody of the house sends those who help, or who is helped, on to somebody who may not answer (RFC 6881 section
-    13). Two who talk may be joined, as nobody is lost by that, and a carrier may send on what is its own."""
+    """Nobody of the house sends those who help, or who is helped, on to somebody who may not answer (see RFC 6881
+    section 13). Two who talk may be joined, as nobody is lost by that, and a carrier may send on what is its own."""
     return 403 if call.for_help and not is_trunk(leg.target) else 0
 
 
