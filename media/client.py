@@ -394,6 +394,15 @@ class WorkerEngine:
                 standing.doing = bridge
         worker.send(bridge)
 
+    def alone(self, leg: int) -> None:
+        """Take a leg out of all that it was in, but for what plays over that."""
+        standing = self._legs.get(leg)
+        if standing is not None and standing.doing is not None:
+            standing.doing = None
+            standing.worker.send(wire.Stop(leg))
+            if standing.over is not None:
+                standing.worker.send(standing.over)
+
     def seat(self, worker: Connection, leg: int, room: str, part: Part) -> None:
         """Let a leg into a room of its own worker."""
         mix, standing = wire.Mix(leg, room, part), self._legs.get(leg)

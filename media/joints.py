@@ -49,6 +49,9 @@ class Workers(Protocol):
     def join(self, worker: Connection, first: int, second: int) -> None:
         """Bridge two legs of one worker."""
 
+    def alone(self, leg: int) -> None:
+        """Take a leg out of all that it was in, but for what plays over that: it waits for a cable."""
+
     def seat(self, worker: Connection, leg: int, room: str, part: Part) -> None:
         """Let a leg into a room of its own worker."""
 
@@ -226,6 +229,8 @@ class Joints:
             for lease in (near, far):
                 if lease is not None:
                     self._workers.close(lease.leg)
+            for leg in legs:
+                self._workers.alone(leg)
             if not self._lacking:
                 _log.error("no ports left to join two workers")
             self._lacking = True

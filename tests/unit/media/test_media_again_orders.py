@@ -38,9 +38,9 @@ TUNES = (
 class Inside:
     """A worker inside the test, on a clock of the test's, and the exchange's end of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: int) -> None:
         self.path = str(folder / "media.sock")
-        self.first = free_ports(2 * PAIRS)
+        self.first = first
         self.pid = 0
         self.ids = itertools.count(1)
         self.events: list[MediaEvent] = []
@@ -105,7 +105,8 @@ class Pair:
 
     def __init__(self, folder: Path) -> None:
         self.now = 100.0
-        self.mortal, self.other = Inside(folder / "mortal"), Inside(folder / "other")
+        first = free_ports(4 * PAIRS)
+        self.mortal, self.other = Inside(folder / "mortal", first), Inside(folder / "other", first + 2 * PAIRS)
         self.both = self.mortal, self.other
         self.leases: list[tuple[Lease, Lease]] = []
         self.open: list[int] = []
@@ -271,7 +272,7 @@ def test_a_port_that_was_claimed_and_is_free_again_is_not_lost() -> None:
 
 async def alone(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Inside, Lease]:
     """One worker and an open leg."""
-    inside = Inside(folder)
+    inside = Inside(folder, free_ports(2 * PAIRS))
     patch.setattr("media.worker.os.getpid", lambda: inside.pid)
     await inside.start(100.0)
     lease = inside.client.lease()

@@ -81,6 +81,9 @@ class Engine:
     def join(self, worker: Any, first: int, second: int) -> None:
         worker.send(wire.Bridge(first, second))
 
+    def alone(self, leg: int) -> None:
+        self.homes[leg].part(leg)
+
     def seat(self, worker: Any, leg: int, room: str, part: Part) -> None:
         worker.send(wire.Mix(leg, room, part))
 
