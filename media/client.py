@@ -291,7 +291,8 @@ class WorkerEngine:
             _log.error("media worker %s died soon after its predecessor: %d legs are lost", worker.index, len(legs))
             return list(legs)
         these = {leg for leg in legs if self._legs[leg].goes_on}
-        worker.claim(self._legs[leg].lease for leg in these)
+        if these:  # who was given nothing does not die of it
+            worker.claim(self._legs[leg].lease for leg in these)
         for command in told_again(self._legs, these):
             worker.send(command)
         said = "media worker %s died and was started anew: %d legs go on, %d are lost"

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from media import wire
 from media.client import WorkerEngine
 from media.connection import Connection
-from media.engine import Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune
+from media.engine import Keys, Lease, LegLost, MediaEvent, Part, RecordEnded, Remote, Spool, Tune
 from media.ports import PortPool
 from media.relay import Relay
 from media.worker import Control, listen
@@ -308,6 +309,21 @@ async def test_what_was_told_before_the_worker_was_there_is_remembered_as_well(
     assert (leg.playing.tune, leg.playing.over_tune) == (TUNES[0], TUNES[4])
     assert [event.path for event in inside.events if isinstance(event, RecordEnded)] == [str(tmp_path / "one")]
     client.shut()
+    inside.kill()
+
+
+async def test_a_successor_that_was_given_nothing_does_not_count_as_one_that_dies_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, lease = await alone(tmp_path, monkeypatch)
+    keys = Keys("AES_CM_128_HMAC_SHA1_80", b"s" * 30, b"r" * 30)
+    inside.client.update(lease.leg, structs.replace(far(0, send=True), keys=keys))
+    inside.kill()
+    await inside.settle(100.0)
+    await inside.follow(100.0)
+    assert LegLost(lease.leg) in inside.events
+    assert inside.end.again_at == -math.inf
+    inside.client.shut()
     inside.kill()
 
 
