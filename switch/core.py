@@ -27,6 +27,7 @@ from switch.calls.calls import Calls
 from switch.calls.channels import Channels, Limits
 from switch.calls.context import CallSettings, Context
 from switch.calls.letter import Letter, write
+from switch.calls.prolonging import Prolonging
 from switch.calls.services import BUILT_IN
 from switch.calls.watch import Watch
 from switch.directory import Directory
@@ -110,7 +111,7 @@ class Core:
         self._sends: list[fx.Send] = []
         self.facts = LiveFacts(self._events.append, on_error)
         self.mailboxes = Mailboxes(self._events.append, on_error)
-        self.watch = Watch()
+        self.watch, self.prolonging = Watch(), Prolonging()
         self.calls = Calls(
             Context(
                 endpoint,
@@ -273,6 +274,7 @@ class Core:
         """To be called every few seconds: what no timer watches over."""
         self._at = self._clock_at()
         self.watch.look(list(self.calls.by_id.values()), now)
+        self.prolonging.look(self.calls.by_id.values(), now)
         self.facts.look(self._at)
         self._finish(now)
 

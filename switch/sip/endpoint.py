@@ -327,7 +327,8 @@ class Endpoint(Transactions):
         end(self, txn, now, None)
 
     def repeat(self, txn: ServerTransaction, now: float) -> None:
-        """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4)."""
+        """Send the 2xx of an INVITE once more, until the dialog usage has seen its ACK (13.3.1.4); or, while it rings,
+        the provisional response that was sent last (13.3.1.1)."""
         if txn.state is ACCEPTED:
             self.step(txn, "2xx", now, txn.response_bytes)
         elif txn.response_bytes:

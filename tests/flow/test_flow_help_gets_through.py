@@ -9,6 +9,7 @@ import pytest
 
 from dialplan import model as m
 from tests.flow.test_flow_emergency import company, scene_of
+from tests.flow.test_flow_reliable import acked
 from tests.support.exchange import CARRIER, carrier, changed, house
 from tests.support.raw_phone import RawDialog, RawPhone, describe
 from tests.support.scene import Scene
@@ -154,6 +155,76 @@ def test_it_may_ring_for_long() -> None:
     scene.wait(0.5)
     itsp.take("ACK")
     scene.over(call, itsp)
+    scene.finish()
+
+
+@pytest.mark.parametrize(("status", "upgrade"), [(180, False), (180, True), (183, False)])
+def test_while_it_rings_the_caller_is_told_so_every_minute(status: int, upgrade: bool) -> None:
+    """RFC 3261 section 13.3.1.1: proxies between would give it up after three minutes."""
+    scene = scene_of()
+    alice, itsp = scene.raw("alice"), scene.carrier()
+    dialog = RawDialog.authenticated(alice, "911", scene.wait)
+    scene.wait(0.2)
+    invite = itsp.take("INVITE")
+    itsp.reply(invite, status, describe(CARRIER[0]) if status == 183 else "", tag="e")
+    scene.wait(0.2)
+    first = alice.take(status)
+    if upgrade:
+        scene.exchange.hand_over()
+    for _ in range(100):
+        scene.wait(3)
+        scene.exchange.look()
+    scene.wait(0.2)
+    for _ in range(5):
+        assert alice.take(status).body == first.body
+    assert not alice.has(status)
+    itsp.reply(invite, 200, describe(CARRIER[0]), tag="e")
+    scene.wait(0.2)
+    itsp.take("ACK")
+    dialog.take_answer(alice.take(200))
+    dialog.ack(cseq=2)
+    for _ in range(30):
+        scene.wait(3)
+        scene.exchange.look()
+    assert not alice.has(status)
+    dialog.request("BYE")
+    scene.wait(0.2)
+    itsp.reply(itsp.take("BYE"), 200)
+    scene.wait(0.2)
+    scene.finish()
+
+
+@pytest.mark.parametrize(("wants", "reliably"), [("Supported: 100rel", False), ("Require: 100rel", True)])
+def test_what_the_caller_has_acknowledged_is_not_repeated(wants: str, reliably: bool) -> None:
+    """RFC 3262 section 3: another response says each minute that it rings, reliably where that is required."""
+    scene = scene_of()
+    alice, itsp = scene.raw("alice"), scene.carrier()
+    dialog = RawDialog.authenticated(alice, "911", scene.wait, None, (wants,))
+    scene.wait(0.2)
+    invite = itsp.take("INVITE")
+    itsp.reply(invite, 183, describe(CARRIER[0]), tag="e")
+    scene.wait(0.2)
+    acked(scene, dialog, alice.take(183))
+    told = []
+    for _ in range(100):
+        scene.wait(3)
+        scene.exchange.look()
+        scene.wait(0.1)
+        if alice.has(183):
+            told.append(alice.take(183))
+            if told[-1].get("RSeq"):
+                acked(scene, dialog, told[-1])
+    assert [(bool(each.get("RSeq")), each.body) for each in told] == [(reliably, "")] * 5
+    itsp.reply(invite, 200, describe(CARRIER[0]), tag="e")
+    scene.wait(0.2)
+    itsp.take("ACK")
+    dialog.take_answer(alice.take(200))
+    dialog.ack(cseq=2)
+    scene.wait(0.2)
+    dialog.request("BYE")
+    scene.wait(0.2)
+    itsp.reply(itsp.take("BYE"), 200)
+    scene.wait(0.2)
     scene.finish()
 
 
