@@ -157,6 +157,8 @@ class Phone:
         self.account: Account | None = None
         self.buddies: dict[str, Buddy] = {}
         self.endpoint = pj.Endpoint()
+        self.started = False
+        """The library dies of being asked for events before it was made."""
 
     def do_start(
         self,
@@ -204,6 +206,7 @@ class Phone:
             transport.tlsConfig.verifyServer = True
             endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
         endpoint.libStart()
+        self.started = True
 
     def do_register(
         self,
@@ -297,7 +300,7 @@ class Phone:
     def run(self) -> None:
         pending = b""
         while True:
-            readable, _, _ = select.select([0], [], [], 0)
+            readable, _, _ = select.select([0], [], [], 0 if self.started else None)
             if readable:
                 data = os.read(0, 65536)
                 if not data:
@@ -310,8 +313,10 @@ class Phone:
                         tell("done")
                     except (pj.Error, KeyError) as error:
                         tell("error", what=error.info() if isinstance(error, pj.Error) else repr(error))
-            self.endpoint.libHandleEvents(10)
-        self.end()
+            if self.started:
+                self.endpoint.libHandleEvents(10)
+        if self.started:
+            self.end()
 
     def end(self) -> None:
         """Hang up, take the registration back, and go as soon as both are done: PJSIP by itself stays for a second. A
