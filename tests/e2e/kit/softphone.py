@@ -51,6 +51,8 @@ class Call(pj.Call):
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            # PJSIP tells of a player's end in a thread of its own, and dies where that is one just destroyed.
+            self.phone.played += (self.player, self.nothing)
             self.player = self.recorder = self.nothing = None  # the recording is whole before anybody is told
             self.phone.calls.pop(self.name, None)
         tell(
@@ -157,6 +159,8 @@ class Phone:
         self.account: Account | None = None
         self.buddies: dict[str, Buddy] = {}
         self.endpoint = pj.Endpoint()
+        self.played: list[pj.AudioMediaPlayer | None] = []
+        """Players of calls that are over: nobody listens to them, so they stand still."""
         self.started = False
         """The library dies of being asked for events before it was made."""
 
@@ -332,6 +336,8 @@ class Phone:
         while (self.calls or (self.account and self.account.registered)) and time.monotonic() < deadline:
             self.endpoint.libHandleEvents(10)
         self.calls.clear()
+        time.sleep(0.05)
+        self.played.clear()
         self.endpoint.libDestroy(pj.PJSUA_DESTROY_NO_RX_MSG)
 
 
