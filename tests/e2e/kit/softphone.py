@@ -52,7 +52,7 @@ class Call(pj.Call):
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             # PJSIP tells of a player's end in a thread of its own, and dies where that is one just destroyed.
-            self.phone.played += (self.player, self.nothing)
+            self.phone.played = [*self.phone.played, self.player, self.nothing][-8:]
             self.player = self.recorder = self.nothing = None  # the recording is whole before anybody is told
             self.phone.calls.pop(self.name, None)
         tell(
@@ -160,7 +160,7 @@ class Phone:
         self.buddies: dict[str, Buddy] = {}
         self.endpoint = pj.Endpoint()
         self.played: list[pj.AudioMediaPlayer | None] = []
-        """Players of calls that are over: nobody listens to them, so they stand still."""
+        """Players of the last calls that are over: nobody listens to them, so they stand still."""
         self.started = False
         """The library dies of being asked for events before it was made."""
 
